@@ -1,0 +1,137 @@
+"""The database: engines for SQLite and PostgreSQL, sessions, migrations, and what can be wrong with them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import StaticPool
+from sqlmodel import Session, create_engine
+
+from core.errors import ConfigError, Unreachable
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def make_engine(url: str, *, migrating: bool = False) -> Engine:
+    """An engine for `sqlite:///file` or `postgresql://…`.
+
+    SQLite: writers begin IMMEDIATE (a deferred one would fail, or lose an update, when it turns into a writer);
+    sessions with `read_only` don't. Foreign keys are off only while migrating: a batch would cascade otherwise.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if parsed.get_backend_name() != "sqlite":
+        raise ConfigError("db.unsupported", url=parsed.render_as_string(hide_password=True))
+    extra: dict[str, Any] = {}
+    if parsed.database in (None, "", ":memory:"):
+        extra["poolclass"] = StaticPool
+    else:
+        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, connect_args={"check_same_thread": False, "timeout": 5}, **extra)
+
+    @event.listens_for(engine, "connect")
+    def _connected(dbapi: Any, _record: Any) -> None:
+        dbapi.isolation_level = None
+        foreign_keys = "OFF" if migrating else "ON"
+        for pragma in ("busy_timeout=5000", f"foreign_keys={foreign_keys}", "synchronous=FULL", "cache_size=-65536"):
+            dbapi.execute("PRAGMA " + pragma)
+        with suppress(Exception):  # a read-only file keeps its mode; the first write says so in words
+            dbapi.execute("PRAGMA journal_mode=WAL")
+
+    @event.listens_for(engine, "begin")
+    def _begun(conn: Connection) -> None:
+        read_only = conn.get_execution_options().get("read_only")
+        conn.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """A session that commits at the end, or rolls back everything."""
+    with reachable(engine), Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """A session for queries: never blocks a writer, and is rolled back at the end."""
+    with reachable(engine), engine.connect() as conn:
+        conn = conn.execution_options(read_only=True)
+        if engine.dialect.name == "postgresql":
+            conn = conn.execution_options(postgresql_readonly=True)
+        with Session(conn, autoflush=False) as session:
+            yield session
+
+
+@contextmanager
+def reachable(engine: Engine) -> Iterator[None]:
+    """Turns the driver's complaints about a locked, read-only or missing database into Unreachable."""
+    try:
+        yield
+    except OperationalError as error:
+        raise _explain(engine, error) from error
+    except DBAPIError as error:
+        if "read-only" in str(error.orig) or error.connection_invalidated:
+            raise _explain(engine, error) from error
+        raise
+
+
+def _explain(engine: Engine, error: DBAPIError) -> Unreachable:
+    text = str(error.orig)
+    where = engine.url.render_as_string(hide_password=True)
+    if "locked" in text:
+        return Unreachable("db.locked", url=where)
+    if "readonly" in text or "read-only" in text:
+        return Unreachable("db.read_only", url=where)
+    if "no such table" in text or "no such column" in text or "UndefinedTable" in type(error.orig).__name__:
+        return Unreachable("db.not_migrated", url=where)
+    return Unreachable("db.unreachable", url=where, detail=text.splitlines()[0] if text else "")
+
+
+def _alembic(url: str) -> Any:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["url"] = url
+    return config
+
+
+def upgrade(url: str) -> None:
+    """Brings the schema to the newest migration, whole or not at all."""
+    from alembic import command
+
+    engine = make_engine(url, migrating=True)
+    try:
+        with reachable(engine):
+            command.upgrade(_alembic(url), "head")
+    finally:
+        engine.dispose()
+
+
+def schema_state(engine: Engine) -> str:
+    """`current`, `empty`, `older` or `newer` than this code."""
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    script = ScriptDirectory(str(MIGRATIONS))
+    with reachable(engine), engine.connect().execution_options(read_only=True) as conn:
+        have = MigrationContext.configure(conn).get_current_revision()
+    if have is None:
+        return "empty"
+    if have == script.get_current_head():
+        return "current"
+    return "older" if have in {s.revision for s in script.walk_revisions()} else "newer"
+
+
+def require_current(engine: Engine) -> None:
+    """Refuses a database whose schema is not this code's. Errors: db.empty, db.older, db.newer."""
+    state = schema_state(engine)
+    if state != "current":
+        raise Unreachable(f"db.{state}", url=engine.url.render_as_string(hide_password=True))

@@ -1,0 +1,43 @@
+"""The tables, one file a family. Importing this package registers every table with the metadata."""
+
+from core.models.collection import (
+    Case,
+    CaseState,
+    Cover,
+    Dispute,
+    DisputeState,
+    Firing,
+    FiringOutcome,
+    Hold,
+    Pause,
+    PauseState,
+    Promise,
+    PromiseState,
+    StoredPolicy,
+    Task,
+    TaskReceivable,
+    TaskState,
+)
+from core.models.journal import Allocation, Entry, EntryKind
+from core.models.messaging import (
+    Audit,
+    Delivery,
+    ImportRun,
+    InboundEvent,
+    JobSlot,
+    Letter,
+    LetterState,
+    LocalMessage,
+    OutboxMessage,
+    OutboxState,
+)
+from core.models.party import Account, Contact, Customer, Person
+from core.models.receivable import Claim, ClaimState, CreditNote, Receipt, Receivable
+
+__all__ = [
+    "Account", "Allocation", "Audit", "Case", "CaseState", "Claim", "ClaimState", "Contact", "Cover",
+    "CreditNote", "Customer", "Delivery", "Dispute", "DisputeState", "Entry", "EntryKind", "Firing", "FiringOutcome",
+    "Hold", "ImportRun", "InboundEvent", "JobSlot", "Letter", "LetterState", "LocalMessage", "OutboxMessage",
+    "OutboxState", "Pause", "PauseState", "Person", "Promise", "PromiseState", "Receipt", "Receivable", "StoredPolicy",
+    "Task", "TaskReceivable", "TaskState",
+]  # fmt: skip

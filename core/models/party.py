@@ -1,0 +1,74 @@
+"""Who: people who work here, their accounts in messengers, customers and the customers' contacts."""
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from core.models.base import foreign, json_dict, json_list, minor, primary
+
+
+class Person(SQLModel, table=True):
+    """Somebody of the own company. `roles` carry rights; other posts are labels without rights."""
+
+    id: int | None = primary()
+    handle: str = Field(unique=True, max_length=64)
+    name: str = Field(max_length=200)
+    roles: list[str] = json_list()
+    manager_id: int | None = foreign("person", null=True)
+    deputy_id: int | None = foreign("person", null=True, index=False)
+    email: str = ""
+    mobile: str = ""
+    locale: str = ""  # "" = the company's language
+    timezone: str = ""  # "" = the company's zone
+    region: str = ""
+    active: bool = True
+    source: str = ""
+    edited: list[str] = json_list()  # columns changed here, which win over the next import
+
+
+class Account(SQLModel, table=True):
+    """A person's identity in one messenger. The local messenger needs none: its user id is the handle."""
+
+    __table_args__ = (UniqueConstraint("messenger", "user_id"),)
+    id: int | None = primary()
+    person_id: int = foreign("person")
+    messenger: str = Field(max_length=32)
+    user_id: str = Field(max_length=200)
+    preferred: bool = False
+
+
+class Customer(SQLModel, table=True):
+    id: int | None = primary()
+    code: str = Field(unique=True, max_length=100)
+    name: str = Field(max_length=400)
+    short_name: str = ""
+    aliases: list[str] = json_list()
+    owner_id: int | None = foreign("person", null=True)
+    region: str = Field(default="", index=True)
+    type: str = ""
+    group_name: str = ""
+    tags: list[str] = json_list()
+    rating: str = ""
+    credit_limit_minor: int | None = minor(null=True)  # None = no limit, 0 = cash only
+    terms: str = ""
+    currency: str = Field(default="", max_length=3)  # "" = the company's
+    language: str = ""
+    no_letters: bool = False
+    phone: str = ""
+    tax_id: str = ""
+    address: str = ""
+    extra: dict[str, str] = json_dict()
+    search: str = ""  # folded names, codes, pinyin and initials, one a line: see core.search
+    source: str = ""
+    edited: list[str] = json_list()
+
+
+class Contact(SQLModel, table=True):
+    """A person at the customer. `type` finance gets letters, business gets copies of stage 2."""
+
+    __table_args__ = (UniqueConstraint("customer_id", "type"),)
+    id: int | None = primary()
+    customer_id: int = foreign("customer")
+    type: str = Field(max_length=20)
+    name: str = ""
+    email: str = ""
+    phone: str = ""
