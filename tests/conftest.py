@@ -1,0 +1,98 @@
+"""Fixtures for everybody: `database_url`, `engine`, `session`, each on SQLite and on PostgreSQL.
+
+A test of one database only says so:
+
+    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+"""
+
+import os
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from tests.databases import KINDS, Databases
+
+IN_CI = os.environ.get("HUIKUAN_CI") == "1"
+
+# A database fixture is made once a test, not once an example: tests that write roll back by themselves.
+settings.register_profile(
+    "huikuan",
+    deadline=None,
+    derandomize=IN_CI,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("huikuan")
+
+
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """`databases.create("sqlite" | "postgresql", migrated=True)` -> URL, for tests that need several."""
+    from core.db import upgrade
+
+    found = Databases(tmp_path_factory.mktemp("databases"), upgrade)
+    yield found
+    found.close()
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
+    """A database of this test's own, migrated, without rows."""
+    url = databases.create(request.param)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture(params=KINDS)
+def empty_database_url(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
+    """A database without any table, for the tests of the migrations."""
+    url = databases.create(request.param, migrated=False)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    from core.db import make_engine
+
+    made = make_engine(database_url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    with Session(engine) as opened:
+        yield opened
+
+
+# --- in CI nothing is skipped quietly -------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail") and item.get_closest_marker("page"):
+        _fail(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if IN_CI and report.skipped:
+        _fail(report)
+    return report
+
+
+def _fail(report: Any) -> None:
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    report.outcome = "failed"
+    report.longrepr = f"{report.nodeid} was skipped, and HUIKUAN_CI=1 forbids that: {reason}"
