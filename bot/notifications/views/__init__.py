@@ -1,0 +1,57 @@
+"""The facts of every message. REGISTRY maps the `view` of a template to its class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.notifications.views.base import Option, Part, Phrase, ReceivableRow
+from bot.notifications.views.collect import CollectView, CopyView, DigestLine, DigestView, NoteView
+from bot.notifications.views.letters import (
+    FailedView, LetterRow, LetterSample, LetterView, ReleaseView, UnsureView,
+)  # fmt: skip
+from bot.notifications.views.money import AllocateView, GapView, PaymentView, StaleView
+from bot.notifications.views.promises import ClaimView, DisputeView, PauseView, PromiseView
+from bot.notifications.views.replies import (
+    AgingLine, AgingView, BalanceView, ChoiceView, ConfirmView, CurrencyLine, DoneView, ErrorView, HelpView, Line,
+    ObjectView, OpenLine, OverdueLine, OverdueView, PromiseLine, TodoLine, TodoView, TraceStep, TraceView, WhoamiView,
+)  # fmt: skip
+
+REGISTRY: dict[str, type[Any]] = {
+    "collect": CollectView,
+    "copy": CopyView,
+    "digest": DigestView,
+    "note": NoteView,
+    "letter": LetterView,
+    "release": ReleaseView,
+    "unsure": UnsureView,
+    "failed": FailedView,
+    "promise": PromiseView,
+    "claim": ClaimView,
+    "dispute": DisputeView,
+    "pause": PauseView,
+    "payment": PaymentView,
+    "allocate": AllocateView,
+    "stale": StaleView,
+    "gap": GapView,
+    "reply_balance": BalanceView,
+    "reply_aging": AgingView,
+    "reply_overdue": OverdueView,
+    "reply_todo": TodoView,
+    "reply_help": HelpView,
+    "reply_whoami": WhoamiView,
+    "reply_trace": TraceView,
+    "reply_choice": ChoiceView,
+    "reply_confirm": ConfirmView,
+    "reply_error": ErrorView,
+    "reply_done": DoneView,
+    "reply_object": ObjectView,
+}
+
+__all__ = [
+    "REGISTRY", "AgingLine", "AgingView", "AllocateView", "BalanceView", "ChoiceView", "ClaimView", "CollectView",
+    "ConfirmView", "CopyView", "CurrencyLine", "DigestLine", "DigestView", "DisputeView", "DoneView", "ErrorView",
+    "FailedView", "GapView", "HelpView", "LetterRow", "LetterSample", "LetterView", "Line", "NoteView", "ObjectView",
+    "OpenLine", "Option", "OverdueLine", "OverdueView", "Part", "PauseView", "PaymentView", "Phrase", "PromiseLine",
+    "PromiseView", "ReceivableRow", "ReleaseView", "StaleView", "TodoLine", "TodoView", "TraceStep", "TraceView",
+    "UnsureView", "WhoamiView",
+]  # fmt: skip
