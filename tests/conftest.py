@@ -65,7 +65,8 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def session(engine: Engine) -> Iterator[Session]:
-    with Session(engine) as opened:
+    """Open, like `core.db.transaction`, but the test commits; what it did not commit is rolled back."""
+    with Session(engine, expire_on_commit=False) as opened:
         yield opened
 
 
