@@ -49,13 +49,15 @@ class Databases:
         self._server: Server | RunningServer | None = None
         self._sqlite_template: Path | None = None
         self._postgres_template: str | None = None
+        self._given: set[str] = set()
 
     def create(self, kind: str, *, migrated: bool = True) -> str:
-        if kind == "sqlite":
-            return self._create_sqlite(migrated)
-        return self._create_postgresql(migrated)
+        url = self._create_sqlite(migrated) if kind == "sqlite" else self._create_postgresql(migrated)
+        self._given.add(url)
+        return url
 
     def drop(self, url: str) -> None:
+        self._given.discard(url)
         parsed = make_url(url)
         assert parsed.database
         if parsed.get_backend_name() == "sqlite":
@@ -65,6 +67,8 @@ class Databases:
             self._server.execute(f'DROP DATABASE IF EXISTS "{parsed.database}" WITH (FORCE)')
 
     def close(self) -> None:
+        for url in list(self._given):
+            self.drop(url)
         if self._server:
             if self._postgres_template:
                 self._server.execute(f'DROP DATABASE IF EXISTS "{self._postgres_template}" WITH (FORCE)')
