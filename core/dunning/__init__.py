@@ -1,0 +1,1 @@
+"""Dunning: what fires, when, to whom, and what stops it."""
