@@ -68,7 +68,7 @@ def find_prefix(session: Session, scope: Scope, words: Sequence[str]) -> Found:
     by_code = _by_code(session, scope, texts)
     if by_code and by_code.words == len(words):
         return by_code
-    by_name = _by_text(session, scope, [fold(text) for text in texts])
+    by_name = _by_text(session, scope, texts)
     if by_code and not (by_name.exact and by_name.words > by_code.words):
         return by_code
     if by_name.customers:
@@ -82,44 +82,55 @@ def _by_code(session: Session, scope: Scope, texts: list[str]) -> Found | None:
     return Found(texts.index(hits[0].code) + 1, True, hits[:1]) if hits else None
 
 
-def _by_text(session: Session, scope: Scope, folded: list[str]) -> Found:
+def _by_text(session: Session, scope: Scope, texts: Sequence[str]) -> Found:
     """One pass over the `search` column: each longer text begins with the shortest, so its LIKE finds all of them."""
+    folded = [fold(text) for text in texts]
     shortest = next((text for text in folded if text), "")
     if not shortest:
         return Found(0, False, [])
     search = col(Customer.search)
-    ranks: list[tuple[int, int]] = []  # rank -> (words, 0 equal | 1 begins | 2 contains)
-    whens = []
-    for kind, pattern in enumerate(("%\n{}\n%", "%\n{}%", "%{}%")):
-        # Equal to a shorter text is worth more than containing a longer one.
-        for count in range(len(folded), 0, -1):
-            if folded[count - 1]:
-                whens.append((search.like(pattern.format(folded[count - 1])), literal(len(ranks))))
-                ranks.append((count, kind))
-    rank = case(*whens, else_=literal(len(ranks)))
+    lengths = [count for count in range(len(folded), 0, -1) if folded[count - 1]]
+    ranks = [(count, kind) for count in lengths for kind in (_EQUAL, _BEGINS)] + [(count, _HOLDS) for count in lengths]
+    rank = case(
+        *((search.like(kind.format(folded[count - 1])), literal(at)) for at, (count, kind) in enumerate(ranks)),
+        else_=literal(len(ranks)),
+    )
     wanted = (
         select(Customer, rank.label("rank"))
         .where(search.like(f"%{shortest}%"), scope.customers())
         .order_by(rank, func.length(Customer.name), Customer.code)
-        .limit(LIMIT + 1)
+        .limit(LIMIT)
     )
-    rows = session.execute(wanted).all()
+    rows = [(row[0], *ranks[row.rank]) for row in session.execute(wanted)]
     if not rows:
         return Found(0, False, [])
-    words, kind = ranks[rows[0].rank]
-    text = folded[words - 1]
-    if kind == 0:
-        named = [row[0] for row in rows if text in _names(row[0])]
-        if named:
-            return Found(words, len(named) == 1, named[:LIMIT])
-    # Equal to somebody's initials and the beginning of others' are equally good guesses of the same words.
-    same = [row[0] for row in rows if ranks[row.rank][0] == words and (kind == 2 or ranks[row.rank][1] < 2)]
-    return Found(words, False, same[:LIMIT])
+    _, words, best = rows[0]
+    text = texts[words - 1]
+    hits = [customer for customer, count, kind in rows if count == words and (kind == _HOLDS) == (best == _HOLDS)]
+    hits = [customer for customer in hits if _reads_as(customer, text)]
+    if not hits:
+        return _by_text(session, scope, texts[: words - 1])
+    named = [customer for customer in hits if folded[words - 1] in {fold(name) for name in _names(customer)}]
+    return Found(words, len(named) == 1, named or hits)
 
 
-def _names(customer: Customer) -> set[str]:
-    texts = (customer.code, customer.name, customer.short_name, *customer.aliases)
-    return {fold(text) for text in texts} - {""}
+_EQUAL, _BEGINS, _HOLDS = "%\n{}\n%", "%\n{}%", "%{}%"
+
+
+def _names(customer: Customer) -> tuple[str, ...]:
+    return (customer.code, customer.name, customer.short_name, *customer.aliases)
+
+
+def _reads_as(customer: Customer, text: str) -> bool:
+    """Folding forgets spaces, so `C01 9` looks like C019: words with digits count only where the name has that space."""
+    later = text.split()[1:]
+    if not any(char.isdigit() for word in later for char in word):
+        return True
+    return any(_spaced(text) in _spaced(name) for name in _names(customer))
+
+
+def _spaced(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _by_sound_or_nearly(session: Session, scope: Scope, texts: list[str]) -> Found:
@@ -127,8 +138,9 @@ def _by_sound_or_nearly(session: Session, scope: Scope, texts: list[str]) -> Fou
     for count in range(len(texts), 0, -1):
         if _chinese(texts[count - 1]) and len(fold(texts[count - 1])) > 1:
             found = _by_text(session, scope, [_pinyin(texts[count - 1])[0]])
-            if found.customers:
-                return Found(count, False, found.customers, fuzzy=True)
+            heard = [customer for customer in found.customers if _sounds_like(customer, texts[count - 1])]
+            if heard:
+                return Found(count, False, heard, fuzzy=True)
     queries = {count: _plain(fold(text)) for count, text in enumerate(texts, 1)}
     queries = {n: q for n, q in queries.items() if len(q) >= FUZZY_MIN and not any(char.isdigit() for char in q)}
     if not queries:
@@ -151,6 +163,18 @@ def _by_sound_or_nearly(session: Session, scope: Scope, texts: list[str]) -> Fou
         return Found(0, False, [])
     loaded = {c.id: c for c in session.execute(select(Customer).where(col(Customer.id).in_(ids))).scalars()}
     return Found(words, False, [loaded[customer_id] for customer_id in ids], fuzzy=True)
+
+
+def _sounds_like(customer: Customer, text: str) -> bool:
+    """Syllable by syllable: 华信 (hua xin) is not the beginning of 华兴 (hua xing)."""
+    from pypinyin import lazy_pinyin
+
+    wanted = lazy_pinyin(fold(text))
+    for name in _names(customer):
+        heard = lazy_pinyin(fold(name))
+        if any(heard[at : at + len(wanted)] == wanted for at in range(len(heard) - len(wanted) + 1)):
+            return True
+    return False
 
 
 def _plain(folded: str) -> str:
