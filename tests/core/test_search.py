@@ -106,7 +106,9 @@ def test_outside_the_scope_nobody_exists(customers: Session) -> None:
         ("华 500", None, "500", False),
     ],
 )
-def test_the_name_ends_where_the_rest_begins(customers: Session, text: str, code: str | None, rest: str, exact: bool) -> None:
+def test_the_name_ends_where_the_rest_begins(
+    customers: Session, text: str, code: str | None, rest: str, exact: bool
+) -> None:
     words = text.split()
     found = find_prefix(customers, EVERYTHING, words)
     assert " ".join(words[found.words :]) == rest
