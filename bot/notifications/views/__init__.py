@@ -7,13 +7,36 @@ from typing import Any
 from bot.notifications.views.base import Option, Part, Phrase, ReceivableRow
 from bot.notifications.views.collect import CollectView, CopyView, DigestLine, DigestView, NoteView
 from bot.notifications.views.letters import (
-    FailedView, LetterRow, LetterSample, LetterView, ReleaseView, UnsureView,
+    FailedView,
+    LetterRow,
+    LetterSample,
+    LetterView,
+    ReleaseView,
+    UnsureView,
 )  # fmt: skip
 from bot.notifications.views.money import AllocateView, GapView, PaymentView, StaleView
 from bot.notifications.views.promises import ClaimView, DisputeView, PauseView, PromiseView
 from bot.notifications.views.replies import (
-    AgingLine, AgingView, BalanceView, ChoiceView, ConfirmView, CurrencyLine, DoneView, ErrorView, HelpView, Line,
-    ObjectView, OpenLine, OverdueLine, OverdueView, PromiseLine, TodoLine, TodoView, TraceStep, TraceView, WhoamiView,
+    AgingLine,
+    AgingView,
+    BalanceView,
+    ChoiceView,
+    ConfirmView,
+    CurrencyLine,
+    DoneView,
+    ErrorView,
+    HelpView,
+    Line,
+    ObjectView,
+    OpenLine,
+    OverdueLine,
+    OverdueView,
+    PromiseLine,
+    TodoLine,
+    TodoView,
+    TraceStep,
+    TraceView,
+    WhoamiView,
 )  # fmt: skip
 
 REGISTRY: dict[str, type[Any]] = {

@@ -7,7 +7,15 @@ from datetime import date, datetime
 from typing import Self
 
 from bot.notifications.views.base import (
-    SHANGHAI, Part, Phrase, ReceivableRow, example_name, example_person, example_rows, example_short, yuan,
+    SHANGHAI,
+    Part,
+    Phrase,
+    ReceivableRow,
+    example_name,
+    example_person,
+    example_rows,
+    example_short,
+    yuan,
 )  # fmt: skip
 from core.money import Money
 

@@ -7,7 +7,14 @@ from datetime import date
 from typing import Self
 
 from bot.notifications.views.base import (
-    Option, Phrase, ReceivableRow, example_name, example_person, example_rows, example_short, yuan,
+    Option,
+    Phrase,
+    ReceivableRow,
+    example_name,
+    example_person,
+    example_rows,
+    example_short,
+    yuan,
 )  # fmt: skip
 from core.money import Money
 

@@ -7,7 +7,13 @@ from datetime import date, datetime
 from typing import Self
 
 from bot.notifications.views.base import (
-    SHANGHAI, Option, Phrase, example_name, example_person, example_short, yuan,
+    SHANGHAI,
+    Option,
+    Phrase,
+    example_name,
+    example_person,
+    example_short,
+    yuan,
 )  # fmt: skip
 from core.money import Money
 
