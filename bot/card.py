@@ -99,6 +99,7 @@ class Capabilities:
     max_buttons: int = 25
     max_button_label: int = 75
     max_inline: int = 10  # pickers and drop-downs that can stand on the card itself
+    max_inline_inputs: int = 3  # inputs that one of them can hold: 1 = the date, and no amount beside it
     max_options: int = 100  # of one drop-down
     max_option_label: int = 75
     max_menu_inputs: int = 0  # drop-downs of a menu that replaces the card

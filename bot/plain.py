@@ -1,0 +1,137 @@
+"""Any card as plain text with reply codes: the floor under every messenger.
+
+A code is the position of the action on the card, counted once per action id: `1 登记结果`, `2 承诺日期`. A reply
+starts with the code or the label, its answers follow in the order of the inputs: `2 7-10`, `2 明天 5万`, `1 3`.
+What the answers mean (dates, amounts) is read where commands are read; here they stay as typed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from bot.card import Action, Card, Input, more_line
+
+_CODE = re.compile(r"#?(\d{1,2})(?:[.、,:)]\s*|\s+|$)(.*)", re.S)
+_AMOUNT = re.compile(r"[¥$€£]?\d[\d,]*(\.\d+)?(万|亿|元|w|k|m)?(元)?", re.I)
+_DAY_WORD = re.compile(
+    r".*\d.*|[今明后昨前]天|.*(周|星期|礼拜).|.*[月年][底末]|today|tomorrow|yesterday|eom|(next\s+)?(mon|tue|wed|thu|fri|sat|sun)\w*",
+    re.I,
+)
+_HINTS = {
+    "zh": {"date": "日期", "amount": "金额", "text": "文字", "person": "姓名", "number": "数字", "choice": "序号"},
+    "en": {"date": "date", "amount": "amount", "text": "text", "person": "name", "number": "number",
+           "choice": "number"},
+}  # fmt: skip
+
+
+def codes(card: Card) -> tuple[tuple[int, Action], ...]:
+    """(code, action), each action id once; presets of one id share the code of the id."""
+    seen: dict[str, Action] = {}
+    for action in card.actions:
+        seen.setdefault(action.id, action)
+    return tuple(enumerate(seen.values(), 1))
+
+
+def to_text(card: Card) -> str:
+    """The whole card as lines of plain text."""
+    zh = card.lang == "zh"
+    lines = [card.title]
+    if card.text:
+        lines.append(card.text)
+    lines += [f"{f.label}:{f.value}" if zh else f"{f.label}: {f.value}" for f in card.fields]
+    lines += ["- " + " ".join(cell for cell in row if cell) for row in card.rows]
+    if card.rows_more:
+        lines.append("- " + more_line(card.rows_more, card.lang))
+    listed = codes(card)
+    if listed:
+        lines.append("回复序号:" if zh else "Reply with the number:")
+        lines += [reply_line(code, action, card.lang) for code, action in listed]
+    if card.footer:
+        lines.append(card.footer)
+    return "\n".join(lines)
+
+
+def reply_line(code: int, action: Action, lang: str) -> str:
+    """`2 承诺日期,如“2 日期 [金额]”` and, for choices, what can be chosen."""
+    zh = lang == "zh"
+    label = action.label
+    if action.draw == "preset":  # the preset's label names one answer; the code stands for the question
+        label = action.inputs[0].label if action.inputs else action.label
+    if action.url:
+        return f"{code} {label}{':' if zh else ': '}{action.url}"
+    if not action.inputs:
+        return f"{code} {label}"
+    words = []
+    for item in action.inputs:
+        word = _HINTS["zh" if zh else "en"]["choice" if item.choices else item.type]
+        words.append(word if item.required else f"[{word}]")
+    usage = " ".join([str(code), *words])
+    out = [f"{code} {label}({usage})" if zh else f"{code} {label} ({usage})"]
+    for item in action.inputs:
+        if item.choices:
+            out.append("   " + ("  " if zh else ", ").join(f"{n}={c.label}" for n, c in enumerate(item.choices, 1)))
+    return "\n".join(out)
+
+
+def parse_reply(card: Card, text: str) -> tuple[str, dict[str, str]] | None:
+    """(action id, inputs as typed) if `text` answers this card, else None.
+
+    Required inputs may be missing: then the caller asks for them. Words that fit no input make it no reply.
+    """
+    if card.closed:
+        return None
+    plain = unicodedata.normalize("NFKC", text).strip()
+    for action, rest in _heads(card, plain):
+        found = _answers(action, rest)
+        if found is not None:
+            return action.id, found
+    return None
+
+
+def _heads(card: Card, plain: str) -> list[tuple[Action, str]]:
+    """Actions that the text may start with, and what follows."""
+    listed = codes(card)
+    out = []
+    match = _CODE.fullmatch(plain)
+    if match:
+        out += [(action, match[2].strip()) for code, action in listed if code == int(match[1])]
+    for action in sorted(card.actions, key=lambda a: -len(a.label)):
+        label = unicodedata.normalize("NFKC", action.label)
+        if label and plain.casefold().startswith(label.casefold()):
+            out.append((action, plain[len(label) :].strip(" :,")))
+    return out
+
+
+def _answers(action: Action, rest: str) -> dict[str, str] | None:
+    """Words to inputs, in order. The last text input takes all that is left."""
+    found = dict(action.given)
+    words = re.sub(r"\bnext\s+", "next_", rest, flags=re.I).split()  # "next fri" is one answer
+    words = [word.replace("next_", "next ") for word in words]
+    open_inputs = [i for i in action.inputs if i.name not in found or action.draw == "preset"]
+    for position, item in enumerate(open_inputs):
+        if not words:
+            break
+        if item.type in ("text", "person") and not item.choices and position == len(open_inputs) - 1:
+            found[item.name] = " ".join(words)
+            words = []
+        elif (value := _fits(item, words[0])) is not None:
+            found[item.name] = value
+            words = words[1:]
+        elif item.required:
+            return None
+    return None if words else found
+
+
+def _fits(item: Input, word: str) -> str | None:
+    """The value of `word` for this input, or None if it can't be one."""
+    if item.choices:
+        if word.isdecimal() and 1 <= int(word) <= len(item.choices):
+            return item.choices[int(word) - 1].value
+        hits = [c.value for c in item.choices if word in (c.value, c.label)]
+        return hits[0] if hits else None
+    if item.type in ("amount", "number"):
+        return word if _AMOUNT.fullmatch(word) else None
+    if item.type == "date":
+        return word if _DAY_WORD.fullmatch(word) else None
+    return word
