@@ -1,0 +1,92 @@
+"""Error codes in words: bot/words.toml, zh and en. A code nobody has written words for still makes a sentence."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+
+from core.errors import DomainError
+from core.money import Money, format_money
+
+# Facts that say where, most telling first.
+_WHERE = ("file", "variable", "key", "option", "url")
+
+
+@lru_cache(maxsize=1)
+def _catalogue() -> dict[str, list[str]]:
+    import tomllib
+    from importlib.resources import files
+
+    data = tomllib.loads(files("bot").joinpath("words.toml").read_text(encoding="utf-8"))
+    alone = {name: words for name, words in data.items() if isinstance(words, list)}
+    families = {name: entries for name, entries in data.items() if isinstance(entries, dict)}
+    return alone | {f"{family}.{name}": words for family, entries in families.items() for name, words in entries.items()}
+
+
+def known(code: str) -> bool:
+    return code in _catalogue()
+
+
+def sentence(code: str, facts: Mapping[str, Any] | None = None, lang: str = "zh") -> tuple[str, str]:
+    """(message, hint) of a code; hint may be empty."""
+    en = lang != "zh"
+    words = _catalogue().get(code)
+    shown = {key: _shown(value, lang) for key, value in (facts or {}).items()}
+    if words is None:
+        detail = ", ".join(f"{key}={value}" for key, value in shown.items())
+        return (f"Not possible: {code}" if en else f"无法完成：{code}") + (f" ({detail})" if detail else ""), ""
+    message = words[en].format_map(_Facts(shown))
+    hint = words[2 + en].format_map(_Hints(shown)) if len(words) > 2 else ""
+    return message, hint
+
+
+def explain(error: DomainError, lang: str = "zh") -> dict[str, str]:
+    """`{"code", "message", "where", "hint"}` of interface.md."""
+    facts = dict(error.facts)
+    if error.code == "policy.invalid":
+        from core.dunning.words import say
+
+        facts["problem"] = say(str(facts.get("problem", "")), facts.get("details", {}), lang)[0]  # type: ignore[arg-type]
+    message, hint = sentence(error.code, facts, lang)
+    if error.code == "settings.unknown_key" and not facts.get("near"):
+        hint = ""
+    return {"code": error.code, "message": message, "where": _where(facts), "hint": hint}
+
+
+def one_line(error: DomainError, lang: str = "zh") -> str:
+    said = explain(error, lang)
+    where = f" ({said['where']})" if said["where"] and said["where"] not in said["message"] else ""
+    parts = [said["message"] + where, said["hint"]]
+    return ("。" if lang == "zh" else ". ").join(part for part in parts if part)
+
+
+def _where(facts: Mapping[str, Any]) -> str:
+    found = next((str(facts[name]) for name in _WHERE if facts.get(name)), "")
+    for name in ("line", "row", "column"):
+        if facts.get(name):
+            found = f"{found}:{facts[name]}" if found else f"{name} {facts[name]}"
+    return found
+
+
+def _shown(value: Any, lang: str) -> str:
+    if isinstance(value, Money):
+        return format_money(value, lang)
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="minutes")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(_shown(item, lang) for item in value)
+    return str(value)
+
+
+class _Facts(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+class _Hints(dict[str, str]):
+    """In a hint, what isn't known is left out."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
