@@ -27,8 +27,8 @@ PROFILES: dict[str, Capabilities] = {
     # Header 150, section 3,000, fields 10; 4 controls and 5 in the overflow menu; modals ask the rest.
     "slack": Capabilities(
         name="slack", max_title=150, max_text=3_000, max_fields=10, max_label=75, max_value=1_900, max_rows=20,
-        max_cell=120, max_footer=1_000, max_buttons=9, max_button_label=75, max_inline=2, max_inline_inputs=1, max_options=100,
-        max_option_label=75, has_links=True, markdown=True, updates="always",
+        max_cell=120, max_footer=1_000, max_buttons=9, max_button_label=75, max_inline=2, max_inline_inputs=1,
+        max_options=100, max_option_label=75, has_links=True, markdown=True, updates="always",
     ),
     # One generic card template: markdown body, a server-driven form, six buttons. No picker outside of the form.
     "dingtalk": Capabilities(

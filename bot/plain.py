@@ -115,12 +115,21 @@ def _answers(action: Action, rest: str) -> dict[str, str] | None:
         if item.type in ("text", "person") and not item.choices and position == len(open_inputs) - 1:
             found[item.name] = " ".join(words)
             words = []
-        elif (value := _fits(item, words[0])) is not None:
-            found[item.name] = value
-            words = words[1:]
+        elif (hit := _longest(item, words)) is not None:
+            found[item.name], taken = hit
+            words = words[taken:]
         elif item.required:
             return None
     return None if words else found
+
+
+def _longest(item: Input, words: list[str]) -> tuple[str, int] | None:
+    """The value and how many words it took; only the label of a choice takes several."""
+    for taken in range(len(words) if item.choices else 1, 0, -1):
+        value = _fits(item, " ".join(words[:taken]))
+        if value is not None:
+            return value, taken
+    return None
 
 
 def _fits(item: Input, word: str) -> str | None:
@@ -128,10 +137,15 @@ def _fits(item: Input, word: str) -> str | None:
     if item.choices:
         if word.isdecimal() and 1 <= int(word) <= len(item.choices):
             return item.choices[int(word) - 1].value
-        hits = [c.value for c in item.choices if word in (c.value, c.label)]
+        wanted = word.casefold()
+        hits = [c.value for c in item.choices if wanted in (_flat(c.value), _flat(c.label))]
         return hits[0] if hits else None
     if item.type in ("amount", "number"):
         return word if _AMOUNT.fullmatch(word) else None
     if item.type == "date":
         return word if _DAY_WORD.fullmatch(word) else None
     return word
+
+
+def _flat(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
