@@ -53,7 +53,7 @@ def person(
     """`roles` as in the people file: one or several, with `;` between them."""
     listed = roles.split(";") if isinstance(roles, str) else roles
     above = manager.id if manager else None
-    return _saved(work, Person(handle=handle, name=name or handle, roles=list(filter(None, listed)), manager_id=above, **more))
+    return _saved(work, Person(handle=handle, name=name or handle, roles=[r for r in listed if r], manager_id=above, **more))
 
 
 def customer(work: Work, code: str, name: str = "", owner: Person | None = None, **more: Any) -> Customer:
