@@ -194,7 +194,8 @@ def test_bulk_rows_keep_their_order_and_fill_their_defaults(work: Work) -> None:
     ids = post.new_receivables(work, rows)
     found = {r.id: r for r in work.session.exec(select(Receivable))}
     assert [found[i].amount_minor for i in ids] == list(range(2500))
-    assert (found[ids[1]].tags, found[ids[1]].due_on, found[ids[2]].tags, found[ids[2]].kind) == (["写"], None, [], "invoice")
+    one, two = found[ids[1]], found[ids[2]]
+    assert (one.tags, one.due_on, two.tags, two.kind) == (["写"], None, [], "invoice")
     assert post.new_receivables(work, []) == []
 
 
