@@ -4,11 +4,11 @@ Rights come from roles only; any other post is a label. Somebody with several ro
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, false, literal, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, false, literal, or_, select, true
 from sqlmodel import Session, col
 
 from core.models import Customer, Person, Receivable
@@ -37,10 +37,17 @@ class Scope:
     all: bool = False
     owner_ids: frozenset[int] = field(default_factory=frozenset)
     region: str | None = None  # of customers
+    within: "Scope | None" = None  # and only what this one sees
 
     @property
     def nothing(self) -> bool:
-        return not (self.all or self.owner_ids or self.region)
+        return not (self.all or self.owner_ids or self.region) or (self.within is not None and self.within.nothing)
+
+    def narrowed(self, to: "Scope") -> "Scope":
+        """What both see: `scope.narrowed(Scope(region="华东"))`."""
+        if self.all or to.all:
+            return to if self.all else self
+        return replace(to, within=self if to.within is None else to.within.narrowed(self))
 
     def customers_whole(self) -> ColumnElement[bool]:
         """Condition on `customer`: seen with everything that belongs to it."""
@@ -51,25 +58,29 @@ class Scope:
             ways.append(customers.c.owner_id.in_(sorted(self.owner_ids)))
         if self.region:
             ways.append(customers.c.region == self.region)
-        return or_(*ways) if ways else false()
+        here = or_(*ways) if ways else false()
+        return here if self.within is None else and_(here, self.within.customers_whole())
 
     def customers(self) -> ColumnElement[bool]:
         """Condition on `customer`: seen at all."""
-        if self.all or not self.owner_ids:
-            return self.customers_whole()
-        owned = select(receivables.c.customer_id).where(receivables.c.owner_id.in_(sorted(self.owner_ids)))
-        return or_(self.customers_whole(), customers.c.id.in_(owned))
+        if self.all:
+            return true()
+        here = replace(self, within=None).customers_whole()
+        if self.owner_ids:
+            owned = select(receivables.c.customer_id).where(receivables.c.owner_id.in_(sorted(self.owner_ids)))
+            here = or_(here, customers.c.id.in_(owned))
+        return here if self.within is None else and_(here, self.within.customers())
 
     def receivables(self, *, joined: bool = True) -> ColumnElement[bool]:
         """Condition on `receivable`; `joined` says that `customer` is in the FROM list, too."""
         if self.all:
             return true()
-        whole = self.customers_whole()
+        here = replace(self, within=None).customers_whole()
         if not joined:
-            whole = receivables.c.customer_id.in_(select(customers.c.id).where(whole))
-        if not self.owner_ids:
-            return whole
-        return or_(whole, receivables.c.owner_id.in_(sorted(self.owner_ids)))
+            here = receivables.c.customer_id.in_(select(customers.c.id).where(here))
+        if self.owner_ids:
+            here = or_(here, receivables.c.owner_id.in_(sorted(self.owner_ids)))
+        return here if self.within is None else and_(here, self.within.receivables(joined=joined))
 
     def filter(self, statement: Select[Any], *tables: Any) -> Select[Any]:
         """`scope.filter(select(...), Customer)`, or `(..., Receivable)`, or `(..., Customer, Receivable)` for a join."""

@@ -119,6 +119,20 @@ def test_several_roles_are_a_union(firm: Firm) -> None:
     assert scope_of(firm.session, firm.person("x", "admin", "risk").id) == EVERYTHING
 
 
+def test_a_scope_is_narrowed_to_what_was_asked_for(firm: Firm) -> None:
+    def sees(scope: Scope) -> tuple[list[str], list[str]]:
+        customers = scope.filter(select(Customer.code).order_by(Customer.code), Customer)
+        numbers = scope.filter(select(Receivable.number).order_by(Receivable.number), Receivable)
+        return list(firm.session.exec(customers).all()), list(firm.session.exec(numbers).all())
+
+    li, zhang = (scope_of(firm.session, person.id) for person in (firm.li, firm.zhang))
+    assert sees(li.narrowed(Scope(region="华南"))) == (["C002"], ["INV-1"])
+    assert sees(EVERYTHING.narrowed(zhang)) == sees(zhang) == sees(zhang.narrowed(EVERYTHING))
+    assert sees(zhang.narrowed(Scope(owner_ids=frozenset({firm.li.id})))) == (["C002"], ["INV-1"])
+    assert sees(li.narrowed(zhang).narrowed(Scope(region="华东"))) == ([], [])
+    assert Scope().narrowed(Scope(region="华东")).nothing
+
+
 def test_who_has_left_sees_nothing(firm: Firm) -> None:
     assert scope_of(firm.session, firm.person("gone", "finance", active=False).id) == Scope()
     assert scope_of(firm.session, 999_999) == Scope()

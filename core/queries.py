@@ -1,0 +1,365 @@
+"""What people ask to see: one customer, one receivable, one's own tasks. Reads only, a handful of statements each."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, and_, cast, func, or_, select
+from sqlmodel import SQLModel
+
+from core.ledger.balances import Balance, balance
+from core.models import Customer
+from core.money import digits
+from core.permissions import Scope, sees_whole_customer
+from core.work import Work
+
+_TABLES = SQLModel.metadata.tables
+_PERSON, _CUSTOMER, _RECEIVABLE = _TABLES["person"], _TABLES["customer"], _TABLES["receivable"]
+_PROMISE, _CLAIM, _DISPUTE, _COVER = (_TABLES[name] for name in ("promise", "claim", "dispute", "cover"))
+_PAUSE, _HOLD, _TASK, _LINK = (_TABLES[name] for name in ("pause", "hold", "task", "task_receivable"))
+_RECEIPT, _CREDIT_NOTE, _ENTRY = _TABLES["receipt"], _TABLES["credit_note"], _TABLES["entry"]
+_FIRING, _LETTER = _TABLES["firing"], _TABLES["letter"]
+
+SEVERITIES = ("critical", "severe", "overdue", "due_soon")  # riskiest first
+MAX_PROMISES = 10  # shown on a balance
+# What a receivable is, when several are true: the first.
+COVERED = {"dispute": "disputed", "claim": "claimed", "promise": "promised"}
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseRow:
+    currency: str
+    amount_minor: int
+    due_on: date
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """`used` is what the customer owes in the currency of the limit, `available` may be below zero."""
+
+    limit: int
+    used: int
+
+    @property
+    def available(self) -> int:
+        return self.limit - self.used
+
+    @property
+    def usage(self) -> str:
+        """Whole percent, rounded up from the half; "" for who pays cash only."""
+        return f"{(self.used * 200 + self.limit) // (2 * self.limit)}%" if self.limit else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerBalance:
+    """One customer as one person sees it. Promises, receipts and credit are for who sees the whole customer."""
+
+    customer: Customer
+    owner: str
+    currency: str  # whose figures come first
+    figures: dict[str, Balance]
+    states: dict[int, str] = field(default_factory=dict)  # of open receivables
+    promises: list[PromiseRow] = field(default_factory=list)  # newest first
+    last_receipt: tuple[date, int] | None = None
+    credit: Credit | None = None
+    paused_until: date | None = None
+    hold: bool = False
+
+    @property
+    def main(self) -> Balance:
+        return self.figures.get(self.currency) or Balance(currency=self.currency)
+
+    @property
+    def others(self) -> list[Balance]:
+        return [figures for currency, figures in sorted(self.figures.items()) if currency != self.currency]
+
+
+def customer_balance(work: Work, customer: Customer, scope: Scope) -> CustomerBalance:
+    """Everything on the answer to `/balance`."""
+    assert customer.id is not None
+    today, figures = work.today, balance(work.session, customer.id, work.today, None if scope.all else scope)
+    currency = main_currency(customer.currency or work.company.currency, {key: row.total for key, row in figures.items()})
+    pauses = _pauses(work, customer.id)
+    states = receivable_states(work, [item for row in figures.values() for item in row.items], pauses)
+    whole = sees_whole_customer(work.session, scope, customer.id)
+    hold = _HOLD.c.customer_id == customer.id, _HOLD.c.kind == "order", _HOLD.c.ended_on.is_(None)
+    owner = select(_PERSON.c.name).where(_PERSON.c.id == customer.owner_id).scalar_subquery()
+    row = work.session.execute(select(owner, select(_HOLD.c.id).where(*hold).limit(1).scalar_subquery())).one()
+    credit = None
+    if whole and customer.credit_limit_minor is not None:
+        owed = figures[currency].total if currency in figures else 0
+        if currency == (customer.currency or work.company.currency):
+            credit = Credit(customer.credit_limit_minor, max(owed, 0))
+    return CustomerBalance(
+        customer=customer,
+        owner=row[0] or "",
+        currency=currency,
+        figures=figures,
+        states=states,
+        promises=_promises(work, customer.id) if whole else [],
+        last_receipt=_last_receipt(work, customer.id, currency, today) if whole else None,
+        credit=credit,
+        paused_until=max((until for key, until in pauses.items() if key is None), default=None),
+        hold=row[1] is not None,
+    )
+
+
+def main_currency(preferred: str, totals: dict[str, int]) -> str:
+    """The currency shown first: the preferred one unless there is business in others only."""
+    if preferred in totals or not totals:
+        return preferred
+    return max(sorted(totals), key=lambda currency: abs(totals[currency]) * 1000 // 10 ** digits(currency))
+
+
+def _promises(work: Work, customer_id: int) -> list[PromiseRow]:
+    p = _PROMISE.c
+    query = select(p.currency, p.amount_minor, p.due_on, p.state).where(p.customer_id == customer_id)
+    rows = work.session.execute(query.order_by(p.made_at.desc(), p.id.desc()).limit(MAX_PROMISES))
+    return [PromiseRow(*row) for row in rows]
+
+
+def _last_receipt(work: Work, customer_id: int, currency: str, today: date) -> tuple[date, int] | None:
+    r = _RECEIPT.c
+    query = select(r.received_on, r.amount_minor).where(
+        r.customer_id == customer_id, r.currency == currency, r.received_on <= today,
+        or_(r.reversed_on.is_(None), r.reversed_on > today),
+    )  # fmt: skip
+    row = work.session.execute(query.order_by(r.received_on.desc(), r.id.desc()).limit(1)).first()
+    return (row[0], row[1]) if row else None
+
+
+def _pauses(work: Work, customer_id: int) -> dict[int | None, date]:
+    """Until when dunning rests, by receivable; None stands for the whole customer."""
+    p, found = _PAUSE.c, dict[int | None, date]()
+    query = select(p.receivable_id, p.until).where(
+        p.customer_id == customer_id, p.state == "active", p.from_on <= work.today, p.until >= work.today
+    )
+    for receivable_id, until in work.session.execute(query):
+        found[receivable_id] = max(until, found.get(receivable_id, until))
+    return found
+
+
+def receivable_states(work: Work, items: Collection[Any], pauses: dict[int | None, date]) -> dict[int, str]:
+    """not_due, undated or overdue; or what keeps all of it out of dunning: disputed, claimed, promised, paused."""
+    covers: dict[int, dict[str, int]] = {}
+    ids = [item.receivable_id for item in items]
+    for start in range(0, len(ids), 1000):
+        query = select(_COVER.c.receivable_id, _COVER.c.kind, _COVER.c.amount_minor).where(
+            _COVER.c.receivable_id.in_(ids[start : start + 1000]), _COVER.c.active
+        )
+        for receivable_id, kind, amount in work.session.execute(query):
+            here = covers.setdefault(receivable_id, {})
+            here[kind] = here.get(kind, 0) + amount
+    states = {}
+    for item in items:
+        covered = covers.get(item.receivable_id, {})
+        if covered and sum(covered.values()) >= item.open_minor:
+            states[item.receivable_id] = next(COVERED[kind] for kind in COVERED if kind in covered)
+        elif None in pauses or item.receivable_id in pauses:
+            states[item.receivable_id] = "paused"
+        elif item.due_on is None:
+            states[item.receivable_id] = "undated"
+        else:
+            states[item.receivable_id] = "overdue" if item.due_on < work.today else "not_due"
+    return states
+
+
+# --- what is to do --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TodoRow:
+    task_id: int
+    kind: str
+    code: str  # "" for a task without a customer
+    customer: str
+    severity: str
+    state: str  # open, snoozed, silent
+    answer_by: datetime | None
+    overdue: dict[str, int]  # by currency, of the receivables that the task is about
+    days_overdue_max: int
+
+
+def todo(work: Work, person_id: int) -> list[TodoRow]:
+    """The person's open tasks, riskiest first: by severity, by what is overdue, by age."""
+    t = _TASK.c
+    tasks = select(
+        t.id, t.kind, t.severity, t.answer_by, t.snoozed_until, _CUSTOMER.c.code, _CUSTOMER.c.short_name, _CUSTOMER.c.name
+    ).select_from(_TASK.outerjoin(_CUSTOMER, _CUSTOMER.c.id == t.customer_id))
+    tasks = tasks.where(t.person_id == person_id, t.state == "open")
+    r = _RECEIVABLE.c
+    sums = (
+        select(_LINK.c.task_id, r.currency, cast(func.sum(r.open_minor), BigInteger), func.min(r.due_on).label("due_on"))
+        .select_from(_TASK.join(_LINK, _LINK.c.task_id == t.id).join(_RECEIVABLE, r.id == _LINK.c.receivable_id))
+        .where(t.person_id == person_id, t.state == "open", r.open_minor != 0, r.due_on < work.today)
+        .group_by(_LINK.c.task_id, r.currency)
+    )
+    overdue: dict[int, dict[str, int]] = {}
+    oldest: dict[int, date] = {}
+    for task_id, currency, amount, due_on in work.session.execute(sums):
+        overdue.setdefault(task_id, {})[currency] = amount
+        oldest[task_id] = min(due_on, oldest.get(task_id, due_on))
+    rows = [
+        TodoRow(
+            task_id=row.id,
+            kind=row.kind,
+            code=row.code or "",
+            customer=row.short_name or row.name or "",
+            severity=row.severity,
+            state=_task_state(work, row.answer_by, row.snoozed_until),
+            answer_by=row.answer_by,
+            overdue=overdue.get(row.id, {}),
+            days_overdue_max=(work.today - oldest[row.id]).days if row.id in oldest else 0,
+        )
+        for row in work.session.execute(tasks)
+    ]
+    return sorted(rows, key=_risk)
+
+
+def _task_state(work: Work, answer_by: datetime | None, snoozed_until: date | None) -> str:
+    if snoozed_until is not None and snoozed_until > work.today:
+        return "snoozed"
+    return "silent" if answer_by is not None and answer_by < work.now else "open"
+
+
+def _risk(row: TodoRow) -> tuple[int, int, int, int]:
+    largest = max((amount * 1000 // 10 ** digits(currency) for currency, amount in row.overdue.items()), default=0)
+    return SEVERITIES.index(row.severity), -largest, -row.days_overdue_max, row.task_id
+
+
+# --- one receivable, from contract to last contact ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceEntry:
+    on: date
+    at: datetime
+    kind: str
+    amount_minor: int
+    reference: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceFiring:
+    on: date
+    step: str
+    occurrence: int
+    audience: str
+    kind: str
+    severity: str
+    outcome: str
+    reason: str
+    to: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceContact:
+    """A letter that listed it, or what somebody logged about it. `what`: letter, promise, claim, dispute, or a result."""
+
+    at: datetime
+    what: str
+    who: str
+    state: str = ""
+    amount_minor: int | None = None
+    on: date | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    row: Any  # the receivable's columns, and the customer's `code`, `customer`
+    state: str
+    days_overdue: int
+    entries: list[TraceEntry]
+    firings: list[TraceFiring]
+    contacts: list[TraceContact]
+
+
+def trace(work: Work, scope: Scope, number: str) -> Trace | None:
+    """The receivable with this number, if the person sees it. If several sources have it, the newest open one."""
+    r = _RECEIVABLE.c
+    columns = (
+        r.id, r.id.label("receivable_id"), r.number, r.source, r.kind, r.customer_id, r.currency, r.amount_minor,
+        r.open_minor, r.issued_on, r.due_on, r.order_no, r.contract_no, r.product, r.terms, r.event, r.event_on,
+        r.settled_on, _CUSTOMER.c.code, _CUSTOMER.c.name.label("customer"),
+    )  # fmt: skip
+    query = select(*columns).select_from(_RECEIVABLE.join(_CUSTOMER, _CUSTOMER.c.id == r.customer_id))
+    same = r.number == number
+    if number.upper() != number:
+        same = or_(same, r.number == number.upper())
+    query = query.where(same, scope.receivables()).order_by(r.open_minor == 0, r.issued_on.desc(), r.id.desc())
+    row = work.session.execute(query.limit(1)).first()
+    if row is None:
+        return None
+    late = (work.today - row.due_on).days if row.due_on and row.open_minor else 0
+    state = receivable_states(work, [row], _pauses(work, row.customer_id))[row.id] if row.open_minor else "settled"
+    return Trace(
+        row=row,
+        state=state,
+        days_overdue=max(late, 0),
+        entries=_entries(work, row.id),
+        firings=_firings(work, row.id),
+        contacts=_contacts(work, row.id, row.number, row.customer_id),
+    )
+
+
+def _entries(work: Work, receivable_id: int) -> list[TraceEntry]:
+    e = _ENTRY.c
+    tables = _ENTRY.outerjoin(_RECEIPT, _RECEIPT.c.id == e.receipt_id)
+    tables = tables.outerjoin(_CREDIT_NOTE, _CREDIT_NOTE.c.id == e.credit_note_id)
+    query = (
+        select(e.effective_on, e.recorded_at, e.kind, e.amount_minor, e.actor, e.reason,
+               func.coalesce(_RECEIPT.c.number, _CREDIT_NOTE.c.number, "").label("reference"))
+        .select_from(tables).where(e.receivable_id == receivable_id).order_by(e.effective_on, e.id)
+    )  # fmt: skip
+    return [
+        TraceEntry(
+            on=row.effective_on, at=row.recorded_at, kind=row.kind, amount_minor=row.amount_minor,
+            reference=row.reference, actor=row.actor, reason=row.reason,
+        )
+        for row in work.session.execute(query)
+    ]  # fmt: skip
+
+
+def _firings(work: Work, receivable_id: int) -> list[TraceFiring]:
+    f = _FIRING.c
+    query = (
+        select(f.fired_on, f.step, f.occurrence, f.audience, f.kind, f.severity, f.outcome, f.reason, f.to)
+        .where(f.receivable_id == receivable_id).order_by(f.fired_on, f.id)
+    )  # fmt: skip
+    return [
+        TraceFiring(
+            on=row.fired_on, step=row.step, occurrence=row.occurrence, audience=row.audience, kind=row.kind,
+            severity=row.severity, outcome=row.outcome, reason=row.reason, to=row.to,
+        )
+        for row in work.session.execute(query)
+    ]  # fmt: skip
+
+
+def _contacts(work: Work, receivable_id: int, number: str, customer_id: int) -> list[TraceContact]:
+    session, found = work.session, []
+    letter = select(_LETTER.c.created_at, _LETTER.c.to, _LETTER.c.state, _LETTER.c.sent_on, _LETTER.c.receivables)
+    for at, to, state, sent_on, numbers in session.execute(letter.where(_LETTER.c.customer_id == customer_id)):
+        if number in numbers:
+            found.append(TraceContact(at=at, what="letter", who=to, state=state, on=sent_on))
+    for kind, table, on in (("promise", _PROMISE, "due_on"), ("claim", _CLAIM, "paid_on"), ("dispute", _DISPUTE, None)):
+        c = table.c
+        covers = and_(_COVER.c.subject_id == c.id, _COVER.c.kind == kind, _COVER.c.receivable_id == receivable_id)
+        joined = table.join(_COVER, covers).outerjoin(_PERSON, _PERSON.c.id == c.made_by_id)
+        query = select(c.made_at, _PERSON.c.name, c.state, _COVER.c.amount_minor, *([c[on]] if on else []))
+        for at, who, state, amount, *day in session.execute(query.select_from(joined)):
+            found.append(
+                TraceContact(at=at, what=kind, who=who or "", state=state, amount_minor=amount, on=day[0] if day else None)
+            )
+    t = _TASK.c
+    answered = select(t.closed_at, t.closed_by, t.result).select_from(_TASK.join(_LINK, _LINK.c.task_id == t.id))
+    for at, who, result in session.execute(answered.where(_LINK.c.receivable_id == receivable_id, t.closed_at.is_not(None))):
+        if result:
+            what = str(result.get("result") or result.get("action") or "result")
+            found.append(TraceContact(at=at, what=what, who=who, note=str(result.get("note") or "")))
+    found.sort(key=lambda contact: (contact.at, contact.what))
+    return found
