@@ -1,0 +1,209 @@
+"""People and their accounts. The whole file is one transaction, so managers may stand below their people."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Table, select
+from sqlmodel import Session
+
+from core.ingest.context import Item, Run
+from core.ingest.lookups import People, audit_many, insert_ids, write_changes
+from core.ingest.reasons import Reject
+from core.models import Account, Person
+from core.work import Work
+
+P: Table = Person.__table__  # type: ignore[attr-defined]
+A: Table = Account.__table__  # type: ignore[attr-defined]
+
+ROLES = frozenset(
+    {
+        "rep", "sales_manager", "sales_director", "finance", "finance_manager", "finance_director", "risk",
+        "management", "admin",
+    }
+)  # fmt: skip
+_DEFAULTS = {
+    "roles": [], "email": "", "mobile": "", "locale": "", "timezone": "", "region": "", "active": True,
+}  # fmt: skip
+_FIELDS = ("name", *_DEFAULTS)
+_ABOVE = {"manager": "manager_id", "deputy": "deputy_id"}
+
+
+class PeopleLoader:
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def load(self, work: Work, items: Sequence[Item]) -> None:
+        session = work.session
+        known = {row.handle.casefold(): row for row in session.execute(select(P))}
+        everybody = People.load(session)
+        items = self._resolvable(items, everybody)
+        if not items:
+            return
+        fresh = [item for item in items if item.row["handle"].casefold() not in known]
+        old = [item for item in items if item.row["handle"].casefold() in known]
+        ids = insert_ids(session, Person, [self._columns(item) for item in fresh])
+        for item, made in zip(fresh, ids, strict=True):
+            everybody.add(made, item.row["handle"], item.row["name"])
+        audit_many(work, "person.created", "person", [(made, None, {"by": "import"}) for made in ids])
+        changes: dict[int, dict[str, Any]] = {}
+        for item, made in zip(fresh, ids, strict=True):
+            above = {column: everybody.get(item.row[name], name) for name, column in _ABOVE.items() if name in item.row}
+            if above:
+                changes[made] = above
+        self.run.report.created += len(fresh)
+        audits: list[tuple[int, int | None, dict[str, Any]]] = []
+        for item in old:
+            was = known[item.row["handle"].casefold()]
+            if new := self._differences(item, was, everybody):
+                changes[was.id] = new
+                before = {name: getattr(was, name) for name in new}
+                audits.append((was.id, None, {"handle": was.handle, "before": before, "after": new}))
+                self.run.report.updated += 1
+            else:
+                self.run.report.unchanged += 1
+        audit_many(work, "person.updated", "person", audits)
+        write_changes(session, P, changes)
+        self._warn(session, items)
+
+    def _resolvable(self, items: Sequence[Item], known: People) -> list[Item]:
+        """Without the rows whose manager or deputy is neither known nor a row that stays; until nothing changes."""
+        left = list(items)
+        while True:
+            handles = {item.row["handle"].casefold() for item in left}
+            names = [item.row["name"] for item in left]
+            staying = []
+            for item in left:
+                try:
+                    for column in _ABOVE:
+                        if column in item.row:
+                            self._check(item, column, known, handles, names)
+                except Reject as error:
+                    self.run.reject(item.number, item.cells, error)
+                else:
+                    staying.append(item)
+            if len(staying) == len(left):
+                return left
+            left = staying
+
+    def _check(self, item: Item, column: str, known: People, handles: set[str], names: list[str]) -> None:
+        text = item.row[column].removeprefix("@")
+        if text.casefold() == item.row["handle"].casefold():
+            raise Reject("own_manager", column, text)
+        if text.casefold() in handles:
+            return
+        if names.count(text) > 1:
+            raise Reject("ambiguous_person", column, text)
+        if text not in names:
+            known.get(text, column)
+
+    def _columns(self, item: Item) -> dict[str, Any]:
+        row = item.row
+        made = {name: row.get(name, default) for name, default in _DEFAULTS.items()}
+        return {**made, "handle": row["handle"], "name": row["name"], "source": self.run.source, "edited": []}
+
+    def _differences(self, item: Item, was: Any, everybody: People) -> dict[str, Any]:
+        row = dict(item.row)
+        for name, column in _ABOVE.items():
+            if name in row:
+                row[column] = everybody.get(row[name], name)
+        names = {**{name: name for name in _FIELDS}, "manager_id": "manager", "deputy_id": "deputy"}
+        return changed(self.run, item, row, was, names)
+
+    def _warn(self, session: Session, items: Sequence[Item]) -> None:
+        report = self.run.report
+        above = {row.id: row.manager_id for row in session.execute(select(P.c.id, P.c.manager_id))}
+        ids = {row.handle.casefold(): row.id for row in session.execute(select(P.c.id, P.c.handle))}
+        for item in items:
+            for role in item.row.get("roles", ()):
+                if role not in ROLES:
+                    report.warn(item.number, "unknown_role", "roles", role)
+            start = ids[item.row["handle"].casefold()]
+            seen: set[int] = set()
+            person = above[start]
+            while person is not None and person not in seen and person != start:
+                seen.add(person)
+                person = above[person]
+            if person == start:
+                report.warn(item.number, "manager_cycle", "manager", item.row["handle"])
+
+
+class AccountsLoader:
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def load(self, work: Work, items: Sequence[Item]) -> None:
+        session, report = work.session, self.run.report
+        people = self.run.people(session)
+        users = [item.row["user_id"] for item in items]
+        known = {(row.messenger, row.user_id): row for row in session.execute(select(A).where(A.c.user_id.in_(users)))}
+        fresh: list[dict[str, Any]] = []
+        changes: dict[int, dict[str, Any]] = {}
+        preferred: dict[int, tuple[str, str]] = {}
+        audits: list[tuple[int, int | None, dict[str, Any]]] = []
+        for item in items:
+            row = item.row
+            row["messenger"] = row["messenger"].casefold()
+            try:
+                person = people.get(row["person"], "person")
+            except Reject as error:
+                self.run.reject(item.number, item.cells, error)
+                continue
+            key = (row["messenger"], row["user_id"])
+            if row["messenger"] not in self.run.company.messengers:
+                report.warn(item.number, "messenger_off", "messenger", row["messenger"])
+            if row.get("preferred"):
+                preferred[person] = key
+            was = known.get(key)
+            if was is None:
+                fresh.append({
+                    "person_id": person, "messenger": key[0], "user_id": key[1], "preferred": row.get("preferred", False),
+                })  # fmt: skip
+                continue
+            new: dict[str, Any] = {}
+            if was.person_id != person:
+                kept = session.scalar(select(P.c.handle).where(P.c.id == was.person_id))
+                report.warn(item.number, "account_moved", "person", row["user_id"], kept=kept)
+                new["person_id"] = person
+            if "preferred" in row and row["preferred"] != was.preferred:
+                new["preferred"] = row["preferred"]
+            if new:
+                changes[was.id] = new
+                report.updated += 1
+                audits.append((was.id, None, {"account": list(key), "after": new}))
+            else:
+                report.unchanged += 1
+        ids = insert_ids(session, Account, fresh)
+        report.created += len(ids)
+        audit_many(work, "account.created", "account", [(made, None, {"by": "import"}) for made in ids])
+        audit_many(work, "account.updated", "account", audits)
+        write_changes(session, A, changes)
+        self._one_preferred(session, preferred)
+
+    def _one_preferred(self, session: Session, preferred: dict[int, tuple[str, str]]) -> None:
+        """A newly preferred account takes the place of the person's former one."""
+        query = select(A).where(A.c.person_id.in_(preferred), A.c.preferred.is_(True))
+        former = {
+            row.id: {"preferred": False}
+            for row in session.execute(query)
+            if (row.messenger, row.user_id) != preferred[row.person_id]
+        }
+        write_changes(session, A, former)
+
+
+def changed(run: Run, item: Item, row: dict[str, Any], was: Any, names: dict[str, str]) -> dict[str, Any]:
+    """Columns of the table whose value in the row is another one. `names`: column of the table -> of the file."""
+    new: dict[str, Any] = {}
+    for column, name in names.items():
+        value = row.get(column)
+        if value is None or value == getattr(was, column):
+            continue
+        if was.edited and (column in was.edited or name in was.edited):
+            kept = getattr(was, column)
+            run.report.warn(item.number, "edited_wins", name, _shown(row.get(name, value)), kept=_shown(kept))
+        else:
+            new[column] = value
+    return new
+
+
+def _shown(value: Any) -> str:
+    return ";".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,195 @@
+"""Raw rows -> checked values by canonical column, as far as one row can be checked on its own."""
+
+from collections.abc import Callable
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from core.ingest import values
+from core.ingest.files import Table
+from core.ingest.maps import COLUMNS, REQUIRED, FileMap, Rule
+from core.ingest.reasons import Reject, refusal
+
+Parse = Callable[[Any], Any]
+Row = dict[str, Any]  # canonical column -> value; a column that is missing or blank is not there
+
+DATES = frozenset({"issued_on", "due_on", "event_on", "settled_on", "received_on"})
+AMOUNTS = frozenset({"amount", "open_amount", "credit_limit"})  # parsed when the currency is known
+_FLAGS = frozenset({"active", "preferred", "no_letters"})
+_LISTS = frozenset({"aliases", "tags"})
+_MAILS = frozenset({"email", "finance_email", "business_email"})
+_LIMITS = {"handle": 64, "name": 400, "messenger": 32, "user_id": 200, "address": 1000, "aliases": 1000, "tags": 1000}
+_LIMIT = 200
+_CODES = frozenset({"number", "code", "customer", "receivable", "order", "contract", "reverses"})
+
+RECEIVABLE_KINDS = {
+    "invoice": "invoice", "发票": "invoice", "credit_note": "credit_note", "credit note": "credit_note",
+    "credit-note": "credit_note", "贷项通知单": "credit_note", "红字发票": "credit_note", "贷项": "credit_note",
+    "debit_note": "debit_note", "debit note": "debit_note", "debit-note": "debit_note", "借项通知单": "debit_note",
+    "借项": "debit_note",
+}  # fmt: skip
+_LANGUAGES = {"zh": "zh", "en": "en", "中文": "zh", "英文": "en", "english": "en", "chinese": "zh"}
+
+
+class RowParser:
+    """Compiled once from the header and the map. `parse` raises Reject."""
+
+    def __init__(self, table: Table, filemap: FileMap, lang: str) -> None:
+        self.width = len(table.columns)
+        self.indexes = _indexes(table, filemap, lang)
+        self.plan: list[tuple[str, int, Parse]] = []
+        self.constants: list[tuple[str, Any, Parse]] = []
+        for name, index in self.indexes.items():
+            parse = _parser(name, filemap)
+            rule = filemap.rules.get(name)
+            self.plan.append((name, index, _ruled(rule, parse) if rule else parse))
+        for name, value in filemap.constants.items():
+            self.constants.append((name, value, _parser(name, filemap)))
+        self.required = REQUIRED[filemap.kind]
+        self.needs_date = filemap.kind == "receivables"
+        self.unused = (
+            [c for i, c in enumerate(table.columns) if c and c != "reason" and i not in self.indexes.values()]
+            if not filemap.columns
+            else []
+        )
+
+    def parse(self, cells: list[Any]) -> Row:
+        if len(cells) > self.width and any(cell not in ("", None) for cell in cells[self.width :]):
+            raise Reject("too_many_cells")
+        have = len(cells)
+        row: Row = {}
+        for name, index, parse in self.plan:
+            if index < have:
+                cell = cells[index]
+                if cell != "" and cell is not None:
+                    value = parse(cell)
+                    if value is not None and value != "":
+                        row[name] = value
+        for name, constant, parse in self.constants:
+            if name not in row:
+                row[name] = parse(constant)
+        for name in self.required:
+            if name not in row:
+                raise Reject("missing_value", name)
+        if self.needs_date and "issued_on" not in row and "due_on" not in row:
+            raise Reject("no_date", "issued_on")
+        return row
+
+    def text(self, cells: list[Any], name: str) -> str:
+        """One cell as `parse` would read it, for whoever looks at a column only."""
+        for column, index, parse in self.plan:
+            if column == name and index < len(cells):
+                try:
+                    if found := parse(cells[index]):
+                        return str(found)
+                except Reject:
+                    return ""
+        return next((str(parse(value)) for column, value, parse in self.constants if column == name), "")
+
+
+def _indexes(table: Table, filemap: FileMap, lang: str) -> dict[str, int]:
+    """Where each canonical column stands: by the map if it names columns, else by its own name."""
+    found = {column: index for index, column in enumerate(table.columns) if column}
+    folded = {column.casefold(): index for column, index in found.items()}
+    listed = ", ".join(found)
+
+    def place(column: str) -> int | None:
+        return found.get(column, folded.get(column.casefold()))
+
+    indexes: dict[str, int] = {}
+    for name in COLUMNS[filemap.kind]:
+        if filemap.columns:
+            column = filemap.columns.get(name)
+            if column is None:
+                continue
+            index = place(column.strip())
+            if index is None:
+                key = f"columns.{name}"
+                raise refusal(
+                    "mapped_column_missing", lang, where=table.path, column=column, key=key, found=listed
+                )
+        else:
+            index = place(name)
+        if index is not None:
+            indexes[name] = index
+    needed = list(REQUIRED[filemap.kind])
+    have = indexes.keys() | filemap.constants.keys()
+    if filemap.kind == "receivables" and not have & {"issued_on", "due_on"}:
+        needed.append("issued_on")
+    for name in needed:
+        if name not in have:
+            raise refusal("missing_column", lang, where=table.path, column=name, found=listed)
+    return indexes
+
+
+def _ruled(rule: Rule, parse: Parse) -> Parse:
+    def ruled(cell: Any) -> Any:
+        text = rule(values.clean(cell))
+        return parse(text) if text else None
+
+    return ruled
+
+
+def _parser(name: str, filemap: FileMap) -> Parse:
+    if name in DATES:
+        order = filemap.date_order
+        return lambda cell: values.day(cell, name, order) if cell.__class__ is not str or cell.strip() else None
+    if name in AMOUNTS:
+        return lambda cell: cell.strip() if isinstance(cell, str) else cell
+    if name in _FLAGS:
+        return _after_cleaning(lambda text: values.flag(text, name))
+    if name in _MAILS:
+        return _after_cleaning(lambda text: values.email(text, name))
+    if name in _LISTS:
+        return _after_cleaning(lambda text: values.words(values.limited(text, name, _LIMITS[name])))
+    special = {
+        "roles": lambda text: [word.casefold() for word in values.words(text.replace(",", ";").replace("，", ";"))],
+        "kind": lambda text: _one_of(text, "kind", RECEIVABLE_KINDS, "invoice, credit_note, debit_note"),
+        "language": lambda text: _language(text, "language"),
+        "locale": lambda text: _language(text, "locale"),
+        "timezone": _timezone,
+        "currency": lambda text: text.upper(),
+        "handle": _handle,
+    }
+    if name in special:
+        return _after_cleaning(special[name])
+    limit = _LIMITS.get(name, 100 if name in _CODES else _LIMIT)
+    if name == "name" and filemap.kind == "people":
+        limit = 200
+
+    def text(cell: Any) -> str:
+        cleaned = values.clean(cell)
+        return cleaned if len(cleaned) <= limit else values.limited(cleaned, name, limit)
+
+    return text
+
+
+def _after_cleaning(parse: Callable[[str], Any]) -> Parse:
+    def cleaned(cell: Any) -> Any:
+        text = values.clean(cell)
+        return parse(text) if text else None
+
+    return cleaned
+
+
+def _one_of(text: str, column: str, names: dict[str, str], allowed: str) -> str:
+    found = names.get(text.casefold())
+    if found is None:
+        raise Reject("bad_value", column, text, allowed=allowed)
+    return found
+
+
+def _language(text: str, column: str) -> str:
+    return _one_of(text.casefold().replace("-", "_").split("_")[0], column, _LANGUAGES, "zh, en")
+
+
+def _timezone(text: str) -> str:
+    if text not in available_timezones():
+        raise Reject("bad_timezone", "timezone", text)
+    return ZoneInfo(text).key
+
+
+def _handle(text: str) -> str:
+    text = text.removeprefix("@")
+    if not text or any(char.isspace() for char in text):
+        raise Reject("bad_handle", "handle", text)
+    return values.limited(text, "handle", 64)
