@@ -19,7 +19,7 @@ Updates = Literal["always", "once", "never"]
 
 # How an action is drawn once bot.fit has looked at the messenger; before that every action is a "button".
 #   button  a plain button that asks nothing       inline  the picker or drop-down stands on the card itself
-#   form    a tap opens a form (modal)             menu    a tap replaces the card by drop-downs (fit.menu_card)
+#   form    a tap opens a form (modal)             menu    a tap replaces the card by drop-downs (fit.ask_card)
 #   preset  one button for one ready answer        reply   no control: the person types the reply code
 #   link    a signed one-time link in `url`
 Draw = Literal["button", "inline", "form", "menu", "preset", "reply", "link"]

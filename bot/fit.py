@@ -89,14 +89,20 @@ def fit(
     ), tuple(dict.fromkeys(lost))
 
 
-def menu_card(card: Card, action: Action, capabilities: Capabilities, *, today: date) -> Card:
-    """The card that replaces `card` while an action drawn as "menu" (or a second step) asks its drop-downs."""
-    lost: list[str] = []
-    asked = _menu(action, capabilities, today, card.lang, lost) or action
-    text = action.confirm or (("请选择:" if card.lang == "zh" else "Please choose: ") + action.label)
-    return replace(
-        card, text=_cut(text, capabilities.max_text, "text", lost), fields=(), rows=(), rows_more=0, actions=(asked,)
-    )
+def ask_card(
+    card: Card, action: Action, capabilities: Capabilities, *, today: date, link: Link | None = None
+) -> tuple[Card, tuple[str, ...]]:
+    """The card that replaces `card` while one action is asked: a menu, a confirmation, the second step of task.log.
+
+    Its only action is the one asked; drawn as "menu", its inputs are the drop-downs of this very card.
+    """
+    lead = "请选择:" if card.lang == "zh" else "Please choose: "
+    if not action.inputs:  # a confirmation: this card is the question, its button the answer
+        text, action = action.confirm or action.label, replace(action, confirm=None)
+    else:
+        text = action.confirm or lead + action.label
+    asked = replace(card, text=text, fields=(), rows=(), rows_more=0, actions=(action,), closed=False)
+    return fit(asked, capabilities, today=today, link=link)
 
 
 def presets(item: Input, today: date, lang: str) -> tuple[Choice, ...]:

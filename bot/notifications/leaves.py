@@ -22,9 +22,11 @@ from bot.card import LANGS, Lang, short
 from bot.notifications.views import Phrase
 from core.money import Money, format_money
 
+MAX_TITLE, MAX_TEXT, MAX_LABEL, MAX_VALUE, MAX_CELL, MAX_FOOTER = 200, 10_000, 60, 1_000, 120, 1_000
 PHRASE_NAMES = frozenset(f.name for f in fields(Phrase)) | {"today"}
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_join = "".join
 _CODE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.S)
 _ALLOWED = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Filter, nodes.If,
@@ -52,7 +54,7 @@ class Leaf:
         if self.const is not None:
             return self.const
         try:
-            return "".join(self.root(context))
+            return _join(self.root(context))
         except Exception as error:
             # A wrong type in a View; the message must name the place, not a line of generated code.
             raise TemplateError(self.file, self.key, f"{type(error).__name__}: {error}") from error
@@ -61,6 +63,13 @@ class Leaf:
 def has_words(source: str) -> bool:
     """Whether text outside of {{ }} needs a language."""
     return any(char.isalnum() for char in _CODE.sub("", source))
+
+
+def line(text: str, limit: int) -> str:
+    """One tidy line of at most `limit` characters."""
+    if len(text) <= limit and text.isprintable():
+        return text.strip()
+    return short(tidy_line(text), limit)
 
 
 def tidy_line(text: str) -> str:

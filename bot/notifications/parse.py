@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from bot.card import LANGS, STYLES, TONES, Action
-from bot.notifications.leaves import Language, Leaf, TemplateError, has_words
+from bot.notifications.leaves import MAX_LABEL, Language, Leaf, TemplateError, has_words, line
 
 Names = dict[str, Any]
 When = Callable[[Names], bool]
@@ -117,14 +117,20 @@ def _condition(source: Any, names: Iterable[str], file: str, key: str) -> tuple[
             used.add(name)
             terms.append((name, wanted))
         parsed.append(terms)
+    return _test(parsed), frozenset(used)
+
+
+def _test(parsed: list[list[tuple[str, bool]]]) -> When:
+    """Alternatives of terms as one function; the two usual shapes without a loop, for they run at every render."""
     if len(parsed) == 1 and len(parsed[0]) == 1:
         name, wanted = parsed[0][0]
         if wanted:
-            return (lambda data: bool(data[name])), frozenset(used)
-        return (lambda data: not data[name]), frozenset(used)
-    return (
-        lambda data: any(all(bool(data[n]) is want for n, want in terms) for terms in parsed)
-    ), frozenset(used)
+            return lambda data: bool(data[name])
+        return lambda data: not data[name]
+    if len(parsed) == 1 and len(parsed[0]) == 2:
+        (one, one_wanted), (two, two_wanted) = parsed[0]
+        return lambda data: bool(data[one]) is one_wanted and bool(data[two]) is two_wanted
+    return lambda data: any(all(bool(data[n]) is want for n, want in terms) for terms in parsed)
 
 
 class Reader:
@@ -207,6 +213,8 @@ class Reader:
             each = self.each(data["each"], item, (label, value))
         else:
             label, value = (self.leaf(data[k], f"{key}.{k}") for k in ("label", "value"))
+        if label.const is not None:
+            label = Leaf(label.file, label.key, line(label.const, MAX_LABEL), None, label.names)
         return FieldSpec(self.when(data, key), label, value, each)
 
     def rows(self, data: Any, key: str) -> RowsSpec:

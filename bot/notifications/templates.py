@@ -22,7 +22,22 @@ from pathlib import Path
 from typing import Any, cast
 
 from bot.card import ASKS, INPUT_TYPES, LANGS, STYLES, TONES, Action, Card, Choice, Field, Input, Lang, Tone, short
-from bot.notifications.leaves import PHRASE_NAMES, Language, Leaf, TemplateError, languages, tidy_line, tidy_text
+from bot.notifications.leaves import (
+    MAX_CELL,
+    MAX_FOOTER,
+    MAX_LABEL,
+    MAX_TEXT,
+    MAX_TITLE,
+    MAX_VALUE,
+    PHRASE_NAMES,
+    Language,
+    Leaf,
+    TemplateError,
+    languages,
+    line,
+    tidy_line,
+    tidy_text,
+)
 from bot.notifications.parse import ActionSpec, Each, FieldSpec, Names, Reader, RowsSpec, Spec
 from bot.notifications.views import REGISTRY, Phrase
 
@@ -34,8 +49,6 @@ ACTION_IDS = frozenset({
     "dispute.settle", "promise.approve", "promise.reject", "pause.approve", "pause.reject", "customer.assign",
     "letters.release", "reply.pick", "reply.confirm",
 })  # fmt: skip
-
-MAX_TITLE, MAX_TEXT, MAX_LABEL, MAX_VALUE, MAX_CELL, MAX_FOOTER = 200, 10_000, 60, 1_000, 120, 1_000
 
 _KEYS = frozenset({"view", "tone", "title", "closed", "text", "field", "rows", "action", "footer", "like"})
 _GOOD_ENDS = frozenset({
@@ -195,13 +208,13 @@ class Templates:
             kind=kind,
             lang=lang,
             tone=cast(Tone, tone if tone in TONES else "info"),
-            title=short(tidy_line(title), MAX_TITLE),
+            title=line(title, MAX_TITLE),
             text=short(tidy_text("\n".join(text)), MAX_TEXT),
             fields=_fields(t.fields, names, context, language),
             rows=rows,
             rows_more=more,
             actions=() if closed else _actions(t.actions, names, context, language),
-            footer=short(tidy_line(" · ".join(footer)), MAX_FOOTER),
+            footer=line(" · ".join(footer), MAX_FOOTER),
             closed=closed,
         )
 
@@ -221,10 +234,14 @@ def _fields(specs: tuple[FieldSpec, ...], names: Names, context: Any, language: 
     for spec in specs:
         if spec.when is not None and not spec.when(names):
             continue
-        contexts = (context,) if spec.each is None else (c for _, c in _spread(spec.each, names, language))
-        for ctx in contexts:
-            value = short(tidy_line(spec.value(ctx)), MAX_VALUE)
-            out.append(Field(short(tidy_line(spec.label(ctx)), MAX_LABEL), value))
+        if spec.each is None:
+            label = spec.label.const
+            out.append(Field(
+                line(spec.label(context), MAX_LABEL) if label is None else label, line(spec.value(context), MAX_VALUE)
+            ))  # fmt: skip
+            continue
+        for _, ctx in _spread(spec.each, names, language):
+            out.append(Field(line(spec.label(ctx), MAX_LABEL), line(spec.value(ctx), MAX_VALUE)))
     return tuple(out)
 
 
@@ -235,7 +252,7 @@ def _rows(specs: tuple[RowsSpec, ...], names: Names, language: Language) -> tupl
             continue
         more += max(0, len(names[spec.each.each]) - spec.max)
         for _, ctx in _spread(spec.each, names, language, spec.max):
-            out.append(tuple(short(tidy_line(cell(ctx)), MAX_CELL) for cell in spec.cells))
+            out.append(tuple(line(cell(ctx), MAX_CELL) for cell in spec.cells))
     return tuple(out), more
 
 
@@ -250,7 +267,7 @@ def _actions(specs: tuple[ActionSpec, ...], names: Names, context: Any, language
         if spec.choices is not None:
             name, value, label, each = spec.choices
             choices = tuple(
-                Choice(str(getattr(item, value)), short(tidy_line(label(ctx)), MAX_LABEL))
+                Choice(str(getattr(item, value)), line(label(ctx), MAX_LABEL))
                 for item, ctx in _spread(each, names, language)
             )
             action = replace(

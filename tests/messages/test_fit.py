@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from bot.card import Action, Capabilities, Card, Choice, Field, Input, Lang
-from bot.fit import PROFILES, fit, menu_card, presets
+from bot.fit import PROFILES, ask_card, fit, presets
 from bot.notifications.templates import templates
 from bot.plain import codes, parse_reply, to_text
 from tests.messages.test_templates import KINDS, example, renamed
@@ -112,14 +112,25 @@ def test_more_buttons_than_room_go_to_reply_codes():
     assert "3 称已付款" in made.text and "4 稍后提醒" in made.text
 
 
-def test_a_menu_card_asks_one_thing():
+def test_a_card_that_replaces_another_asks_one_thing():
     caps = PROFILES["wecom"]
     made, _ = fit(overdue(), caps, today=TODAY)
-    asked = menu_card(made, made.actions[1], caps, today=TODAY)
-    assert asked.rows == () and [a.id for a in asked.actions] == ["task.promise"]
+    asked, _ = ask_card(made, made.actions[1], caps, today=TODAY)
+    assert asked.rows == () and [(a.id, a.draw) for a in asked.actions] == [("task.promise", "menu")]
     assert asked.actions[0].inputs[0].choices[0].value == "2026-07-09"
-    step = menu_card(made, templates().action("task.dispute", "zh"), caps, today=TODAY)
+    step, _ = ask_card(made, templates().action("task.dispute", "zh"), caps, today=TODAY)
     assert [i.name for i in step.actions[0].inputs] == ["reason"]
+    typed, lost = ask_card(made, templates().action("task.other", "zh"), caps, today=TODAY)
+    assert typed.actions[0].draw == "reply" and "1 其他情况(1 文字)" in typed.text
+    assert parse_reply(typed, "1 下周对账") == ("task.other", {"note": "下周对账"}) and lost
+
+
+def test_a_confirmation_is_a_card_with_one_button():
+    card, _ = fit(example("promise.approval", "zh"), PROFILES["wecom"], today=TODAY)
+    asked, lost = ask_card(card, card.actions[0], PROFILES["wecom"], today=TODAY)
+    assert asked.text.startswith("批准 华兴商贸") and asked.text.endswith("的承诺?")
+    assert [(a.id, a.draw, a.confirm) for a in asked.actions] == [("promise.approve", "button", None)]
+    assert lost == ()
 
 
 def test_approvals_keep_a_confirmation_or_say_that_it_is_gone():

@@ -6,6 +6,20 @@ from typing import Any
 
 from bot.notifications.views.base import Option, Part, Phrase, ReceivableRow
 from bot.notifications.views.collect import CollectView, CopyView, DigestLine, DigestView, NoteView
+from bot.notifications.views.figures import (
+    AgingLine,
+    AgingView,
+    BalanceView,
+    CurrencyLine,
+    OpenLine,
+    OverdueLine,
+    OverdueView,
+    PromiseLine,
+    TodoLine,
+    TodoView,
+    TraceStep,
+    TraceView,
+)
 from bot.notifications.views.letters import (
     FailedView,
     LetterRow,
@@ -17,27 +31,15 @@ from bot.notifications.views.letters import (
 from bot.notifications.views.money import AllocateView, GapView, PaymentView, StaleView
 from bot.notifications.views.promises import ClaimView, DisputeView, PauseView, PromiseView
 from bot.notifications.views.replies import (
-    AgingLine,
-    AgingView,
-    BalanceView,
     ChoiceView,
     ConfirmView,
-    CurrencyLine,
     DoneView,
     ErrorView,
     HelpView,
     Line,
     ObjectView,
-    OpenLine,
-    OverdueLine,
-    OverdueView,
-    PromiseLine,
-    TodoLine,
-    TodoView,
-    TraceStep,
-    TraceView,
     WhoamiView,
-)  # fmt: skip
+)
 
 REGISTRY: dict[str, type[Any]] = {
     "collect": CollectView,

@@ -88,7 +88,7 @@ class CollectView:
     @property
     def more_open(self) -> bool:
         """Not everything that is open is overdue, so both numbers are worth a line."""
-        return self.overdue != self.open
+        return any(p.overdue != p.open for p in self.parts)
 
     @property
     def soon(self) -> bool:
