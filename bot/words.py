@@ -9,7 +9,7 @@ from core.errors import DomainError
 from core.money import Money, format_money
 
 # Facts that say where, most telling first.
-_WHERE = ("file", "variable", "key", "option", "url")
+_WHERE = ("where", "file", "variable", "key", "option", "url")
 
 
 @lru_cache(maxsize=1)
@@ -48,6 +48,8 @@ def explain(error: DomainError, lang: str = "zh") -> dict[str, str]:
 
         facts["problem"] = say(str(facts.get("problem", "")), facts.get("details", {}), lang)[0]  # type: ignore[arg-type]
     message, hint = sentence(error.code, facts, lang)
+    if not known(error.code) and facts.get("message"):  # whoever raised it found the words
+        message, hint = str(facts["message"]), str(facts.get("hint", ""))
     if error.code == "settings.unknown_key" and not facts.get("near"):
         hint = ""
     return {"code": error.code, "message": message, "where": _where(facts), "hint": hint}

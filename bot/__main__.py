@@ -1,0 +1,5 @@
+"""`python -m bot` is `huikuan`."""
+
+from bot.cli import main
+
+main()

@@ -1,0 +1,218 @@
+"""Policies: check a file, say it in words, apply it, try it on the present ledger."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bot.cli.frame import (
+    DONE,
+    FOUND,
+    As,
+    At,
+    Json,
+    application,
+    database,
+    day,
+    example,
+    instant,
+    language,
+    line,
+    os_user,
+    settings,
+    show,
+    t,
+    table,
+)
+
+policy = typer.Typer(rich_markup_mode=None, help=t("催收策略。", "Dunning policies."), no_args_is_help=True)
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help=t("策略文件（TOML）", "policy file (TOML)"))]
+
+
+def _read(file: Path) -> Any:
+    from core.dunning.policy import parse
+
+    return parse(_text(file), str(file), settings().currency)
+
+
+def _text(file: Path) -> str:
+    from core.errors import ConfigError
+
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("file.unreadable", file=str(file), detail=getattr(error, "strerror", "") or "UTF-8") from None
+
+
+def lint(file: File, as_json: Json = False) -> int:
+    from core.dunning.policy import check
+
+    found, problems = check(_text(file), settings().currency)
+    rows = [
+        {
+            "line": p.line, "key": p.key, "level": "warning" if p.warning else "error", "code": p.code,
+            "message": p.say(language())[0], "hint": p.say(language())[1],
+        }
+        for p in problems
+    ]  # fmt: skip
+
+    def human() -> None:
+        for row in rows:
+            mark = t("提示", "warning") if row["level"] == "warning" else t("错误", "error")
+            hint = f" — {row['hint']}" if row["hint"] else ""
+            line(f"{file}:{row['line']}: {mark}: {row['key']}: {row['message']}{hint}")
+        if found is not None:
+            steps = sum(len(ladder.steps) for ladder in found.ladders)
+            words = t("{}：{} 个阶梯，{} 个步骤，可以使用", "{}: {} ladders, {} steps, fit for use")
+            line(words.format(found.name, len(found.ladders), steps))
+
+    show({"file": str(file), "ok": found is not None, "problems": rows}, as_json, human)
+    return DONE if found is not None else FOUND
+
+
+def show_policy(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help=t("不写则为现行策略", "without it, the active one"))
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    from core.db import reading
+    from core.dunning.policy import describe
+    from core.dunning.stored import active_row, of
+
+    since = None
+    if file is not None:
+        found = _read(file)
+    else:
+        with reading(database()) as session:
+            row = active_row(session, instant(""))
+            found = of(row, settings().currency) if row else _default()
+            since = row.active_from.isoformat() if row else None
+    lines = describe(found, language())
+    override = settings().letters
+    if override and override != found.letters:
+        note = t("HUIKUAN_LETTERS={} 优先于策略", "HUIKUAN_LETTERS={} wins over the policy")
+        lines.insert(1, note.format(override))
+    document = {
+        "name": found.name, "fingerprint": found.fingerprint, "letters": override or found.letters, "active_from": since,
+        "lines": lines, "toml": found.text,
+    }  # fmt: skip
+    show(document, as_json, lambda: line("\n".join(lines)))
+
+
+def _default() -> Any:
+    from core.dunning.policy import default_policy
+
+    return default_policy(settings().currency)
+
+
+def apply(
+    file: File,
+    person: As = ...,  # type: ignore[assignment]
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep",
+            metavar="CUSTOMER",
+            help=t("此客户的在途案件保留原策略", "running cases of this customer stay as they are"),
+        ),
+    ] = None,
+    at: At = "",
+    as_json: Json = False,
+) -> None:
+    from dataclasses import asdict
+
+    from core.dunning import stored
+
+    new, now = _read(file), instant(at, speaks=True)
+    with application().work(now, f"cli:{os_user()} as {person}", _person(person), "cli") as work:
+        applied = stored.apply(work, new, keep=keep or [])
+    begins = applied.active_from.astimezone(settings().zone)
+
+    def human() -> None:
+        if applied.cases:
+            heads = t("客户 名称 币种 级别 现策略 保留", "customer name currency severity policy keeps").split()
+            rows = [(*list(asdict(c).values())[:5], "✓" if c.keeps else "") for c in applied.cases]
+            table(heads, rows, t("在途案件", "Running cases"))
+        line(t("策略 {} 自 {} 起生效", "Policy {} holds from {}").format(applied.name, f"{begins:%Y-%m-%d %H:%M}"))
+
+    show(asdict(applied) | {"active_from": begins.isoformat()}, as_json, human)
+
+
+def _person(handle: str) -> int:
+    from sqlmodel import select
+
+    from core.db import reading
+    from core.errors import DomainError
+    from core.models import Person
+
+    with reading(database()) as session:
+        person = session.exec(select(Person).where(Person.handle == handle)).first()
+        if person is None or person.id is None:
+            raise DomainError("person.unknown", handle=handle)
+        if not person.active:
+            raise DomainError("person.inactive", handle=handle)
+        return person.id
+
+
+def try_(
+    file: File,
+    begin: Annotated[str, typer.Option("--from", metavar="DATE", help=t("从哪一天", "from this date"))],
+    end: Annotated[str, typer.Option("--to", metavar="DATE", help=t("到哪一天", "to this date"))],
+    against: Annotated[
+        Path | None, typer.Option("--against", metavar="FILE2", help=t("与另一策略比较", "compare with another policy"))
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    from core.errors import DomainError
+
+    first, last = day(begin, "--from"), day(end, "--to")
+    if last < first:
+        raise DomainError("policy.bad_range", option="--to")
+    new, other = _read(file), _read(against) if against else None
+    from core.dunning.simulate import try_policy
+
+    from bot.settings import to_company
+    from core.db import reading
+
+    company = to_company(settings())
+    with reading(database()) as session:
+        document = try_policy(session, company, new, first, last)
+        if other is not None:
+            document["against"] = try_policy(session, company, other, first, last)
+    show(document, as_json, lambda: _tried(document))
+
+
+def _tried(document: dict[str, Any]) -> None:
+    other = document.get("against", {}).get("totals", {})
+    for name, title in (("by_step", t("步骤", "step")), ("by_audience", t("给谁", "audience"))):
+        mine, theirs = document["totals"][name], other.get(name, {})
+        rows = [(key, mine.get(key, 0), theirs.get(key, 0) if other else "") for key in {**mine, **theirs}]
+        table([title, t("次数", "firings"), t("对比", "against") if other else ""], rows, right=(1, 2))
+    count = f"{document['totals']['messages']}" + (f" / {other['messages']}" if other else "")
+    line(t("{} 条消息，{} 天", "{} messages in {} days").format(count, len(document["days"])))
+
+
+def register(app: typer.Typer) -> None:
+    policy.command(
+        "lint",
+        help=t("检查策略文件，指出每个错误的行。", "Checks a policy file; every mistake with its line."),
+        epilog=example("huikuan policy lint mine.toml", "huikuan policy lint mine.toml --json"),
+    )(lint)
+    policy.command(
+        "show",
+        help=t("用普通的话说出现行策略，或某个文件中的策略。", "The active policy, or that of a file, in plain words."),
+        epilog=example("huikuan policy show", "huikuan policy show mine.toml"),
+    )(show_policy)
+    policy.command(
+        "apply",
+        help=t("保存策略，在下一个工作时段生效。", "Stores a policy; it holds from the next work window."),
+        epilog=example("huikuan policy apply mine.toml --as zhou", "huikuan policy apply mine.toml --as zhou --keep C001"),
+    )(apply)
+    policy.command(
+        "try",
+        help=t("在现有账本上试算策略，什么也不保存。", "Tries a policy on the present ledger; writes nothing."),
+        epilog=example("huikuan policy try mine.toml --from 2026-07-01 --to 2026-09-30 --json"),
+    )(try_)
+    app.add_typer(policy, name="policy")

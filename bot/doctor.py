@@ -1,0 +1,381 @@
+"""`huikuan doctor`: small checks, each a function; the next step of every case; the gaps in the data."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, and_, exists, func, or_, select
+from sqlalchemy.engine import make_url
+from sqlmodel import Session, SQLModel
+
+from bot.settings import Settings, to_company, unknown_environment
+from bot.words import explain, one_line
+from core.errors import DomainError
+from core.work import Company
+
+STUCK_AFTER = timedelta(hours=2)
+CALENDAR_AHEAD = timedelta(days=45)
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    state: str  # ok, warn, fail
+    message: str
+    hint: str = ""
+
+
+@dataclass
+class Ward:
+    """What the checks look at. Without a usable database `session` is None."""
+
+    settings: Settings
+    company: Company
+    now: datetime
+    lang: str
+    session: Session | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def today(self) -> date:
+        return self.company.calendar.business_date(self.now)
+
+    def t(self, zh: str, en: str) -> str:
+        return zh if self.lang == "zh" else en
+
+
+def examine(settings: Settings, now: datetime, *, lang: str, data: bool = False) -> dict[str, Any]:
+    """`{"checks": [...], "cases": [...], "gaps": {...}}` of interface.md, and `data` if it is asked for."""
+    ward = Ward(settings, to_company(settings), now, lang)
+    checks = [_try(ward, check) for check in (check_settings, check_templates, check_calendar, check_company)]
+    database = _try(ward, check_database)
+    checks.append(database)
+    report: dict[str, Any] = {"checks": checks, "cases": [], "gaps": {}}
+    if ward.notes.get("usable"):
+        with _session(settings) as session:
+            ward.session = session
+            checks += [_try(ward, check) for check in (check_policy, check_deliveries, check_letters, check_accounts)]
+            report["gaps"] = gaps(session)
+            checks.append(_gaps_check(ward, report["gaps"]))
+            report["cases"] = next_steps(ward, session)
+            if data:
+                report["data"] = data_discipline(session)
+                checks.append(_data_check(ward, report["data"]))
+    report["checks"] = [asdict(check) for check in checks]
+    return report
+
+
+def _try(ward: Ward, check: Callable[[Ward], Check]) -> Check:
+    """A check that breaks is a finding, too."""
+    name = check.__name__.removeprefix("check_")
+    try:
+        return check(ward)
+    except DomainError as error:
+        said = explain(error, ward.lang)
+        return Check(name, "fail", said["message"] + (f" ({said['where']})" if said["where"] else ""), said["hint"])
+    except Exception as error:
+        return Check(name, "fail", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+
+
+@contextmanager
+def _session(settings: Settings) -> Iterator[Session]:
+    from core.db import make_engine, reading
+
+    engine = make_engine(settings.database)
+    try:
+        with reading(engine) as session:
+            yield session
+    finally:
+        engine.dispose()
+
+
+def database_missing(url: str) -> bool:
+    """An embedded database that nobody has made yet; asking the driver would make it."""
+    parsed = make_url(url)
+    name = parsed.database
+    if parsed.get_backend_name() != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
+        return False
+    return not Path(name).exists()
+
+
+# --- checks without a database ---
+
+
+def check_settings(ward: Ward) -> Check:
+    unknown = unknown_environment(os.environ)
+    if unknown:
+        names = ", ".join(name + (f" → {near}?" if near else "") for name, near in unknown)
+        return Check("settings", "warn", ward.t(f"没有这样的设置：{names}", f"no such settings: {names}"))
+    return Check("settings", "ok", ward.t("设置可用", "the settings are fit for use"))
+
+
+def check_templates(ward: Ward) -> Check:
+    from bot.notifications.templates import templates
+
+    templates()
+    return Check("templates", "ok", ward.t("消息模板可用", "the message templates are fit for use"))
+
+
+def check_calendar(ward: Ward) -> Check:
+    from core.time import MAKE_UP_DAYS_KNOWN_TO
+
+    calendar = ward.company.calendar
+    year = MAKE_UP_DAYS_KNOWN_TO.get(calendar.country)
+    if year is None or any(day.year > year for day in calendar.overrides):
+        return Check("calendar", "ok", ward.t(f"工作日历 {calendar.country}", f"work calendar {calendar.country}"))
+    end = date(year, 12, 31)
+    if ward.today > end - CALENDAR_AHEAD:
+        return Check(
+            "calendar", "warn",
+            ward.t(f"调休安排只知道到 {end}", f"make-up working days are known up to {end} only"),
+            ward.t(f"在 huikuan.toml 的 [calendar_days] 写上 {year + 1} 年的 work 和 off，或升级 huikuan",
+                   f"list work and off days of {year + 1} under [calendar_days] in huikuan.toml, or upgrade huikuan"),
+        )  # fmt: skip
+    return Check("calendar", "ok", ward.t(f"调休安排已知到 {end}", f"make-up working days are known up to {end}"))
+
+
+def check_company(ward: Ward) -> Check:
+    if ward.company.profile.complete:
+        return Check("company", "ok", ward.t("公司资料齐全", "the company's profile is complete"))
+    missing = [name for name in ("name", "bank_account", "signature") if not getattr(ward.company.profile, name)]
+    return Check(
+        "company", "warn",
+        ward.t(f"公司资料缺 {'、'.join(missing)}：信函不会发出", f"the profile lacks {', '.join(missing)}: no letter goes out"),
+        ward.t("写进 huikuan.toml 的 [company]", "write them under [company] in huikuan.toml"),
+    )  # fmt: skip
+
+
+# --- the database ---
+
+
+def check_database(ward: Ward) -> Check:
+    from core.db import make_engine, reachable, schema_state
+    from core.errors import Unreachable
+
+    url = ward.settings.database
+    shown = make_url(url).render_as_string(hide_password=True)
+    if database_missing(url):
+        hint = ward.t("首次使用时自动建立", "the first command to need it makes it")
+        return Check("database", "warn", ward.t(f"数据库还不存在：{shown}", f"there is no database yet: {shown}"), hint)
+    engine = make_engine(url)
+    try:
+        state = schema_state(engine)
+        if state != "current":
+            raise Unreachable(f"db.{state}", url=shown)
+        ward.notes["usable"] = True
+        with reachable(engine), engine.connect() as connection:
+            _prove_writable(engine, connection)
+    except Unreachable as error:
+        state = "fail" if error.code != "db.locked" else "warn"
+        return Check("database", state, one_line(error, ward.lang))
+    finally:
+        engine.dispose()
+    return Check("database", "ok", ward.t(f"可读写，结构最新：{shown}", f"writable, schema current: {shown}"))
+
+
+def _prove_writable(engine: Engine, connection: Connection) -> None:
+    from core.errors import Unreachable
+
+    with connection.begin() as transaction:  # SQLite: BEGIN IMMEDIATE takes the writer's lock
+        if engine.dialect.name == "postgresql":
+            mode = connection.exec_driver_sql("SHOW transaction_read_only").scalar()
+            if mode == "on":
+                raise Unreachable("db.read_only", url=engine.url.render_as_string(hide_password=True))
+        transaction.rollback()
+
+
+def _tables() -> Any:
+    import core.models  # noqa: F401  # registers the tables
+
+    return SQLModel.metadata.tables
+
+
+def check_policy(ward: Ward) -> Check:
+    from core.dunning.policy import default_policy
+    from core.dunning.stored import active_row, of
+
+    assert ward.session is not None
+    row = active_row(ward.session, ward.now)
+    policy = of(row, ward.company.currency) if row else default_policy(ward.company.currency)
+    letters = ward.company.letters or policy.letters
+    ward.notes["letters"] = letters
+    return Check("policy", "ok", ward.t(f"策略 {policy.name}，信函 {letters}", f"policy {policy.name}, letters {letters}"))
+
+
+def check_deliveries(ward: Ward) -> Check:
+    assert ward.session is not None
+    box = _tables()["outbox"]
+    waiting = box.c.state.in_(("pending", "retry")) & (box.c.not_before < ward.now - STUCK_AFTER)
+    lost = (box.c.state == "sending") & (box.c.lease_until < ward.now - STUCK_AFTER)
+    stuck = ward.session.execute(select(func.count()).select_from(box).where(or_(waiting, lost))).scalar_one()
+    ended = select(box.c.state, func.count()).where(box.c.state.in_(("unsure", "dead"))).group_by(box.c.state)
+    counts = {"stuck": stuck, "unsure": 0, "dead": 0, **{row[0]: row[1] for row in ward.session.execute(ended)}}
+    if not any(counts.values()):
+        return Check("deliveries", "ok", ward.t("没有卡住的消息", "no delivery is stuck"))
+    zh = "卡住 {stuck} 条，不确定是否送达 {unsure} 条，无法送达 {dead} 条"
+    en = "{stuck} stuck, {unsure} perhaps not delivered, {dead} refused"
+    hint = ward.t("huikuan serve 在运行吗？联系方式对吗？", "is huikuan serve running? are the addresses right?")
+    return Check("deliveries", "warn", ward.t(zh, en).format(**counts), hint)
+
+
+def check_letters(ward: Ward) -> Check:
+    assert ward.session is not None
+    letter = _tables()["letter"]
+    held = letter.c.state.in_(("review", "unsure"))
+    grouped = select(letter.c.state, func.count()).where(held).group_by(letter.c.state)
+    counts = {row[0]: row[1] for row in ward.session.execute(grouped)}
+    if counts.get("review"):
+        message = ward.t(f"{counts['review']} 封信函等财务放行", f"{counts['review']} letters wait for their release")
+        return Check("letters", "warn", message, ward.t("财务的聊天里有放行卡片", "the card stands in finance's chat"))
+    if counts.get("unsure"):
+        message = ward.t(f"{counts['unsure']} 封信函可能没有发出", f"{counts['unsure']} letters were perhaps not sent")
+        return Check("letters", "warn", message)
+    if ward.notes.get("letters") == "off":
+        return Check("letters", "ok", ward.t("不给客户发信", "no letters to customers"))
+    return Check("letters", "ok", ward.t("没有等待的信函", "no letter is waiting"))
+
+
+def check_accounts(ward: Ward) -> Check:
+    """With `local` everybody has an account: it is named by the handle."""
+    assert ward.session is not None
+    person, account = _tables()["person"], _tables()["account"]
+    if "local" in ward.company.messengers:
+        return Check("accounts", "ok", ward.t("人人都有本地账号", "everybody has a local account"))
+    has = exists().where(account.c.person_id == person.c.id, account.c.messenger.in_(ward.company.messengers))
+    missing = list(ward.session.execute(select(person.c.handle).where(person.c.active, ~has)).scalars())
+    ward.notes["no_account"] = missing
+    if not missing:
+        return Check("accounts", "ok", ward.t("人人都有账号", "everybody has an account"))
+    names = ", ".join(missing[:20])
+    message = ward.t(f"{len(missing)} 人没有任何消息账号：{names}", f"{len(missing)} people have no account: {names}")
+    return Check("accounts", "warn", message, "huikuan import accounts")
+
+
+# --- gaps in the data ---
+
+
+def gaps(session: Session) -> dict[str, list[dict[str, str]]]:
+    tables = _tables()
+    r, c, person, contact = tables["receivable"], tables["customer"], tables["person"], tables["contact"]
+    open_ = select(r.c.id).where(r.c.customer_id == c.c.id, r.c.open_minor > 0)
+    responsible = func.coalesce(r.c.owner_id, c.c.owner_id)
+    customers = select(c.c.code.label("customer"), c.c.name).order_by(c.c.code)
+    mail = exists().where(contact.c.customer_id == c.c.id, contact.c.type == "finance", contact.c.email != "")
+    pairs = select(c.c.code.label("customer"), person.c.handle.label("owner")).distinct().order_by(c.c.code)
+    inactive = (
+        pairs.join_from(r, c, c.c.id == r.c.customer_id)
+        .join(person, person.c.id == responsible)
+        .where(r.c.open_minor > 0, ~person.c.active)
+    )
+    undated = (
+        select(r.c.number.label("receivable"), c.c.code.label("customer"), r.c.event)
+        .join_from(r, c, c.c.id == r.c.customer_id)
+        .where(r.c.open_minor > 0, r.c.due_on.is_(None))
+        .order_by(c.c.code, r.c.number)
+    )
+    found = {
+        "no_owner": customers.where(c.c.owner_id.is_(None), open_.where(r.c.owner_id.is_(None)).exists()),
+        "no_contact": customers.where(~c.c.no_letters, ~mail, open_.exists()),
+        "undated": undated,
+        "inactive_owner": inactive,
+    }
+    return {name: _rows(session, statement) for name, statement in found.items()}
+
+
+def data_discipline(session: Session) -> dict[str, list[dict[str, str]]]:
+    """R021: receivables without invoice date, agreed date or receipt date, and those that wait for an event's date."""
+    tables = _tables()
+    r, c, a = tables["receivable"], tables["customer"], tables["allocation"]
+    listed = select(r.c.number.label("receivable"), c.c.code.label("customer"))
+    base = listed.join_from(r, c, c.c.id == r.c.customer_id).order_by(c.c.code, r.c.number)
+    paid = exists().where(a.c.receivable_id == r.c.id, a.c.undone_on.is_(None))
+    found = {
+        # Without an invoice date the import takes the due date.
+        "no_invoice_date": base.where(r.c.open_minor > 0, r.c.issued_on >= r.c.due_on, r.c.terms == ""),
+        "no_agreed_date": base.where(r.c.open_minor > 0, r.c.due_on.is_(None)),
+        "no_receipt_date": base.where(and_(r.c.open_minor == 0, r.c.amount_minor > 0, ~paid)),
+        "event_without_date": base.where(r.c.open_minor > 0, r.c.event != "", r.c.event_on.is_(None)),
+    }
+    return {name: _rows(session, statement) for name, statement in found.items()}
+
+
+def _rows(session: Session, statement: Any) -> list[dict[str, str]]:
+    return [dict(row) for row in session.execute(statement).mappings()]
+
+
+_LISTS = {
+    "no_owner": ("没有负责人的客户", "customers without an owner"),
+    "no_contact": ("没有财务联系人邮箱的客户", "customers without a finance contact's address"),
+    "undated": ("没有到期日的应收", "receivables without a due date"),
+    "inactive_owner": ("负责人已停用的客户", "customers whose owner is inactive"),
+    "no_invoice_date": ("没有开票日期的应收", "receivables without an invoice date"),
+    "no_agreed_date": ("没有约定日期的应收", "receivables without an agreed date"),
+    "no_receipt_date": ("已结清但没有收款的应收", "settled receivables without a receipt"),
+    "event_without_date": ("等待事件日期的应收", "receivables that wait for the date of an event"),
+}
+
+
+def _listed(ward: Ward, name: str, lists: dict[str, list[dict[str, str]]], fine: tuple[str, str]) -> Check:
+    parts = [f"{ward.t(*_LISTS[key])} {len(rows)}" for key, rows in lists.items() if rows]
+    if not parts:
+        return Check(name, "ok", ward.t(*fine))
+    return Check(name, "warn", ward.t("、", ", ").join(parts))
+
+
+def _gaps_check(ward: Ward, found: dict[str, list[dict[str, str]]]) -> Check:
+    return _listed(
+        ward, "gaps", found, ("每笔应收都有负责人、联系人和到期日", "nothing lacks an owner, a contact or a due date")
+    )
+
+
+def _data_check(ward: Ward, found: dict[str, list[dict[str, str]]]) -> Check:
+    return _listed(ward, "data", found, ("数据纪律：没有缺项", "data discipline: nothing is missing"))
+
+
+# --- the next step of every case ---
+
+
+def next_steps(ward: Ward, session: Session) -> list[dict[str, Any]]:
+    """For each running case the first step that the ladder has left, on its receivables as they stand today."""
+    from core.dunning.policy import Policy, default_policy, next_offset, parse
+
+    tables = _tables()
+    case, c, r, stored = tables["case_file"], tables["customer"], tables["receivable"], tables["policy"]
+    statement = (
+        select(
+            case.c.id, case.c.state, case.c.severity, case.c.currency, case.c.policy_id, c.c.code, c.c.name,
+            r.c.number, r.c.due_on, r.c.ladder, r.c.age_shift_days,
+        )
+        .join_from(case, c, c.c.id == case.c.customer_id)
+        .outerjoin(r, and_(r.c.case_id == case.c.id, r.c.open_minor > 0, r.c.due_on.is_not(None)))
+        .where(case.c.state != "closed")
+        .order_by(c.c.code, case.c.currency, case.c.id)
+    )  # fmt: skip
+    texts = {row.id: row.toml for row in session.execute(select(stored.c.id, stored.c.toml))}
+    policies: dict[int, Policy] = {}
+    found: dict[int, dict[str, Any]] = {}
+    for row in session.execute(statement):
+        shown = found.setdefault(row.id, {
+            "customer": row.code, "name": row.name, "currency": row.currency, "state": row.state,
+            "severity": row.severity, "next": "", "on": None, "receivable": None,
+        })  # fmt: skip
+        if row.due_on is None:
+            continue
+        if row.policy_id not in policies:
+            text = texts.get(row.policy_id)
+            policies[row.policy_id] = (
+                parse(text, "", ward.company.currency) if text else default_policy(ward.company.currency)
+            )
+        ladder = policies[row.policy_id].ladder(row.ladder)
+        offset = next_offset(ladder, (ward.today - row.due_on).days - row.age_shift_days) if ladder else None
+        if ladder is None or offset is None:
+            continue
+        on = (row.due_on + timedelta(days=offset + row.age_shift_days)).isoformat()
+        if shown["on"] is None or on < shown["on"]:
+            steps = ", ".join(step.id for step in ladder.steps if offset in step.offsets)
+            shown |= {"next": steps, "on": on, "receivable": row.number}
+    return list(found.values())
