@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Table, and_, cast, func, literal_column, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, Table, and_, cast, func, literal_column, or_, select, union_all
 from sqlmodel import Session, SQLModel
 
 from core.permissions import Scope, sees_whole_customer
@@ -108,9 +108,11 @@ def open_items(
     currency: str | None = None,
     owner_ids: Collection[int] | None = None,
     scope: Scope | None = None,
+    *,
+    changed: bool | None = None,
 ) -> list[OpenItem]:
     """What is open on the day, by customer and currency, oldest due first, undated last."""
-    changed = changed_since(session, as_of)
+    changed = changed_since(session, as_of) if changed is None else changed
     owner = func.coalesce(_RECEIVABLE.c.owner_id, _CUSTOMER.c.owner_id)
     r = _RECEIVABLE.c
     found: list[OpenItem] = []
@@ -145,18 +147,23 @@ def credit_parts(as_of: date, changed: bool) -> Iterator[tuple[Table, ColumnElem
         yield _ENTRY, -_ENTRY.c.amount_minor, and_(_ENTRY.c.effective_on > as_of, _ENTRY.c.receivable_id.is_(None))
 
 
-def unapplied(session: Session, as_of: date, customer_ids: Collection[int] | None = None) -> dict[tuple[int, str], int]:
-    """By customer and currency, the receipts and credit notes not yet put on a receivable: always < 0."""
+def unapplied(
+    session: Session, as_of: date, customer_ids: Collection[int] | None = None, *, changed: bool | None = None
+) -> dict[tuple[int, str], int]:
+    """By customer and currency, the receipts and credit notes not yet put on a receivable: always < 0.
+
+    `changed`: what `changed_since` said of that day, from who has asked already.
+    """
     sums: dict[tuple[int, str], int] = {}
-    changed = changed_since(session, as_of)
+    changed = changed_since(session, as_of) if changed is None else changed
     for some in _chunks(customer_ids):
+        parts = []
         for table, amount, condition in credit_parts(as_of, changed):
             keys = table.c.customer_id, table.c.currency
             query = select(*keys, cast(func.sum(amount), BigInteger)).where(condition).group_by(*keys)
-            if some is not None:
-                query = query.where(table.c.customer_id.in_(some))
-            for customer_id, currency, total in session.execute(query):
-                sums[customer_id, currency] = sums.get((customer_id, currency), 0) + total
+            parts.append(query if some is None else query.where(table.c.customer_id.in_(some)))
+        for customer_id, currency, total in session.execute(union_all(*parts)):
+            sums[customer_id, currency] = sums.get((customer_id, currency), 0) + total
     assert all(total <= 0 for total in sums.values()), "more credit used than had come in"
     return {key: total for key, total in sums.items() if total}
 
@@ -167,7 +174,8 @@ def balance(session: Session, customer_id: int, as_of: date, scope: Scope | None
     `scope` narrows it to the receivables that a person sees; unapplied credit only to who sees the whole customer.
     """
     found: dict[str, Balance] = {}
-    for item in open_items(session, as_of, [customer_id], scope=scope):
+    changed = changed_since(session, as_of)
+    for item in open_items(session, as_of, [customer_id], scope=scope, changed=changed):
         here = found.setdefault(item.currency, Balance(currency=item.currency))
         here.items.append(item)
         age = (as_of - item.due_on).days if item.due_on else None
@@ -178,7 +186,7 @@ def balance(session: Session, customer_id: int, as_of: date, scope: Scope | None
         elif here.oldest_due is None:  # the items come oldest due first
             here.oldest_due, here.days_overdue_max = item.due_on, max(age, 0)
     if scope is None or sees_whole_customer(session, scope, customer_id):
-        for (_, currency), amount in unapplied(session, as_of, [customer_id]).items():
+        for (_, currency), amount in unapplied(session, as_of, [customer_id], changed=changed).items():
             found.setdefault(currency, Balance(currency=currency)).unapplied = amount
     for here in found.values():
         assert here.total == sum(item.open_minor for item in here.items) + here.unapplied
