@@ -1,9 +1,288 @@
-"""Cases: what follows from a change of the ledger for cases, tasks and cards."""
+"""Cases: what follows from a change of the ledger for cases, tasks, promises and cards, in the same transaction.
 
-from collections.abc import Collection
+open -> waiting -> open     all of it is promised, disputed, claimed or paused; and no longer
+open, waiting -> closed     none of its receivables is open any more
+closed -> open              a reversed receipt re-opens it
+"""
 
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from sqlalchemy import select, union, update
+
+from core import chores, claims, disputes, outbox, payments, promises
+from core.dunning.facts import CaseFacts, worse
+from core.dunning.ladder import Policy
+from core.dunning.load import load_cases, load_org
+from core.dunning.org import Org
+from core.models import (
+    Case,
+    CaseState,
+    Claim,
+    ClaimState,
+    Delivery,
+    Dispute,
+    DisputeState,
+    Firing,
+    Hold,
+    Promise,
+    PromiseState,
+    Receivable,
+    Task,
+    TaskReceivable,
+    TaskState,
+)
+from core.models.base import table_of
+from core.policies import active
 from core.work import Work
+
+R, K, F, H = table_of(Receivable), table_of(Case), table_of(Firing), table_of(Hold)
+T, TR, D = table_of(Task), table_of(TaskReceivable), table_of(Delivery)
+SET_ASIDE = ("promised", "claimed", "disputed", "paused")
 
 
 def refresh(work: Work, customer_ids: Collection[int], receipt_ids: Collection[int] = ()) -> None:
-    """Brings promises, claims, cases, tasks and cards of these customers in line with the ledger."""
+    """Brings promises, claims, cases, tasks and cards of these customers in line with the ledger.
+
+    `receipt_ids`: receipts that arrived with this change. Customers nobody is busy with cost one statement in all.
+    """
+    if not customer_ids:
+        return
+    work.session.flush()
+    _, policy = active(work)
+    busy = _busy(work, customer_ids)
+    if receipt_ids:
+        payments.arrived(work, policy, receipt_ids)
+        claims.confirm_by_receipts(work, policy, receipt_ids)
+    if not busy:
+        return
+    promises.keep_early(work, busy)
+    promises.correct(work, policy, busy)
+    disputes.end_settled(work, busy)
+    org = load_org(work)
+    cases = load_cases(work, policy, busy)
+    reopened = _reopen(work, policy, org, busy)
+    if reopened:
+        cases = load_cases(work, policy, busy)
+    open_receivables = {r.id for c in cases for r in c.receivables}
+    _settle_cases(work, cases, busy)
+    _hand_over(work, policy, org, cases, busy)
+    _settle_tasks(work, cases, open_receivables, busy)
+    payments.allocate_chores_done(work, busy)
+    outbox.touch_customers(work, busy)
+
+
+def _busy(work: Work, customer_ids: Collection[int]) -> list[int]:
+    """Those with a case, task, promise, claim, dispute or open card. Also those whose closed case is open again."""
+    ids = list(customer_ids)
+    promise, claim, dispute = table_of(Promise), table_of(Claim), table_of(Dispute)
+    judged = (PromiseState.open, PromiseState.broken, PromiseState.partly_kept)
+    found = union(
+        select(K.c.customer_id).where(K.c.customer_id.in_(ids)),
+        select(T.c.customer_id).where(T.c.customer_id.in_(ids), T.c.state == TaskState.open),
+        select(promise.c.customer_id).where(promise.c.customer_id.in_(ids), promise.c.state.in_(judged)),
+        select(claim.c.customer_id).where(claim.c.customer_id.in_(ids), claim.c.state == ClaimState.pending),
+        select(dispute.c.customer_id).where(dispute.c.customer_id.in_(ids), dispute.c.state == DisputeState.open),
+        select(D.c.customer_id).where(D.c.customer_id.in_(ids), D.c.state == "open"),
+    )
+    return sorted(work.session.execute(found).scalars())
+
+
+def _reopen(work: Work, policy: Policy, org: Org, customer_ids: list[int]) -> bool:
+    """A receivable of a closed case that is open again re-opens it, and owner and finance look into it."""
+    rows = work.session.execute(
+        select(K.c.id, K.c.customer_id, K.c.currency, R.c.id.label("receivable_id"), R.c.owner_id)
+        .join(R, R.c.case_id == K.c.id)
+        .where(K.c.customer_id.in_(customer_ids), K.c.state == CaseState.closed)
+        .where((R.c.open_minor > 0) | (R.c.settled_on > work.today))
+        .order_by(K.c.id)
+    ).all()
+    if not rows:
+        return False
+    running = {
+        (row.customer_id, row.currency): row.id
+        for row in work.session.execute(
+            select(K.c.id, K.c.customer_id, K.c.currency).where(
+                K.c.customer_id.in_(customer_ids), K.c.state != CaseState.closed
+            )
+        )
+    }
+    owners: dict[int, int | None] = {}
+    for row in rows:
+        case_id = running.setdefault((row.customer_id, row.currency), row.id)
+        work.session.execute(update(K).where(K.c.id == case_id).values(state=CaseState.open, closed_on=None))
+        work.session.execute(update(R).where(R.c.id == row.receivable_id).values(case_id=case_id, next_step_on=work.today))
+        owners.setdefault(row.customer_id, row.owner_id)
+    for customer_id, receivable_owner in owners.items():
+        customer_owner, region = payments.customer_owner(work, customer_id)
+        people, _ = org.resolve("owner", receivable_owner, customer_owner, region)
+        finance = chores.holders(org, "finance", region)[:1]
+        chores.open_chore(work, policy, "reversed", [*people, *finance], customer_id=customer_id)
+        work.audit("case.reopened", "customer", customer_id, customer_id)
+    work.session.expire_all()
+    return True
+
+
+def _settle_cases(work: Work, cases: Iterable[CaseFacts], customer_ids: list[int]) -> None:
+    """Closes, parks and eases the running cases; ends the holds that no open receivable has reached any more."""
+    running = list(
+        work.session.execute(select(Case).where(K.c.customer_id.in_(customer_ids), K.c.state != CaseState.closed)).scalars()
+    )
+    if not running:
+        return
+    facts = {(c.customer_id, c.currency): c for c in cases}
+    fired: dict[int, list[Any]] = defaultdict(list)
+    for row in work.session.execute(
+        select(F.c.receivable_id, F.c.severity, F.c.step).where(F.c.case_id.in_([c.id for c in running]))
+    ):
+        fired[row.receivable_id].append(row)
+    holds = work.session.execute(
+        select(Hold).where(H.c.case_id.in_([c.id for c in running]), H.c.ended_on.is_(None))
+    ).scalars()
+    holds_of: dict[int, list[Hold]] = defaultdict(list)
+    for hold in holds:
+        holds_of[hold.case_id or 0].append(hold)
+    for case in running:
+        known = facts.get((case.customer_id, case.currency))
+        mine = [r for r in known.receivables if r.case_id == case.id] if known else []
+        reached = {row.step for r in mine for row in fired[r.id]}
+        for hold in holds_of[case.id or 0]:
+            if hold.step not in reached:
+                hold.ended_on, hold.ended_by = work.today, "system"
+        if not mine:
+            case.state, case.closed_on = CaseState.closed, work.today
+            work.audit("case.closed", "case", case.id, case.customer_id)
+            continue
+        severity = "due_soon"
+        for r in mine:
+            for row in fired[r.id]:
+                severity = worse(severity, row.severity or "due_soon")
+        case.severity = severity
+        case.state = CaseState.waiting if all(r.why_not in SET_ASIDE for r in mine) else CaseState.open
+    work.session.flush()
+
+
+def _tasks_of(work: Work, customer_ids: list[int]) -> tuple[list[Task], dict[int, set[int]]]:
+    tasks = list(
+        work.session.execute(
+            select(Task)
+            .where(T.c.customer_id.in_(customer_ids), T.c.state == TaskState.open, T.c.kind == "collect")
+            .order_by(T.c.id)
+        ).scalars()
+    )
+    links: dict[int, set[int]] = defaultdict(set)
+    if tasks:
+        for task_id, receivable_id in work.session.execute(
+            select(TR.c.task_id, TR.c.receivable_id).where(TR.c.task_id.in_([t.id for t in tasks]))
+        ):
+            links[task_id].add(receivable_id)
+    return tasks, links
+
+
+def _settle_tasks(work: Work, cases: list[CaseFacts], still_open: set[int], customer_ids: list[int]) -> None:
+    """Ends the tasks with nothing left to do, and lets severities fall silently."""
+    tasks, links = _tasks_of(work, customer_ids)
+    if not tasks:
+        return
+    why = {r.id: r.why_not for c in cases for r in c.receivables}
+    severity: dict[int, str] = {}
+    for case in work.session.execute(select(K).where(K.c.customer_id.in_(customer_ids), K.c.state != CaseState.closed)):
+        severity[case.customer_id] = worse(severity.get(case.customer_id, "due_soon"), case.severity)
+    for task in tasks:
+        mine = links[task.id or 0] & still_open
+        if not mine:
+            chores.end(work, [task], TaskState.settled)
+        elif all(why[r] in SET_ASIDE for r in mine):
+            chores.end(work, [task], TaskState.waiting, why=max((why[r] for r in mine), key=SET_ASIDE.index))
+        elif task.customer_id in severity and worse(task.severity, severity[task.customer_id]) == task.severity:
+            task.severity = severity[task.customer_id]
+    for customer_id in customer_ids:
+        if not any(t.customer_id == customer_id and t.state == TaskState.open for t in tasks) and not any(
+            c.customer_id == customer_id and c.receivables for c in cases
+        ):
+            for kind in ("reversed", "assign"):
+                chores.close(work, kind, customer_id, TaskState.settled)
+
+
+def _hand_over(work: Work, policy: Policy, org: Org, cases: list[CaseFacts], customer_ids: list[int]) -> None:
+    """When the responsible person changes, the task moves, or joins the new owner's (dunning.md section 6)."""
+    tasks, links = _tasks_of(work, customer_ids)
+    responsible: dict[int, int] = {}
+    for case in cases:
+        for r in case.receivables:
+            people, _ = org.resolve("owner", r.owner_id, case.owner_id, case.region)
+            if people:
+                responsible[r.id] = people[0]
+    mine = {(t.customer_id, t.person_id): t for t in tasks}
+    for task in tasks:
+        if not task.as_owner:
+            continue
+        leaving: dict[int, set[int]] = defaultdict(set)
+        for receivable_id in links[task.id or 0]:
+            owner = responsible.get(receivable_id)
+            if owner is not None and owner != task.person_id:
+                leaving[owner].add(receivable_id)
+        for owner, receivables in sorted(leaving.items()):
+            work.session.execute(TR.delete().where(TR.c.task_id == task.id, TR.c.receivable_id.in_(receivables)))
+            target = mine.get((task.customer_id, owner))
+            if target is None:
+                target = _moved(work, policy, org, task, owner)
+                mine[task.customer_id, owner] = target
+            present = links[target.id or 0]
+            rows = [{"task_id": target.id, "receivable_id": r} for r in sorted(receivables - present)]
+            if rows:
+                work.session.execute(TR.insert(), rows)
+            target.severity = worse(target.severity, task.severity)
+            target.rev += 1
+            links[task.id or 0] -= receivables
+            present |= receivables
+        if leaving and not links[task.id or 0]:
+            names = ", ".join(org.members[p].name for p in sorted(leaving))
+            chores.end(work, [task], TaskState.handed_over, why=names)
+            work.audit("task.handed_over", "task", task.id, task.customer_id, to=sorted(leaving))
+    work.session.flush()
+
+
+def _moved(work: Work, policy: Policy, org: Org, task: Task, owner: int) -> Task:
+    """The same task on the new owner's desk; answer-by starts anew with the delivery of its card."""
+    target = Task(
+        customer_id=task.customer_id,
+        person_id=owner,
+        severity=task.severity,
+        message=task.message,
+        opened_at=work.now,
+        answer_days=task.answer_days,
+        events=[*task.events, {"kind": "handed_over", "from": org.members[task.person_id].name}],
+    )
+    work.session.add(target)
+    work.session.flush()
+    outbox.enqueue(
+        work,
+        [
+            outbox.row(
+                work,
+                key=f"task:{target.id}:card:0",
+                kind=target.message,
+                subject="task",
+                subject_id=target.id or 0,
+                customer_id=target.customer_id,
+                person_id=owner,
+                task_id=target.id,
+                windowed=True,
+                not_before=outbox.in_work_window(work, policy.windows, org.members[owner]),
+            )
+        ],
+    )
+    return target
+
+
+def due_effects(work: Work, since: Any) -> list[int]:
+    """Customers whose entries became effective after `since` and by today, though recorded earlier."""
+    from core.models import Entry
+
+    E = table_of(Entry)
+    rows = work.session.execute(
+        select(E.c.customer_id).where(E.c.effective_on > since, E.c.effective_on <= work.today).distinct()
+    )
+    return sorted(rows.scalars())

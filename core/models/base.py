@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, Integer
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Integer, Table
 from sqlmodel import Field, SQLModel
 
 SQLModel.metadata.naming_convention = {
@@ -49,3 +49,8 @@ def json_dict() -> Any:
 def one_of(column: str, values: Iterable[str | StrEnum]) -> CheckConstraint:
     allowed = ", ".join(f"'{v}'" for v in values)
     return CheckConstraint(f"{column} IN ({allowed})", name=column)
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The Core table of a model, for set-based statements."""
+    return cast(Table, model.__table__)  # type: ignore[attr-defined]

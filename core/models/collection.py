@@ -129,18 +129,14 @@ class Task(SQLModel, table=True):
             postgresql_where=text("state = 'open'"),
         ),
         Index("ix_task_person_state", "person_id", "state"),
-        Index(
-            "ix_task_follow_up",
-            "follow_up_on",
-            sqlite_where=text("follow_up_on IS NOT NULL"),
-            postgresql_where=text("follow_up_on IS NOT NULL"),
-        ),
     )
     id: int | None = primary()
     kind: str = "collect"
     customer_id: int | None = foreign("customer", null=True)
     person_id: int = foreign("person", index=False)
     severity: str = "due_soon"
+    message: str = "task.overdue"  # the kind its card is drawn as now
+    as_owner: bool = True  # moves with the responsibility; a manager's own task doesn't
     state: str = TaskState.open
     opened_at: datetime
     rev: int = 1
@@ -157,7 +153,6 @@ class Task(SQLModel, table=True):
     closed_at: datetime | None = None
     closed_by: str = ""
     waiting_on: str = ""
-    follow_up_on: date | None = None  # open a new task on this day
 
 
 class TaskReceivable(SQLModel, table=True):
@@ -208,7 +203,7 @@ class Promise(SQLModel, table=True):
     ended_at: datetime | None = None
     received_minor: int = minor(default=0)
     replacements: int = 0  # how many promises in a row this one replaces
-    told_due: bool = False
+    told: list[int] = json_list()  # persons who heard that it was not kept, and must hear a correction
     task_id: int | None = Field(default=None)
 
 
@@ -307,3 +302,26 @@ class Hold(SQLModel, table=True):
     from_on: date
     ended_on: date | None = None
     ended_by: str = ""
+
+
+class FollowUp(SQLModel, table=True):
+    """Bring a customer back to somebody's desk at `due_at`: the rest of a partial promise, "again on", a lost dispute."""
+
+    __tablename__ = "follow_up"
+    __table_args__ = (
+        Index(
+            "ix_follow_up_due",
+            "due_at",
+            sqlite_where=text("done_at IS NULL"),
+            postgresql_where=text("done_at IS NULL"),
+        ),
+    )
+    id: int | None = primary()
+    customer_id: int = foreign("customer")
+    currency: str = Field(default="", max_length=3)  # "" = every currency
+    kind: str
+    person_id: int | None = foreign("person", null=True, index=False)
+    due_at: datetime
+    data: dict[str, Any] = json_dict()
+    created_at: datetime
+    done_at: datetime | None = None

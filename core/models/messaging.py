@@ -37,7 +37,7 @@ class OutboxMessage(SQLModel, table=True):
             postgresql_where=text("state IN ('pending', 'retry', 'sending')"),
         ),
         Index("ix_outbox_subject", "subject", "subject_id"),
-        Index("ix_outbox_person_customer", "person_id", "customer_id"),
+        Index("ix_outbox_customer_state", "customer_id", "state"),
     )
     id: int | None = primary()
     key: str = Field(unique=True, max_length=200)

@@ -260,6 +260,24 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_dispute_customer_id'), ['customer_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_dispute_state'), ['state'], unique=False)
 
+    op.create_table('follow_up',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('customer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('currency', sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
+    sa.Column('kind', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('person_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('due_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.Column('data', sa.JSON(), nullable=False),
+    sa.Column('created_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.Column('done_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.ForeignKeyConstraint(['customer_id'], ['customer.id'], name=op.f('fk_follow_up_customer_id_customer')),
+    sa.ForeignKeyConstraint(['person_id'], ['person.id'], name=op.f('fk_follow_up_person_id_person')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_follow_up'))
+    )
+    with op.batch_alter_table('follow_up', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_follow_up_customer_id'), ['customer_id'], unique=False)
+        batch_op.create_index('ix_follow_up_due', ['due_at'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
+
     op.create_table('hold',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('customer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -333,9 +351,9 @@ def upgrade() -> None:
     sa.UniqueConstraint('key', name=op.f('uq_outbox_key'))
     )
     with op.batch_alter_table('outbox', schema=None) as batch_op:
+        batch_op.create_index('ix_outbox_customer_state', ['customer_id', 'state'], unique=False)
         batch_op.create_index(batch_op.f('ix_outbox_delivery_id'), ['delivery_id'], unique=False)
         batch_op.create_index('ix_outbox_due', ['not_before'], unique=False, sqlite_where=sa.text("state IN ('pending', 'retry', 'sending')"), postgresql_where=sa.text("state IN ('pending', 'retry', 'sending')"))
-        batch_op.create_index('ix_outbox_person_customer', ['person_id', 'customer_id'], unique=False)
         batch_op.create_index('ix_outbox_subject', ['subject', 'subject_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_outbox_task_id'), ['task_id'], unique=False)
 
@@ -353,7 +371,7 @@ def upgrade() -> None:
     sa.Column('ended_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('received_minor', sa.BigInteger(), nullable=False),
     sa.Column('replacements', sa.Integer(), nullable=False),
-    sa.Column('told_due', sa.Boolean(), nullable=False),
+    sa.Column('told', sa.JSON(), nullable=False),
     sa.Column('task_id', sa.Integer(), nullable=True),
     sa.CheckConstraint("state IN ('proposed', 'open', 'kept', 'partly_kept', 'broken', 'replaced', 'rejected', 'withdrawn')", name=op.f('ck_promise_state')),
     sa.CheckConstraint('amount_minor > 0', name=op.f('ck_promise_amount')),
@@ -372,6 +390,8 @@ def upgrade() -> None:
     sa.Column('customer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('person_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('severity', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('message', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('as_owner', sa.Boolean(), nullable=False),
     sa.Column('state', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('opened_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('rev', sa.Integer(), nullable=False),
@@ -388,7 +408,6 @@ def upgrade() -> None:
     sa.Column('closed_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('closed_by', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('waiting_on', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-    sa.Column('follow_up_on', sa.Date(), nullable=True),
     sa.CheckConstraint("state IN ('open', 'answered', 'settled', 'waiting', 'handed_over')", name=op.f('ck_task_state')),
     sa.ForeignKeyConstraint(['customer_id'], ['customer.id'], name=op.f('fk_task_customer_id_customer')),
     sa.ForeignKeyConstraint(['person_id'], ['person.id'], name=op.f('fk_task_person_id_person')),
@@ -397,7 +416,6 @@ def upgrade() -> None:
     with op.batch_alter_table('task', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_task_answer_by'), ['answer_by'], unique=False)
         batch_op.create_index(batch_op.f('ix_task_customer_id'), ['customer_id'], unique=False)
-        batch_op.create_index('ix_task_follow_up', ['follow_up_on'], unique=False, sqlite_where=sa.text('follow_up_on IS NOT NULL'), postgresql_where=sa.text('follow_up_on IS NOT NULL'))
         batch_op.create_index('ix_task_person_state', ['person_id', 'state'], unique=False)
         batch_op.create_index('uq_task_open', ['customer_id', 'person_id', 'kind'], unique=True, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
 

@@ -1,0 +1,136 @@
+"""Tasks besides the dunning one: allocate a receipt, look after a customer, send a copy, check a letter.
+
+One open chore of a kind per customer and person; the first answer closes everybody's.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import select
+
+from core import outbox
+from core.dunning.ladder import Policy
+from core.dunning.load import load_org
+from core.dunning.org import Org
+from core.models import Task, TaskState
+from core.models.base import table_of
+from core.work import Work
+
+T = table_of(Task)
+
+# kind of the task -> kind of its message
+MESSAGES = {
+    "allocate": "receipt.allocate",
+    "assign": "task.gap",
+    "copy": "task.copy",
+    "reversed": "payment.reversed",
+    "letter": "letter.unsure",
+    "undelivered": "delivery.failed",
+    "receipts": "receipts.stale",
+    "dispute": "dispute.open",
+}
+
+
+def holders(org: Org, role: str, region: str = "") -> list[int]:
+    """Who does the chores of a role: its holders, else the finance manager, else an admin."""
+    for name in (role, "finance_manager", "admin"):
+        found = org.holders(name, region)
+        if found:
+            return found
+    return []
+
+
+def open_chore(
+    work: Work,
+    policy: Policy,
+    kind: str,
+    people: Iterable[int],
+    *,
+    customer_id: int | None,
+    data: dict[str, Any] | None = None,
+    severity: str = "overdue",
+    answer_days: int | None = None,
+) -> list[Task]:
+    """Opens the chore for each person who doesn't have it yet, with a card in their work window."""
+    people = list(dict.fromkeys(people))
+    have = {
+        task.person_id: task
+        for task in work.session.execute(
+            select(Task).where(
+                T.c.kind == kind, T.c.customer_id == customer_id, T.c.state == TaskState.open, T.c.person_id.in_(people)
+            )
+        ).scalars()
+    }
+    fresh = [
+        Task(
+            kind=kind,
+            customer_id=customer_id,
+            person_id=person,
+            severity=severity,
+            message=MESSAGES[kind],
+            as_owner=False,
+            opened_at=work.now,
+            events=[data] if data else [],
+            answer_days=answer_days,
+        )
+        for person in people
+        if person not in have
+    ]
+    for task in have.values():
+        if data and data not in task.events:
+            task.events = [*task.events, data]
+            task.rev += 1
+    work.session.add_all(fresh)
+    work.session.flush()
+    org = load_org(work) if fresh else None
+    outbox.enqueue(
+        work,
+        [
+            outbox.row(
+                work,
+                key=f"task:{task.id}:card:0",
+                kind=task.message,
+                subject="task",
+                subject_id=task.id or 0,
+                customer_id=customer_id,
+                person_id=task.person_id,
+                task_id=task.id,
+                windowed=True,
+                not_before=outbox.in_work_window(work, policy.windows, org.members.get(task.person_id) if org else None),
+            )
+            for task in fresh
+        ],
+    )
+    outbox.touch(work, "task", [task.id for task in have.values() if task.id is not None])
+    return fresh
+
+
+def close(work: Work, kind: str, customer_id: int | None, state: TaskState, why: str = "", by: str = "") -> None:
+    """Closes everybody's chore of this kind for the customer, and their cards."""
+    tasks = work.session.execute(
+        select(Task).where(T.c.kind == kind, T.c.customer_id == customer_id, T.c.state == TaskState.open)
+    ).scalars()
+    end(work, tasks.all(), state, why=why, by=by)
+
+
+def end(
+    work: Work,
+    tasks: Iterable[Task],
+    state: TaskState,
+    *,
+    why: str = "",
+    by: str = "",
+    result: dict[str, Any] | None = None,
+) -> None:
+    """Ends tasks, and has every card of them redrawn."""
+    ids = []
+    for task in tasks:
+        task.state = state
+        task.closed_at = work.now
+        task.closed_by = by or work.actor
+        task.waiting_on = why
+        task.result = result or task.result
+        task.rev += 1
+        ids.append(task.id or 0)
+    work.session.flush()
+    outbox.touch(work, "task", ids)

@@ -1,0 +1,497 @@
+"""Writes what was planned: cases, tasks, messages, letters, holds and firings of a chunk of customers.
+
+Bulk statements only; everything of one chunk is one transaction of the caller's.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+
+from core import outbox
+from core.dunning.decide import Decision
+from core.dunning.facts import worse
+from core.dunning.ladder import LETTER_KINDS, Policy
+from core.dunning.letters import FINAL, LetterPlan
+from core.dunning.org import Org
+from core.dunning.state import CustomerPlan, CustomerState, PlannedTask
+from core.models import (
+    Audit,
+    Case,
+    Firing,
+    FiringOutcome,
+    Hold,
+    Letter,
+    LetterState,
+    OutboxMessage,
+    Task,
+    TaskReceivable,
+    TaskState,
+)
+from core.models.base import table_of
+from core.models.receivable import Receivable
+from core.work import Work
+
+R, F, T, TR = table_of(Receivable), table_of(Firing), table_of(Task), table_of(TaskReceivable)
+K, H, L, O = table_of(Case), table_of(Hold), table_of(Letter), table_of(OutboxMessage)  # noqa: E741
+
+
+class Chunk:
+    """The plans of some customers on their way into the database."""
+
+    def __init__(
+        self,
+        work: Work,
+        policy: Policy,
+        policy_id: int,
+        org: Org,
+        decisions: Sequence[Decision],
+        states: dict[int, CustomerState],
+        plans: Sequence[CustomerPlan],
+    ) -> None:
+        self.work, self.policy, self.policy_id, self.org = work, policy, policy_id, org
+        self.decisions, self.states, self.plans = decisions, states, plans
+        self.case_ids: dict[tuple[int, str], int] = {}
+        self.task_ids: dict[tuple[int, int], int] = {}  # (customer, person)
+        self.messages: list[dict[str, Any]] = []
+        self.letter_keys: dict[tuple[int, str], str] = {}  # (customer, currency) -> outbox key
+
+    def write(self) -> None:
+        self._cases()
+        self._receivables()
+        self._tasks()
+        self._alerts()
+        self._letters()
+        self._holds()
+        outbox.enqueue(self.work, self.messages)
+        self._firings()
+        self._audit()
+
+    def _cases(self) -> None:
+        fresh = []
+        for decision in self.decisions:
+            case, key = decision.case, (decision.case.customer_id, decision.case.currency)
+            if case.case_id is not None:
+                self.case_ids[key] = case.case_id
+            elif decision.hits:
+                fresh.append(
+                    {
+                        "customer_id": case.customer_id,
+                        "currency": case.currency,
+                        "state": "open",
+                        "severity": "due_soon",
+                        "opened_on": self.work.today,
+                        "policy_id": self.policy_id,
+                    }
+                )
+        if fresh:
+            ids = self.work.session.execute(insert(K).returning(K.c.id, sort_by_parameter_order=True), fresh).scalars().all()
+            self.case_ids.update({(row["customer_id"], row["currency"]): i for row, i in zip(fresh, ids, strict=True)})
+        severities = []
+        for plan in self.plans:
+            for currency, severity in plan.severities.items():
+                severities.append({"key": self.case_ids[plan.customer_id, currency], "severity": severity})
+        before = {d.case.case_id: d.case.case_severity for d in self.decisions if d.case.case_id is not None}
+        rows = [
+            {
+                "b_id": row["key"],
+                "b_severity": worse(row["severity"], before.get(row["key"]) or "due_soon"),
+                "b_state": "open",
+            }
+            for row in severities
+        ]
+        if rows:
+            self.work.session.execute(
+                update(K)
+                .where(K.c.id == bindparam("b_id"))
+                .values(severity=bindparam("b_severity"), state=bindparam("b_state")),
+                rows,
+            )
+
+    def _receivables(self) -> None:
+        fired = {}
+        looks = []
+        for decision in self.decisions:
+            case_id = self.case_ids.get((decision.case.customer_id, decision.case.currency))
+            ladders = {hit.receivable.id: hit.ladder for hit in decision.hits}
+            for r in decision.case.receivables:
+                look = decision.next_looks.get(r.id)
+                if r.id in ladders:
+                    fired[r.id] = {
+                        "b_id": r.id,
+                        "b_case": case_id,
+                        "b_ladder": ladders[r.id],
+                        "b_shift": decision.shifts.get(r.id, r.age_shift_days),
+                        "b_look": look,
+                    }
+                elif look != r.next_step_on:
+                    looks.append({"b_id": r.id, "b_look": look})
+        if fired:
+            self.work.session.execute(
+                update(R)
+                .where(R.c.id == bindparam("b_id"))
+                .values(
+                    case_id=bindparam("b_case"),
+                    ladder=bindparam("b_ladder"),
+                    age_shift_days=bindparam("b_shift"),
+                    next_step_on=bindparam("b_look"),
+                ),
+                list(fired.values()),
+            )
+        if looks:
+            self.work.session.execute(
+                update(R).where(R.c.id == bindparam("b_id")).values(next_step_on=bindparam("b_look")), looks
+            )
+
+    def _tasks(self) -> None:
+        new: list[tuple[int, PlannedTask]] = []
+        changed: list[tuple[int, PlannedTask]] = []
+        for plan in self.plans:
+            for task in plan.tasks:
+                (new if task.id is None else changed).append((plan.customer_id, task))
+        if new:
+            rows = [self._new_task(customer_id, task) for customer_id, task in new]
+            ids = self.work.session.execute(insert(T).returning(T.c.id, sort_by_parameter_order=True), rows).scalars().all()
+            for (customer_id, task), task_id in zip(new, ids, strict=True):
+                self.task_ids[customer_id, task.person_id] = task_id
+                if task.card == "adopt":
+                    self._adopt(customer_id, task, task_id)
+                else:
+                    self._card(customer_id, task, task_id, 0)
+        touched = []
+        updates = []
+        for customer_id, task in changed:
+            assert task.id is not None
+            before = self.states[customer_id].tasks[task.person_id]
+            self.task_ids[customer_id, task.person_id] = task.id
+            reminders = before.reminders + (task.card == "remind")
+            updates.append(
+                {
+                    "b_id": task.id,
+                    "b_owner": task.as_owner,
+                    "b_severity": task.severity,
+                    "b_message": task.message,
+                    "b_days": task.answer_days,
+                    "b_reminders": reminders,
+                    "b_events": [*before.events, *task.events],
+                }
+            )
+            if task.card == "remind":
+                self._card(customer_id, task, task.id, reminders)
+            if task.card in ("remind", "update"):
+                touched.append(task.id)
+            if task.note:
+                self._note(customer_id, task, task.id)
+        if updates:
+            self.work.session.execute(
+                update(T)
+                .where(T.c.id == bindparam("b_id"))
+                .values(
+                    as_owner=bindparam("b_owner"),
+                    severity=bindparam("b_severity"),
+                    message=bindparam("b_message"),
+                    answer_days=bindparam("b_days"),
+                    reminders=bindparam("b_reminders"),
+                    events=bindparam("b_events"),
+                    rev=T.c.rev + 1,
+                ),
+                updates,
+            )
+        links = [
+            {"task_id": self.task_ids[customer_id, task.person_id], "receivable_id": r}
+            for customer_id, task in (*new, *changed)
+            for r in sorted(task.receivables)
+        ]
+        if links:
+            self.work.session.execute(insert(TR), links)
+        escalated = [{"b_id": i} for plan in self.plans for i in plan.escalated]
+        if escalated:
+            self.work.session.execute(
+                update(T)
+                .where(T.c.id == bindparam("b_id"))
+                .values(escalations=T.c.escalations + 1, escalated_on=self.work.today),
+                escalated,
+            )
+        outbox.touch(self.work, "task", touched)
+
+    def _new_task(self, customer_id: int, task: PlannedTask) -> dict[str, Any]:
+        return {
+            "kind": "collect",
+            "customer_id": customer_id,
+            "person_id": task.person_id,
+            "severity": task.severity,
+            "message": task.message,
+            "as_owner": task.as_owner,
+            "state": TaskState.open.value,
+            "opened_at": self.work.now,
+            "rev": 1,
+            "events": task.events,
+            "answer_days": task.answer_days,
+            "reminders": 0,
+            "snoozes": 0,
+            "escalations": 0,
+            "silent_task_id": task.silent_task_id,
+            "result": {},
+            "closed_by": "",
+            "waiting_on": "",
+        }
+
+    def _card(self, customer_id: int, task: PlannedTask, task_id: int, number: int) -> None:
+        self.messages.append(
+            outbox.row(
+                self.work,
+                key=f"task:{task_id}:card:{number}",
+                kind=task.message,
+                subject="task",
+                subject_id=task_id,
+                customer_id=customer_id,
+                person_id=task.person_id,
+                task_id=task_id,
+                windowed=True,
+                not_before=outbox.in_work_window(self.work, self.policy.windows, self.org.members[task.person_id]),
+            )
+        )
+
+    def _note(self, customer_id: int, task: PlannedTask, task_id: int) -> None:
+        self.messages.append(
+            outbox.row(
+                self.work,
+                key=f"task:{task_id}:rise:{task.severity}:{self.work.today.isoformat()}",
+                kind="note.rise",
+                subject="task",
+                subject_id=task_id,
+                customer_id=customer_id,
+                person_id=task.person_id,
+                task_id=task_id,
+                data={"severity": task.severity},
+                windowed=True,
+                not_before=outbox.in_work_window(self.work, self.policy.windows, self.org.members[task.person_id]),
+            )
+        )
+
+    def _adopt(self, customer_id: int, task: PlannedTask, task_id: int) -> None:
+        """Today's alert card becomes the task's card: one card per person, customer and day."""
+        values = {"subject": "task", "subject_id": task_id, "kind": task.message}
+        D = outbox.D
+        case_cards = (
+            O.c.customer_id == customer_id,
+            O.c.person_id == task.person_id,
+            O.c.subject == "case",
+            O.c.op == "send",
+        )
+        self.work.session.execute(
+            update(O).where(*case_cards, O.c.state.in_(outbox.WAITING)).values(**values, task_id=task_id)
+        )
+        self.work.session.execute(
+            update(D)
+            .where(
+                D.c.customer_id == customer_id,
+                D.c.person_id == task.person_id,
+                D.c.subject == "case",
+                D.c.on_date == self.work.today,
+            )
+            .values(**values)
+        )
+        outbox.touch(self.work, "task", [task_id])
+        self._note(customer_id, task, task_id)
+
+    def _alerts(self) -> None:
+        touched = []
+        for plan in self.plans:
+            for alert in plan.alerts:
+                case_id = self.case_ids[plan.customer_id, alert.currency]
+                if alert.update:
+                    touched.append(case_id)
+                    continue
+                self.messages.append(
+                    outbox.row(
+                        self.work,
+                        key=f"alert:{case_id}:{alert.person_id}:{self.work.today.isoformat()}",
+                        kind=alert.kind,
+                        subject="case",
+                        subject_id=case_id,
+                        customer_id=plan.customer_id,
+                        person_id=alert.person_id,
+                        data={"severity": alert.severity},
+                        windowed=True,
+                        not_before=outbox.in_work_window(self.work, self.policy.windows, self.org.members[alert.person_id]),
+                    )
+                )
+        outbox.touch(self.work, "case", touched)
+
+    def _letters(self) -> None:
+        """The letters that go now, and the fate of firings that waited for them."""
+        going: list[tuple[CustomerPlan, str, LetterPlan]] = []
+        for plan in self.plans:
+            going += [
+                (plan, currency, letter) for currency, letter in plan.letters.items() if isinstance(letter, LetterPlan)
+            ]
+        if not going:
+            return
+        rows = []
+        for plan, currency, letter in going:
+            known = self.states[plan.customer_id].letters.get(currency, self.states[plan.customer_id].new_letters)
+            final = letter.stage == FINAL
+            rows.append(
+                {
+                    "customer_id": plan.customer_id,
+                    "currency": currency,
+                    "stage": letter.stage,
+                    "to": "" if final else known.to,
+                    "cc": [known.cc] if letter.cc else [],
+                    # The final letter is a file: a human sends it, and it counts for the gap from now on.
+                    "state": (LetterState.sent if final else LetterState.queued).value,
+                    "created_at": self.work.now,
+                    "sent_on": self.work.today if final else None,
+                    "receivables": list(letter.receivables) if final else [],
+                    "subject": "",
+                    "text": "",
+                }
+            )
+        ids = self.work.session.execute(insert(L).returning(L.c.id, sort_by_parameter_order=True), rows).scalars().all()
+        waited = []
+        for (plan, currency, letter), letter_id in zip(going, ids, strict=True):
+            waited.append((plan.customer_id, currency, letter))
+            if letter.stage == FINAL:
+                continue
+            known = self.states[plan.customer_id].letters.get(currency, self.states[plan.customer_id].new_letters)
+            key = self.letter_keys[plan.customer_id, currency] = f"letter:{letter_id}"
+            self.messages.append(
+                outbox.row(
+                    self.work,
+                    key=key,
+                    kind=LETTER_KINDS[letter.stage],
+                    subject="letter",
+                    subject_id=letter_id,
+                    customer_id=plan.customer_id,
+                    address=known.to,
+                    not_before=self.work.now,
+                )
+            )
+        outbox.enqueue(self.work, self.messages)
+        self.messages = []
+        for customer_id, currency, letter in waited:
+            self.work.session.execute(
+                update(F)
+                .where(
+                    F.c.customer_id == customer_id,
+                    F.c.receivable_id.in_(letter.receivables),
+                    F.c.stage <= letter.stage,
+                    F.c.outcome == FiringOutcome.deferred,
+                )
+                .values(outcome=FiringOutcome.acted, outbox_id=self._outbox_id(customer_id, currency))
+            )
+
+    def _outbox_id(self, customer_id: int, currency: str) -> int | None:
+        key = self.letter_keys.get((customer_id, currency))
+        return None if key is None else self.work.session.execute(select(O.c.id).where(O.c.key == key)).scalar_one()
+
+    def _holds(self) -> None:
+        wanted: dict[tuple[int, str, str], dict[str, Any]] = {}
+        for plan in self.plans:
+            for currency, kind, hit in plan.holds:
+                wanted.setdefault(
+                    (plan.customer_id, currency, kind),
+                    {
+                        "customer_id": plan.customer_id,
+                        "currency": currency,
+                        "kind": kind,
+                        "case_id": self.case_ids[plan.customer_id, currency],
+                        "step": hit.step.id,
+                        "offset_days": hit.offset,
+                        "reason": hit.reason,
+                        "from_on": self.work.today,
+                        "ended_by": "",
+                    },
+                )
+        if not wanted:
+            return
+        running = self.work.session.execute(
+            select(H.c.customer_id, H.c.currency, H.c.kind).where(
+                H.c.customer_id.in_({key[0] for key in wanted}), H.c.ended_on.is_(None)
+            )
+        )
+        for row in running:
+            wanted.pop((row.customer_id, row.currency, row.kind), None)
+        if wanted:
+            self.work.session.execute(insert(H), list(wanted.values()))
+
+    def _firings(self) -> None:
+        keys: dict[tuple[str, int, int], int] = {}
+        subjects = {*self.task_ids.values(), *self.case_ids.values()}
+        if subjects:
+            rows = self.work.session.execute(
+                select(O.c.subject, O.c.subject_id, O.c.person_id, O.c.id).where(
+                    O.c.customer_id.in_([p.customer_id for p in self.plans]),
+                    O.c.subject.in_(("task", "case")),
+                    O.c.op == "send",
+                    O.c.kind != "note.rise",
+                    O.c.state.in_(outbox.WAITING),
+                )
+            )
+            keys = {(row.subject, row.subject_id, row.person_id): row.id for row in rows}
+        firings = []
+        for plan in self.plans:
+            for f in plan.firings:
+                hit, r = f.hit, f.hit.receivable
+                case_id = self.case_ids[plan.customer_id, f.currency]
+                task_id = next(
+                    (self.task_ids[plan.customer_id, p] for p in f.to if (plan.customer_id, p) in self.task_ids), None
+                )
+                outbox_id = None
+                if f.outcome == "acted" and f.addresses:
+                    outbox_id = self._outbox_id(plan.customer_id, f.currency)
+                elif f.outcome == "acted" and f.to:
+                    outbox_id = keys.get(("task", task_id or 0, f.to[0])) or keys.get(("case", case_id, f.to[0]))
+                firings.append(
+                    {
+                        "receivable_id": r.id,
+                        "due_on": r.due_on,
+                        "step": hit.step.id,
+                        "occurrence": hit.occurrence,
+                        "audience": hit.audience,
+                        "case_id": case_id,
+                        "customer_id": plan.customer_id,
+                        "ladder": hit.ladder,
+                        "offset_days": hit.offset,
+                        "action": hit.step.action,
+                        "kind": f.kind,
+                        "severity": hit.step.severity or "",
+                        "stage": hit.step.stage,
+                        "fired_on": self.work.today,
+                        "recorded_at": self.work.now,
+                        "outcome": f.outcome,
+                        "reason": f.reason,
+                        "to": [self.org.members[p].handle for p in f.to] or list(f.addresses),
+                        "task_id": task_id,
+                        "outbox_id": outbox_id,
+                        "facts": {"open": r.open_minor, "chaseable": r.chaseable_minor, "age": r.age(self.work.today)},
+                    }
+                )
+        if firings:
+            self.work.session.execute(insert(F), firings)
+
+    def _audit(self) -> None:
+        rows = []
+        for plan in self.plans:
+            steps: dict[str, int] = defaultdict(int)
+            for f in plan.firings:
+                steps[f.hit.step.id] += 1
+            if not (steps or plan.escalated):
+                continue
+            rows.append(
+                {
+                    "at": self.work.now,
+                    "actor": self.work.actor,
+                    "person_id": self.work.person_id,
+                    "channel": self.work.channel,
+                    "action": "dunning.fired",
+                    "subject": "customer",
+                    "subject_id": plan.customer_id,
+                    "customer_id": plan.customer_id,
+                    "data": {"steps": dict(steps), "silent_tasks": plan.escalated},
+                }
+            )
+        if rows:
+            self.work.session.execute(insert(table_of(Audit)), rows)

@@ -1,0 +1,216 @@
+"""One engine cycle: what time alone brings about, then facts -> decide -> plan -> apply, chunk by chunk.
+
+`prepare` ends what has run out and lists the customers to look at; `run_chunk` does one transaction's worth of them.
+The edge commits between chunks, so taps never wait long; a crash in between loses nothing, because every firing is
+unique and the next cycle finds the rest.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from sqlalchemy import func, select
+
+from core import cases, chores, claims, followups, outbox, pauses, promises
+from core.dunning.apply import Chunk
+from core.dunning.decide import decide
+from core.dunning.letters import FINAL
+from core.dunning.load import candidates, load_cases, load_org
+from core.dunning.plan import plan
+from core.dunning.state import CustomerPlan, Event
+from core.dunning.states import load_sending, load_states, receipts_stale
+from core.errors import DomainError
+from core.models import Customer, Firing, FiringOutcome, JobSlot, Task, TaskState
+from core.models.base import table_of
+from core.policies import active
+from core.work import Work
+
+CHUNK = 500  # customers a transaction
+F, T, C = table_of(Firing), table_of(Task), table_of(Customer)
+CYCLE = "cycle"  # the job of the slot that remembers the last cycle
+
+
+@dataclass(slots=True)
+class Agenda:
+    """The customers to look at, in chunks, and what happened to them besides the steps."""
+
+    customers: list[int]
+    events: dict[int, list[Event]] = field(default_factory=lambda: defaultdict(list))
+
+    def chunks(self) -> list[list[int]]:
+        return [self.customers[i : i + CHUNK] for i in range(0, len(self.customers), CHUNK)]
+
+
+def last_cycle(work: Work) -> JobSlot | None:
+    return work.session.get(JobSlot, (CYCLE, "last"))
+
+
+def prepare(work: Work) -> Agenda:
+    """Ends promises, claims and pauses whose time is over, takes up follow-ups, and finds who must be looked at.
+
+    Errors: engine.before_last_cycle when `work.now` lies before the last cycle.
+    """
+    last = last_cycle(work)
+    if last is not None and work.now < last.claimed_at:
+        raise DomainError("engine.before_last_cycle", at=work.now, last=last.claimed_at)
+    _, policy = active(work)
+    since = None if last is None else work.company.calendar.business_date(last.claimed_at)
+    if since is not None and since < work.today:
+        cases.refresh(work, cases.due_effects(work, since))
+    events: list[Event] = []
+    if not receipts_stale(work):
+        events += promises.judge_due(work)
+        promises.announce(work, policy, events)
+    else:
+        _ask_for_receipts(work)
+    expired = claims.expire_due(work)
+    claims.announce(work, policy, expired)
+    events += expired
+    events += pauses.end_due(work)
+    due = followups.due_customers(work)
+    currencies: dict[int, list[str]] = defaultdict(list)
+    if due:
+        for case in load_cases(work, policy, due):
+            currencies[case.customer_id].append(case.currency)
+    events += followups.due(work, currencies)
+    promises.remind_due(work, policy)
+    agenda = Agenda(sorted({*candidates(work), *_silent(work), *_letters_waiting(work), *(e.customer_id for e in events)}))
+    for event in events:
+        agenda.events[event.customer_id].append(event)
+    if last is None:
+        work.session.add(JobSlot(job=CYCLE, slot="last", claimed_at=work.now, lease_until=work.now, done_at=work.now))
+    else:
+        last.claimed_at = last.lease_until = last.done_at = work.now
+    return agenda
+
+
+def _silent(work: Work) -> list[int]:
+    """Customers with a task whose answer is overdue and not reported upwards yet."""
+    rows = work.session.execute(
+        select(T.c.customer_id)
+        .where(T.c.state == TaskState.open, T.c.kind == "collect", T.c.answer_by <= work.now, T.c.escalated_on.is_(None))
+        .distinct()
+    )
+    return list(rows.scalars())
+
+
+def _letters_waiting(work: Work) -> list[int]:
+    """Customers with a letter that could not go yet, while letters may go."""
+    _, policy = active(work)
+    sending = load_sending(work, policy)
+    if sending.mode == "off" or not sending.profile or sending.stale or not sending.in_window:
+        return []
+    waiting = select(F.c.customer_id).where(F.c.outcome == FiringOutcome.deferred, F.c.stage.is_not(None))
+    if sending.mode == "review":
+        waiting = waiting.where((F.c.reason == "released") | (F.c.stage == FINAL))
+    return list(work.session.execute(waiting.distinct()).scalars())
+
+
+def _ask_for_receipts(work: Work) -> None:
+    _, policy = active(work)
+    org = load_org(work)
+    chores.open_chore(work, policy, "receipts", chores.holders(org, "finance")[:1], customer_id=None)
+
+
+def run_chunk(work: Work, customer_ids: Sequence[int], events: dict[int, list[Event]]) -> list[CustomerPlan]:
+    """Decides, plans and writes for these customers. Returns the plans, for the report."""
+    if not customer_ids:
+        return []
+    policy_id, policy = active(work)
+    # Whoever else changes these customers waits for the end of this transaction, and then sees its firings.
+    work.session.execute(select(C.c.id).where(C.c.id.in_(customer_ids)).order_by(C.c.id).with_for_update())
+    org = load_org(work)
+    sending = load_sending(work, policy)
+    facts = load_cases(work, policy, customer_ids)
+    states = load_states(work, customer_ids)
+    decisions = defaultdict(list)
+    for case in facts:
+        decisions[case.customer_id].append(decide(policy, case, work.today))
+    plans = [
+        plan(policy, org, sending, states[i], decisions[i], events.get(i, ()), work.now, work.today)
+        for i in customer_ids
+        if i in decisions
+    ]
+    every = [d for i in customer_ids for d in decisions.get(i, ())]
+    Chunk(work, policy, policy_id, org, every, states, plans).write()
+    _gaps(work, [p.customer_id for p in plans if p.gap])
+    return plans
+
+
+def _gaps(work: Work, customer_ids: list[int]) -> None:
+    """“Who looks after 甲?”, one task per customer to the finance manager, else an admin."""
+    if not customer_ids:
+        return
+    _, policy = active(work)
+    org = load_org(work)
+    people = chores.holders(org, "finance_manager")[:1]
+    for customer_id in customer_ids:
+        chores.open_chore(work, policy, "assign", people, customer_id=customer_id)
+
+
+def morning_digest(work: Work) -> None:
+    """More than five cards for one person at the start of the day's window become one digest, decided once a day."""
+    _, policy = active(work)
+    org = load_org(work)
+    O = outbox.O  # noqa: E741
+    waiting = (
+        select(O.c.person_id, func.count())
+        .where(O.c.op == "send", O.c.state == "pending", O.c.windowed, O.c.not_before <= work.now, O.c.kind != "note.rise")
+        .group_by(O.c.person_id)
+    )
+    counts = {person: count for person, count in work.session.execute(waiting) if person is not None}
+    for person in sorted(counts):
+        member = org.members[person]
+        if outbox.in_work_window(work, policy.windows, member) != work.now:
+            continue
+        day = work.now.astimezone(member.zone or work.company.calendar.zone).date()
+        if not _first_time(work, person, day):
+            continue
+        if counts[person] > policy.limits.digest_over:
+            _digest(work, person, day)
+
+
+def _first_time(work: Work, person: int, day: date) -> bool:
+    if work.session.get(JobSlot, (f"digest:{person}", day.isoformat())) is not None:
+        return False
+    work.session.add(
+        JobSlot(job=f"digest:{person}", slot=day.isoformat(), claimed_at=work.now, lease_until=work.now, done_at=work.now)
+    )
+    return True
+
+
+def _digest(work: Work, person: int, day: date) -> None:
+    O = outbox.O  # noqa: E741
+    rows = work.session.execute(
+        select(O.c.id, O.c.kind, O.c.subject, O.c.subject_id, O.c.customer_id)
+        .where(
+            O.c.person_id == person,
+            O.c.op == "send",
+            O.c.state == "pending",
+            O.c.windowed,
+            O.c.not_before <= work.now,
+            O.c.kind != "note.rise",
+        )
+        .order_by(O.c.id)
+    ).all()
+    ids = [row.id for row in rows]
+    work.session.execute(O.update().where(O.c.id.in_(ids)).values(state="cancelled", reason="in_digest", done_at=work.now))
+    items = [
+        {"kind": r.kind, "subject": r.subject, "id": r.subject_id, "customer": r.customer_id, "outbox": r.id} for r in rows
+    ]
+    outbox.enqueue(
+        work,
+        [
+            outbox.row(
+                work,
+                key=f"digest:{person}:{day.isoformat()}",
+                kind="digest.daily",
+                subject="digest",
+                subject_id=person * 100000000 + int(day.strftime("%Y%m%d")),
+                person_id=person,
+                data={"items": items},
+                not_before=work.now,
+            )
+        ],
+    )

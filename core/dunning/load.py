@@ -1,0 +1,265 @@
+"""Reads the facts of many customers at once, as of a business date: a fixed number of statements, never one a row."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import BigInteger, and_, cast, func, or_, select
+
+from core.dunning.facts import CaseFacts, ReceivableFacts, net
+from core.dunning.ladder import Policy
+from core.dunning.org import Member, Org
+from core.ledger.balances import changed_since, unapplied
+from core.models import (
+    Allocation,
+    Case,
+    Cover,
+    Customer,
+    Entry,
+    Firing,
+    Pause,
+    PauseState,
+    Person,
+    Promise,
+    PromiseState,
+    Receipt,
+    Receivable,
+)
+from core.models.base import table_of
+from core.work import Work
+
+R = table_of(Receivable)
+C = table_of(Customer)
+E = table_of(Entry)
+
+
+def load_org(work: Work) -> Org:
+    """Everybody, active or not."""
+    rows = work.session.execute(select(table_of(Person))).mappings()  # type: ignore[attr-defined]
+    return Org(
+        Member(
+            id=p["id"],
+            handle=p["handle"],
+            name=p["name"],
+            roles=frozenset(p["roles"]),
+            manager_id=p["manager_id"],
+            region=p["region"],
+            active=p["active"],
+            zone=ZoneInfo(p["timezone"]) if p["timezone"] else None,
+            lang=p["locale"] or work.company.lang,
+        )
+        for p in rows
+    )
+
+
+def candidates(work: Work) -> list[int]:
+    """Customers with a receivable that a step may be reached for today. Ends the looks at what is settled."""
+    day = work.today
+    settled = and_(R.c.next_step_on <= day, R.c.open_minor == 0, R.c.settled_on <= day)
+    work.session.execute(R.update().where(settled).values(next_step_on=None))
+    rows = work.session.execute(
+        select(R.c.customer_id).where(R.c.next_step_on <= day, R.c.issued_on <= day).distinct().order_by(R.c.customer_id)
+    )
+    return list(rows.scalars())
+
+
+def load_cases(work: Work, policy: Policy, customer_ids: Sequence[int], day: date | None = None) -> list[CaseFacts]:
+    """The netted facts of each customer and currency that has something open on `day` (default: today), or a running
+    case. Ordered by customer."""
+    day = day or work.today
+    session = work.session
+    customers = {row["id"]: row for row in session.execute(select(C).where(C.c.id.in_(customer_ids))).mappings()}
+    cases: dict[tuple[int, str], CaseFacts] = {}
+
+    def case_of(customer_id: int, currency: str) -> CaseFacts:
+        key = (customer_id, currency)
+        if key not in cases:
+            c = customers[customer_id]
+            cases[key] = CaseFacts(
+                customer_id=customer_id,
+                currency=currency,
+                code=c["code"],
+                name=c["short_name"] or c["name"],
+                rating=c["rating"],
+                type=c["type"],
+                region=c["region"],
+                tags=tuple(c["tags"]),
+                owner_id=c["owner_id"],
+                no_letters=c["no_letters"],
+            )
+        return cases[key]
+
+    columns = [
+        R.c.id, R.c.number, R.c.customer_id, R.c.currency, R.c.issued_on, R.c.due_on, R.c.open_minor, R.c.amount_minor,
+        R.c.owner_id, R.c.region, R.c.tags, R.c.ladder, R.c.start, R.c.age_shift_days, R.c.case_id, R.c.next_step_on,
+    ]  # fmt: skip
+    rows = session.execute(
+        select(*columns).where(
+            R.c.customer_id.in_(customer_ids),
+            R.c.issued_on <= day,
+            or_(R.c.open_minor > 0, R.c.settled_on > day),
+        )
+    )
+    later = _later(work, day, customer_ids)
+    by_id: dict[int, ReceivableFacts] = {}
+    for r in rows:
+        open_minor = r.open_minor - later.get(r.id, 0)
+        if open_minor <= 0:
+            continue
+        facts = ReceivableFacts(
+            id=r.id,
+            number=r.number,
+            issued_on=r.issued_on,
+            due_on=r.due_on,
+            open_minor=open_minor,
+            amount_minor=r.amount_minor,
+            currency=r.currency,
+            region=r.region,
+            owner_id=r.owner_id,
+            tags=tuple(r.tags),
+            ladder=r.ladder,
+            start=r.start,
+            age_shift_days=r.age_shift_days,
+            case_id=r.case_id,
+            next_step_on=r.next_step_on,
+        )
+        by_id[r.id] = facts
+        case_of(r.customer_id, r.currency).receivables.append(facts)
+
+    running = select(table_of(Case)).where(  # type: ignore[attr-defined]
+        table_of(Case).c.customer_id.in_(customer_ids),
+        table_of(Case).c.state != "closed",  # type: ignore[attr-defined]
+    )
+    for row in session.execute(running).mappings():
+        case = case_of(row["customer_id"], row["currency"])
+        case.case_id, case.case_severity, case.policy_id = row["id"], row["severity"], row["policy_id"]
+
+    for (customer_id, currency), minor in unapplied(session, day, customer_ids).items():
+        if (customer_id, currency) in cases:
+            cases[customer_id, currency].unapplied_minor = -minor
+
+    _pauses(work, day, customer_ids, cases.values(), by_id)
+    _covers(work, day, customer_ids, cases, by_id)
+    _fired(work, customer_ids, by_id)
+    for case in cases.values():
+        net(case, policy.limits.chase_from(case.currency))
+    return [cases[key] for key in sorted(cases)]
+
+
+def _later(work: Work, day: date, customer_ids: Sequence[int]) -> dict[int, int]:
+    """What the entries effective after `day` changed, by receivable: open on `day` is open now minus this."""
+    if not changed_since(work.session, day):
+        return {}
+    rows = work.session.execute(
+        select(E.c.receivable_id, cast(func.sum(E.c.amount_minor), BigInteger))
+        .where(E.c.customer_id.in_(customer_ids), E.c.effective_on > day, E.c.receivable_id.is_not(None))
+        .group_by(E.c.receivable_id)
+    )
+    return {receivable_id: minor for receivable_id, minor in rows}
+
+
+def _pauses(
+    work: Work, day: date, customer_ids: Sequence[int], cases: Iterable[CaseFacts], by_id: dict[int, ReceivableFacts]
+) -> None:
+    pauses = select(Pause.customer_id, Pause.receivable_id).where(
+        Pause.customer_id.in_(customer_ids),  # type: ignore[attr-defined]
+        Pause.state == PauseState.active,  # type: ignore[arg-type]
+        Pause.from_on <= day,  # type: ignore[arg-type]
+        Pause.until >= day,  # type: ignore[arg-type]
+    )
+    whole = set()
+    for customer_id, receivable_id in work.session.execute(pauses):
+        if receivable_id is None:
+            whole.add(customer_id)
+        elif receivable_id in by_id:
+            by_id[receivable_id].paused = True
+    for case in cases:
+        case.paused = case.customer_id in whole
+
+
+def _covers(
+    work: Work,
+    day: date,
+    customer_ids: Sequence[int],
+    cases: dict[tuple[int, str], CaseFacts],
+    by_id: dict[int, ReceivableFacts],
+) -> None:
+    """What promises, claims and disputes take out. Of a promise, only what is not paid since it was made."""
+    session = work.session
+    covers = (
+        select(Cover.kind, Cover.subject_id, Cover.receivable_id, Cover.amount_minor)
+        .join(R, R.c.id == Cover.receivable_id)
+        .where(R.c.customer_id.in_(customer_ids), Cover.active)
+    )
+    promised: dict[int, dict[int, int]] = defaultdict(dict)
+    for kind, subject_id, receivable_id, amount in session.execute(covers):
+        facts = by_id.get(receivable_id)
+        if facts is None:
+            continue
+        if kind == "promise":
+            promised[subject_id][receivable_id] = amount
+        elif kind == "claim":
+            facts.claimed_minor += amount
+        else:
+            facts.disputed_minor += amount
+    if not promised:
+        return
+    open_promises = session.execute(
+        select(Promise.id, Promise.customer_id, Promise.currency, Promise.made_at).where(
+            Promise.id.in_(promised),  # type: ignore[union-attr]
+            Promise.state == PromiseState.open,  # type: ignore[arg-type]
+        )
+    )
+    for promise_id, customer_id, currency, made_at in open_promises:
+        covered = promised[promise_id]
+        paid = paid_since(work, list(covered), made_at, day)
+        for receivable_id, amount in covered.items():
+            by_id[receivable_id].promised_minor = max(0, amount - paid.get(receivable_id, 0))
+        cases[customer_id, currency].promise_money_minor = unapplied_since(work, customer_id, currency, made_at, day)
+
+
+def paid_since(work: Work, receivable_ids: Sequence[int], since: Any, until: date) -> dict[int, int]:
+    """Receipt money allocated to each receivable that was recorded after `since` and is effective by `until`."""
+    rows = work.session.execute(
+        select(Allocation.receivable_id, cast(func.sum(Allocation.amount_minor), BigInteger))
+        .join(Receipt, Receipt.id == Allocation.receipt_id)  # type: ignore[arg-type]
+        .where(
+            Allocation.receivable_id.in_(receivable_ids),  # type: ignore[attr-defined]
+            Allocation.undone_on.is_(None),  # type: ignore[union-attr]
+            Receipt.recorded_at > since,  # type: ignore[arg-type]
+            Receipt.received_on <= until,  # type: ignore[arg-type]
+        )
+        .group_by(Allocation.receivable_id)  # type: ignore[arg-type]
+    )
+    return {receivable_id: minor for receivable_id, minor in rows}
+
+
+def unapplied_since(work: Work, customer_id: int, currency: str, since: Any, until: date) -> int:
+    """Unallocated receipt money of the customer that was recorded after `since` and is effective by `until`."""
+    total = work.session.execute(
+        select(cast(func.coalesce(func.sum(Receipt.open_minor), 0), BigInteger)).where(
+            Receipt.customer_id == customer_id,  # type: ignore[arg-type]
+            Receipt.currency == currency,  # type: ignore[arg-type]
+            Receipt.reversed_on.is_(None),  # type: ignore[union-attr]
+            Receipt.recorded_at > since,  # type: ignore[arg-type]
+            Receipt.received_on <= until,  # type: ignore[arg-type]
+        )
+    ).scalar_one()
+    return int(total)
+
+
+def _fired(work: Work, customer_ids: Sequence[int], by_id: dict[int, ReceivableFacts]) -> None:
+    """A due date moved later starts anew: only firings of this due date, or of a later one, count."""
+    F = table_of(Firing)
+    rows = work.session.execute(
+        select(F.c.receivable_id, F.c.due_on, func.max(F.c.offset_days))
+        .where(F.c.customer_id.in_(customer_ids))
+        .group_by(F.c.receivable_id, F.c.due_on)
+    )
+    for receivable_id, due_on, offset in rows:
+        facts = by_id.get(receivable_id)
+        if facts is None or facts.due_on is None or due_on < facts.due_on:
+            continue
+        facts.fired_offset = offset if facts.fired_offset is None else max(offset, facts.fired_offset)

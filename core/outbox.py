@@ -1,0 +1,135 @@
+"""What must be said is a row, written with the change that caused it. States and their sentences: models.OutboxState.
+
+    pending -> sending -> sent | retry | unsure | dead | cancelled
+    retry   -> sending
+    sending -> unsure, when its lease ran out and nothing can prove what happened
+
+The key says a thing once: (kind, subject, occurrence, recipient).
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, exists, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from core.dunning.ladder import Windows
+from core.dunning.org import Member
+from core.models import Delivery, OutboxMessage, OutboxState
+from core.models.base import table_of
+from core.work import Work
+
+O: Table = table_of(OutboxMessage)  # noqa: E741
+D: Table = table_of(Delivery)
+WAITING = (OutboxState.pending, OutboxState.retry, OutboxState.sending)
+
+
+def in_work_window(work: Work, windows: Windows, member: Member | None) -> datetime:
+    """When a card may be shown: now inside the reader's work window, else the start of the next one."""
+    zone = member.zone if member is not None else None
+    return work.company.calendar.next_open(work.now, windows.work, zone)
+
+
+def outside_quiet(work: Work, windows: Windows, member: Member | None) -> datetime:
+    """When an update, payment line, closing or approval may be shown: any time outside quiet hours."""
+    zone = member.zone if member is not None else None
+    return work.company.calendar.outside(work.now, windows.quiet, zone)
+
+
+def row(
+    work: Work,
+    *,
+    key: str,
+    kind: str,
+    subject: str,
+    subject_id: int,
+    not_before: datetime,
+    person_id: int | None = None,
+    customer_id: int | None = None,
+    task_id: int | None = None,
+    address: str = "",
+    windowed: bool = False,
+    op: str = "send",
+    delivery_id: int | None = None,
+    data: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A message as a row for `enqueue`."""
+    return {
+        "key": key,
+        "kind": kind,
+        "op": op,
+        "subject": subject,
+        "subject_id": subject_id,
+        "customer_id": customer_id,
+        "person_id": person_id,
+        "address": address,
+        "delivery_id": delivery_id,
+        "task_id": task_id,
+        "data": data or {},
+        "not_before": not_before,
+        "windowed": windowed,
+        "state": OutboxState.pending.value,
+        "attempts": 0,
+        "messenger": "",
+        "reason": "",
+        "created_at": work.now,
+    }
+
+
+def enqueue(work: Work, rows: Sequence[dict[str, Any]]) -> None:
+    """Writes messages. One whose key is there already is left as it is: it has been said, or will be."""
+    if not rows:
+        return
+    insert = postgresql.insert if work.session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    work.session.execute(insert(O).on_conflict_do_nothing(index_elements=["key"]), list(rows))
+
+
+def touch(work: Work, subject: str, subject_ids: Collection[int], not_before: datetime | None = None) -> None:
+    """The open messages about these subjects are no longer true: each gets an update, drawn from what is true then.
+
+    A waiting update is enough; one that is being sent right now may have read the old state, so it gets another.
+    """
+    if not subject_ids:
+        return
+    waiting = exists().where(
+        O.c.delivery_id == D.c.id, O.c.op == "update", O.c.state.in_((OutboxState.pending, OutboxState.retry))
+    )
+    found = select(D.c.id, D.c.kind, D.c.subject, D.c.subject_id, D.c.customer_id, D.c.person_id).where(
+        D.c.subject == subject, D.c.subject_id.in_(list(subject_ids)), D.c.state == "open", ~waiting
+    )
+    _update(work, work.session.execute(found).all(), not_before)
+
+
+def touch_customers(work: Work, customer_ids: Collection[int], not_before: datetime | None = None) -> None:
+    """The same for every open message about these customers."""
+    if not customer_ids:
+        return
+    waiting = exists().where(
+        O.c.delivery_id == D.c.id, O.c.op == "update", O.c.state.in_((OutboxState.pending, OutboxState.retry))
+    )
+    found = select(D.c.id, D.c.kind, D.c.subject, D.c.subject_id, D.c.customer_id, D.c.person_id).where(
+        D.c.customer_id.in_(list(customer_ids)), D.c.state == "open", ~waiting
+    )
+    _update(work, work.session.execute(found).all(), not_before)
+
+
+def _update(work: Work, deliveries: Iterable[Any], not_before: datetime | None) -> None:
+    enqueue(
+        work,
+        [
+            row(
+                work,
+                key=f"update:{d.id}:{work.now.isoformat()}",
+                kind=d.kind,
+                op="update",
+                subject=d.subject,
+                subject_id=d.subject_id,
+                customer_id=d.customer_id,
+                person_id=d.person_id,
+                delivery_id=d.id,
+                not_before=not_before or work.now,
+            )
+            for d in deliveries
+        ],
+    )

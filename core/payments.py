@@ -1,0 +1,127 @@
+"""Money that came in, as people hear of it: one line a day to the owner, one chore for what is not allocated yet."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import select
+
+from core import chores, outbox
+from core.dunning.ladder import Policy
+from core.dunning.load import load_org
+from core.models import (
+    Allocation,
+    Case,
+    CaseState,
+    Customer,
+    OutboxMessage,
+    Promise,
+    PromiseState,
+    Receipt,
+    Receivable,
+    TaskState,
+)
+from core.models.base import table_of
+from core.work import Work
+
+N, K, C, A, R = table_of(Receipt), table_of(Case), table_of(Customer), table_of(Allocation), table_of(Receivable)
+
+
+def customer_owner(work: Work, customer_id: int) -> tuple[int | None, str]:
+    """(owner, region) of a customer."""
+    row = work.session.execute(select(C.c.owner_id, C.c.region).where(C.c.id == customer_id)).one()
+    return row.owner_id, row.region
+
+
+def arrived(work: Work, policy: Policy, receipt_ids: Collection[int]) -> None:
+    """Tells owners of customers with an open case or promise, and finance of what is not allocated. Not for history."""
+    rows = work.session.execute(
+        select(N.c.id, N.c.customer_id, N.c.currency, N.c.amount_minor, N.c.open_minor, N.c.received_on)
+        .where(N.c.id.in_(list(receipt_ids)), N.c.history.is_(False), N.c.reversed_on.is_(None))
+        .order_by(N.c.id)
+    ).all()
+    if not rows:
+        return
+    org = load_org(work)
+    waiting = _with_case_or_promise(work, {row.customer_id for row in rows})
+    lines: dict[tuple[int, int], list[int]] = defaultdict(list)
+    owners = _allocated_owners(work, [row.id for row in rows])
+    customers = {
+        row.id: row for row in work.session.execute(select(C.c.id, C.c.owner_id, C.c.region).where(C.c.id.in_(waiting)))
+    }
+    for row in rows:
+        if row.customer_id in waiting:
+            customer = customers[row.customer_id]
+            people, _ = org.resolve("owner", owners.get(row.id), customer.owner_id, customer.region)
+            for person in people:
+                lines[row.customer_id, person].append(row.id)
+    for (customer_id, person), ids in lines.items():
+        _line(work, policy, customer_id, person, ids, outbox.outside_quiet(work, policy.windows, org.members[person]))
+    for row in rows:
+        if row.open_minor > 0:
+            _, region = customer_owner(work, row.customer_id)
+            chores.open_chore(
+                work,
+                policy,
+                "allocate",
+                chores.holders(org, "finance", region)[:1],
+                customer_id=row.customer_id,
+                data={"kind": "receipt", "receipt": row.id},
+            )
+
+
+def _with_case_or_promise(work: Work, customer_ids: set[int]) -> set[int]:
+    P = table_of(Promise)
+    cases = select(K.c.customer_id).where(K.c.customer_id.in_(customer_ids), K.c.state != CaseState.closed)
+    promises = select(P.c.customer_id).where(P.c.customer_id.in_(customer_ids), P.c.state == PromiseState.open)
+    return set(work.session.execute(cases.union(promises)).scalars())
+
+
+def _allocated_owners(work: Work, receipt_ids: list[int]) -> dict[int, int]:
+    """receipt -> owner of the oldest receivable it paid, where that has an owner of its own."""
+    rows = work.session.execute(
+        select(A.c.receipt_id, R.c.owner_id)
+        .join(R, R.c.id == A.c.receivable_id)
+        .where(A.c.receipt_id.in_(receipt_ids), A.c.undone_on.is_(None), R.c.owner_id.is_not(None))
+        .order_by(R.c.due_on.desc())
+    )
+    return {receipt_id: owner_id for receipt_id, owner_id in rows}
+
+
+def _line(work: Work, policy: Policy, customer_id: int, person: int, receipt_ids: list[int], not_before: datetime) -> None:
+    """One payment.arrived per owner, customer and day; further receipts of the day update it."""
+    key = f"arrived:{customer_id}:{person}:{work.today.isoformat()}"
+    O = table_of(OutboxMessage)  # noqa: E741
+    message = work.session.execute(select(OutboxMessage).where(O.c.key == key)).scalar_one_or_none()
+    if message is not None:
+        message.data = {"receipts": [*message.data["receipts"], *receipt_ids]}
+        work.session.flush()
+        outbox.touch(work, "arrived", [message.id or 0])
+        return
+    message = OutboxMessage(
+        key=key,
+        kind="payment.arrived",
+        subject="arrived",
+        subject_id=0,
+        customer_id=customer_id,
+        person_id=person,
+        data={"receipts": receipt_ids},
+        not_before=not_before,
+        created_at=work.now,
+    )
+    work.session.add(message)
+    work.session.flush()
+    message.subject_id = message.id or 0  # its own row holds the receipts that it names
+    work.session.flush()
+
+
+def allocate_chores_done(work: Work, customer_ids: Collection[int]) -> None:
+    """Closes the "allocate" chore of customers without unapplied receipts."""
+    left = set(
+        work.session.execute(
+            select(N.c.customer_id).where(N.c.customer_id.in_(list(customer_ids)), N.c.open_minor > 0).distinct()
+        ).scalars()
+    )
+    for customer_id in customer_ids:
+        if customer_id not in left:
+            chores.close(work, "allocate", customer_id, TaskState.answered)

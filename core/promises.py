@@ -1,0 +1,398 @@
+"""Promises to pay: made, replaced, judged after the tolerance, corrected by money that turns out to have come in time.
+
+proposed -> open | rejected            beyond the limits, a manager decides; dunning goes on until then
+open -> kept | partly_kept | broken    judged when the tolerance has ended, kept as soon as it is
+open -> replaced                       by a newer one in time
+broken, partly_kept -> kept, partly_kept   by a back-dated receipt
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import select, update
+from sqlmodel import col
+
+from core import covers, outbox
+from core.dunning.facts import CaseFacts
+from core.dunning.ladder import Policy
+from core.dunning.load import load_cases, load_org, paid_since, unapplied_since
+from core.dunning.state import Event
+from core.errors import DomainError
+from core.models import Promise, PromiseState, Receivable
+from core.models.base import table_of
+from core.time import local_instant
+from core.work import Work
+
+P = table_of(Promise)
+NOT_KEPT = (PromiseState.broken, PromiseState.partly_kept)
+CAME_TRUE = (PromiseState.kept, PromiseState.partly_kept)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A promise that was made, and why a manager must agree to it ("" where nobody must)."""
+
+    promise: Promise
+    needs: str
+
+
+def make(
+    work: Work,
+    policy: Policy,
+    customer_id: int,
+    due_on: date,
+    *,
+    amount_minor: int | None = None,
+    currency: str | None = None,
+    note: str = "",
+    task_id: int | None = None,
+) -> list[Made]:
+    """Records a promise, one a currency where neither amount nor currency is named.
+
+    Errors: promise.past, promise.nothing_open, promise.which_currency.
+    """
+    if due_on < work.today:
+        raise DomainError("promise.past", on=due_on)
+    cases = [c for c in load_cases(work, policy, [customer_id]) if currency is None or c.currency == currency]
+    owed = [c for c in cases if _promisable(work, c)]
+    if not owed:
+        raise DomainError("promise.nothing_open")
+    if amount_minor is not None and len(owed) > 1:
+        raise DomainError("promise.which_currency", currencies=", ".join(sorted(c.currency for c in owed)))
+    return [_make(work, policy, c.customer_id, c.currency, due_on, amount_minor, note, task_id) for c in owed]
+
+
+def _promisable(work: Work, case: CaseFacts) -> bool:
+    return any(r.due_on and (r.chaseable or r.promised_minor) for r in case.receivables)
+
+
+def _make(
+    work: Work,
+    policy: Policy,
+    customer_id: int,
+    currency: str,
+    due_on: date,
+    amount_minor: int | None,
+    note: str,
+    task_id: int | None,
+) -> Made:
+    limits = policy.limits
+    earlier = work.session.execute(
+        select(Promise).where(P.c.customer_id == customer_id, P.c.currency == currency, P.c.state == PromiseState.open)
+    ).scalar_one_or_none()
+    replacements = 0
+    if earlier is not None:
+        replacements = earlier.replacements + 1
+        # What the earlier one covers is free to be promised anew; undone below if a manager must agree first.
+        covers.release(work, "promise", earlier.id or 0)
+    case = next(c for c in load_cases(work, policy, [customer_id]) if c.currency == currency)
+    question = sum(r.chaseable_minor for r in covers.in_question(case, work.today))
+    amount = question if amount_minor is None else amount_minor
+    if amount <= 0:
+        raise DomainError("promise.nothing_open")
+    needs = ""
+    if (due_on - work.today).days > limits.promise_max_days:
+        needs = "too_far"
+    elif amount < limits.promise_min_share * case.overdue_minor(work.today):
+        needs = "too_little"
+    elif replacements > limits.promise_max_replacements:
+        needs = "too_often"
+    promise = Promise(
+        customer_id=customer_id,
+        currency=currency,
+        amount_minor=amount,
+        due_on=due_on,
+        made_by_id=work.person_id,
+        made_at=work.now,
+        state=PromiseState.proposed if needs else PromiseState.open,
+        note=note,
+        ends_on=work.company.calendar.add_working_days(due_on, limits.promise_tolerance_days),
+        replacements=replacements,
+        task_id=task_id,
+    )
+    if earlier is not None:
+        if needs:
+            _cover_again(work, earlier)
+        else:
+            _end(work, earlier, PromiseState.replaced)
+    work.session.add(promise)
+    work.session.flush()
+    assert promise.id is not None
+    work.audit(
+        "promise.made", "promise", promise.id, customer_id, amount_minor=amount, currency=currency,
+        due_on=due_on.isoformat(), state=str(promise.state), needs=needs, note=note,
+    )  # fmt: skip
+    if needs:
+        _ask_manager(work, policy, promise, case, needs)
+    else:
+        covers.cover(work, "promise", promise.id, covers.spread(case, amount, work.today))
+        if amount < question:
+            rest_follows(work, policy, customer_id, currency)
+    return Made(promise, needs)
+
+
+def _cover_again(work: Work, promise: Promise) -> None:
+    V = covers.V
+    work.session.execute(update(V).where(V.c.kind == "promise", V.c.subject_id == promise.id).values(active=True))
+
+
+def rest_follows(work: Work, policy: Policy, customer_id: int, currency: str) -> None:
+    """What a partial promise or dispute leaves comes back to the owner at the next work window."""
+    from core.followups import later
+
+    calendar = work.company.calendar
+    start = local_instant(calendar.next_working_day(work.today), policy.windows.work.start, calendar.zone)
+    later(work, customer_id, "rest", start, currency=currency)
+
+
+def _ask_manager(work: Work, policy: Policy, promise: Promise, case: CaseFacts, needs: str) -> None:
+    org = load_org(work)
+    approver = next(iter(org.chain(promise.made_by_id)), None)
+    if approver is None:
+        raise DomainError("promise.beyond_limits", needs=needs)
+    outbox.enqueue(
+        work,
+        [
+            outbox.row(
+                work,
+                key=f"promise:{promise.id}:approval:{approver}",
+                kind="promise.approval",
+                subject="promise",
+                subject_id=promise.id or 0,
+                customer_id=promise.customer_id,
+                person_id=approver,
+                data={"needs": needs},
+                not_before=outbox.outside_quiet(work, policy.windows, org.members[approver]),
+            )
+        ],
+    )
+
+
+def decide(work: Work, policy: Policy, promise: Promise, *, approve: bool) -> None:
+    """The manager's word on a promise beyond the limits. Errors: promise.decided, promise.expired."""
+    if promise.state != PromiseState.proposed:
+        raise DomainError("promise.decided", state=str(promise.state))
+    if not approve:
+        _end(work, promise, PromiseState.rejected)
+        return
+    if promise.ends_on < work.today:
+        raise DomainError("promise.expired", on=promise.due_on)
+    earlier = work.session.execute(
+        select(Promise).where(
+            P.c.customer_id == promise.customer_id, P.c.currency == promise.currency, P.c.state == PromiseState.open
+        )
+    ).scalar_one_or_none()
+    if earlier is not None:
+        _end(work, earlier, PromiseState.replaced)
+        work.session.flush()
+    promise.state = PromiseState.open
+    promise.made_at = work.now
+    work.session.flush()
+    case = next((c for c in load_cases(work, policy, [promise.customer_id]) if c.currency == promise.currency), None)
+    if case is not None:
+        covers.cover(work, "promise", promise.id or 0, covers.spread(case, promise.amount_minor, work.today))
+    work.audit("promise.approved", "promise", promise.id, promise.customer_id)
+
+
+def received(work: Work, promise: Promise) -> int:
+    """Money recorded after the promise was made and effective by its end: on what it covers, or not applied yet."""
+    until = min(promise.ends_on, work.today)
+    covered = covers.covered(work, "promise", promise.id or 0)
+    paid = sum(paid_since(work, list(covered), promise.made_at, until).values())
+    return paid + unapplied_since(work, promise.customer_id, promise.currency, promise.made_at, until)
+
+
+def _nothing_open(work: Work, promise: Promise) -> bool:
+    R = table_of(Receivable)
+    covered = list(covers.covered(work, "promise", promise.id or 0))
+    if not covered:
+        return False
+    still = select(R.c.id).where(R.c.id.in_(covered), (R.c.open_minor > 0) | (R.c.settled_on > work.today)).limit(1)
+    return work.session.execute(still).first() is None
+
+
+def verdict(work: Work, promise: Promise) -> PromiseState:
+    """What the promise is worth by the money known now: kept, partly kept or broken."""
+    promise.received_minor = received(work, promise)
+    if promise.received_minor >= promise.amount_minor or _nothing_open(work, promise):
+        return PromiseState.kept
+    return PromiseState.partly_kept if promise.received_minor > 0 else PromiseState.broken
+
+
+def _end(work: Work, promise: Promise, state: PromiseState) -> None:
+    promise.state = state
+    promise.ended_at = work.now
+    covers.release(work, "promise", promise.id or 0)
+    work.audit(f"promise.{state}", "promise", promise.id, promise.customer_id, received_minor=promise.received_minor)
+    work.session.flush()
+
+
+def keep_early(work: Work, customer_ids: Collection[int]) -> None:
+    """Open promises whose money is all there are kept at once; nobody is reminded of them any more."""
+    rows = work.session.execute(
+        select(Promise).where(P.c.customer_id.in_(list(customer_ids)), P.c.state == PromiseState.open)
+    ).scalars()
+    for promise in rows.all():
+        if verdict(work, promise) == PromiseState.kept:
+            _end(work, promise, PromiseState.kept)
+
+
+def judge_due(work: Work) -> list[Event]:
+    """Ends every open promise whose tolerance has passed. Returns what the owners must hear."""
+    rows = work.session.execute(
+        select(Promise)
+        .where(P.c.state == PromiseState.open, P.c.ends_on < work.today)
+        .order_by(col(Promise.customer_id), col(Promise.id))
+    )
+    events = []
+    for promise in rows.scalars().all():
+        state = verdict(work, promise)
+        _end(work, promise, state)
+        if state == PromiseState.kept:
+            continue
+        events.append(
+            Event(
+                f"promise.{state}",
+                promise.customer_id,
+                promise.currency,
+                None,
+                {
+                    "promise": promise.id,
+                    "amount_minor": promise.amount_minor,
+                    "received_minor": promise.received_minor,
+                    "currency": promise.currency,
+                    "due_on": promise.due_on.isoformat(),
+                    "in_a_row": not_kept_in_a_row(work, promise.customer_id),
+                },
+            )
+        )
+    return events
+
+
+def not_kept_in_a_row(work: Work, customer_id: int) -> int:
+    """How many of the customer's latest judged promises were not kept, counted back to the last kept one."""
+    states = work.session.execute(
+        select(P.c.state)
+        .where(P.c.customer_id == customer_id, P.c.state.in_((*NOT_KEPT, PromiseState.kept)))
+        .order_by(P.c.ended_at.desc(), P.c.id.desc())
+        .limit(50)
+    ).scalars()
+    count = 0
+    for state in states:
+        if state == PromiseState.kept:
+            break
+        count += 1
+    return count
+
+
+def announce(work: Work, policy: Policy, events: Sequence[Event]) -> None:
+    """From the second promise in a row that was not kept, the manager is told, too."""
+    told = [e for e in events if e.kind.startswith("promise.") and e.data["in_a_row"] >= policy.limits.promise_not_kept_tell]
+    if not told:
+        return
+    org = load_org(work)
+    rows = []
+    for event in told:
+        promise = work.session.get_one(Promise, event.data["promise"])
+        manager = next(iter(org.chain(promise.made_by_id)), None)
+        if manager is None:
+            continue
+        promise.told = [*promise.told, manager]
+        rows.append(
+            outbox.row(
+                work,
+                key=f"promise:{promise.id}:broken:{manager}",
+                kind="promise.broken",
+                subject="promise",
+                subject_id=promise.id or 0,
+                customer_id=promise.customer_id,
+                person_id=manager,
+                windowed=True,
+                not_before=outbox.in_work_window(work, policy.windows, org.members[manager]),
+            )
+        )
+    outbox.enqueue(work, rows)
+
+
+def remind_due(work: Work, policy: Policy) -> None:
+    """On the day of a promise, a card to whoever is responsible."""
+    rows = work.session.execute(
+        select(Promise).where(P.c.state == PromiseState.open, P.c.due_on <= work.today, P.c.ends_on >= work.today)
+    ).scalars()
+    due = rows.all()
+    if not due:
+        return
+    org = load_org(work)
+    cases = {(c.customer_id, c.currency): c for c in load_cases(work, policy, sorted({p.customer_id for p in due}))}
+    messages = []
+    for promise in due:
+        case = cases.get((promise.customer_id, promise.currency))
+        if case is None:
+            continue
+        covered = covers.covered(work, "promise", promise.id or 0)
+        owners = [r.owner_id for r in case.receivables if r.id in covered]
+        people, _ = org.resolve("owner", owners[0] if owners else None, case.owner_id, case.region)
+        for person in people:
+            messages.append(
+                outbox.row(
+                    work,
+                    key=f"promise:{promise.id}:due:{person}",
+                    kind="promise.due",
+                    subject="promise",
+                    subject_id=promise.id or 0,
+                    customer_id=promise.customer_id,
+                    person_id=person,
+                    windowed=True,
+                    not_before=outbox.in_work_window(work, policy.windows, org.members[person]),
+                )
+            )
+    outbox.enqueue(work, messages)
+
+
+def correct(work: Work, policy: Policy, customer_ids: Collection[int]) -> None:
+    """A back-dated receipt makes a judged promise better than it was called; whoever was told hears of it."""
+    recent = work.today - timedelta(days=400)
+    rows = work.session.execute(
+        select(Promise).where(P.c.customer_id.in_(list(customer_ids)), P.c.state.in_(NOT_KEPT), P.c.due_on >= recent)
+    ).scalars()
+    wrong = []
+    for promise in rows.all():
+        before, state = promise.state, verdict(work, promise)
+        if state != before and state in CAME_TRUE:
+            promise.state = state
+            work.audit(f"promise.corrected.{state}", "promise", promise.id, promise.customer_id, was=str(before))
+            wrong.append(promise)
+    if not wrong:
+        return
+    org = load_org(work)
+    messages = []
+    for promise in wrong:
+        case_owner = _owner(work, promise)
+        people, _ = org.resolve("owner", None, case_owner)
+        for person in dict.fromkeys([*people, *promise.told]):
+            messages.append(
+                outbox.row(
+                    work,
+                    key=f"promise:{promise.id}:corrected:{promise.state}:{person}",
+                    kind="promise.corrected",
+                    subject="promise",
+                    subject_id=promise.id or 0,
+                    customer_id=promise.customer_id,
+                    person_id=person,
+                    not_before=outbox.outside_quiet(work, policy.windows, org.members[person]),
+                )
+            )
+    outbox.enqueue(work, messages)
+
+
+def _owner(work: Work, promise: Promise) -> int | None:
+    """Who was responsible for what it covers: the receivable's owner, else the customer's."""
+    from core.models import Customer
+
+    R, C = table_of(Receivable), table_of(Customer)
+    covered = list(covers.covered(work, "promise", promise.id or 0))
+    owner = work.session.execute(
+        select(R.c.owner_id).where(R.c.id.in_(covered), R.c.owner_id.is_not(None)).order_by(R.c.due_on).limit(1)
+    ).scalar()
+    return owner or work.session.execute(select(C.c.owner_id).where(C.c.id == promise.customer_id)).scalar()
