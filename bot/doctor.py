@@ -144,7 +144,7 @@ def check_company(ward: Ward) -> Check:
     missing = [name for name in ("name", "bank_account", "signature") if not getattr(ward.company.profile, name)]
     return Check(
         "company", "warn",
-        ward.t(f"公司资料缺 {'、'.join(missing)}：信函不会发出", f"the profile lacks {', '.join(missing)}: no letter goes out"),
+        ward.t(f"公司资料缺 {'、'.join(missing)}：信函不会发出", f"without {', '.join(missing)} no letter goes out"),
         ward.t("写进 huikuan.toml 的 [company]", "write them under [company] in huikuan.toml"),
     )  # fmt: skip
 
@@ -159,7 +159,7 @@ def check_database(ward: Ward) -> Check:
     url = ward.settings.database
     shown = make_url(url).render_as_string(hide_password=True)
     if database_missing(url):
-        hint = ward.t("首次使用时自动建立", "the first command to need it makes it")
+        hint = ward.t("首次使用时自动建立", "made when first needed")
         return Check("database", "warn", ward.t(f"数据库还不存在：{shown}", f"there is no database yet: {shown}"), hint)
     engine = make_engine(url)
     try:

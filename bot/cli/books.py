@@ -18,8 +18,7 @@ Kind = Literal["people", "accounts", "customers", "contracts", "instalments", "r
 
 
 def import_(
-    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="people, accounts, customers, contracts, instalments, "
-                                                              "receivables, receipts")],
+    kind: Annotated[Kind, typer.Argument(metavar="KIND", help=t("文件的种类", "what the rows are"))],
     file: Annotated[Path, typer.Argument(metavar="FILE", help=t("CSV 或 XLSX 文件", "CSV or XLSX"))],
     map_: Annotated[
         Path | None, typer.Option("--map", metavar="MAP.toml", help=t("列的对应关系", "fits another layout of columns"))
@@ -106,7 +105,7 @@ class _progress:
 def export(
     kind: Annotated[
         Literal["receivables", "customers", "receipts", "people"],
-        typer.Argument(metavar="KIND", help="receivables, customers, receipts, people"),
+        typer.Argument(metavar="KIND", help=t("导出什么", "what to write")),
     ],
     file: Annotated[
         Path | None,
@@ -117,7 +116,7 @@ def export(
     at: Annotated[str, typer.Option("--at", metavar="DATE", help=t("截至哪一天的余额", "balances as of this date"))] = "",
     as_json: Json = False,
 ) -> None:
-    from bot.export import collect, print_csv, write
+    from bot.export import collect, plain, print_csv, write
     from bot.settings import to_company
     from core.db import reading
 
@@ -131,7 +130,8 @@ def export(
         document["file"] = str(file)
         show(document, as_json, lambda: line(t("{} 行已写入 {}", "{} rows written to {}").format(len(rows), file)))
     elif as_json:
-        show(document | {"items": [dict(zip(columns, row, strict=True)) for row in rows]}, True, line)
+        items = [dict(zip(columns, map(plain, row), strict=True)) for row in rows]
+        show(document | {"items": items}, True, line)
     else:
         print_csv(columns, rows)
 

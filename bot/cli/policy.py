@@ -11,7 +11,6 @@ from bot.cli.frame import (
     As,
     At,
     Json,
-    application,
     database,
     day,
     example,
@@ -123,10 +122,14 @@ def apply(
 ) -> None:
     from dataclasses import asdict
 
+    from bot.settings import to_company
+    from core.db import transaction
     from core.dunning import stored
+    from core.work import Work
 
-    new, now = _read(file), instant(at, speaks=True)
-    with application().work(now, f"cli:{os_user()} as {person}", _person(person), "cli") as work:
+    new, now, company = _read(file), instant(at, speaks=True), to_company(settings())
+    with transaction(database()) as session:
+        work = Work(session, company, now, f"cli:{os_user()} as {person}", _person(session, person), "cli")
         applied = stored.apply(work, new, keep=keep or [])
     begins = applied.active_from.astimezone(settings().zone)
 
@@ -140,20 +143,18 @@ def apply(
     show(asdict(applied) | {"active_from": begins.isoformat()}, as_json, human)
 
 
-def _person(handle: str) -> int:
+def _person(session: Any, handle: str) -> int:
     from sqlmodel import select
 
-    from core.db import reading
     from core.errors import DomainError
     from core.models import Person
 
-    with reading(database()) as session:
-        person = session.exec(select(Person).where(Person.handle == handle)).first()
-        if person is None or person.id is None:
-            raise DomainError("person.unknown", handle=handle)
-        if not person.active:
-            raise DomainError("person.inactive", handle=handle)
-        return person.id
+    person = session.exec(select(Person).where(Person.handle == handle)).first()
+    if person is None:
+        raise DomainError("person.unknown", handle=handle)
+    if not person.active:
+        raise DomainError("person.inactive", handle=handle)
+    return int(person.id)
 
 
 def try_(
