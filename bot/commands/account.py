@@ -1,0 +1,140 @@
+"""/help, /whoami, /lang: the person and the bot."""
+
+from sqlmodel import select
+
+from bot.commands.parser import NAMES, WORDS, Ask, parse
+from bot.commands.reply import CommandReply
+from bot.commands.words import DOES, of
+from bot.notifications.views import DoneView, HelpView, Line, WhoamiView
+from core.models import Account, Person
+from core.permissions import FINANCE, SEE_ALL, SEE_BELOW, SEE_OWN
+
+_LANGS = {
+    "zh": "zh", "中文": "zh", "chinese": "zh", "cn": "zh", "汉语": "zh",
+    "en": "en", "英文": "en", "english": "en", "英语": "en",
+}  # fmt: skip
+
+# (zh usage, en usage), (zh meaning, en meaning). Also the usage that an incomplete command is answered with.
+HELP: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
+    "balance": (("余额 客户", "/balance customer"), ("客户余额、账龄、承诺、信用", "balance, aging, promises and credit")),
+    "aging": (
+        ("账龄 [客户|@业务员|区域] [按开票]", "/aging [customer|@rep|region] [invoice]"),
+        ("账龄表，默认按到期日", "aging, by due date unless asked by invoice date"),
+    ),
+    "overdue": (("逾期 [n]", "/overdue [n]"), ("逾期最多的客户", "who owes most")),
+    "todo": (("待办", "/todo"), ("我的待办，风险高的在前", "your tasks, riskiest first")),
+    "promise": (("承诺 客户 日期 [金额] [备注]", "/promise customer date [amount] [note]"),
+    ("登记付款承诺", "log a promise to pay")),
+    "paid": (("已付 客户 [金额] [日期]", "/paid customer [amount] [date]"),
+    ("客户称已付款", "the customer says it is paid")),
+    "dispute": (
+        ("争议 客户 [原因] [金额]；争议 客户 接受|驳回|部分 金额",
+        "/dispute customer [reason] [amount], or accept|reject|part amount"),
+        ("登记或处理争议", "log or settle a dispute"),
+    ),
+    "pause": (("暂停 客户 到 日期 原因", "/pause customer until date reason"), ("暂停催收", "no dunning until then")),
+    "unpause": (("恢复 客户", "/unpause customer"), ("恢复催收", "resume dunning")),
+    "log": (("记录 客户 文字", "/log customer text"), ("记一笔沟通", "note what was said")),
+    "snooze": (("稍后 客户 日期", "/snooze customer date"), ("到那天再提醒", "hide the task until then")),
+    "receipt": (("收款 客户 金额 日期 [编号]", "/receipt customer amount date [number]"),
+    ("登记收款", "record money received")),
+    "allocate": (("核销 收款编号 应收编号 [金额]", "/allocate receipt receivable [amount]"),
+    ("用收款核销应收", "put a receipt on a receivable")),
+    "credit-note": (("红字 客户 金额 [编号] 原因", "/credit-note customer amount [number] reason"),
+    ("登记红字", "record a credit note")),
+    "trace": (("追溯 编号", "/trace number"), ("一笔应收的来龙去脉", "the whole story of one receivable")),
+    "whoami": (("我是谁", "/whoami"), ("我的角色和账号", "your roles and accounts")),
+    "lang": (("语言 zh|en", "/lang zh|en"), ("切换语言", "the language I speak")),
+    "help": (("帮助 [命令]", "/help [command]"), ("命令列表", "this list")),
+}
+_FINANCE = ("receipt", "allocate", "credit-note")
+_ALWAYS = ("todo", "whoami", "lang", "help")
+
+
+def usage(name: str, lang: str) -> str:
+    return of(HELP[name][0], lang) if name in HELP else ""
+
+
+def allowed(person: Person) -> list[str]:
+    """The commands worth showing to this person."""
+    roles = set(person.roles)
+    if not roles & (SEE_OWN | SEE_BELOW | SEE_ALL):
+        return [name for name in HELP if name in _ALWAYS]
+    return [name for name in HELP if name not in _FINANCE or roles & FINANCE]
+
+
+def help_(ask: Ask) -> CommandReply:
+    topic = parse(" ".join(ask.typed.words)).name if ask.typed.words else ""
+    if ask.typed.words and not topic:
+        return unknown(ask, " ".join(ask.typed.words))
+    return _listed(ask, [topic] if topic in HELP else allowed(ask.person))
+
+
+def unknown(ask: Ask, text: str) -> CommandReply:
+    """What is near to what was typed, or the shortest way to help."""
+    from rapidfuzz import fuzz, process
+
+    head = text.split()[0].casefold().lstrip("/") if text.split() else ""
+    hits = process.extract(head, list(WORDS), scorer=fuzz.ratio, score_cutoff=60, limit=6) if head else []
+    near = [name for name in dict.fromkeys(WORDS[hit[0]] for hit in hits) if name in allowed(ask.person)][:3]
+    reply = _listed(ask, [*near, "help"] if near else ["balance", "todo", "help"], text)
+    return CommandReply(
+        kind=reply.kind, view=reply.view, json=reply.json, outcome="invalid", code="command.unknown", facts={"value": text}
+    )
+
+
+def _listed(ask: Ask, names: list[str], text: str = "") -> CommandReply:
+    visible = [name for name in names if name in allowed(ask.person)]
+    lines = tuple(Line(label=usage(name, ask.lang), value=of(HELP[name][1], ask.lang)) for name in visible)
+    json = {
+        "unknown": text,
+        "commands": [
+            {"name": name, "usage": line.label, "does": line.value, "words": list(NAMES[name])}
+            for name, line in zip(visible, lines, strict=True)
+        ],
+    }
+    return CommandReply(kind="reply.help", view=HelpView(today=ask.work.today, commands=lines, unknown=text), json=json)
+
+
+def whoami(ask: Ask) -> CommandReply:
+    person, session = ask.person, ask.work.session
+    accounts = session.exec(select(Account).where(Account.person_id == person.id).order_by(Account.messenger)).all()
+    linked = [(account.messenger, account.user_id) for account in accounts]
+    if "local" in ask.work.company.messengers and not any(messenger == "local" for messenger, _ in linked):
+        linked.insert(0, ("local", person.handle))
+    manager = session.get(Person, person.manager_id) if person.manager_id else None
+    view = WhoamiView(
+        today=ask.work.today, person=person.name, handle=person.handle, roles=tuple(person.roles),
+        manager=manager.name if manager else "", region=person.region,
+        accounts=tuple(Line(label=messenger, value=user_id) for messenger, user_id in linked), lang=ask.lang,
+    )  # fmt: skip
+    json = {
+        "person": person.handle, "name": person.name, "roles": list(person.roles),
+        "manager": manager.handle if manager else None,
+        "region": person.region, "lang": ask.lang,
+        "accounts": [{"messenger": messenger, "user_id": user_id} for messenger, user_id in linked],
+    }  # fmt: skip
+    return CommandReply(kind="reply.whoami", view=view, json=json)
+
+
+def lang(ask: Ask) -> CommandReply:
+    typed = " ".join(ask.typed.words)
+    if not typed:
+        return ask.error("command.usage", usage=ask.usage)
+    wanted = _LANGS.get(typed.casefold())
+    if wanted is None:
+        return ask.error("lang.unknown", value=typed)
+    person = ask.work.session.get(Person, ask.person.id)
+    assert person is not None
+    already = person.locale == wanted
+    if not already:
+        ask.work.audit("lang.set", "person", person.id, old=person.locale, new=wanted)
+        person.locale = wanted
+        person.edited = sorted({*person.edited, "locale"})  # the next import keeps it
+        ask.work.session.add(person)
+        ask.work.session.flush()
+    view = DoneView(today=ask.work.today, what=of(DOES["lang.set"][1], wanted))
+    return CommandReply(
+        kind="reply.done", view=view, json={"lang": wanted}, outcome="already" if already else "done", code="lang.set",
+        facts={"lang": wanted},
+    )  # fmt: skip

@@ -1,0 +1,93 @@
+"""/trace 编号: one receivable from contract and clause to the last thing that was said about it."""
+
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bot.commands.parser import Ask
+from bot.commands.reply import CommandReply
+from bot.commands.words import happened
+from bot.notifications.views import TraceStep, TraceView
+from core.money import Money, format_major
+from core.queries import Trace
+from core.queries import trace as find_trace
+
+
+def trace(ask: Ask) -> CommandReply:
+    number = " ".join(ask.typed.words)
+    if not number:
+        return ask.error("command.usage", usage=ask.usage)
+    found = find_trace(ask.work, ask.scope, number)
+    if found is None:
+        return ask.error("receivable.unknown", value=number)
+    row = found.row
+    view = TraceView(
+        today=ask.work.today, number=row.number, customer=row.customer, amount=Money(row.amount_minor, row.currency),
+        open=Money(row.open_minor, row.currency), issued=row.issued_on, due=row.due_on, days_overdue=found.days_overdue,
+        state=found.state, order=row.order_no, contract=row.contract_no, clause=row.terms, shipment=_event(found),
+        steps=_steps(ask, found),
+    )  # fmt: skip
+    return CommandReply(kind="reply.trace", view=view, json=_json(ask, found), customer_id=row.customer_id)
+
+
+def _event(found: Trace) -> str:
+    day = found.row.event_on.isoformat() if found.row.event_on else ""
+    return " ".join(part for part in (found.row.event, day) if part)
+
+
+def _steps(ask: Ask, found: Trace) -> tuple[TraceStep, ...]:
+    zone: ZoneInfo = ask.work.company.calendar.zone
+    currency = found.row.currency
+
+    def amount(minor: int | None) -> tuple[Money, ...]:
+        return () if minor is None else (Money(minor, currency),)
+
+    def step(on: date, what: str, detail: list[str], minor: int | None = None) -> TraceStep:
+        said = " ".join(part for part in detail if part)
+        return TraceStep(on=on, what=happened(what, ask.lang), amount=amount(minor), detail=said)
+
+    steps = []
+    for entry in found.entries:
+        kind = "undone" if entry.kind == "allocation" and entry.amount_minor > 0 else entry.kind
+        steps.append(step(entry.on, kind, [entry.reference, entry.reason], abs(entry.amount_minor)))
+    for firing in found.firings:
+        why = firing.reason if firing.outcome != "acted" else ""
+        steps.append(step(firing.on, firing.kind.split(".")[0], [firing.step, "、".join(firing.to) or firing.audience, why]))
+    for contact in found.contacts:
+        on = contact.on.isoformat() if contact.on else ""
+        day = contact.at.astimezone(zone).date()
+        steps.append(step(day, contact.what, [contact.who, on, contact.note], contact.amount_minor))
+    return tuple(sorted(steps, key=lambda one: one.on))
+
+
+def _json(ask: Ask, found: Trace) -> dict[str, Any]:
+    row, zone = found.row, ask.work.company.calendar.zone
+
+    def text(minor: int) -> str:
+        return format_major(minor, row.currency)
+
+    return {
+        "number": row.number, "kind": row.kind, "source": row.source,
+        "customer": {"code": row.code, "name": row.customer},
+        "currency": row.currency, "amount": text(row.amount_minor), "open": text(row.open_minor),
+        "issued": row.issued_on.isoformat(), "due": row.due_on.isoformat() if row.due_on else None,
+        "days_overdue": found.days_overdue, "state": found.state,
+        "settled": row.settled_on.isoformat() if row.settled_on else None,
+        "order": row.order_no, "contract": row.contract_no, "clause": row.terms, "shipment": _event(found),
+        "entries": [
+            {"on": e.on.isoformat(), "at": e.at.astimezone(zone).isoformat(), "kind": e.kind, "amount": text(e.amount_minor),
+             "reference": e.reference, "actor": e.actor, "reason": e.reason}
+            for e in found.entries
+        ],
+        "firings": [
+            {"on": f.on.isoformat(), "step": f.step, "occurrence": f.occurrence, "audience": f.audience, "kind": f.kind,
+             "severity": f.severity, "outcome": f.outcome, "reason": f.reason, "to": f.to}
+            for f in found.firings
+        ],
+        "contacts": [
+            {"at": c.at.astimezone(zone).isoformat(), "what": c.what, "who": c.who, "state": c.state,
+             "amount": None if c.amount_minor is None else text(c.amount_minor),
+             "date": c.on.isoformat() if c.on else None, "note": c.note}
+            for c in found.contacts
+        ],
+    }  # fmt: skip

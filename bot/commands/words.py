@@ -1,0 +1,122 @@
+"""Sentences of the commands: (zh, en) of what is wrong, and of what to do about it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_Two = tuple[str, str]
+
+ERRORS: dict[str, tuple[_Two, _Two]] = {
+    "customer.unknown": (
+        ("找不到客户“{value}”", "No customer called “{value}”"),
+        ("可用编号、名称、简称或拼音首字母", "Try the code, the name, the short name or initials"),
+    ),
+    "customer.missing": (("请写明客户", "Which customer?"), ("用法：{usage}", "Usage: {usage}")),
+    "person.unknown": (("找不到人员“{value}”", "No person called “{value}”"), ("", "")),
+    "receivable.unknown": (("找不到应收“{value}”", "No receivable “{value}”"), ("", "")),
+    "receipt.unknown": (("找不到收款“{value}”", "No receipt “{value}”"), ("", "")),
+    "command.usage": (("还缺内容", "Something is missing"), ("用法：{usage}", "Usage: {usage}")),
+    "command.rest": (("看不懂“{value}”", "I don't understand “{value}”"), ("用法：{usage}", "Usage: {usage}")),
+    "command.later": (("本版本还没有“{value}”", "“{value}” is not in this version yet"),
+    ("输入 帮助 看可用的命令", "Type help for what there is")),
+    "action.not_allowed": (("您没有此操作的权限", "You may not do that"), ("", "")),
+    "date.unknown": (
+        ("“{value}”不是日期", "“{value}” is no date I know"),
+        ("例如：明天、周五、月底、7-15、2026-07-15", "For example: tomorrow, fri, end of month, 7-15, 2026-07-15"),
+    ),
+    "date.no_such_day": (("没有“{value}”这一天", "There is no such day: “{value}”"),
+    ("月在前，日在后，例如 7-15", "Month first, then day: 7-15")),
+    "date.past": (("“{value}”已经过去了", "“{value}” has passed"), ("如指明年，请写 {next}", "For next year, write {next}")),
+    "date.future": (("“{value}”还没有到", "“{value}” has not come yet"), ("", "")),
+    "amount.bad": (("“{value}”不是金额", "“{value}” is no amount"),
+    ("例如：5万、50,000、USD 500", "For example: 50,000 or 5k or USD 500")),
+    "amount.ambiguous": (
+        ("“{value}”可以有两种读法", "“{value}” could mean two amounts"),
+        ("请写成 1234.56 或 1,234.56", "Please write 1234.56 or 1,234.56"),
+    ),
+    "amount.negative": (("金额不能是负数：{value}", "An amount cannot be negative: {value}"), ("", "")),
+    "amount.zero": (("金额不能是零", "An amount cannot be zero"), ("", "")),
+    "money.precision": (("{currency} 最多 {digits} 位小数：{value}", "{currency} has {digits} decimals: {value}"), ("", "")),
+    "money.too_large": (("金额太大：{value}", "That amount is too large: {value}"), ("", "")),
+    "lang.unknown": (("没有这种语言：{value}", "No such language: {value}"), ("可用：zh、en", "There are zh and en")),
+    "ledger.nothing_open": (("没有未结金额", "Nothing is open there"), ("", "")),
+    "ledger.not_enough_credit": (("收款余额不足", "Not that much is left of the receipt"), ("", "")),
+    "ledger.too_much": (("超过未结金额", "More than is open"), ("", "")),
+    "ledger.other_currency": (("币种不同", "The currencies differ"), ("", "")),
+    "ledger.other_customer": (("不是同一客户", "They belong to different customers"), ("", "")),
+}
+
+# What a write does, on its confirm and done cards.
+DOES: dict[str, tuple[_Two, _Two]] = {
+    "task.promise": (("登记承诺", "Log a promise"), ("承诺已登记", "Promise logged")),
+    "task.paid": (("登记“客户称已付款”", "Log that they say it is paid"), ("已登记，待财务核对", "Logged; finance checks")),
+    "task.dispute": (("登记争议", "Log a dispute"), ("争议已登记", "Dispute logged")),
+    "dispute.settle": (("处理争议", "Settle the dispute"), ("争议已处理", "Dispute settled")),
+    "pause.set": (("暂停催收", "Pause dunning"), ("已暂停催收", "Dunning paused")),
+    "pause.end": (("恢复催收", "Resume dunning"), ("已恢复催收", "Dunning resumed")),
+    "task.note": (("记录", "Add a note"), ("已记录", "Noted")),
+    "task.snooze": (("稍后提醒", "Snooze"), ("稍后再提醒", "Snoozed")),
+    "receipt.record": (("登记收款", "Record a receipt"), ("收款已登记", "Receipt recorded")),
+    "receipt.allocate": (("核销", "Allocate"), ("已核销", "Allocated")),
+    "credit_note.record": (("登记红字", "Record a credit note"), ("红字已登记", "Credit note recorded")),
+    "lang.set": (("切换语言", "Change the language"), ("好的，以后用中文", "English from now on")),
+}
+
+LABELS: dict[str, _Two] = {
+    "customer": ("客户", "Customer"), "date": ("承诺日期", "Promised for"), "amount": ("金额", "Amount"), "note": ("备注",
+    "Note"),
+    "reason": ("原因", "Reason"), "outcome": ("结果", "Outcome"), "until": ("直到", "Until"), "paid_on": ("付款日期",
+    "Paid on"),
+    "received_on": ("收款日期", "Received on"), "number": ("编号", "Number"), "receivable": ("应收", "Receivable"),
+    "receipt": ("收款", "Receipt"),
+}  # fmt: skip
+
+VALUES: dict[str, _Two] = {
+    "quality": ("质量问题", "quality"), "quantity": ("数量不符", "quantity"), "price": ("价格有误", "price"),
+    "delivery": ("交付问题", "delivery"), "invoice": ("发票有误", "invoice"), "contract": ("合同条款", "contract"),
+    "other": ("其他", "other"), "accepted": ("接受", "accepted"), "rejected": ("驳回", "rejected"), "part": ("部分接受",
+    "in part"),
+}  # fmt: skip
+
+# What happened to a receivable, in its trace.
+HAPPENED: dict[str, _Two] = {
+    "issue": ("开票", "issued"), "adjustment": ("调整", "adjusted"), "allocation": ("核销", "paid"), "letter": ("催款函",
+    "letter"),
+    "promise": ("承诺", "promise"), "claim": ("称已付款", "says paid"), "dispute": ("争议", "dispute"), "task": ("提醒",
+    "reminder"),
+    "alert": ("预警", "alert"), "result": ("登记结果", "result"), "credit_note": ("红字", "credit note"),
+    "undone": ("撤销核销", "unallocated"),
+}  # fmt: skip
+
+
+def of(pair: _Two, lang: str) -> str:
+    return pair[0] if lang == "zh" else pair[1]
+
+
+def say(code: str, facts: Mapping[str, Any], lang: str) -> tuple[str, str]:
+    """(message, hint). A code without a sentence says itself; a hint whose facts are missing or empty is left out."""
+    known = ERRORS.get(code)
+    if known is None:
+        return code, ""
+    message, hint = (of(pair, lang) for pair in known)
+    try:
+        message = message.format_map({key: str(value) for key, value in facts.items()})
+    except KeyError:
+        message = code
+    if "{next}" in hint and not facts.get("next"):
+        return message, ""
+    try:
+        return message, hint.format_map({key: str(value) for key, value in facts.items()})
+    except KeyError:
+        return message, ""
+
+
+def label(name: str, lang: str) -> str:
+    return of(LABELS.get(name, (name, name)), lang)
+
+
+def value(code: str, lang: str) -> str:
+    return of(VALUES.get(code, (code, code)), lang)
+
+
+def happened(code: str, lang: str) -> str:
+    return of(HAPPENED.get(code, (code, code)), lang)
