@@ -33,6 +33,7 @@ _CLOSED = """<!doctype html><html lang="zh"><meta charset="utf-8"><meta name="vi
 <p lang="en">This page opens by a one-time link. Run the command again and open the new link that it prints.</p></html>"""
 # Not a redirect: a Strict cookie is not sent along a navigation that another site began, not even after redirects.
 _ENTER = """<!doctype html><html lang="zh"><meta charset="utf-8"><title>回款 huikuan</title>
+<link rel="icon" href="static/icon.svg">
 <meta http-equiv="refresh" content="0; url=./"><p><a href="./">回款 huikuan</a></p></html>"""
 
 

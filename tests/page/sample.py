@@ -11,7 +11,8 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -47,14 +48,19 @@ PEOPLE = (
 )
 
 
+def _wait(work: Coroutine[Any, Any, Any]) -> Any:
+    """In a thread: Playwright's loop runs in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
 class Sample:
     """A PageHost. What `receive` answers can be replaced; what came in is kept in `heard`."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.company = Company(
-            Calendar(ZONE), profile=Profile(name="东海精工有限公司", name_en="Donghai Precision Co., Ltd."), messengers=("local",)
-        )
+        profile = Profile(name="东海精工有限公司", name_en="Donghai Precision Co., Ltd.")
+        self.company = Company(Calendar(ZONE), profile=profile, messengers=("local",))
         self.demo = True
         self.now = NOW.astimezone(UTC)
         self.heard: list[Envelope] = []
@@ -101,13 +107,13 @@ class Sample:
         self._count += 1
         to = Address(handle)
         fitted, _lost = fit(card, self.chats.capabilities(to), today=self.now.astimezone(ZONE).date())
-        sent = asyncio.run(self.chats.send(to, fitted, f"{handle}:{self._count}"))
+        sent = _wait(self.chats.send(to, fitted, f"{handle}:{self._count}"))
         assert isinstance(sent, Sent), sent
         return self._record("local", handle, sent.ref, card.kind, facts, closed=card.closed)
 
     def letter(self, kind: str, view: Any, to: str, cc: tuple[str, ...] = ()) -> None:
         self._count += 1
-        sent = asyncio.run(self.mail.send(Address(to), render(kind, view, "zh"), f"letter:{self._count}", cc=cc))
+        sent = _wait(self.mail.send(Address(to), render(kind, view, "zh"), f"letter:{self._count}", cc=cc))
         assert isinstance(sent, Sent), sent
         self._record("mail", to, sent.ref, kind, {})
 
@@ -118,7 +124,7 @@ class Sample:
             delivery.rev += 1
             delivery.state = "closed" if closed else "open"
             ref = DeliveryRef(Address(delivery.address), delivery.ref, delivery_id, delivery.rev)
-        sent = asyncio.run(self.chats.update(ref, card))
+        sent = _wait(self.chats.update(ref, card))
         assert isinstance(sent, Sent), sent
 
     def card_of(self, delivery_id: int) -> Card:
@@ -167,7 +173,8 @@ def fill(host: Sample) -> None:
     """A few days of work."""
     example = {name: view.example("zh") for name, view in REGISTRY.items()}
     host.now = (NOW - timedelta(days=1)).astimezone(UTC)
-    host.post("lina", "task.due_soon", collect(severity="due_soon", days=0, due_in=7, customer="北辰实业有限公司", short="北辰实业"))
+    soon = collect(severity="due_soon", days=0, due_in=7, customer="北辰实业有限公司", short="北辰实业")
+    host.post("lina", "task.due_soon", soon)
     host.post("lina", "payment.arrived", example["payment"])
     paid = Phrase(code="ended.settled", on=date(2026, 7, 7), amount=(yuan(68_400),), who="陈燕")
     host.post("lina", "task.overdue", collect(ended=paid, customer="南浦化工有限公司", short="南浦化工"))
@@ -176,7 +183,8 @@ def fill(host: Sample) -> None:
     host.now = NOW.astimezone(UTC)
     host.post("wangwei", "task.silent", collect(severity="overdue"))
     host.post("wangwei", "promise.approval", example["promise"])
-    host.post("wangwei", "alert.severe", collect(severity="severe", days=19, customer="金桥机电有限公司", short="金桥机电", not_kept=2))
+    severe = collect(severity="severe", days=19, customer="金桥机电有限公司", short="金桥机电", not_kept=2)
+    host.post("wangwei", "alert.severe", severe)
     host.post("chenyan", "receipt.allocate", example["allocate"])
     host.post("chenyan", "receipts.stale", example["stale"])
     host.post("zhoumin", "task.critical", collect(severity="critical", days=33, hold=True, rating="D"))
@@ -224,7 +232,9 @@ def shoot(folder: Path) -> None:
         with serving(host) as (base, page), sync_playwright() as p:
             browser = p.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
             for name, width, height, scale in (("1280", 1280, 800, 1), ("390", 390, 844, 2)):
-                context = browser.new_context(viewport={"width": width, "height": height}, device_scale_factor=scale)
+                context = browser.new_context(
+                    viewport={"width": width, "height": height}, device_scale_factor=scale, locale="zh-CN"
+                )
                 tab = context.new_page()
                 tab.on("console", lambda m: print(m.text, file=sys.stderr))
                 tab.on("pageerror", lambda e: print(e, file=sys.stderr))

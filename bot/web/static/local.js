@@ -5,11 +5,11 @@ const WORDS = {
   zh: {
     brand: '回款', view: '按谁的能力显示', people: '人员', hour: '+1 小时', day: '次日 9:00', workday: '下个工作日', pick: '选时间…',
     views: { full: '完整', slack: 'Slack', dingtalk: '钉钉', wecom: '企业微信', text: '纯文本' },
-    mailbox: '客户邮箱', mailboxNote: '发给客户的信', say: '输入消息，例如：余额 华兴商贸', send: '发送',
+    mailbox: '客户邮箱', mailboxNote: '发给客户的信', say: '例如：余额 华兴商贸', send: '发送',
     quick: ['待办', '逾期', '账龄', '帮助'], nothing: '还没有消息', nothingNote: '到了该提醒的时候，消息会出现在这里。',
     noLetters: '还没有信', noLettersNote: '政策打开信函后，发给客户的信会出现在这里。', older: '更早的消息', fresh: '新消息 ↓', closed: '已结束',
     cancel: '取消', ok: '确定', close: '关闭', dates: ['今天', '昨天', '明天', '3 天后', '周五', '月底'], all: '不填 = 全部', search: '按姓名查找', which: '显示哪些人',
-    whichNote: '手机上每次一人，在底部切换。', needed: '请填写', badAmount: '请填金额，例如 50,000 或 5万', lost: n => `这里少了 ${n} 样`, offline: '连接断开，正在重连…',
+    whichNote: '手机上每次一人，在底部切换。', needed: '请填写', badAmount: '请填金额，例如 50,000 或 5万', lost: (where, n) => `${where}里有 ${n} 处不同`, offline: '连接断开，正在重连…',
     gone: '连接已结束：请在终端重新运行命令，打开新的链接。', error: '出错了，没有保存', saved: '已保存', advance: '时间走到', to: '收件人', cc: '抄送',
     past: '只能往后走', stages: ['信', '友好提醒', '付款通知', '最后通知'], done: '已办', weekdays: '日一二三四五六', rest: '休息日', change: '选好', clockTitle: '走到什么时候', clockNote: '途中每个工作小时都会经过，提醒与升级照常发生。', busy: '时间正在走…',
     roles: { rep: '销售', sales_manager: '销售经理', sales_director: '销售总监', finance: '财务', finance_manager: '财务经理', finance_director: '财务总监', risk: '风控', management: '管理层', admin: '管理员' },
@@ -21,7 +21,7 @@ const WORDS = {
     quick: ['/todo', '/overdue', '/aging', '/help'], nothing: 'No messages yet', nothingNote: 'When it is time to remind somebody, it shows here.',
     noLetters: 'No letters yet', noLettersNote: 'Once the policy switches letters on, they show here.', older: 'Earlier messages', fresh: 'New messages ↓', closed: 'Closed',
     cancel: 'Cancel', ok: 'OK', close: 'Close', dates: ['Today', 'Yesterday', 'Tomorrow', 'In 3 days', 'Friday', 'Month end'], all: 'blank = everything', search: 'Find by name', which: 'Whose chats to show',
-    whichNote: 'On a phone one at a time; switch at the bottom.', needed: 'Please fill in', badAmount: 'An amount, e.g. 50,000', lost: n => `${n} lost here`, offline: 'Connection lost, trying again…',
+    whichNote: 'On a phone one at a time; switch at the bottom.', needed: 'Please fill in', badAmount: 'An amount, e.g. 50,000', lost: (where, n) => `${n} ${n === 1 ? 'thing' : 'things'} different in ${where}`, offline: 'Connection lost, trying again…',
     gone: 'Disconnected: run the command again and open its new link.', error: 'Something went wrong; not saved', saved: 'Saved', advance: 'Moving to', to: 'To', cc: 'Cc',
     past: 'Time only moves forward', stages: ['Letter', 'Friendly reminder', 'Payment notice', 'Final notice'], done: 'Done', weekdays: ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'], rest: 'day off', change: 'Choose', clockTitle: 'Move the clock to', clockNote: 'Every working hour in between is passed; reminders and escalations happen as they would.', busy: 'The clock is moving…',
     roles: { rep: 'Sales', sales_manager: 'Sales manager', sales_director: 'Sales director', finance: 'Finance', finance_manager: 'Finance manager', finance_director: 'Finance director', risk: 'Risk', management: 'Management', admin: 'Admin' },
@@ -95,7 +95,7 @@ function quickDates(past) {
 
 // --- phones ------------------------------------------------------------------------------------------------
 
-function hue(handle) { let n = 0; for (const c of handle) n = (n * 31 + c.codePointAt(0)) % 6; return 'av' + n; }
+function hue(handle) { return 'av' + (handle === MAIL ? 5 : [...state.people.keys()].indexOf(handle) % 5); }
 function avatar(handle) {
   const name = nameOf(handle);
   return h(`div.avatar.${hue(handle)}`, { 'aria-hidden': 'true' }, handle === MAIL ? '✉' : [...name].slice(/^[\u4e00-\u9fff]{3,4}$/.test(name) ? -2 : 0).slice(0, /^[\u4e00-\u9fff]{3,4}$/.test(name) ? 2 : 1).join(''));
@@ -150,7 +150,7 @@ function activate() {
   document.querySelectorAll('.phone').forEach(node => node.classList.toggle('active', node.dataset.person === choice.active));
   read(choice.active);
   const feed = phone(choice.active)?.querySelector('.feed');
-  if (feed && choice.active !== MAIL && !feed.dataset.seen) { feed.scrollTop = feed.scrollHeight; feed.dataset.seen = '1'; }
+  if (feed && choice.active !== MAIL && !feed.dataset.seen) { toEnd(feed); feed.dataset.seen = '1'; }
 }
 function read(handle) { state.unread.delete(handle); drawTabs(); }
 
@@ -166,7 +166,15 @@ async function load(handle, before) {
   } catch (error) { toast(handle, error.message, 'bad'); }
 }
 
-function atEnd(feed) { return feed.scrollHeight - feed.scrollTop - feed.clientHeight < 70; }
+function toEnd(feed) { // of a message taller than the screen the beginning
+  const last = feed.querySelector(':scope > .message:last-child'), room = feed.clientHeight;
+  feed.scrollTop = last && last.offsetHeight > room ? last.offsetTop - feed.offsetTop - 8 : feed.scrollHeight;
+}
+function atEnd(feed) {
+  const last = feed.querySelector(':scope > .message:last-child');
+  if (last && last.offsetHeight > feed.clientHeight && feed.scrollTop >= last.offsetTop - feed.offsetTop - 30) return true;
+  return feed.scrollHeight - feed.scrollTop - feed.clientHeight < 70;
+}
 function ordered(handle) {
   const items = [...chatOf(handle).items.values()].sort((a, b) => a.id - b.id);
   return handle === MAIL ? items.reverse() : items;
@@ -185,7 +193,8 @@ function drawFeed(handle, kept) {
   }
   if (!nodes.length) nodes.push(h('p.empty', {}, handle === MAIL ? t.noLetters : t.nothing, h('br'), handle === MAIL ? t.noLettersNote : t.nothingNote));
   feed.replaceChildren(...nodes);
-  feed.scrollTop = kept ? feed.scrollHeight - below : handle === MAIL ? 0 : feed.scrollHeight;
+  feed.scrollTop = kept ? feed.scrollHeight - below : 0;
+  if (!kept && handle !== MAIL) toEnd(feed);
 }
 
 function arrived(item) {
@@ -213,9 +222,9 @@ function arrived(item) {
     fresh.classList.add('new');
     feed.append(fresh);
   }
-  if (end) feed.scrollTop = feed.scrollHeight;
+  if (end) toEnd(feed);
   else if (!drawn && !node.querySelector('.fresh')) {
-    node.append(h('button.fresh', { type: 'button', onclick: event => { feed.scrollTop = feed.scrollHeight; event.target.remove(); } }, t.fresh));
+    node.append(h('button.fresh', { type: 'button', onclick: event => { toEnd(feed); event.target.remove(); } }, t.fresh));
   }
 }
 function same(a, b) { return a.version === b.version && a.delivery === b.delivery && a.rev === b.rev && a.card?.closed === b.card?.closed; }
@@ -227,12 +236,12 @@ function draw(item) {
   const at = h('div.at', {}, local(item.updated).date === local(item.at).date ? local(item.at).time : `${local(item.at).time} · ${dayWords(local(item.updated).date, false)} ${local(item.updated).time}`);
   if (!item.card) return h('div.line' + (item.direction === 'in' ? '.in' : ''), { 'data-id': item.id }, h('p', {}, item.text), at);
   const card = item.card, attributes = { 'data-id': item.id, 'data-delivery': item.delivery, 'data-kind': card.kind, 'data-rev': item.rev, 'data-state': card.closed ? 'closed' : 'open' };
-  const body = h(`article.card.t-${toneOf(card)}`, { 'aria-label': card.title },
+  const body = h(`article.card.t-${toneOf(card)}${card.plain === undefined ? '' : '.bare'}`, { 'aria-label': card.title },
     card.closed ? h('div.done', {}, '✓ ' + t.closed) : null, ...(card.plain === undefined ? parts(card) : [h('p.plain', {}, card.plain)]));
   const buttons = card.closed ? [] : card.actions.map(action => control(item, action)).filter(Boolean);
   if (buttons.length && card.plain === undefined) body.append(h('div.actions', {}, buttons));
   return h('div.message' + (card.closed ? '.closed' : ''), attributes, body,
-    item.lost?.length ? h('details.lost', {}, h('summary', {}, t.lost(item.lost.length)), h('ul', {}, [...new Set(item.lost.map(text => lostWords(text, item.asks || card.actions)))].map(text => h('li', {}, text)))) : null, at);
+    item.lost?.length ? h('details.lost', {}, h('summary', {}, t.lost(t.views[choice.view], item.lost.length)), h('ul', {}, [...new Set(item.lost.map(text => lostWords(text, item.asks || card.actions)))].map(text => h('li', {}, text)))) : null, at);
 }
 function toneOf(card) {
   if (['due_soon', 'overdue', 'severe', 'critical'].includes(card.severity)) return card.severity;
@@ -258,10 +267,14 @@ function parts(card) {
     card.text ? h('p.text', {}, card.text) : null,
     card.fields.length ? h('dl.fields', {}, card.fields.map(field =>
       h('div' + ([...field.value].length > 17 || field.value.includes('\n') ? '.wide' : ''), {}, h('dt', {}, field.label), h('dd.text' + (MONEY.test(field.value) ? '.money' : ''), {}, field.value)))) : null,
-    card.rows.length ? h('table.rows', {}, h('tbody', {}, card.rows.map(row => h('tr', {}, row.map((cell, n) => h('td' + (n && /^[^\d\p{L}]{0,2}[A-Z]{0,3}\s?-?[\d,]+(\.\d+)?\s?\p{L}{0,3}$/u.test(cell) ? '.num' : ''), {}, cell)))),
-      card.rows_more ? h('tr', {}, h('td.more', { colspan: Math.max(...card.rows.map(row => row.length)) }, card.lang === 'en' ? `and ${card.rows_more} more` : `还有 ${card.rows_more} 项`)) : null)) : null,
+    card.rows.length ? h('ul.rows', {}, card.rows.map(row), card.rows_more ? h('li.more', {}, card.lang === 'en' ? `and ${card.rows_more} more` : `还有 ${card.rows_more} 项`) : null) : null,
     card.footer ? h('p.foot', {}, card.footer) : null,
   ].filter(Boolean);
+}
+function row(cells) { // what and how much on one line, the rest below it: a table has no room on a phone
+  const n = cells.findIndex((cell, i) => i && MONEY.test(cell) && [...cell].length < 24), rest = cells.filter((cell, i) => cell && i && i !== n);
+  if (n < 0 && cells.length === 2) return h('li.pair', {}, h('span', {}, cells[0]), h('span', {}, cells[1]));
+  return h('li', {}, h('span.what', {}, cells[0]), n > 0 ? h('span.much', {}, cells[n]) : null, rest.length ? h('span.rest', {}, rest.join(' · ')) : null);
 }
 function drawLetter(item) {
   const letter = item.letter, at = local(item.at);
@@ -343,7 +356,7 @@ function form(action, inputs) {
     const chips = h('div.chips', {}, quickDates(isPast(action, input)).map(([word, day]) => h('button', { type: 'button', title: day, 'aria-pressed': 'false', onclick: () => { field.value = day; mark(); } }, word)));
     const mark = () => [...chips.children].forEach(chip => chip.setAttribute('aria-pressed', String(chip.title === field.value)));
     field.addEventListener('input', mark);
-    return h('div', {}, label, h('div', {}, h('br'), chips));
+    return h('div.dated', {}, label, chips);
   });
   const values = wrong => {
     const out = {};
@@ -432,7 +445,7 @@ function modal(title, note, content) {
 }
 function pickPeople() {
   const search = h('input', { type: 'search', placeholder: t.search, 'aria-label': t.search }), list = h('div.pick');
-  const handles = [...[...state.people.keys()].sort((a, b) => choice.shown.includes(b) - choice.shown.includes(a)), MAIL];
+  const handles = [...new Set([...choice.shown, ...state.people.keys(), MAIL])];
   const fill = () => list.replaceChildren(...handles.filter(handle => (nameOf(handle) + handle + postOf(handle)).toLowerCase().includes(search.value.trim().toLowerCase())).slice(0, 200).map(handle => {
     const box = h('input', { type: 'checkbox', checked: choice.shown.includes(handle), onchange: () => {
       const kept = choice.shown.filter(other => other !== handle && other !== MAIL), mail = choice.shown.includes(MAIL);
@@ -469,8 +482,9 @@ function showClock(clock) {
   document.body.classList.toggle('busy', Boolean(clock.target));
   document.querySelectorAll('.steps button').forEach(button => { button.disabled = Boolean(clock.target); });
   if (clock.target) {
-    if (!state.moving) state.moving = Date.parse(before?.target ? before.now : clock.now);
-    $('clock-progress').value = Math.max(.03, (Date.parse(clock.now) - state.moving) / (Date.parse(clock.target) - state.moving));
+    state.moving ??= Date.parse(clock.now);
+    const way = Date.parse(clock.target) - state.moving, gone = Date.parse(clock.now) - state.moving;
+    $('clock-progress').value = way > 0 ? Math.min(1, Math.max(.03, gone / way)) : 1;
   } else state.moving = null;
   if (clock.failed && clock.failed !== before?.failed) toast(choice.active, clock.failed, 'bad');
 }
