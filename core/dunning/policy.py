@@ -150,7 +150,7 @@ class _Reader:
     # --- notes ---
 
     def note(self, path: _Path, code: str, *, warning: bool = False, **facts: Any) -> None:
-        here = path
+        here = (*path, 0) if (*path, 0) in self.lines else path
         while here and here not in self.lines:
             here = here[:-1]
         name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
