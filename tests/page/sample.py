@@ -219,61 +219,61 @@ FLAGS = [
 ]  # fmt: skip
 
 
-def shoot(folder: Path) -> None:
+SIZES = {"1280": (1280, 800, 1), "390": (390, 844, 2)}
+
+
+def shoot(folder: Path, name: str) -> None:
     from playwright.sync_api import sync_playwright
 
-    with tempfile.TemporaryDirectory() as scratch:
-        url = f"sqlite:///{scratch}/sample.db"
+    width, height, scale = SIZES[name]
+    with contextlib.ExitStack() as stack:
+        url = f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory())}/sample.db"
         upgrade(url)
         engine = make_engine(url)
+        stack.callback(engine.dispose)
         add_people(engine)
         host = Sample(engine)
         fill(host)
-        with serving(host) as (base, page), sync_playwright() as p:
-            browser = p.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-            for name, width, height, scale in (("1280", 1280, 800, 1), ("390", 390, 844, 2)):
-                context = browser.new_context(
-                    viewport={"width": width, "height": height}, device_scale_factor=scale, locale="zh-CN"
-                )
-                tab = context.new_page()
-                tab.on("console", lambda m: print(m.text, file=sys.stderr))
-                tab.on("pageerror", lambda e: print(e, file=sys.stderr))
-                tab.goto(f"{base}/enter?token={page.state.front.sign_in.new_token()}")
-                tab.wait_for_selector("body[data-ready]")
-                tab.wait_for_timeout(800)
-                tab.screenshot(path=folder / f"local-{name}.png")
-                rep = tab.locator('[data-person="lina"]')
-                rep.locator('[data-action="task.promise"]').last.click()
-                tab.wait_for_timeout(300)
-                tab.screenshot(path=folder / f"local-{name}-date.png")
-                tab.keyboard.press("Escape")
-                rep.locator('[data-action="task.log"]').last.click()
-                tab.wait_for_timeout(300)
-                tab.screenshot(path=folder / f"local-{name}-log.png")
-                tab.keyboard.press("Escape")
-                rep.locator(".say input").fill("余额 华兴商贸")
-                tab.keyboard.press("Enter")
-                tab.wait_for_timeout(700)
-                tab.screenshot(path=folder / f"local-{name}-say.png")
-                for view in ("slack", "dingtalk", "wecom", "text"):
-                    tab.select_option("#view", view)
-                    tab.wait_for_timeout(500)
-                    tab.screenshot(path=folder / f"local-{name}-{view}.png")
-                tab.select_option("#view", "full")
-                if width < 700:
-                    for tab_name in ("wangwei", "chenyan", "@mailbox"):
-                        tab.locator(f'[data-tab="{tab_name}"]').click()
-                        tab.wait_for_timeout(300)
-                        tab.screenshot(path=folder / f"local-{name}-{tab_name.strip('@')}.png")
-                tab.locator("#people").click()
-                tab.wait_for_timeout(200)
-                tab.screenshot(path=folder / f"local-{name}-people.png")
-                context.close()
-            browser.close()
-        engine.dispose()
+        base, page = stack.enter_context(serving(host))
+        chromium = stack.enter_context(sync_playwright()).chromium
+        browser = chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        stack.callback(browser.close)
+        tab = browser.new_page(
+            viewport={"width": width, "height": height}, device_scale_factor=scale, locale="zh-CN"
+        )
+        tab.on("console", lambda m: print(m.text, file=sys.stderr))
+        tab.on("pageerror", lambda e: print(e, file=sys.stderr))
+
+        def picture(what: str = "") -> None:
+            tab.wait_for_timeout(700)
+            tab.screenshot(path=folder / f"local-{name}{what and '-' + what}.png")
+
+        tab.goto(f"{base}/enter?token={page.state.front.sign_in.new_token()}")
+        tab.wait_for_selector("body[data-ready]")
+        picture()
+        rep = tab.locator('[data-person="lina"]')
+        for action in ("task.promise", "task.log"):
+            rep.locator(f'[data-action="{action}"]').last.click()
+            picture(action)
+            tab.keyboard.press("Escape")
+        if width < 700:
+            for handle in ("wangwei", "chenyan", "@mailbox", "lina"):
+                tab.locator(f'[data-tab="{handle}"]').click()
+                picture(handle.strip("@"))
+        for view in ("slack", "dingtalk", "wecom", "text", "full"):
+            tab.select_option("#view", view)
+            picture(view)
+        rep.locator(".say input").fill("余额 华兴商贸")
+        tab.keyboard.press("Enter")
+        picture("say")
+        tab.click("#lang")
+        picture("en")
+        tab.locator("#people").click()
+        picture("people")
 
 
 if __name__ == "__main__":
     target = Path(sys.argv[1])
     target.mkdir(parents=True, exist_ok=True)
-    shoot(target)
+    for size in SIZES:
+        shoot(target, size)

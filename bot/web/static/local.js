@@ -17,7 +17,7 @@ const WORDS = {
   en: {
     brand: 'Huikuan', view: 'Show as in', people: 'People', hour: '+1 hour', day: 'Next day 9:00', workday: 'Next workday', pick: 'Pick…',
     views: { full: 'Everything', slack: 'Slack', dingtalk: 'DingTalk', wecom: 'WeCom', text: 'Plain text' },
-    mailbox: 'Customers’ mail', mailboxNote: 'Letters to customers', say: 'Type, e.g. balance Huaxing', send: 'Send',
+    mailbox: 'Customer mail', mailboxNote: 'Letters to customers', say: 'e.g. balance Huaxing', send: 'Send',
     quick: ['/todo', '/overdue', '/aging', '/help'], nothing: 'No messages yet', nothingNote: 'When it is time to remind somebody, it shows here.',
     noLetters: 'No letters yet', noLettersNote: 'Once the policy switches letters on, they show here.', older: 'Earlier messages', fresh: 'New messages ↓', closed: 'Closed',
     cancel: 'Cancel', ok: 'OK', close: 'Close', dates: ['Today', 'Yesterday', 'Tomorrow', 'In 3 days', 'Friday', 'Month end'], all: 'blank = everything', search: 'Find by name', which: 'Whose chats to show',
@@ -260,19 +260,19 @@ function lostWords(text, actions) {
   const [pattern, words] = LOST.find(([test]) => test.test(why)) || [/^.*$/, why];
   return `${name}：${why.replace(pattern, words)}`;
 }
-const MONEY = /^[^\d]{0,4}-?[\d,]+\.\d\d/;
+const MONEY = /^[^\d]{0,4}-?[\d,]+\.\d\d/, AMOUNT = /^[-+−]?[^\d\s]{1,4}\s?[-−]?[\d,]+(\.\d+)?$/;
 function parts(card) {
   return [
     card.title ? h('h3', {}, card.title) : null,
     card.text ? h('p.text', {}, card.text) : null,
     card.fields.length ? h('dl.fields', {}, card.fields.map(field =>
-      h('div' + ([...field.value].length > 17 || field.value.includes('\n') ? '.wide' : ''), {}, h('dt', {}, field.label), h('dd.text' + (MONEY.test(field.value) ? '.money' : ''), {}, field.value)))) : null,
+      h('div' + ([...field.value].length > 17 || field.value.includes('\n') ? '.wide' : ''), {}, h('dt', {}, field.label), h('dd.text' + (AMOUNT.test(field.value) ? '.money' : ''), {}, field.value)))) : null,
     card.rows.length ? h('ul.rows', {}, card.rows.map(row), card.rows_more ? h('li.more', {}, card.lang === 'en' ? `and ${card.rows_more} more` : `还有 ${card.rows_more} 项`) : null) : null,
     card.footer ? h('p.foot', {}, card.footer) : null,
   ].filter(Boolean);
 }
 function row(cells) { // what and how much on one line, the rest below it: a table has no room on a phone
-  const n = cells.findIndex((cell, i) => i && MONEY.test(cell) && [...cell].length < 24), rest = cells.filter((cell, i) => cell && i && i !== n);
+  const n = cells.findIndex((cell, i) => i && (MONEY.test(cell) || AMOUNT.test(cell)) && [...cell].length < 24), rest = cells.filter((cell, i) => cell && i && i !== n);
   if (n < 0 && cells.length === 2) return h('li.pair', {}, h('span', {}, cells[0]), h('span', {}, cells[1]));
   return h('li', {}, h('span.what', {}, cells[0]), n > 0 ? h('span.much', {}, cells[n]) : null, rest.length ? h('span.rest', {}, rest.join(' · ')) : null);
 }
