@@ -25,10 +25,10 @@ def receipt(ask: Ask) -> CommandReply:
         return missing(ask, found.rest, "amount.bad")
     if found.day is None:
         return missing(ask, found.rest, "date.unknown")
-    given = {**amount_input(found, currency), "received_on": found.day.isoformat()}
+    given = {**amount_input(found, currency), "date": found.day.isoformat()}
     if found.rest:
         given["number"] = " ".join(found.rest)
-    canonical = joined(canonical_amount(given), given["received_on"], given.get("number", ""))
+    canonical = joined(canonical_amount(given), given["date"], given.get("number", ""))
     return change(ask, name, "receipt.record", given, canonical)
 
 
@@ -70,7 +70,7 @@ def allocate(ask: Ask) -> CommandReply:
     found = fields(words[2:], ask.work.today, source.currency, day=False)
     if found.rest:
         return ask.error("command.rest", value=" ".join(found.rest), usage=ask.usage)
-    given = {"receivable": target.number, "receivable_id": str(target.id), **amount_input(found, source.currency)}
+    given = {"receipt": source.number, "receivable": target.number, **amount_input(found, source.currency)}
     return act(ask, "receipt.allocate", given, "receipt", source.id, ask.work.session.get(Customer, source.customer_id))
 
 

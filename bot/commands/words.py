@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from core.money import Money, format_money
+
 _Two = tuple[str, str]
 
 ERRORS: dict[str, tuple[_Two, _Two]] = {
@@ -38,12 +40,73 @@ ERRORS: dict[str, tuple[_Two, _Two]] = {
     "money.precision": (("{currency} 最多 {digits} 位小数：{value}", "{currency} has {digits} decimals: {value}"), ("", "")),
     "money.too_large": (("金额太大：{value}", "That amount is too large: {value}"), ("", "")),
     "lang.unknown": (("没有这种语言：{value}", "No such language: {value}"), ("可用：zh、en", "There are zh and en")),
-    "ledger.nothing_open": (("没有未结金额", "Nothing is open there"), ("", "")),
-    "ledger.not_enough_credit": (("收款余额不足", "Not that much is left of the receipt"), ("", "")),
-    "ledger.too_much": (("超过未结金额", "More than is open"), ("", "")),
-    "ledger.other_currency": (("币种不同", "The currencies differ"), ("", "")),
-    "ledger.other_customer": (("不是同一客户", "They belong to different customers"), ("", "")),
 }
+
+# The same for what the domain refuses: most of them need no advice.
+_REFUSED: dict[str, _Two] = {
+    "action.unknown": ("没有这个操作：{action}", "There is no such action: {action}"),
+    "action.stale": ("卡片已更新，请看最新一张", "The card has changed; look at the newest one"),
+    "claim.bad_amount": ("金额不对", "That amount is not right"),
+    "claim.decided": ("已经处理过了", "It has been decided already"),
+    "claim.future": ("付款日期还没有到：{on}", "That day has not come yet: {on}"),
+    "claim.nothing_open": ("没有未结金额", "Nothing is open"),
+    "claim.number_taken": ("编号已用过：{number}", "That number is taken: {number}"),
+    "claim.which_currency": ("请写明币种：{currencies}", "Which currency: {currencies}?"),
+    "credit_note.there": ("这张红字已登记：{number}", "That credit note is recorded already: {number}"),
+    "dispute.amount_needed": ("请写明接受的金额", "How much of it is accepted?"),
+    "dispute.decided": ("争议已经处理过了", "The dispute is settled already"),
+    "dispute.none": ("没有待处理的争议", "No dispute is open"),
+    "dispute.nothing_open": ("没有未结金额", "Nothing is open"),
+    "dispute.outcome": ("请写 接受、驳回 或 部分", "Accept, reject or part?"),
+    "dispute.reason": ("没有这种争议原因：{reason}", "No such reason: {reason}"),
+    "dispute.too_much": ("超过可争议的金额", "More than can be disputed"),
+    "dispute.which_currency": ("请写明币种：{currencies}", "Which currency: {currencies}?"),
+    "input.bad_amount": ("“{value}”不是金额", "“{value}” is no amount"),
+    "input.bad_date": ("“{value}”不是日期", "“{value}” is no date"),
+    "input.missing": ("还缺内容：{name}", "Something is missing: {name}"),
+    "ledger.already_undone": ("核销已撤销", "That allocation is undone already"),
+    "ledger.bad_amount": ("金额不对：{amount}", "That amount is not right: {amount}"),
+    "ledger.below_allocated": ("低于已核销的金额", "Less than what is allocated already"),
+    "ledger.not_enough_credit": ("收款余额不足", "Not that much is left of the receipt"),
+    "ledger.nothing_open": ("{number} 没有未结金额", "Nothing is open on {number}"),
+    "ledger.other_currency": ("{credit} 与 {number} 币种不同", "{credit} and {number} have different currencies"),
+    "ledger.other_customer": ("{credit} 与 {number} 不是同一客户", "{credit} and {number} belong to different customers"),
+    "ledger.too_much": ("超过未结金额", "More than is open"),
+    "money.not_a_number": ("“{value}”不是金额", "“{value}” is no amount"),
+    "pause.decided": ("已经处理过了", "It has been decided already"),
+    "pause.no_manager": ("没有可以审批的上级", "There is no manager who could approve it"),
+    "pause.none": ("没有暂停", "Nothing is paused"),
+    "pause.past": ("{on} 已经过去了", "{on} has passed"),
+    "pause.reason": ("请写明暂停原因", "Why is it paused?"),
+    "pause.running": ("已经在暂停中", "It is paused already"),
+    "promise.beyond_limits": ("超出承诺限制", "Beyond the limits for promises"),
+    "promise.decided": ("已经处理过了", "It has been decided already"),
+    "promise.expired": ("{on} 已经过去了", "{on} has passed"),
+    "promise.nothing_open": ("没有未结金额", "Nothing is open"),
+    "promise.past": ("{on} 已经过去了", "{on} has passed"),
+    "promise.which_currency": ("请写明币种：{currencies}", "Which currency: {currencies}?"),
+    "receipt.future": ("{on} 还没有到", "{on} has not come yet"),
+    "receipt.nothing_unapplied": ("收款没有可核销的余额", "Nothing is left of the receipt"),
+    "receipt.there": ("这笔收款已登记：{number}", "That receipt is recorded already: {number}"),
+    "task.again_past": ("{on} 已经过去了", "{on} has passed"),
+    "task.again_too_far": ("最晚到 {latest}", "Not later than {latest}"),
+    "task.none": ("您没有这个客户的待办", "You have no open task about this customer"),
+    "task.note_needed": ("请写几个字说明", "Please say a few words"),
+    "task.snooze_past": ("{on} 已经过去了", "{on} has passed"),
+    "task.snooze_often": ("不能再推迟了", "It cannot be snoozed again"),
+}
+ERRORS |= {code: (pair, ("", "")) for code, pair in _REFUSED.items()}
+
+# What took effect, where the code says more than the action.
+_DONE: dict[str, _Two] = {
+    "promise.proposed": ("承诺超出限制，已请上级审批", "Beyond the limits: the manager is asked to approve"),
+    "pause.proposed": ("暂停已提交，等上级审批", "The manager is asked to approve the pause"),
+    "receipt.was_claim": ("收款已登记，即先前所称的付款", "Receipt recorded; it is the payment claimed before"),
+    "dispute.accepted": ("争议已接受，已开红字", "Dispute accepted; a credit note is posted"),
+    "dispute.rejected": ("争议已驳回", "Dispute rejected"),
+    "dispute.part": ("争议部分接受，已开红字", "Dispute accepted in part; a credit note is posted"),
+}
+_ALREADY = ("之前已经处理过，没有变化", "That had been done before; nothing changed")
 
 # What a write does, on its confirm and done cards.
 DOES: dict[str, tuple[_Two, _Two]] = {
@@ -97,17 +160,30 @@ def say(code: str, facts: Mapping[str, Any], lang: str) -> tuple[str, str]:
     known = ERRORS.get(code)
     if known is None:
         return code, ""
+    shown = {key: _shown(fact, lang) for key, fact in facts.items()}
     message, hint = (of(pair, lang) for pair in known)
     try:
-        message = message.format_map({key: str(value) for key, value in facts.items()})
+        message = message.format_map(shown)
     except KeyError:
         message = code
-    if "{next}" in hint and not facts.get("next"):
-        return message, ""
     try:
-        return message, hint.format_map({key: str(value) for key, value in facts.items()})
+        hint = hint.format_map(shown)
     except KeyError:
         return message, ""
+    return message, "" if "{next}" in of(known[1], lang) and not shown["next"] else hint
+
+
+def said(action: str, code: str, facts: Mapping[str, Any], lang: str, *, already: bool = False) -> str:
+    """What became of an action that was not refused."""
+    if already:
+        return say(code, facts, lang)[0] if code in ERRORS else of(_ALREADY, lang)
+    if code in _DONE:
+        return of(_DONE[code], lang)
+    return of(DOES[action][1], lang) if action in DOES else code
+
+
+def _shown(fact: Any, lang: str) -> str:
+    return format_money(fact, lang) if isinstance(fact, Money) else str(fact)
 
 
 def label(name: str, lang: str) -> str:

@@ -1,14 +1,18 @@
 """What every changing command does with what it has read: ask back if the name was not exact, else act."""
 
 from collections.abc import Mapping
+from typing import Any
+
+from sqlmodel import col, select
 
 from bot.commands import words
 from bot.commands.parser import Ask, Named, pick
-from bot.commands.reply import CommandReply, confirm, plain, quoted
+from bot.commands.reply import CommandReply, confirm, error, plain, quoted
 from bot.notifications.views import DoneView, Line
 from core import actions
 from core.actions import ActionRequest, Outcome, Result
-from core.models import Customer
+from core.models import Claim, Customer, Dispute, Pause, Promise
+from core.money import Money, format_major
 
 
 def change(ask: Ask, name: Named, action: str, given: Mapping[str, str], canonical: str) -> CommandReply:
@@ -18,7 +22,7 @@ def change(ask: Ask, name: Named, action: str, given: Mapping[str, str], canonic
     if not (name.exact or ask.confirmed):
         pending = f"/{ask.typed.name} {quoted(name.one.code)} {canonical}".rstrip()
         what = words.of(words.DOES[action][0], ask.lang)
-        return confirm(ask.work, name.one, action, what, details(ask, given), given, pending)
+        return confirm(ask.work, name.one, action, what, details(ask, given, action), given, pending)
     assert name.one.id is not None
     return act(ask, action, given, "customer", name.one.id, name.one)
 
@@ -27,26 +31,62 @@ def act(
     ask: Ask, action: str, given: Mapping[str, str], subject: str, subject_id: int, customer: Customer | None = None
 ) -> CommandReply:
     assert ask.person.id is not None
-    request = ActionRequest(ask.person.id, action, dict(given), subject=subject, subject_id=subject_id)
-    outcome: Outcome = actions.execute(ask.work, request)  # type: ignore[attr-defined,unused-ignore]
-    done = outcome.result in (Result.done, Result.already)
-    if not done:
-        return ask.error(outcome.code, str(outcome.result), **outcome.facts)
-    lines = details(ask, given)
+    outcome = actions.execute(
+        ask.work, ActionRequest(ask.person.id, action, dict(given), subject=subject, subject_id=subject_id)
+    )
+    if outcome.result not in (Result.done, Result.already):
+        return error(ask.work, ask.lang, outcome.code, outcome.facts, str(outcome.result))
+    already = outcome.result == Result.already
+    lines = () if already else details(ask, given, action)
+    told: dict[str, Any] = {"action": action, "code": outcome.code, "input": dict(given), **_facts(outcome.facts)}
     if customer is not None:
         lines = (Line(label=words.label("customer", ask.lang), value=customer.name), *lines)
-    told = {"action": action, "input": dict(given), **plain(outcome.facts)}
-    if customer is not None:
-        told["customer"] = {"code": customer.code, "name": customer.name}
+        told |= {"customer": {"code": customer.code, "name": customer.name}, **changed(ask, action, outcome, customer)}
+    what = words.said(action, outcome.code, outcome.facts, ask.lang, already=already)
     return CommandReply(
-        kind="reply.done",
-        view=DoneView(today=ask.work.today, what=words.of(words.DOES[action][1], ask.lang), details=lines),
-        json=told, outcome=str(outcome.result), code=outcome.code, facts=outcome.facts,
-        customer_id=customer.id if customer else None,
+        kind="reply.done", view=DoneView(today=ask.work.today, what=what, details=lines), json=told,
+        outcome=str(outcome.result), code=outcome.code, facts=outcome.facts, customer_id=customer.id if customer else None,
     )  # fmt: skip
 
 
-def details(ask: Ask, given: Mapping[str, str]) -> tuple[Line, ...]:
+def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """An outcome's facts as JSON, amounts in major units."""
+    told = {key: fact for key, fact in facts.items() if key not in ("ids", "minor")}
+    if "amounts" in told:
+        told["amounts"] = [Money(minor, currency) for minor, currency in told["amounts"]]
+    if "minor" in facts and "currency" in facts:
+        told["amount"] = format_major(facts["minor"], facts["currency"])
+    return dict(plain(told))
+
+
+_OBJECTS: dict[str, tuple[type[Any], str]] = {
+    "task.promise": (Promise, "date"), "task.paid": (Claim, "paid_on"), "task.dispute": (Dispute, ""),
+    "dispute.settle": (Dispute, ""), "pause.set": (Pause, "until"),
+}  # fmt: skip
+
+
+def changed(ask: Ask, action: str, outcome: Outcome, customer: Customer) -> dict[str, Any]:
+    """The changed object; with several currencies the first, and the rest as `others`."""
+    model, day = _OBJECTS.get(action, (None, ""))
+    if model is None or outcome.result != Result.done:
+        return {}
+    ids = outcome.facts.get("ids")
+    ours = col(model.id).in_(ids) if ids else model.made_at == ask.work.now
+    query = select(model).where(model.customer_id == customer.id, ours)
+    found = []
+    for row in ask.work.session.exec(query.order_by(model.id)).all():
+        one: dict[str, Any] = {"id": row.id, "state": str(row.state)}
+        if hasattr(row, "amount_minor"):
+            one |= {"amount": format_major(row.amount_minor, row.currency), "currency": row.currency}
+        if day:
+            one[day] = (row.due_on if action == "task.promise" else getattr(row, day)).isoformat()
+        if hasattr(row, "reason"):
+            one["reason"] = row.reason
+        found.append(one)
+    return {**found[0], "others": found[1:]} if found else {}
+
+
+def details(ask: Ask, given: Mapping[str, str], action: str) -> tuple[Line, ...]:
     lines = []
     for key, text in given.items():
         if key == "currency":
@@ -55,6 +95,8 @@ def details(ask: Ask, given: Mapping[str, str]) -> tuple[Line, ...]:
             text = f"{given['currency']} {text}"
         if key in ("reason", "outcome"):
             text = words.value(text, ask.lang)
+        if key == "date" and action == "receipt.record":
+            key = "received_on"
         lines.append(Line(label=words.label(key, ask.lang), value=text))
     return tuple(lines)
 
