@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Table, select
 
 from core.ingest.context import Item, Run
+from core.ingest.lookups import padded
 from core.ingest.reasons import Reject
 from core.ledger import post
 from core.models import CreditNote, Customer
@@ -20,7 +21,7 @@ def load_credit_notes(run: Run, work: Work, items: Sequence[Item]) -> set[int]:
     if not items:
         return set()
     numbers = [item.row["number"] for item in items]
-    found = work.session.execute(select(N).where(N.c.source == run.source, N.c.number.in_(numbers)))
+    found = work.session.execute(select(N).where(N.c.source == run.source, N.c.number.in_(padded(numbers))))
     known = {row.number: row for row in found}
     fresh: list[Item] = []
     for item in items:

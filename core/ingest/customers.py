@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Table, select
 
 from core.ingest.context import Item, Run
-from core.ingest.lookups import audit_many, insert_ids, write_changes
+from core.ingest.lookups import audit_many, insert_ids, padded, write_changes
 from core.ingest.people import changed
 from core.ingest.reasons import Reject
 from core.ingest.values import amount
@@ -37,7 +37,7 @@ class CustomersLoader:
 
         session, report = work.session, self.run.report
         known = {
-            row.code: row for row in session.execute(select(C).where(C.c.code.in_([i.row["code"] for i in items])))
+            row.code: row for row in session.execute(select(C).where(C.c.code.in_(padded(i.row["code"] for i in items))))
         }
         fresh: list[Item] = []
         pairs: list[tuple[Item, Any]] = []
@@ -123,7 +123,8 @@ class CustomersLoader:
         if not wanted:
             return set()
         ids = sorted({customer_id for customer_id, _ in wanted})
-        known = {(row.customer_id, row.type): row for row in work.session.execute(select(T).where(T.c.customer_id.in_(ids)))}
+        query = select(T).where(T.c.customer_id.in_(padded(ids)))
+        known = {(row.customer_id, row.type): row for row in work.session.execute(query)}
         fresh: list[dict[str, Any]] = []
         changes: dict[int, dict[str, Any]] = {}
         touched: set[int] = set()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import Table, bindparam, func, insert, select, update
 from sqlmodel import Session, col
 
 from core.ingest.reasons import Reject
@@ -43,11 +43,11 @@ class Customers:
             return
         columns = (Customer.id, Customer.code, Customer.name, Customer.currency, Customer.terms)
         base = select(*columns)  # type: ignore[call-overload]
-        for row in work.session.execute(base.where(col(Customer.code).in_(missing))):
+        for row in work.session.execute(base.where(col(Customer.code).in_(padded(missing)))):
             self._known[row.code] = self._ref(row)
         missing = [text for text in missing if text not in self._known]
         if missing:
-            for row in work.session.execute(base.where(col(Customer.name).in_(missing))):
+            for row in work.session.execute(base.where(col(Customer.name).in_(padded(missing)))):
                 twice = row.name in self._known
                 self._known[row.name] = "ambiguous_customer" if twice else self._ref(row)
         missing = [text for text in missing if text not in self._known]
@@ -111,6 +111,15 @@ class People:
         return found
 
 
+def padded(values: Iterable[Any]) -> list[Any]:
+    """For IN lists: repeats the last value up to a power of two.
+
+    Each length is a statement of its own, and drivers keep over a hundred of them prepared: megabytes, for long lists.
+    """
+    kept = list(values)
+    return kept + kept[-1:] * ((1 << (len(kept) - 1).bit_length()) - len(kept)) if kept else kept
+
+
 class Currencies:
     """Checked currency codes with their digits."""
 
@@ -128,8 +137,17 @@ class Currencies:
 
 def insert_ids(session: Session, model: Any, rows: list[dict[str, Any]]) -> list[int]:
     """Inserts rows that all have the same keys; their ids in the same order."""
-    statement = insert(model.__table__).returning(model.__table__.c.id, sort_by_parameter_order=True)
-    return [int(made) for made in session.execute(statement, rows).scalars()] if rows else []
+    table = model.__table__
+    if not rows:
+        return []
+    if session.get_bind().dialect.name == "sqlite":
+        # Its RETURNING promises no order, so rows would go in one by one. There is only one writer: count the ids.
+        first = (session.scalar(select(func.max(table.c.id))) or 0) + 1
+        ids = list(range(first, first + len(rows)))
+        session.execute(insert(table), [{"id": made, **row} for made, row in zip(ids, rows, strict=True)])
+        return ids
+    statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    return [int(made) for made in session.execute(statement, rows).scalars()]
 
 
 def audit_many(

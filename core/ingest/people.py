@@ -7,7 +7,7 @@ from sqlalchemy import Table, select
 from sqlmodel import Session
 
 from core.ingest.context import Item, Run
-from core.ingest.lookups import People, audit_many, insert_ids, write_changes
+from core.ingest.lookups import People, audit_many, insert_ids, padded, write_changes
 from core.ingest.reasons import Reject
 from core.models import Account, Person
 from core.work import Work
@@ -134,8 +134,8 @@ class AccountsLoader:
     def load(self, work: Work, items: Sequence[Item]) -> None:
         session, report = work.session, self.run.report
         people = self.run.people(session)
-        users = [item.row["user_id"] for item in items]
-        known = {(row.messenger, row.user_id): row for row in session.execute(select(A).where(A.c.user_id.in_(users)))}
+        query = select(A).where(A.c.user_id.in_(padded(item.row["user_id"] for item in items)))
+        known = {(row.messenger, row.user_id): row for row in session.execute(query)}
         fresh: list[dict[str, Any]] = []
         changes: dict[int, dict[str, Any]] = {}
         preferred: dict[int, tuple[str, str]] = {}

@@ -10,7 +10,7 @@ from sqlalchemy import Table, select
 from sqlmodel import Session
 
 from core.ingest.context import Item, Run
-from core.ingest.lookups import audit_many, write_changes
+from core.ingest.lookups import audit_many, padded, write_changes
 from core.ingest.reasons import Reject
 from core.ingest.values import amount
 from core.ledger import post
@@ -125,7 +125,7 @@ class ReceiptsLoader:
         if not items:
             return {}
         keys = [item.row["key"] for item in items]
-        found = session.execute(select(P).where(P.c.source == self.run.source, P.c.number.in_(keys)))
+        found = session.execute(select(P).where(P.c.source == self.run.source, P.c.number.in_(padded(keys))))
         return {row.number: row for row in found}
 
     # --- new ones ---------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ class _Targets:
             R.c.id, R.c.number, R.c.source, R.c.customer_id, R.c.currency, R.c.open_minor, R.c.due_on, R.c.issued_on,
             R.c.order_no, R.c.contract_no,
         )  # fmt: skip
-        query = select(*columns).where(column.in_(sorted(values)))
+        query = select(*columns).where(column.in_(padded(sorted(values))))
         if only_open:
             query = query.where(R.c.open_minor > 0)
         for row in session.execute(query):

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from core.ingest import open_items
 from core.ingest.context import Item, Run
 from core.ingest.credit_notes import load_credit_notes
-from core.ingest.lookups import CustomerRef, audit_many, plain, write_changes
+from core.ingest.lookups import CustomerRef, audit_many, padded, plain, write_changes
 from core.ingest.reasons import Reject
 from core.ingest.terms import due_date, parse_terms
 from core.ingest.values import amount, flag
@@ -204,7 +204,7 @@ class Receivables:
         if not items:
             return {}
         numbers = [item.row["number"] for item in items]
-        found = session.execute(select(*_READ).where(R.c.source == self.run.source, R.c.number.in_(numbers)))
+        found = session.execute(select(*_READ).where(R.c.source == self.run.source, R.c.number.in_(padded(numbers))))
         return {row.number: row for row in found}
 
     def _compare(self, work: Work, pairs: list[tuple[Item, Any]], receipts: "Payments") -> set[int]:
@@ -352,8 +352,8 @@ class Payments:
         taken: set[str] = set()
         turn = 1
         while wanted:
-            query = select(table.c.number).where(table.c.source == self.run.source, table.c.number.in_(sorted(wanted)))
-            found = set(session.scalars(query))
+            query = select(table.c.number).where(table.c.source == self.run.source)
+            found = set(session.scalars(query.where(table.c.number.in_(padded(sorted(wanted))))))
             if not found:
                 return
             taken |= found

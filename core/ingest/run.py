@@ -1,7 +1,7 @@
 """`run`: one file into the database. The one place in core that commits, a thousand rows at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -81,11 +81,7 @@ def run(
         if parser.unused:
             report.warn(None, "unused_columns", "", "", columns=", ".join(parser.unused))
         items = _items(table.rows(), parser, context, seen)
-        opener = open_work
-        if dry_run:
-            with _taken_back(open_work) as opener:
-                _load(opener, items, context, seen, yes=yes, progress=progress)
-        else:
+        with _taken_back(open_work) if dry_run else nullcontext(_lean(open_work)) as opener:
             _load(opener, items, context, seen, yes=yes, progress=progress)
         context.finish(today)
         report.rejected_file = rejects.name
@@ -156,6 +152,26 @@ def _load(
         context.write_rejects()
     if gone:
         open_items.settle(open_work, context, gone)
+
+
+def _lean(open_work: OpenWork) -> OpenWork:
+    """With little page cache on SQLite: an import reads nearly nothing twice, and must not grow with the file."""
+
+    @contextmanager
+    def opener() -> Iterator[Work]:
+        with open_work() as work:
+            connection = work.session.connection()
+            if connection.dialect.name != "sqlite":
+                yield work
+                return
+            before = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
+            connection.exec_driver_sql("PRAGMA cache_size=-6144")
+            try:
+                yield work
+            finally:
+                connection.exec_driver_sql(f"PRAGMA cache_size={int(before)}")
+
+    return opener
 
 
 @contextmanager

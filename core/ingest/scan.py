@@ -45,9 +45,10 @@ def scan(table: Table, parser: RowParser, filemap: FileMap, lang: str) -> Scan:
             continue
         count += 1
         for _, index in dates:
-            if index < len(cells) and needs_date_order(cells[index]):
+            cell = cells[index] if index < len(cells) else ""
+            if cell.__class__ is str and needs_date_order(cell):
                 column = table.columns[index]
-                raise refusal("ambiguous_dates", lang, where=table.path, row=number, column=column, value=cells[index])
+                raise refusal("ambiguous_dates", lang, where=table.path, row=number, column=column, value=cell)
         key = "\0".join([parser.text(cells, column) for column in columns])
         if key:
             value = hash(fold(filemap.kind, key))

@@ -122,11 +122,11 @@ _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})" + _TIME)
 
 
-def needs_date_order(cell: Any) -> bool:
-    """1/2/2013 is a date only for somebody who knows the order."""
-    return isinstance(cell, str) and cell[:4].count("/") + cell[:3].count(".") + cell[:3].count("-") > 0 and bool(
-        _YEAR_LAST.fullmatch(cell.strip())
-    )
+@lru_cache(maxsize=4096)
+def needs_date_order(text: str) -> bool:
+    """1/2/2013 is a date only for somebody who knows the order. (31/02/2013 is none for anybody.)"""
+    text = clean(text)
+    return bool(_YEAR_LAST.fullmatch(text)) and not (_day(text, "DMY") is _day(text, "MDY") is None)
 
 
 def day(cell: Any, column: str, order: str = "") -> date:
