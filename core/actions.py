@@ -172,11 +172,7 @@ def execute(work: Work, request: ActionRequest) -> Outcome:
             work.session.flush()
             if found.customer_id is not None and outcome.result == Result.done:
                 cases.refresh(work, [found.customer_id], found.receipts)
-                for event in found.after:
-                    followups.later(
-                        work, event.customer_id, event.kind, work.now,
-                        currency=event.currency, person_id=event.person_id, **event.data,
-                    )  # fmt: skip
+                followups.remember(work, found.after)
             return outcome
     except DomainError as error:
         return Outcome(Result.invalid, error.code, error.facts)

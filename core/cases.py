@@ -126,6 +126,12 @@ def _reopen(work: Work, policy: Policy, org: Org, customer_ids: list[int]) -> bo
 
 def _settle_cases(work: Work, cases: Iterable[CaseFacts], customer_ids: list[int]) -> None:
     """Closes, parks and eases the running cases; ends the holds that no open receivable has reached any more."""
+    gone = select(R.c.id).where(R.c.customer_id.in_(customer_ids), R.c.open_minor == 0, R.c.settled_on <= work.today)
+    work.session.execute(
+        update(F)
+        .where(F.c.customer_id.in_(customer_ids), F.c.outcome == "deferred", F.c.receivable_id.in_(gone))
+        .values(outcome="cancelled", was="deferred", reason="settled", changed_at=work.now)
+    )
     running = list(
         work.session.execute(select(Case).where(K.c.customer_id.in_(customer_ids), K.c.state != CaseState.closed)).scalars()
     )

@@ -1,5 +1,6 @@
 """What must come back to somebody's desk later: the rest of a partial promise, "again on", a lost dispute."""
 
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,7 @@ def later(
     *,
     currency: str = "",
     person_id: int | None = None,
-    **data: Any,
+    data: dict[str, Any] | None = None,
 ) -> None:
     """Opens a new task for `person_id` (None: whoever is responsible) with the first cycle from `due_at` on."""
     work.session.add(
@@ -31,25 +32,39 @@ def later(
             kind=kind,
             person_id=person_id,
             due_at=due_at,
-            data=data,
+            data=data or {},
             created_at=work.now,
         )
     )
 
 
-def due(work: Work, currencies: dict[int, list[str]]) -> list[Event]:
-    """Takes every follow-up whose time has come. `currencies`: those a customer has open, for one that names none."""
+def remember(work: Work, events: Iterable[Event]) -> None:
+    """Keeps events for the cycle that plans their customer, which may be another transaction than the one that ended
+    the promise, claim or pause: a crash in between loses nothing."""
+    for event in events:
+        later(
+            work, event.customer_id, event.kind, work.now, currency=event.currency, person_id=event.person_id, **event.data
+        )
+    work.session.flush()
+
+
+def take(work: Work, customer_ids: Collection[int], currencies: Mapping[int, Collection[str]]) -> dict[int, list[Event]]:
+    """Takes up what is due for these customers. `currencies`: those a customer has open, for one that names none."""
     rows = work.session.execute(
-        select(FollowUp).where(U.c.done_at.is_(None), U.c.due_at <= work.now).order_by(U.c.id)
+        select(FollowUp)
+        .where(U.c.done_at.is_(None), U.c.due_at <= work.now, U.c.customer_id.in_(list(customer_ids)))
+        .order_by(U.c.id)
     ).scalars()
-    events = []
+    events: dict[int, list[Event]] = {}
     for row in rows.all():
         row.done_at = work.now
-        for currency in [row.currency] if row.currency else currencies.get(row.customer_id, []):
-            events.append(Event(row.kind, row.customer_id, currency, row.person_id, dict(row.data)))
+        for currency in [row.currency] if row.currency else sorted(currencies.get(row.customer_id, ())):
+            event = Event(row.kind, row.customer_id, currency, row.person_id, dict(row.data))
+            events.setdefault(row.customer_id, []).append(event)
     return events
 
 
 def due_customers(work: Work) -> list[int]:
+    """Customers with something that comes back now."""
     rows = work.session.execute(select(U.c.customer_id).where(U.c.done_at.is_(None), U.c.due_at <= work.now).distinct())
     return list(rows.scalars())

@@ -61,7 +61,9 @@ def not_reached(work: Work, policy: Policy, customer_id: int, again_on: date) ->
         org = load_org(work)
         upper = next(iter(org.chain(owner if owner is not None else work.person_id)), None)
         if upper is not None:
-            followups.later(work, customer_id, "not_reached", work.now, person_id=upper, times=policy.limits.not_reached_max)
+            followups.later(
+                work, customer_id, "not_reached", work.now, person_id=upper, data={"times": policy.limits.not_reached_max}
+            )
 
 
 def _in_a_row(work: Work, customer_id: int, action: str) -> int:

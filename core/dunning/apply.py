@@ -380,7 +380,12 @@ class Chunk:
                     F.c.stage <= letter.stage,
                     F.c.outcome == FiringOutcome.deferred,
                 )
-                .values(outcome=FiringOutcome.acted, outbox_id=self._outbox_id(customer_id, currency))
+                .values(
+                    outcome=FiringOutcome.acted,
+                    was=FiringOutcome.deferred,
+                    changed_at=self.work.now,
+                    outbox_id=self._outbox_id(customer_id, currency),
+                )
             )
 
     def _outbox_id(self, customer_id: int, currency: str) -> int | None:

@@ -7,12 +7,12 @@ unique and the next cycle finds the rest.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date
 
 from sqlalchemy import func, select
 
 from core import cases, chores, claims, followups, outbox, pauses, promises
+from core.dunning import stored
 from core.dunning.apply import Chunk
 from core.dunning.decide import decide
 from core.dunning.letters import FINAL
@@ -31,58 +31,40 @@ F, T, C = table_of(Firing), table_of(Task), table_of(Customer)
 CYCLE = "cycle"  # the job of the slot that remembers the last cycle
 
 
-@dataclass(slots=True)
-class Agenda:
-    """The customers to look at, in chunks, and what happened to them besides the steps."""
-
-    customers: list[int]
-    events: dict[int, list[Event]] = field(default_factory=lambda: defaultdict(list))
-
-    def chunks(self) -> list[list[int]]:
-        return [self.customers[i : i + CHUNK] for i in range(0, len(self.customers), CHUNK)]
-
-
 def last_cycle(work: Work) -> JobSlot | None:
     return work.session.get(JobSlot, (CYCLE, "last"))
 
 
-def prepare(work: Work) -> Agenda:
-    """Ends promises, claims and pauses whose time is over, takes up follow-ups, and finds who must be looked at.
+def prepare(work: Work) -> list[list[int]]:
+    """Ends promises, claims and pauses whose time is over, and finds who must be looked at: customers, in chunks.
 
     Errors: engine.before_last_cycle when `work.now` lies before the last cycle.
     """
     last = last_cycle(work)
     if last is not None and work.now < last.claimed_at:
         raise DomainError("engine.before_last_cycle", at=work.now, last=last.claimed_at)
+    stored.migrate_due(work)
     _, policy = active(work)
     since = None if last is None else work.company.calendar.business_date(last.claimed_at)
     if since is not None and since < work.today:
         cases.refresh(work, cases.due_effects(work, since))
     events: list[Event] = []
-    if not receipts_stale(work):
+    if receipts_stale(work):
+        _ask_for_receipts(work)
+    else:
         events += promises.judge_due(work)
         promises.announce(work, policy, events)
-    else:
-        _ask_for_receipts(work)
     expired = claims.expire_due(work)
     claims.announce(work, policy, expired)
-    events += expired
-    events += pauses.end_due(work)
-    due = followups.due_customers(work)
-    currencies: dict[int, list[str]] = defaultdict(list)
-    if due:
-        for case in load_cases(work, policy, due):
-            currencies[case.customer_id].append(case.currency)
-    events += followups.due(work, currencies)
+    followups.remember(work, [*events, *expired, *pauses.end_due(work)])
     promises.remind_due(work, policy)
-    agenda = Agenda(sorted({*candidates(work), *_silent(work), *_letters_waiting(work), *(e.customer_id for e in events)}))
-    for event in events:
-        agenda.events[event.customer_id].append(event)
+    found = {*candidates(work), *_silent(work), *_letters_waiting(work), *followups.due_customers(work)}
+    customers = sorted(found)
     if last is None:
         work.session.add(JobSlot(job=CYCLE, slot="last", claimed_at=work.now, lease_until=work.now, done_at=work.now))
     else:
         last.claimed_at = last.lease_until = last.done_at = work.now
-    return agenda
+    return [customers[i : i + CHUNK] for i in range(0, len(customers), CHUNK)]
 
 
 def _silent(work: Work) -> list[int]:
@@ -113,7 +95,7 @@ def _ask_for_receipts(work: Work) -> None:
     chores.open_chore(work, policy, "receipts", chores.holders(org, "finance")[:1], customer_id=None)
 
 
-def run_chunk(work: Work, customer_ids: Sequence[int], events: dict[int, list[Event]]) -> list[CustomerPlan]:
+def run_chunk(work: Work, customer_ids: Sequence[int]) -> list[CustomerPlan]:
     """Decides, plans and writes for these customers. Returns the plans, for the report."""
     if not customer_ids:
         return []
@@ -127,6 +109,7 @@ def run_chunk(work: Work, customer_ids: Sequence[int], events: dict[int, list[Ev
     decisions = defaultdict(list)
     for case in facts:
         decisions[case.customer_id].append(decide(policy, case, work.today))
+    events = followups.take(work, customer_ids, {i: [d.case.currency for d in decisions[i]] for i in decisions})
     plans = [
         plan(policy, org, sending, states[i], decisions[i], events.get(i, ()), work.now, work.today)
         for i in customer_ids

@@ -165,7 +165,7 @@ def _lean(open_work: OpenWork) -> OpenWork:
                 yield work
                 return
             before = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
-            connection.exec_driver_sql("PRAGMA cache_size=-6144")
+            connection.exec_driver_sql("PRAGMA cache_size=-4096")
             try:
                 yield work
             finally:

@@ -97,6 +97,8 @@ class Firing(SQLModel, table=True):
     recorded_at: datetime
     outcome: str
     reason: str
+    was: str = ""  # the outcome before, once it changed
+    changed_at: datetime | None = Field(default=None, index=True)
     to: list[str] = json_list()  # handles, or addresses of contacts
     task_id: int | None = Field(default=None, index=True)
     outbox_id: int | None = Field(default=None)

@@ -605,6 +605,8 @@ def upgrade() -> None:
     sa.Column('recorded_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('outcome', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('was', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('changed_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('to', sa.JSON(), nullable=False),
     sa.Column('task_id', sa.Integer(), nullable=True),
     sa.Column('outbox_id', sa.Integer(), nullable=True),
@@ -618,6 +620,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('firing', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_firing_case_id'), ['case_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_firing_changed_at'), ['changed_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_firing_customer_id'), ['customer_id'], unique=False)
         batch_op.create_index('ix_firing_deferred', ['outcome'], unique=False, sqlite_where=sa.text("outcome = 'deferred'"), postgresql_where=sa.text("outcome = 'deferred'"))
         batch_op.create_index(batch_op.f('ix_firing_fired_on'), ['fired_on'], unique=False)

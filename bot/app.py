@@ -1,0 +1,255 @@
+"""The composition root: builds every object by hand, and is what the command line and the page talk to."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+
+from bot.adapters.base import Adapter, Envelope, Reply
+from bot.adapters.local import store
+from bot.adapters.local.adapter import LocalAdapter, LocalMailbox
+from bot.card import card_json
+from bot.engine import hours_of_work, run_cycle
+from bot.inbound import Door, receive
+from bot.notifications.sender import Delivered, deliver
+from bot.settings import Settings, to_company
+from bot.transactions import Transactions
+from core.db import make_engine
+from core.dunning import stored
+from core.errors import DomainError
+from core.models import Customer, Delivery, Firing, LocalMessage, Person, Receivable
+from core.models.base import table_of
+from core.time import utcnow
+from core.work import Work
+
+T = TypeVar("T")
+F, D, R, C, P = (table_of(m) for m in (Firing, Delivery, Receivable, Customer, Person))
+
+
+class App:
+    """One running product. `clock` says what time it is; in the demo it stands still until somebody moves it."""
+
+    def __init__(
+        self, settings: Settings, *, clock: Callable[[], datetime] = utcnow, demo: bool = False, profile: str = "full"
+    ) -> None:
+        self.settings = settings
+        self.demo = demo
+        self.company = to_company(settings)
+        self.engine = make_engine(settings.database)
+        self.transactions = Transactions(self.engine, self.company)
+        self._clock = clock
+        self._frozen: datetime | None = None
+        self.local = LocalAdapter(self.engine, self.clock, profile=profile)
+        self.adapters: dict[str, Adapter] = {"mail": LocalMailbox(self.engine, self.clock)}
+        if "local" in self.company.messengers:
+            self.adapters["local"] = self.local
+        self.door = Door(self.transactions, self.adapters)
+        self._sending = asyncio.Lock()
+
+    # --- time ---
+
+    def clock(self) -> datetime:
+        return self._frozen or self._clock()
+
+    def set_clock(self, now: datetime) -> None:
+        """The demo's clock, and that of a command with --at."""
+        self._frozen = now
+
+    def work(self, now: datetime, **who: Any) -> AbstractContextManager[Work]:
+        return self.transactions.work(now, **who)
+
+    # --- running ---
+
+    async def start(self) -> None:
+        with self.work(self.clock()) as work:
+            stored.ensure(work)
+        for adapter in self.adapters.values():
+            await adapter.start(self.receive)
+
+    async def stop(self) -> None:
+        for adapter in self.adapters.values():
+            await adapter.stop()
+        self.engine.dispose()
+
+    async def receive(self, envelope: Envelope) -> Reply:
+        """One event of a messenger. What follows from it is delivered before the answer returns."""
+        reply = await asyncio.to_thread(receive, self.door, envelope, self._actor(envelope))
+        await self.deliver(envelope.at)
+        if reply.delivery_id is not None and reply.card is None:
+            reply = await asyncio.to_thread(self._with_card, reply)
+        return reply
+
+    def _actor(self, envelope: Envelope) -> str:
+        return f"cli:{self._os_user} as {envelope.user_id}" if self._os_user else ""
+
+    _os_user = ""
+
+    def _with_card(self, reply: Reply) -> Reply:
+        from dataclasses import replace
+
+        from bot.card import load
+
+        with self.transactions.look(self.clock()) as work:
+            delivery = work.session.get(Delivery, reply.delivery_id)
+            return replace(reply, card=load(delivery.card["dump"]) if delivery is not None else None)
+
+    async def deliver(self, now: datetime, *, recover: bool = False) -> Delivered:
+        async with self._sending:
+            return await deliver(self.transactions, self.adapters, now, recover=recover)
+
+    async def tick(self, now: datetime, *, recover: bool = False) -> Delivered:
+        """One beat of the metronome: the engine's cycle, then everything that may go."""
+        await asyncio.to_thread(run_cycle, self.transactions, now)
+        return await self.deliver(now, recover=recover)
+
+    async def advance(self, to: datetime, progress: Callable[[datetime], None]) -> None:
+        """Moves the demo's clock through every hour of work in between."""
+        with self.work(self.clock()) as work:
+            ticks = hours_of_work(work, self.clock(), to)
+        for at in ticks:
+            self.set_clock(at)
+            await self.tick(at)
+            progress(at)
+        self.set_clock(to)
+        await self.deliver(to)
+
+    # --- what the command line asks ---
+
+    def _run(self, steps: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        async def whole() -> T:
+            await self.start()
+            try:
+                return await steps()
+            finally:
+                await self.stop()
+
+        return asyncio.run(whole())
+
+    def run_once(self, now: datetime) -> dict[str, Any]:
+        """One cycle and delivery of everything due, as interface.md's `run-once --json`."""
+        self.set_clock(now)
+
+        async def steps() -> dict[str, Any]:
+            delivered = await self.tick(now, recover=not self.settings.real_messengers)
+            with self.transactions.look(now) as work:
+                return cycle_report(work, delivered)
+
+        return self._run(steps)
+
+    def say(self, handle: str, text: str, now: datetime) -> dict[str, Any]:
+        self._as(handle, now)
+
+        async def steps() -> dict[str, Any]:
+            reply = await self.local.say(handle, text)
+            with self.transactions.look(now) as work:
+                return {"reply": self._reply_card(work, handle, reply), "view": dict(reply.view), "outcome": reply.outcome}
+
+        return self._run(steps)
+
+    def tap(self, delivery: str, action: str, inputs: dict[str, str], handle: str, now: datetime) -> dict[str, Any]:
+        self._as(handle, now)
+        if not delivery.isdigit():
+            raise DomainError("delivery.unknown", delivery=delivery)
+
+        async def steps() -> dict[str, Any]:
+            rev = inputs.pop("rev", None)
+            if rev is None:
+                with self.transactions.look(now) as work:
+                    rev = work.session.execute(select(D.c.rev).where(D.c.id == int(delivery))).scalar()
+            reply = await self.local.tap(handle, int(delivery), action, int(rev) if rev is not None else None, inputs)
+            with self.transactions.look(now) as work:
+                card = self._card(work, int(delivery)) or self._reply_card(work, handle, reply)
+            return {"outcome": reply.outcome, "message": reply.message, "card": card}
+
+        return self._run(steps)
+
+    def _as(self, handle: str, now: datetime) -> None:
+        from getpass import getuser
+
+        self.set_clock(now)
+        self._os_user = getuser()
+        with self.transactions.look(now) as work:
+            found = work.session.execute(select(P.c.active).where(P.c.handle == handle)).scalar()
+        if found is None:
+            raise DomainError("person.unknown", handle=handle)
+        if not found:
+            raise DomainError("person.inactive", handle=handle)
+
+    def _card(self, work: Work, delivery_id: int) -> dict[str, Any] | None:
+        delivery = work.session.get(Delivery, delivery_id)
+        if delivery is None or not delivery.ref.isdigit():
+            return None
+        found = store.messages(work.session, [int(delivery.ref)])
+        return store.card_of(found[0]) if found else None
+
+    def _reply_card(self, work: Work, handle: str, reply: Reply) -> dict[str, Any] | None:
+        if reply.delivery_id is not None:
+            card = self._card(work, reply.delivery_id)
+            if card is not None:
+                return card
+        if reply.card is None:
+            return None
+        mine = table_of(LocalMessage)
+        newest = work.session.execute(
+            select(mine.c.id).where(mine.c.channel == "local", mine.c.address == handle).order_by(mine.c.id.desc()).limit(1)
+        ).scalar()
+        found = store.messages(work.session, [newest]) if newest is not None else []
+        return store.card_of(found[0]) if found else {"kind": reply.card.kind, **card_json(reply.card)}
+
+    def chat(self, handle: str) -> dict[str, Any]:
+        self._as(handle, self.clock())
+        with self.transactions.look(self.clock()) as work:
+            return {"person": handle, "cards": store.cards(work.session, handle)}
+
+    def mailbox(self, whose: str = "") -> dict[str, Any]:
+        with self.transactions.look(self.clock()) as work:
+            return {"letters": store.letters(work.session, whose or None)}
+
+
+def cycle_report(work: Work, delivered: Delivered) -> dict[str, Any]:
+    """The firings written at `work.now`, and what changed of earlier ones."""
+    rows = work.session.execute(
+        select(F, C.c.code, R.c.number, R.c.currency)
+        .join(C, C.c.id == F.c.customer_id)
+        .join(R, R.c.id == F.c.receivable_id)
+        .where(F.c.recorded_at == work.now)
+        .order_by(F.c.id)
+    ).mappings()
+    fired = list(rows)
+    deliveries = _deliveries(work, fired)
+    decisions = [
+        {
+            "customer": f["code"],
+            "receivable": f["number"],
+            "ladder": f["ladder"],
+            "step": f["step"],
+            "occurrence": f["occurrence"],
+            "audience": f["audience"],
+            "to": f["to"],
+            "outcome": f["outcome"] if f["changed_at"] is None else (f["was"] or f["outcome"]),
+            "reason": f["reason"],
+            "kind": f["kind"],
+            "delivery": deliveries.get(f["outbox_id"]),
+        }
+        for f in fired
+    ]
+    changed = work.session.execute(select(F).where(F.c.changed_at == work.now).order_by(F.c.id)).mappings()
+    changes = [{"firing": f["id"], "from": f["was"], "to": f["outcome"], "reason": f["reason"]} for f in changed]
+    return {
+        "at": work.now.astimezone(work.company.calendar.zone).isoformat(),
+        "decisions": json.loads(json.dumps(decisions)),
+        "changes": changes,
+        "sent": delivered.sent,
+        "deferred": sum(d["outcome"] == "deferred" for d in decisions),
+        "failed": delivered.failed,
+    }
+
+
+def _deliveries(work: Work, fired: list[Any]) -> dict[int | None, int]:
+    ids = [f["outbox_id"] for f in fired if f["outbox_id"] is not None]
+    rows = work.session.execute(select(D.c.outbox_id, D.c.id).where(D.c.outbox_id.in_(ids)))
+    return {outbox_id: delivery_id for outbox_id, delivery_id in rows}

@@ -1,0 +1,318 @@
+"""What comes back from a messenger: an account's tap or typed line becomes a Person's action, exactly once.
+
+Envelope (what the messenger vouches for) -> Person -> ActionRequest or command -> one transaction -> Reply.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from bot import commands
+from bot.adapters.base import Adapter, Address, Envelope, Reply
+from bot.card import Action, Card, card_json, dump, load
+from bot.commands.amounts import parse_amount
+from bot.commands.dates import parse_date
+from bot.fit import ask_card, fit
+from bot.notifications.load import Cancel, Message
+from bot.notifications.load import load as load_view
+from bot.notifications.templates import render, templates
+from bot.plain import parse_reply
+from bot.transactions import Transactions
+from bot.words import sentence
+from core import actions
+from core.actions import ActionRequest, Outcome, Result
+from core.errors import DomainError
+from core.models import Account, Delivery, InboundEvent, Person, Task
+from core.models.base import table_of
+from core.money import Money, format_major
+from core.work import Work
+
+D, A, P, E = table_of(Delivery), table_of(Account), table_of(Person), table_of(InboundEvent)
+OPENS = "task.log"
+DATES = {"date", "paid_on", "again_on", "until"}
+
+
+@dataclass(frozen=True)
+class Door:
+    """What a message from outside meets: the database, and the messengers that answers are drawn for."""
+
+    transactions: Transactions
+    adapters: dict[str, Adapter]
+
+
+def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
+    """Handles one event of a messenger, in one transaction. A redelivered event gets the first answer again."""
+    try:
+        with door.transactions.work(envelope.at, channel=envelope.messenger) as work:
+            person = person_of(work, envelope.messenger, envelope.user_id)
+            if person is None:
+                return Reply("not_allowed", sentence("account.unknown", {}, work.company.lang)[0])
+            lang = person.locale or work.company.lang
+            known = work.session.execute(
+                select(E.c.answer).where(E.c.messenger == envelope.messenger, E.c.event_id == envelope.event_id)
+            ).scalar()
+            if known is not None:
+                return _from_json(known)
+            work = replace(work, person_id=person.id, actor=actor or person.handle)
+            desk = _Desk(door, work, person, lang, envelope)
+            reply = desk.typed(envelope.text) if envelope.text else desk.tapped()
+            work.session.add(
+                InboundEvent(
+                    messenger=envelope.messenger, event_id=envelope.event_id, at=envelope.at, answer=_to_json(reply)
+                )
+            )
+            return reply
+    except IntegrityError as error:
+        if "inbound_event" not in str(error.orig):
+            raise
+        with door.transactions.look(envelope.at) as work:  # the same event, handled by somebody else just now
+            answer = work.session.execute(
+                select(E.c.answer).where(E.c.messenger == envelope.messenger, E.c.event_id == envelope.event_id)
+            ).scalar_one()
+        return _from_json(answer)
+
+
+def person_of(work: Work, messenger: str, user_id: str) -> Person | None:
+    """The active person behind an account. The local messenger's user id is the handle."""
+    query = select(Person).join(Account, A.c.person_id == P.c.id).where(A.c.messenger == messenger, A.c.user_id == user_id)
+    person = work.session.execute(query).scalar_one_or_none()
+    if person is None and messenger == "local":
+        person = work.session.execute(select(Person).where(P.c.handle == user_id)).scalar_one_or_none()
+    return person if person is not None and person.active else None
+
+
+class _Desk:
+    """One person's event while it is handled."""
+
+    def __init__(self, door: Door, work: Work, person: Person, lang: str, envelope: Envelope) -> None:
+        self.door, self.work, self.person, self.lang, self.envelope = door, work, person, lang, envelope
+        self.capabilities = door.adapters[envelope.messenger].capabilities(Address(envelope.user_id, lang))
+
+    # --- typed lines ---
+
+    def typed(self, text: str, *, confirmed: bool = False, delivery: Delivery | None = None) -> Reply:
+        answered = commands.handle(self.work, self.person, text, lang=self.lang, confirmed=confirmed)
+        if answered.code == "command.unknown" and delivery is None:
+            coded = self._reply_code(text)
+            if coded is not None:
+                return coded
+        card = self._fit(render(answered.kind, answered.view, self.lang))
+        outcome = answered.outcome or "done"
+        message = "" if outcome == "done" else card.text or card.title
+        delivery_id = None
+        if answered.pending is not None and not confirmed:
+            delivery_id = self._keep(card, "command", 0, {"text": answered.pending, "who": self.person.handle})
+        if delivery is not None:
+            self._close(delivery, card)
+        return Reply(outcome, message, card, answered.json, delivery_id)
+
+    def _reply_code(self, text: str) -> Reply | None:
+        """“2 7-15” answers the latest card by the number of its button: the floor under every messenger."""
+        latest = self.work.session.execute(
+            select(Delivery)
+            .where(D.c.person_id == self.person.id, D.c.messenger == self.envelope.messenger, D.c.state == "open")
+            .order_by(D.c.id.desc())
+            .limit(5)
+        ).scalars()
+        for delivery in latest:
+            coded = parse_reply(load(delivery.card["dump"]), text)
+            if coded is not None:
+                self.envelope = replace(
+                    self.envelope, delivery_id=delivery.id, action=coded[0], input=coded[1], seen_rev=delivery.rev
+                )
+                return self.tapped()
+        return None
+
+    # --- buttons ---
+
+    def tapped(self) -> Reply:
+        delivery = self.work.session.get(Delivery, self.envelope.delivery_id or 0)
+        if delivery is None or not self._may_press(delivery):
+            return self._said(Outcome(Result.invalid, "delivery.unknown", {"delivery": self.envelope.delivery_id}))
+        if delivery.subject == "command":
+            return self._command(delivery)
+        action, given = self.envelope.action, dict(self.envelope.input)
+        if action == "task.open":
+            return self._open(given.get("task", ""))
+        if action == OPENS:
+            result = given.pop("result", "")
+            if not result:
+                return self._ask(delivery, templates().action(OPENS, self.lang))
+            action = f"task.{result}"
+        if action not in actions.TABLE:
+            return self._said(Outcome(Result.invalid, "action.unknown", {"action": action}))
+        if self._must_ask(action, given) and delivery.state == "open":
+            return self._ask(delivery, templates().action(action, self.lang))
+        try:
+            canonical = self._canonical(given, delivery)
+        except DomainError as error:
+            return self._said(Outcome(Result.invalid, error.code, error.facts), delivery)
+        request = ActionRequest(
+            self.person.id or 0, action, canonical, delivery_id=delivery.id, seen_rev=self.envelope.seen_rev
+        )
+        return self._said(actions.execute(self.work, request), delivery)
+
+    def _may_press(self, delivery: Delivery) -> bool:
+        """Whoever was sent the card; somebody else only within their scope, and otherwise it does not exist."""
+        if delivery.person_id == self.person.id:
+            return True
+        from core.permissions import may_see_customer, scope_of
+
+        if delivery.customer_id is None or delivery.subject == "command":
+            return False
+        return may_see_customer(self.work.session, scope_of(self.work.session, self.person.id or 0), delivery.customer_id)
+
+    def _must_ask(self, action: str, given: Mapping[str, str]) -> bool:
+        known = templates().action(action, self.lang)
+        return not given and any(i.required for i in known.inputs)
+
+    def _ask(self, delivery: Delivery, action: Action) -> Reply:
+        """The button has a question: the card that asks it, drawn in place, without changing what is stored."""
+        if delivery.state == "closed":
+            return self._said(Outcome(Result.already, "card.closed"), delivery)
+        card, _ = ask_card(load(delivery.card["dump"]), action, self.capabilities, today=self.work.today)
+        return Reply("done", "", card, {}, delivery.id)
+
+    def _open(self, task_id: str) -> Reply:
+        """A line of the digest opens its task: the task's card as an answer, with buttons of its own."""
+        task = self.work.session.get(Task, int(task_id)) if task_id.isdigit() else None
+        if task is None or task.person_id != self.person.id:
+            return self._said(Outcome(Result.invalid, "task.none"))
+        message = Message(
+            kind=task.message,
+            subject="task",
+            subject_id=task.id or 0,
+            person_id=task.person_id,
+            customer_id=task.customer_id,
+        )
+        loaded = load_view(self.work, message, self.lang)
+        if isinstance(loaded, Cancel):
+            return self._said(Outcome(Result.already, f"task.{task.state}"))
+        card = self._fit(render(loaded.kind, loaded.view, self.lang))
+        delivery_id = self._keep(card, "task", task.id or 0, {}, customer_id=task.customer_id, code=loaded.customer_code)
+        return Reply("done", "", card, {}, delivery_id)
+
+    def _command(self, delivery: Delivery) -> Reply:
+        if delivery.state == "closed":
+            return self._said(Outcome(Result.already, "card.closed"), delivery)
+        pending = delivery.card["data"]["text"]
+        if self.envelope.action == "reply.pick":
+            pending = commands.picked(pending, self.envelope.input.get("pick", ""))
+        elif self.envelope.action != "reply.confirm":
+            return self._said(Outcome(Result.invalid, "action.unknown", {"action": self.envelope.action}))
+        return self.typed(pending, confirmed=True, delivery=delivery)
+
+    # --- drawing ---
+
+    def _fit(self, card: Card) -> Card:
+        return fit(card, self.capabilities, today=self.work.today)[0]
+
+    def _keep(
+        self,
+        card: Card,
+        subject: str,
+        subject_id: int,
+        data: dict[str, Any],
+        *,
+        customer_id: int | None = None,
+        code: str = "",
+    ) -> int:
+        """An answer with buttons is a delivery, so that they mean something when they are pressed."""
+        facts = {
+            "customer": code,
+            "task": subject_id if subject == "task" else None,
+            "receivables": [],
+            "severity": card.tone,
+        }
+        delivery = Delivery(
+            messenger=self.envelope.messenger,
+            address=self.envelope.user_id,
+            person_id=self.person.id,
+            customer_id=customer_id,
+            kind=card.kind,
+            subject=subject,
+            subject_id=subject_id,
+            at=self.work.now,
+            on_date=self.work.today,
+            updated_at=self.work.now,
+            card={**card_json(card), **facts, "dump": dump(card), "data": data},
+        )
+        self.work.session.add(delivery)
+        self.work.session.flush()
+        return delivery.id or 0
+
+    def _close(self, delivery: Delivery, card: Card) -> None:
+        """A question that was answered has no buttons any more."""
+        delivery.state = "closed"
+        delivery.updated_at = self.work.now
+
+    def _said(self, outcome: Outcome, delivery: Delivery | None = None) -> Reply:
+        facts = {k: self._shown(v) for k, v in outcome.facts.items()}
+        message, hint = sentence(f"outcome.{outcome.code}", facts, self.lang)
+        if outcome.result in (Result.invalid, Result.not_allowed):
+            message, hint = sentence(outcome.code, facts, self.lang)
+        text = f"{message} {hint}".strip()
+        return Reply(str(outcome.result), text, None, {}, delivery.id if delivery is not None else None)
+
+    def _shown(self, value: Any) -> Any:
+        """Amounts come as [[minor, currency], …]."""
+        if isinstance(value, list) and value and isinstance(value[0], list):
+            from core.money import format_money
+
+            return "、".join(format_money(Money(minor, currency), self.lang) for minor, currency in value)
+        return value
+
+    # --- input ---
+
+    def _canonical(self, given: Mapping[str, str], delivery: Delivery) -> dict[str, str]:
+        """What people write -> what the core reads: ISO dates, major units. Errors: date.*, amount.*"""
+        found: dict[str, str] = {}
+        currency = given.get("currency", "").strip().upper()
+        for name, value in given.items():
+            text = str(value).strip()
+            if not text:
+                continue
+            if name in DATES:
+                found[name] = self._date(text, future=name != "paid_on").isoformat()
+            elif name == "amount":
+                minor, said = parse_amount(text, currency or self._currency(delivery))
+                unit = said or currency or self._currency(delivery)
+                found["amount"] = format_major(minor, unit)
+                if said:
+                    found["currency"] = said
+            else:
+                found[name] = text
+        return found
+
+    def _date(self, text: str, *, future: bool) -> date:
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            return parse_date(text, self.work.today, future=future)
+
+    def _currency(self, delivery: Delivery) -> str:
+        from core.models import Receivable
+
+        R = table_of(Receivable)
+        found = list(
+            self.work.session.execute(
+                select(R.c.currency).where(R.c.customer_id == delivery.customer_id, R.c.open_minor > 0).distinct().limit(2)
+            ).scalars()
+        )
+        return found[0] if len(found) == 1 else self.work.company.currency
+
+
+def _to_json(reply: Reply) -> dict[str, Any]:
+    data = asdict(replace(reply, card=None, view={}))
+    data["card"] = dump(reply.card) if reply.card is not None else None
+    data["view"] = reply.view
+    return data
+
+
+def _from_json(data: Mapping[str, Any]) -> Reply:
+    card = load(data["card"]) if data.get("card") else None
+    return Reply(data["outcome"], data["message"], card, data.get("view", {}), data.get("delivery_id"))

@@ -1,0 +1,32 @@
+"""Opens transactions of the core: one Work each, committed at the end, rolled back on error."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from core.db import reading, transaction
+from core.work import Company, Work
+
+
+@dataclass(frozen=True)
+class Transactions:
+    """The database and the company that every Work belongs to."""
+
+    engine: Engine
+    company: Company
+
+    @contextmanager
+    def work(
+        self, now: datetime, *, actor: str = "system", person_id: int | None = None, channel: str = "system"
+    ) -> Iterator[Work]:
+        with transaction(self.engine) as session:
+            yield Work(session, self.company, now, actor, person_id, channel)
+
+    @contextmanager
+    def look(self, now: datetime) -> Iterator[Work]:
+        """For reading only; never waits for a writer."""
+        with reading(self.engine) as session:
+            yield Work(session, self.company, now)
