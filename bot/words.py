@@ -1,4 +1,4 @@
-"""Error codes in words: bot/words.toml, zh and en. A code nobody has written words for still makes a sentence."""
+"""Error codes in words, zh and en: bot/words.toml, else what chats say. A code without words still makes a sentence."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -23,15 +23,28 @@ def _catalogue() -> dict[str, list[str]]:
     return alone | {f"{family}.{name}": words for family, entries in families.items() for name, words in entries.items()}
 
 
+def _words(code: str) -> list[str] | None:
+    """[zh, en, zh hint, en hint]"""
+    found = _catalogue().get(code)
+    if found is None:
+        from bot.commands.words import ERRORS
+
+        said = ERRORS.get(code)
+        found = [*said[0], *said[1]] if said else None
+    return found
+
+
 def known(code: str) -> bool:
-    return code in _catalogue()
+    return _words(code) is not None
 
 
 def sentence(code: str, facts: Mapping[str, Any] | None = None, lang: str = "zh") -> tuple[str, str]:
     """(message, hint) of a code; hint may be empty."""
     en = lang != "zh"
-    words = _catalogue().get(code)
+    words = _words(code)
     shown = {key: _shown(value, lang) for key, value in (facts or {}).items()}
+    if code.startswith("person."):
+        shown.setdefault("handle", shown.get("person", shown.get("value", "…")))
     if words is None:
         detail = ", ".join(f"{key}={value}" for key, value in shown.items())
         return (f"Not possible: {code}" if en else f"无法完成：{code}") + (f" ({detail})" if detail else ""), ""

@@ -83,7 +83,8 @@ def say(
     as_json: Json = False,
 ) -> None:
     need_local()
-    answer = application().say(person, text, instant(at, speaks=True))
+    now = instant(at, speaks=True)
+    answer = application().say(person, text, now)
     show(answer, as_json, lambda: card(answer["reply"]))
 
 
@@ -100,7 +101,8 @@ def tap(
     as_json: Json = False,
 ) -> int:
     need_local()
-    answer = application().tap(delivery, action, inputs(values or []), person, instant(at, speaks=True))
+    now, form = instant(at, speaks=True), inputs(values or [])
+    answer = application().tap(delivery, action, form, person, now)
 
     def human() -> None:
         line(answer["message"], "bold")

@@ -43,7 +43,8 @@ def problems(text: str) -> list[tuple[int, str]]:
 def test_the_shipped_policy_is_the_table_of_the_specification() -> None:
     policy = default_policy()
     table = [
-        (s.id, s.at, s.audience, s.cc, s.actions, s.stage, s.severity, s.message, s.answer_by) for s in policy.ladders[0].steps
+        (s.id, s.at, s.audience, s.cc, s.actions, s.stage, s.severity, s.message, s.answer_by)
+        for s in policy.ladders[0].steps
     ]
     finance, sales = "role:finance_director", "role:sales_director"
     assert table == [

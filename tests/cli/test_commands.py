@@ -1,0 +1,233 @@
+"""What the commands do with a small company: import, export, policies, the doctor, settings."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable
+
+import pytest
+
+from tests.cli.conftest import RECEIVABLES, ROOT, CommandLine
+
+Fill = Callable[[], None]
+LADDER = str(ROOT / "examples/ladder-1-5-20-40.toml")
+
+
+def test_an_import_says_what_it_did_and_a_rejected_row_is_exit_1(hk: CommandLine, company: Fill) -> None:
+    company()
+    again = hk("import", "receivables", "receivables.csv", "--json").json
+    assert (again["rows"], again["created"], again["unchanged"]) == (2, 0, 2)
+    file = hk.file("more.csv", RECEIVABLES + "I3,C404,2026-06-01,2026-07-01,5.00\n")
+    report = hk("import", "receivables", file, "--json", code=1).json
+    assert [row["code"] for row in report["rejected"]] == ["import.unknown_customer"]
+    assert "C404" in hk("import", "receivables", file, code=1).out
+
+
+def test_a_file_that_is_not_there(hk: CommandLine) -> None:
+    hk.refused("import", "people", "nowhere.csv")
+
+
+def test_export_is_what_import_reads(hk: CommandLine, company: Fill) -> None:
+    company()
+    hk("export", "receivables", "out.csv")
+    raw = (hk.folder / "out.csv").read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
+    assert [(row["number"], row["customer"], row["due_on"], row["open_amount"]) for row in rows] == [
+        ("I1", "C001", "2026-07-01", "120000.00"), ("I2", "C002", "", "500.50"),
+    ]  # fmt: skip
+    assert hk("import", "receivables", "out.csv", "--json").json["unchanged"] == 2
+    assert hk("export", "customers", "--json").json["items"][0]["name"] == "华兴商贸"
+
+
+def test_export_as_of_a_day(hk: CommandLine, company: Fill) -> None:
+    company()
+    file = hk.file("paid.csv", "customer,received_on,amount,receivable\nC001,2026-07-03,20000.00,I1\n")
+    hk("import", "receipts", file, "--at", "2026-07-03T09:00")
+    for day, amount in (("2026-07-02", "120000.00"), ("2026-07-03", "100000.00")):
+        items = hk("export", "receivables", "--at", day, "--json").json["items"]
+        assert items[0]["open_amount"] == amount
+    assert hk("export", "receivables", "--at", "2026-05-31", "--json").json["rows"] == 0
+    assert hk("export", "receipts", "--json").json["items"][0]["open_amount"] == "0.00"
+
+
+def test_no_spreadsheet_takes_a_name_for_a_formula(hk: CommandLine) -> None:
+    file = hk.file("c.csv", 'code,name,address\nC1,"=HYPERLINK(""http://x"")",+86 1\nC2,@SUM(A1),-\n')
+    hk("import", "customers", file)
+    text = hk.process("export", "customers").out
+    cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+    assert not [cell for cell in cells if cell[:1] in ("=", "@", "+") or (cell[:1] == "-" and len(cell) > 1)]
+    hk("export", "customers", "c.xlsx")
+    with zipfile.ZipFile(hk.folder / "c.xlsx") as book:
+        assert b"<f>" not in book.read("xl/worksheets/sheet1.xml")
+
+
+def test_export_refuses_an_ending_it_cannot_write(hk: CommandLine, company: Fill) -> None:
+    company()
+    assert hk.refused("export", "customers", "c.pdf")["code"] == "file.bad_ending"
+    assert hk.refused("export", "customers", "nowhere/c.csv")["code"] == "file.not_written"
+
+
+def test_lint_names_the_line(hk: CommandLine) -> None:
+    assert hk("policy", "lint", LADDER, "--json").json["ok"] is True
+    file = hk.file("bad.toml", (ROOT / "examples/ladder-1-5-20-40.toml").read_text(encoding="utf-8").replace("at = 5", ""))
+    answer = hk("policy", "lint", file, "--json", code=1).json
+    assert [(p["line"], p["level"], p["code"]) for p in answer["problems"]] == [(16, "error", "policy.no_offset")]
+    assert "bad.toml:16:" in hk("policy", "lint", file, code=1).out
+    error = hk.refused("policy", "show", file)
+    assert error["code"] == "policy.invalid" and error["where"] == "bad.toml:16"
+
+
+def test_a_policy_is_shown_in_plain_words(hk: CommandLine) -> None:
+    assert "逾期第 16 天" in hk("policy", "show").out
+    shown = hk("policy", "show", LADDER, "--json").json
+    assert shown["name"] == "ladder-1-5-20-40" and len(shown["lines"]) > 4
+
+
+def test_applying_a_policy(hk: CommandLine, company: Fill) -> None:
+    company()
+    words = ["policy", "apply", LADDER, "--at", "2026-07-03T20:00"]
+    assert hk.refused(*words, "--as", "nobody")["code"] == "person.unknown"
+    assert hk.refused(*words, "--as", "li")["code"] == "policy.not_allowed"
+    assert hk.refused(*words, "--as", "zhou", "--keep", "C404")["code"] == "customer.unknown"
+    applied = hk(*words, "--as", "zhou", "--json").json
+    assert applied["active_from"] == "2026-07-06T09:00:00+08:00", "Friday evening: from Monday's window"
+    assert hk(*words, "--as", "zhou", "--json").json["already"] is True
+    assert hk("policy", "show", "--json").json["name"] == "ladder-1-5-20-40"
+
+
+def test_the_ledger_of_a_small_company_is_sound(hk: CommandLine, company: Fill) -> None:
+    company()
+    answer = hk("ledger", "check", "--json").json
+    assert answer["ok"] and answer["checked"] > 5 and answer["problems"] == []
+
+
+# --- settings ---
+
+
+def test_the_environment_wins_over_the_file(hk: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    hk.file("huikuan.toml", 'lang = "en"\nletters = "off"\n[company]\nname = "甲"\n')
+    assert "Policy default" in hk("policy", "show").out
+    monkeypatch.setenv("HUIKUAN_LANG", "zh")
+    monkeypatch.setenv("HUIKUAN_COMPANY_BANK_ACCOUNT", "6222")
+    shown = hk("policy", "show", "--json").json
+    assert shown["lines"][0].startswith("策略") and shown["letters"] == "off"
+
+    from bot.settings import load, to_company
+
+    profile = to_company(load()).profile
+    assert (profile.name, profile.bank_account, profile.complete) == ("甲", "6222", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("HUIKUAN_LANG", "de", "settings.invalid"),
+        ("HUIKUAN_MESSENGERS", "pigeon", "settings.invalid"),
+        ("HUIKUAN_TIMEZONE", "Mars/Olympus", "settings.invalid"),
+        ("HUIKUAN_CALENDAR", "XX", "settings.invalid"),
+        ("HUIKUAN_CURRENCY", "BTC", "settings.invalid"),
+        ("HUIKUAN_DATABASE_URL", "mysql://me:sesame@host/db", "settings.invalid"),
+        ("HUIKUAN_DATABASE_URL", "sesame", "settings.invalid"),
+        ("HUIKUAN_SMTP_URL_FILE", "no-such-file", "settings.secret_file"),
+    ],
+)
+def test_a_setting_that_cannot_be(
+    hk: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str, value: str, code: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    error = hk.refused("policy", "show")
+    assert error["code"] == code and name in error["where"] + error["hint"] + error["message"]
+    assert "sesame" not in json.dumps(error)
+
+
+def test_settings_files_that_cannot_be(hk: CommandLine) -> None:
+    assert hk.refused("--config", "none.toml", "policy", "show")["code"] == "settings.no_file"
+    file = hk.file("a.toml", 'langg = "zh"\n')
+    error = hk.refused("--config", file, "policy", "show")
+    assert error["code"] == "settings.unknown_key" and "lang" in error["hint"] and error["where"] == "a.toml"
+    assert hk.refused("--config", hk.file("b.toml", "lang ="), "policy", "show")["code"] == "settings.not_toml"
+    file = hk.file("c.toml", 'database_url = "postgresql://me:sesame@host/db"\n')
+    error = hk.refused("--config", file, "policy", "show")
+    assert error["code"] == "settings.secret_in_file" and "sesame" not in json.dumps(error)
+
+
+def test_a_secret_comes_from_a_file_and_is_never_shown(hk: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    hk.file("secret", "smtp://me:sesame@mail.example:587\n")
+    monkeypatch.setenv("HUIKUAN_SMTP_URL_FILE", "secret")
+
+    from bot.settings import load
+
+    found = load()
+    assert found.smtp_url.get_secret_value() == "smtp://me:sesame@mail.example:587"
+    assert "sesame" not in repr(found) + str(found) + found.model_dump_json()
+
+
+# --- the doctor ---
+
+
+def states(answer: object) -> dict[str, str]:
+    return {check["name"]: check["state"] for check in answer["checks"]}  # type: ignore[index]
+
+
+def test_the_doctor_on_a_fresh_folder(hk: CommandLine) -> None:
+    answer = hk("doctor", "--json").json
+    assert set(answer) == {"checks", "cases", "gaps"}
+    assert states(answer)["database"] == "warn"
+    assert not (hk.folder / "var").exists(), "looking makes nothing"
+
+
+def test_the_doctor_finds_gaps(hk: CommandLine, company: Fill) -> None:
+    company()
+    answer = hk("doctor", "--data", "--json").json
+    assert answer["gaps"] == {
+        "no_owner": [{"customer": "C002", "name": "乙公司"}],
+        "no_contact": [{"customer": "C002", "name": "乙公司"}],
+        "undated": [{"receivable": "I2", "customer": "C002", "event": ""}],
+        "inactive_owner": [],
+    }
+    assert answer["data"]["no_agreed_date"] == [{"receivable": "I2", "customer": "C002"}]
+    assert states(answer)["gaps"] == states(answer)["data"] == "warn"
+    assert "fail" not in states(answer).values()
+
+    hk.file("people.csv", "handle,name,active\nli,小李,no\n")
+    hk("import", "people", "people.csv")
+    assert hk("doctor", "--json").json["gaps"]["inactive_owner"] == [{"customer": "C001", "owner": "li"}]
+
+
+def test_the_doctor_knows_a_misspelt_setting(hk: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUIKUAN_LETERS", "off")
+    check = next(c for c in hk("doctor", "--json").json["checks"] if c["name"] == "settings")
+    assert check["state"] == "warn" and "HUIKUAN_LETTERS" in check["message"]
+
+
+def test_the_doctor_says_which_people_cannot_be_reached(
+    hk: CommandLine, company: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company()
+    hk("import", "accounts", hk.file("a.csv", "person,messenger,user_id\nli,slack,U1\n"))
+    monkeypatch.setenv("HUIKUAN_MESSENGERS", "slack")
+    check = next(c for c in hk("doctor", "--json").json["checks"] if c["name"] == "accounts")
+    assert check["state"] == "warn" and "wang" in check["message"] and "li" not in check["message"].split("：")[1]
+
+
+def test_a_broken_database_fails_the_doctor(hk: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    hk.file("letter.txt", "no database " * 200)
+    monkeypatch.setenv("HUIKUAN_DATABASE_URL", "sqlite:///letter.txt")
+    assert states(hk("doctor", "--json", code=1).json)["database"] == "fail"
+
+
+def test_the_calendar_warns_before_it_ends(hk: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    from datetime import UTC, datetime
+
+    from bot.doctor import examine
+    from bot.settings import load
+
+    def state(day: datetime) -> str:
+        return states(examine(load(), day, lang="en"))["calendar"]
+
+    assert state(datetime(2026, 11, 1, tzinfo=UTC)) == "ok"
+    assert state(datetime(2026, 12, 1, tzinfo=UTC)) == "warn"
+    monkeypatch.setenv("HUIKUAN_CALENDAR_DAYS_WORK", '["2027-02-20"]')
+    assert state(datetime(2026, 12, 1, tzinfo=UTC)) == "ok"
