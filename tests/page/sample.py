@@ -212,6 +212,12 @@ def serving(host: Sample) -> Iterator[tuple[str, FastAPI]]:
         sock.close()
 
 
+def link(site: tuple[str, Any]) -> str:
+    """A new one-time link."""
+    base, page = site
+    return f"{base}/enter?token={page.state.front.sign_in.new_token()}"
+
+
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -234,7 +240,7 @@ def shoot(folder: Path, name: str) -> None:
         add_people(engine)
         host = Sample(engine)
         fill(host)
-        base, page = stack.enter_context(serving(host))
+        site = stack.enter_context(serving(host))
         chromium = stack.enter_context(sync_playwright()).chromium
         browser = chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         stack.callback(browser.close)
@@ -248,7 +254,7 @@ def shoot(folder: Path, name: str) -> None:
             tab.wait_for_timeout(700)
             tab.screenshot(path=folder / f"local-{name}{what and '-' + what}.png")
 
-        tab.goto(f"{base}/enter?token={page.state.front.sign_in.new_token()}")
+        tab.goto(link(site))
         tab.wait_for_selector("body[data-ready]")
         picture()
         rep = tab.locator('[data-person="lina"]')

@@ -1,8 +1,7 @@
-"""The local messenger's page: its door over plain HTTP, and everything a person does in a real browser."""
+"""Everything a person does on the local messenger's page, in a real browser."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import httpx2
 import pytest
 from sqlalchemy import Engine
 
@@ -18,119 +16,20 @@ from bot.adapters.base import Reply
 from bot.adapters.local import store
 from bot.card import Action, Card, Choice, Input
 from core.db import reading
-from tests.page.sample import CHROMIUM, FLAGS, Sample, add_people, collect, fill, serving
-
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+from tests.page.sample import CHROMIUM, FLAGS, Sample, collect, fill, link
 
 try:
     from playwright.sync_api import Browser, Page, expect, sync_playwright
 except ImportError:
-    NO_BROWSER = "no browser: install the `e2e` extra and Debian's chromium"
-else:
-    NO_BROWSER = "" if CHROMIUM.exists() else "no browser: install Debian's chromium"
+    CHROMIUM = None
+if CHROMIUM is None or not CHROMIUM.exists():
+    pytest.skip("no browser: install the `e2e` extra and Debian's chromium", allow_module_level=True)
 
-
-@pytest.fixture
-def host(engine: Engine) -> Sample:
-    add_people(engine)
-    return Sample(engine)
-
-
-@pytest.fixture
-def site(host: Sample) -> Iterator[tuple[str, Any]]:
-    with serving(host) as found:
-        yield found
-
-
-def link(site: tuple[str, Any]) -> str:
-    base, page = site
-    return f"{base}/enter?token={page.state.front.sign_in.new_token()}"
-
-
-@pytest.fixture
-def http(site: tuple[str, Any]) -> Iterator[httpx2.Client]:
-    """Signed in, and posting from the page itself."""
-    with httpx2.Client(base_url=site[0], headers={"Origin": site[0]}) as client:
-        assert client.get(link(site)).status_code == 200
-        yield client
-
-
-# --- the door -----------------------------------------------------------------------------------------------
-
-
-def test_a_link_works_once(site: tuple[str, Any]) -> None:
-    once = link(site)
-    assert httpx2.head(once).status_code == 405  # whoever only looks does not use it up
-    with httpx2.Client() as first, httpx2.Client() as second:
-        answer = first.get(once)
-        cookie = answer.headers["set-cookie"]
-        assert answer.status_code == 200 and "HttpOnly" in cookie and "SameSite=strict" in cookie
-        assert first.get(site[0] + "/api/people").status_code == 200
-        assert first.get(once).status_code == 200  # the same browser, again
-        refused = second.get(once)
-        assert refused.status_code == 403 and "重新运行命令" in refused.text and "set-cookie" not in refused.headers
-        assert second.get(site[0] + "/").status_code == 403
-        assert second.get(site[0] + "/api/people").json()["error"]["code"] == "page.signed_out"
-        assert second.get(site[0] + "/enter?token=").status_code == 403
-
-
-def test_only_this_machine_and_only_this_page(http: httpx2.Client) -> None:
-    assert http.get("/api/people", headers={"Host": "evil.example"}).json()["error"]["code"] == "page.host"
-    assert http.get("/api/people", headers={"Host": "127.0.0.1.evil.example:80"}).status_code == 403
-    say = {"person": "lina", "text": "余额"}
-    assert http.post("/api/say", json=say, headers={"Origin": "http://evil.example"}).status_code == 403
-    assert http.post("/api/say", json=say, headers={"Origin": ""}).json()["error"]["code"] == "page.origin"
-    assert http.post("/api/say", json=say).status_code == 200
-
-
-def test_nothing_from_elsewhere_is_run_or_loaded(http: httpx2.Client) -> None:
-    answer = http.get("/")
-    policy = answer.headers["content-security-policy"]
-    assert "default-src 'none'" in policy and "unsafe" not in policy and answer.headers["cache-control"] == "no-store"
-    assert not re.search(r"https?://|<script>|<style|style=|\son\w+=", answer.text)
-    assert "://" not in http.get("/static/local.css").text
-    assert "innerHTML" not in http.get("/static/local.js").text
-
-
-def test_the_clock_is_only_turned_in_the_demo(http: httpx2.Client, host: Sample) -> None:
-    assert http.post("/api/clock", json={"to": "2026-07-01T09:00"}).json()["error"]["code"] == "clock.backwards"
-    assert http.post("/api/clock", json={"to": "2036-07-01T09:00"}).json()["error"]["code"] == "clock.too_far"
-    assert http.post("/api/clock", json={"to": "tomorrow"}).json()["error"]["code"] == "time.bad_instant"
-    assert http.post("/api/clock", json={}).json()["error"]["code"] == "clock.no_target"
-    assert http.post("/api/clock", json={"step": "workday"}).json()["target"] == "2026-07-09T09:00:00+08:00"
-    assert http.post("/api/clock", json={"step": "hour"}).status_code == 409
-    host.demo = False
-    assert http.post("/api/clock", json={"step": "hour"}).status_code == 404
-
-
-def test_a_profile_changes_what_is_shown_not_what_is_kept(http: httpx2.Client, host: Sample) -> None:
-    host.post("lina", "task.overdue", collect())
-    full, wecom, text, slack = (
-        http.get(f"/api/chat/lina?profile={view}").json()["items"][0] for view in ("full", "wecom", "text", "slack")
-    )
-    assert full["lost"] == [] and {a["draw"] for a in full["card"]["actions"]} == {"form"}
-    assert wecom["lost"] and "menu" in {a["draw"] for a in wecom["card"]["actions"]} and wecom["card"]["rows"] == []
-    assert "回复序号" in text["card"]["plain"]
-    assert slack["card"]["actions"][1]["draw"] == "inline"
-    assert http.get("/api/chat/lina").json()["items"][0] == full
-    assert http.get("/api/chat/lina?profile=fax").status_code == 422
-
-
-def test_a_long_chat_comes_in_pages(http: httpx2.Client, host: Sample) -> None:
-    for n in range(103):
-        host.send("lina", Card("note.rise", "zh", "info", f"第 {n} 条"))
-    latest = http.get("/api/chat/lina").json()["items"]
-    earlier = http.get(f"/api/chat/lina?before={latest[0]['id']}").json()["items"]
-    assert [i["card"]["title"] for i in earlier + latest] == [f"第 {n} 条" for n in range(103)]
-
-
-# --- in the browser -------------------------------------------------------------------------------------------
+pytestmark = [pytest.mark.page, pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if NO_BROWSER:
-        pytest.skip(NO_BROWSER)
     with sync_playwright() as p:
         made = p.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         yield made
@@ -162,7 +61,6 @@ def phone(tab: Page, handle: str) -> Any:
     return tab.locator(f'[data-person="{handle}"]')
 
 
-@pytest.mark.page
 def test_the_chats_of_several_people_stand_side_by_side(tab: Page) -> None:
     handles = [p.get_attribute("data-person") for p in tab.locator(".phone").all()]
     assert handles == ["lina", "wangwei", "chenyan", "@mailbox"]
@@ -174,7 +72,6 @@ def test_the_chats_of_several_people_stand_side_by_side(tab: Page) -> None:
     expect(phone(tab, "wangwei").locator("header p")).to_have_text("Sales manager")
 
 
-@pytest.mark.page
 def test_a_date_is_picked_and_the_card_closes_live(tab: Page, host: Sample, engine: Engine) -> None:
     card = phone(tab, "lina").locator("[data-delivery][data-state=open]").last
     number = card.get_attribute("data-delivery")
@@ -196,7 +93,6 @@ def test_a_date_is_picked_and_the_card_closes_live(tab: Page, host: Sample, engi
     assert dict(envelope.input) == {"date": "2026-07-10", "amount": "5万"} and envelope.seen_rev == 1
 
 
-@pytest.mark.page
 def test_a_result_is_chosen_and_asks_for_its_date_by_keyboard(tab: Page, host: Sample) -> None:
     button = phone(tab, "lina").locator("[data-state=open] [data-action='task.log']").last
     button.focus()
@@ -211,7 +107,6 @@ def test_a_result_is_chosen_and_asks_for_its_date_by_keyboard(tab: Page, host: S
     assert [(e.action, dict(e.input)) for e in host.heard] == [("task.log", {"result": "promise"})]
 
 
-@pytest.mark.page
 def test_an_answer_that_refuses_keeps_the_form_open(tab: Page, host: Sample) -> None:
     host.answer = lambda envelope: Reply("invalid", "最远 90 天")
     phone(tab, "lina").locator('[data-state=open] [data-action="task.promise"]').last.click()
@@ -222,7 +117,6 @@ def test_an_answer_that_refuses_keeps_the_form_open(tab: Page, host: Sample) -> 
     expect(sheet.locator("input[type=date]")).to_have_value("2027-07-10")
 
 
-@pytest.mark.page
 def test_a_confirmation_is_asked_inside_the_page(tab: Page, host: Sample) -> None:
     ask = Action("letters.release", "全部放行", style="primary", confirm="放行 3 封?")
     host.send("lina", Card("letters.release", "zh", "info", "3 封信待放行", actions=(ask,)))
@@ -236,7 +130,6 @@ def test_a_confirmation_is_asked_inside_the_page(tab: Page, host: Sample) -> Non
     assert [e.action for e in host.heard] == ["letters.release"]
 
 
-@pytest.mark.page
 def test_what_another_process_writes_appears_by_itself(tab: Page, database_url: str) -> None:
     write = f"""
 import asyncio
@@ -260,7 +153,6 @@ for to in ("lina", "zhoumin"):
     expect(tab.locator("#others")).to_be_hidden()
 
 
-@pytest.mark.page
 def test_a_card_is_pressable_once_its_delivery_is_known(tab: Page, host: Sample, engine: Engine) -> None:
     ask = Action("claim.void", "未查到", style="danger")
     number = host.send("lina", Card("claim.review", "zh", "info", "待确认", actions=(ask,)))
@@ -269,7 +161,6 @@ def test_a_card_is_pressable_once_its_delivery_is_known(tab: Page, host: Sample,
     expect(phone(tab, "lina").locator(f'[data-delivery="{number}"][data-rev="2"]')).to_contain_text("改过了")
 
 
-@pytest.mark.page
 def test_typed_words_are_answered_in_the_chat_and_survive(tab: Page, engine: Engine) -> None:
     phone(tab, "lina").locator(".say input").fill("余额 华兴商贸")
     tab.keyboard.press("Enter")
@@ -284,7 +175,6 @@ def test_typed_words_are_answered_in_the_chat_and_survive(tab: Page, engine: Eng
     assert kinds == ["余额 华兴商贸", "reply.balance", "待办", "reply.todo"]
 
 
-@pytest.mark.page
 def test_a_profile_shows_what_a_messenger_loses(tab: Page) -> None:
     last = phone(tab, "lina").locator("[data-state=open]").last
     expect(last.locator(".lost")).to_have_count(0)
@@ -303,7 +193,6 @@ def test_a_profile_shows_what_a_messenger_loses(tab: Page) -> None:
     expect(last.locator(".plain")).to_be_visible()  # remembered
 
 
-@pytest.mark.page
 def test_names_are_text_whatever_they_look_like(tab: Page, host: Sample) -> None:
     bad = "<img src=x onerror=alert(1)>**x**<!channel>]]>\u202e\"'&amp;{{ 7*7 }}"
     card = replace(collect(customer=bad, short=bad), last_note=bad)
@@ -321,7 +210,6 @@ def test_names_are_text_whatever_they_look_like(tab: Page, host: Sample) -> None
     assert tab.locator("main img").count() == 0
 
 
-@pytest.mark.page
 def test_the_clock_moves_and_shows_its_way(tab: Page, host: Sample) -> None:
     expect(tab.locator("#clock-time")).to_have_text("09:00")
     tab.click('[data-step="hour"]')
@@ -334,7 +222,6 @@ def test_the_clock_moves_and_shows_its_way(tab: Page, host: Sample) -> None:
     assert host.now.isoformat() == "2026-07-11T01:00:00+00:00"
 
 
-@pytest.mark.page
 def test_without_a_demo_there_is_no_clock(browser: Browser, site: tuple[str, Any], host: Sample) -> None:
     host.demo = False
     page = browser.new_page()
@@ -345,7 +232,6 @@ def test_without_a_demo_there_is_no_clock(browser: Browser, site: tuple[str, Any
     page.close()
 
 
-@pytest.mark.page
 @PHONE
 def test_on_a_phone_one_chat_at_a_time(tab: Page, host: Sample) -> None:
     def fits() -> bool:
@@ -368,7 +254,6 @@ def test_on_a_phone_one_chat_at_a_time(tab: Page, host: Sample) -> None:
         assert fits()
 
 
-@pytest.mark.page
 def test_a_lost_connection_is_said_and_found_again(tab: Page, host: Sample, site: tuple[str, Any]) -> None:
     site[1].state.front.close()  # the stream ends; the browser comes back for it
     expect(tab.locator("#offline")).to_be_visible()
