@@ -19,10 +19,11 @@ _PERSON, _CUSTOMER, _RECEIVABLE = _TABLES["person"], _TABLES["customer"], _TABLE
 _PROMISE, _CLAIM, _DISPUTE, _COVER = (_TABLES[name] for name in ("promise", "claim", "dispute", "cover"))
 _PAUSE, _HOLD, _TASK, _LINK = (_TABLES[name] for name in ("pause", "hold", "task", "task_receivable"))
 _RECEIPT, _CREDIT_NOTE, _ENTRY = _TABLES["receipt"], _TABLES["credit_note"], _TABLES["entry"]
-_FIRING, _LETTER = _TABLES["firing"], _TABLES["letter"]
+_FIRING, _LETTER, _AUDIT = _TABLES["firing"], _TABLES["letter"], _TABLES["audit"]
 
 SEVERITIES = ("critical", "severe", "overdue", "due_soon")  # riskiest first
 MAX_PROMISES = 10  # shown on a balance
+MAX_NOTES = 20  # in a trace, the newest
 # What a receivable is, when several are true: the first.
 COVERED = {"dispute": "disputed", "claim": "claimed", "promise": "promised"}
 
@@ -258,7 +259,10 @@ class TraceFiring:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceContact:
-    """A letter that listed it, or what somebody logged about it. `what`: letter, promise, claim, dispute, or a result."""
+    """A letter that listed it, what somebody logged about it, or a note about the customer.
+
+    `what`: letter, promise, claim, dispute, note, or the result of a task.
+    """
 
     at: datetime
     what: str
@@ -361,5 +365,9 @@ def _contacts(work: Work, receivable_id: int, number: str, customer_id: int) -> 
         if result:
             what = str(result.get("result") or result.get("action") or "result")
             found.append(TraceContact(at=at, what=what, who=who, note=str(result.get("note") or "")))
+    a = _AUDIT.c
+    notes = select(a.at, a.actor, a.data).where(a.customer_id == customer_id, a.action == "task.note")
+    for at, who, data in session.execute(notes.order_by(a.at.desc()).limit(MAX_NOTES)):
+        found.append(TraceContact(at=at, what="note", who=who, note=str(data.get("note") or "")))
     found.sort(key=lambda contact: (contact.at, contact.what))
     return found

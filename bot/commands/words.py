@@ -146,7 +146,8 @@ HAPPENED: dict[str, _Two] = {
     "letter"),
     "promise": ("承诺", "promise"), "claim": ("称已付款", "says paid"), "dispute": ("争议", "dispute"), "task": ("提醒",
     "reminder"),
-    "alert": ("预警", "alert"), "result": ("登记结果", "result"), "credit_note": ("红字", "credit note"),
+    "alert": ("预警", "alert"), "result": ("登记结果", "result"), "note": ("记录", "note"), "credit_note": ("红字",
+    "credit note"),
     "undone": ("撤销核销", "unallocated"),
 }  # fmt: skip
 

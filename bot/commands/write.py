@@ -1,6 +1,9 @@
 """What every changing command does with what it has read: ask back if the name was not exact, else act."""
 
+from calendar import month_abbr
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from sqlmodel import col, select
@@ -12,7 +15,7 @@ from bot.notifications.views import DoneView, Line
 from core import actions
 from core.actions import ActionRequest, Outcome, Result
 from core.models import Claim, Customer, Dispute, Pause, Promise
-from core.money import Money, format_major
+from core.money import Money, format_major, format_money, parse_major
 
 
 def change(ask: Ask, name: Named, action: str, given: Mapping[str, str], canonical: str) -> CommandReply:
@@ -37,7 +40,7 @@ def act(
     if outcome.result not in (Result.done, Result.already):
         return error(ask.work, ask.lang, outcome.code, outcome.facts, str(outcome.result))
     already = outcome.result == Result.already
-    lines = () if already else details(ask, given, action)
+    lines = () if already else details(ask, _with_currency(given, outcome.facts), action)
     told: dict[str, Any] = {"action": action, "code": outcome.code, "input": dict(given), **_facts(outcome.facts)}
     if customer is not None:
         lines = (Line(label=words.label("customer", ask.lang), value=customer.name), *lines)
@@ -47,6 +50,12 @@ def act(
         kind="reply.done", view=DoneView(today=ask.work.today, what=what, details=lines), json=told,
         outcome=str(outcome.result), code=outcome.code, facts=outcome.facts, customer_id=customer.id if customer else None,
     )  # fmt: skip
+
+
+def _with_currency(given: Mapping[str, str], facts: Mapping[str, Any]) -> Mapping[str, str]:
+    """For the card: the currency that was found to be meant, where none was typed."""
+    found = {currency for _, currency in facts.get("amounts", ())} | ({facts["currency"]} if "currency" in facts else set())
+    return {"currency": found.pop(), **given} if len(found) == 1 else given
 
 
 def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,14 +100,27 @@ def details(ask: Ask, given: Mapping[str, str], action: str) -> tuple[Line, ...]
     for key, text in given.items():
         if key == "currency":
             continue
-        if key == "amount" and "currency" in given:
-            text = f"{given['currency']} {text}"
-        if key in ("reason", "outcome"):
+        if key == "amount":
+            text = _amount(text, given.get("currency"), ask.lang)
+        elif key in ("date", "paid_on", "until"):
+            text = _day(date.fromisoformat(text), ask)
+        elif key in ("reason", "outcome"):
             text = words.value(text, ask.lang)
-        if key == "date" and action == "receipt.record":
-            key = "received_on"
-        lines.append(Line(label=words.label(key, ask.lang), value=text))
+        name = "received_on" if key == "date" and action == "receipt.record" else key
+        lines.append(Line(label=words.label(name, ask.lang), value=text))
     return tuple(lines)
+
+
+def _amount(text: str, currency: str | None, lang: str) -> str:
+    """Without a currency typed, the number alone: which one it is follows from what is open."""
+    return format_money(Money(parse_major(text, currency), currency), lang) if currency else f"{Decimal(text):,}"
+
+
+def _day(day: date, ask: Ask) -> str:
+    year = day.year != ask.work.today.year
+    if ask.lang == "zh":
+        return f"{f'{day.year}年' if year else ''}{day.month}月{day.day}日"
+    return f"{day.day} {month_abbr[day.month]}{f' {day.year}' if year else ''}"
 
 
 def canonical_amount(given: Mapping[str, str]) -> str:

@@ -251,9 +251,12 @@ def test_the_trace_names_contacts(firm: Firm) -> None:
     made = firm.add(Promise(customer_id=firm.jia.id, currency="CNY", amount_minor=6_000_000, due_on=date(2026, 7, 10),
                             made_by_id=firm.li.id, made_at=AT, ends_on=date(2026, 7, 13)))  # fmt: skip
     firm.add(Cover(kind="promise", subject_id=made.id, receivable_id=firm.late.id, amount_minor=6_000_000))
+    firm.work.audit("task.note", "customer", firm.jia.id, firm.jia.id, note="财务出差")
+    firm.work.session.flush()
     contacts = firm.says(firm.li, "追溯 INV-1").json["contacts"]
-    assert [(c["what"], c["who"], c["amount"], c["date"]) for c in contacts] == [
-        ("promise", "小李", "60000.00", "2026-07-10")
+    assert [(c["what"], c["who"], c["amount"], c["date"], c["note"]) for c in contacts] == [
+        ("note", "system", None, None, "财务出差"),
+        ("promise", "小李", "60000.00", "2026-07-10", ""),
     ]
     assert firm.work.session.exec(select(func.count()).select_from(Firing)).one() == 0
 

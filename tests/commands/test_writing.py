@@ -129,7 +129,7 @@ def test_several_customers_are_a_choice_and_nothing_happens_yet(desk: Desk) -> N
 
 WRONG = [
         ("/promise", "customer.missing"), ("/promise C019", "command.usage"), ("/promise C019 soon", "date.unknown"),
-            ("/promise C019 6-30", "date.past"), ("/promise C019 2-30", "date.no_such_day"),
+        ("/promise C019 6-30", "date.past"), ("/promise C019 2-30", "date.no_such_day"),
         ("/promise C019 5万", "command.usage"),
         ("/promise C019 7-15 1.234,56", "amount.ambiguous"), ("/promise C019 7-15 -500", "amount.negative"),
         ("/promise C019 7-15 NaN", "amount.bad"), ("/promise C019 7-15 1e9", "amount.bad"),
@@ -173,6 +173,17 @@ FINANCE = [
     ("红字 华兴商贸 500 退货", "credit_note.record", {"amount": "500.00", "reason": "退货"}),
     ("credit note C019 500 returned goods", "credit_note.record", {"amount": "500.00", "reason": "returned goods"}),
 ]  # fmt: skip
+
+
+def test_the_card_repeats_what_was_understood(desk: Desk) -> None:
+    def shown(text: str, lang: str) -> list[tuple[str, str]]:
+        return [(line.label, line.value) for line in desk.says(desk.li, text, lang).view.details]
+
+    assert shown("/promise C019 7-15 5万 尾款", "zh") == [
+        ("客户", "华兴商贸有限公司"), ("承诺日期", "7月15日"), ("金额", "50,000.00"), ("备注", "尾款"),
+    ]  # fmt: skip
+    assert shown("/promise C019 2027-01-05 USD 5k", "en")[1:] == [("Promised for", "5 Jan 2027"), ("Amount", "US$5,000.00")]
+    assert shown("/dispute C019 质量", "zh")[1:] == [("原因", "质量问题")]
 
 
 def test_what_finance_books(desk: Desk) -> None:
