@@ -6,7 +6,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from bot.cli.frame import DONE, FOUND, At, Json, database, day, example, instant, line, os_user, settings, show, t, table
+from bot.cli.frame import (
+    DONE,
+    FOUND,
+    At,
+    Json,
+    database,
+    day,
+    engine,
+    example,
+    instant,
+    line,
+    os_user,
+    settings,
+    show,
+    t,
+    table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,11 +58,11 @@ def import_(
 
     now = instant(at, speaks=True)
     on = day(as_of, "--as-of") if as_of else None
-    engine, company = database(), to_company(settings())
+    found, company = database(), to_company(settings())
 
     @contextmanager
     def open_work() -> "Iterator[Any]":
-        with transaction(engine) as session:
+        with transaction(found) as session:
             yield Work(session, company, now, f"cli:{os_user()}", None, "cli")
 
     with _progress(as_json) as progress:
@@ -155,25 +171,24 @@ def ledger_check(as_json: Json = False) -> int:
 
 
 def db_upgrade(as_json: Json = False) -> None:
-    from core.db import make_engine, schema_state, upgrade
+    from core.db import schema_state, upgrade
     from core.errors import Unreachable
 
-    engine = make_engine(settings().database)
-    was = schema_state(engine)
-    shown = engine.url.render_as_string(hide_password=True)
+    found = engine()
+    was = schema_state(found)
+    shown = found.url.render_as_string(hide_password=True)
     if was == "newer":
         raise Unreachable("db.newer", url=shown)
     upgrade(settings().database)
-    document = {"state": schema_state(engine), "was": was, "url": shown}
+    document = {"state": schema_state(found), "was": was, "url": shown}
     show(document, as_json, lambda: line(t("数据库结构是最新的", "The schema is current") + f" ({shown})"))
 
 
 def db_check(as_json: Json = False) -> int:
     from bot.doctor import database_missing
-    from core.db import make_engine, schema_state
+    from core.db import schema_state
 
-    url = settings().database
-    state = "empty" if database_missing(url) else schema_state(make_engine(url))
+    state = "empty" if database_missing(settings().database) else schema_state(engine())
     words = {
         "current": t("数据库结构是最新的", "The schema is current"),
         "empty": t("数据库是空的：运行 huikuan db upgrade", "The database is empty: run huikuan db upgrade"),

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,6 +33,7 @@ class Frame:
     debug: bool = False
     json: bool = False
     settings: "Settings | None" = None
+    engines: "list[Engine]" = field(default_factory=list)  # disposed of when the command ends
 
 
 frame = Frame()
@@ -84,24 +85,33 @@ def settings() -> "Settings":
     return frame.settings
 
 
+def engine() -> "Engine":
+    """The database as it is."""
+    from core.db import make_engine
+
+    made = make_engine(settings().database)
+    frame.engines.append(made)
+    return made
+
+
 def database(*, make: bool = True) -> "Engine":
     """The database, with this version's schema. With `make`, the embedded one is made where there is none."""
-    from core.db import make_engine, require_current, schema_state, upgrade
+    from core.db import require_current, schema_state, upgrade
     from core.errors import Unreachable
 
     url = settings().database
     path = _sqlite_file(url)
     if path is not None and not make and not path.exists():
         raise Unreachable("db.empty", url=f"sqlite:///{path}")
-    engine = make_engine(url)
-    if path is not None and make and schema_state(engine) == "empty":
+    found = engine()
+    if path is not None and make and schema_state(found) == "empty":
         from sqlalchemy import inspect
 
-        if inspect(engine).get_table_names():
+        if inspect(found).get_table_names():
             raise Unreachable("db.foreign", url=f"sqlite:///{path}")
         upgrade(url)
-    require_current(engine)
-    return engine
+    require_current(found)
+    return found
 
 
 def _sqlite_file(url: str) -> Path | None:
@@ -117,8 +127,10 @@ def _sqlite_file(url: str) -> Path | None:
 def application() -> "App":
     from bot.app import App
 
-    database().dispose()
-    return App(settings())
+    database()
+    app = App(settings())
+    frame.engines.append(app.engine)
+    return app
 
 
 def instant(text: str, *, speaks: bool = False) -> datetime:
@@ -213,8 +225,8 @@ def card(drawn: dict[str, Any]) -> None:
     line(head, "bold" if drawn.get("state") != "closed" else "dim")
     if drawn.get("text"):
         line("  " + str(drawn["text"]).replace("\n", "\n  "))
-    for field in drawn.get("fields", []):
-        line(f"  {field['label']}：{field['value']}")
+    for shown in drawn.get("fields", []):
+        line(f"  {shown['label']}：{shown['value']}")
     for row in drawn.get("rows", []):
         line("  " + " | ".join(str(cell) for cell in row))
     actions = [f"{action['label']} ({action['id']})" for action in drawn.get("actions", [])]
@@ -247,6 +259,9 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         return _failed(error)
+    finally:
+        while frame.engines:
+            frame.engines.pop().dispose()
 
 
 def _hang_up() -> int:

@@ -86,3 +86,21 @@ def test_help_takes_no_longer_than_twice_typer() -> None:
         return min(taken)
 
     assert best("-m", "bot", "--help") <= 2.0 * best("-c", "import typer") + 0.05
+
+
+def test_the_example_of_the_settings_names_every_one_with_its_default() -> None:
+    import tomllib
+
+    from bot.settings import Settings
+
+    lines = (ROOT / "examples/huikuan.toml").read_text(encoding="utf-8").splitlines()
+    bare = re.compile(r"^# (?=[a-z_]+ = )")
+    shown = tomllib.loads("\n".join(bare.sub("", line) for line in lines))
+    assert set(shown) == set(Settings.model_fields)
+    for table in ("company", "calendar_days"):
+        assert set(shown[table]) == set(Settings.model_fields[table].default_factory().__class__.model_fields)  # type: ignore[misc, call-arg, union-attr]
+    defaults = Settings.model_construct()
+    for name, value in shown.items():
+        if name not in ("company", "calendar_days", "letters", "messengers", "database_url", "smtp_url", "imap_url"):
+            assert value == getattr(defaults, name), name
+    assert Settings(**shown).lang == "zh"
