@@ -84,8 +84,8 @@ _ROWS: dict[str, tuple[str, str]] = {
     "unknown_terms": ("看不懂账期「{value}」，没有算到期日", "terms {value!r} are not understood; no due date computed"),
     "due_before_issued": ("到期日 {value} 早于开票日 {issued}", "due_on {value} is before issued_on {issued}"),
     "issued_on_kept": (
-        "「{number}」已有核销，开票日期保留 {kept}",
-        "{number!r} is partly paid: issued_on stays {kept}",
+        "「{number}」已按 {kept} 记账，开票日期不变",
+        "{number!r} is posted: issued_on stays {kept}",
     ),
     "open_differs": (
         "「{number}」系统未收 {kept}，文件为 {value}；未改动（只有 mode = \"open-items\" 才据此收款）",

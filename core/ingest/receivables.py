@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Table, select
 from sqlmodel import Session
 
 from core.ingest import open_items
@@ -214,17 +214,10 @@ class Receivables:
         report = self.run.report
         for item, old in pairs:
             try:
-                new, face, issued = self._differences(work, item, old)
+                new, face = self._differences(work, item, old)
             except Reject as error:
                 self.run.reject(item.number, item.cells, error)
                 continue
-            if issued:
-                issued = move_issue(work, old, issued)
-                if not issued:
-                    report.warn(
-                        item.number, "issued_on_kept", "issued_on", item.row["issued"].isoformat(), number=old.number,
-                        kept=old.issued_on.isoformat(),
-                    )  # fmt: skip
             if face is not None:
                 receivable = work.session.get_one(Receivable, old.id)
                 post.adjust(work, receivable, face, "import")
@@ -234,7 +227,7 @@ class Receivables:
                 after = {name: plain(new[name]) for name in before}
                 audits.append((old.id, old.customer_id, {"number": old.number, "before": before, "after": after}))
             paid = self._paid(item, old, face, receipts)
-            if new or issued or face is not None or paid:
+            if new or face is not None or paid:
                 report.updated += 1
                 touched.add(old.customer_id)
             else:
@@ -244,8 +237,8 @@ class Receivables:
         audit_many(work, "receivable.updated", "receivable", audits)
         return touched
 
-    def _differences(self, work: Work, item: Item, old: Any) -> tuple[dict[str, Any], int | None, date | None]:
-        """(changed columns, new face amount or None, new issue date or None). Raises Reject before anything is written."""
+    def _differences(self, work: Work, item: Item, old: Any) -> tuple[dict[str, Any], int | None]:
+        """(changed columns, new face amount or None). Raises Reject before anything is written."""
         row, edited = item.row, old.edited
         if row["customer_id"] != old.customer_id:
             code = work.session.scalar(select(Customer.code).where(Customer.id == old.customer_id))  # type: ignore[call-overload]
@@ -268,19 +261,20 @@ class Receivables:
                 continue
             if not self._edited(item, edited, name, column, plain(getattr(old, column))):
                 new[column] = value
-        issued: date | None = row["issued"]
-        if issued == old.issued_on or row.get("given_issued") is False:
-            issued = None
-        if issued and self._edited(item, edited, "issued_on", "issued_on", old.issued_on.isoformat()):
-            issued = None
+        if row["issued"] != old.issued_on and row.get("given_issued") is not False:
+            kept = old.issued_on.isoformat()  # the journal says since when it is owed, and is never rewritten
+            code = "edited_wins" if "issued_on" in edited else "issued_on_kept"
+            self.run.report.warn(
+                item.number, code, "issued_on", row["issued"].isoformat(), number=old.number, kept=kept
+            )
         computed = row.get("computed_due")
         if computed is not None and computed != old.due_on and (
-            old.due_on is None or issued or new.keys() & {"terms", "event", "event_on"}
+            old.due_on is None or new.keys() & {"terms", "event", "event_on"}
         ) and not self._edited(item, edited, "due_on", "due_on", plain(old.due_on)):  # fmt: skip
             new["due_on"] = computed
         if "due_on" in new:
             new["next_step_on"] = first_look(work.session, new["due_on"])
-        return new, face, issued
+        return new, face
 
     def _edited(self, item: Item, edited: list[str], name: str, column: str, kept: Any) -> bool:
         if not edited or (name not in edited and column not in edited):
@@ -367,19 +361,3 @@ class Payments:
 def first_look(session: Session, due_on: date | None) -> date | None:
     """The first day on which the engine must look at a receivable."""
     return due_on - timedelta(days=30) if due_on else None
-
-
-def move_issue(work: Work, old: Any, to: date) -> date | None:
-    """Another issue date, while nothing is allocated: the issue is taken back on the old date and posted on the new."""
-    if old.open_minor != old.amount_minor:
-        return None
-    receivable = work.session.get_one(Receivable, old.id)
-    if old.amount_minor:
-        face = old.amount_minor
-        post.adjust(work, receivable, 0, "import: issue date", old.issued_on)
-        work.session.execute(update(R).where(R.c.id == old.id).values(issued_on=to))
-        work.session.refresh(receivable)
-        post.adjust(work, receivable, face, "import: issue date", to)
-    else:
-        work.session.execute(update(R).where(R.c.id == old.id).values(issued_on=to))
-    return to
