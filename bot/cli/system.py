@@ -30,7 +30,7 @@ def serve(
         bool, typer.Option("--no-engine", help=t("只提供网页和消息接口", "web and messengers only, no scheduler"))
     ] = False,
 ) -> None:
-    from bot.app import serve as start
+    from bot.server import serve as start
     from bot.cli.frame import database
 
     database().dispose()

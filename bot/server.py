@@ -1,0 +1,123 @@
+"""The long-running process: the web server, the messengers, the metronome and the sender in one event loop."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from datetime import datetime
+
+import uvicorn
+from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from bot.app import App
+from bot.engine import hours_of_work
+from bot.settings import Settings
+from core import jobs
+from core.time import utcnow
+
+log = logging.getLogger(__name__)
+
+SEND_SECONDS = 2
+TICK_SECONDS = 60
+
+
+class Metronome:
+    """APScheduler only beats; what is due is asked of the database each time, so missed beats lose nothing."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._scheduler = AsyncIOScheduler(
+            timezone=app.company.calendar.zone,
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+        self._scheduler.add_job(self._tick, IntervalTrigger(seconds=TICK_SECONDS), next_run_time=utcnow())
+        self._scheduler.add_job(self._send, IntervalTrigger(seconds=SEND_SECONDS))
+        self._scheduler.add_listener(self._failed, EVENT_JOB_ERROR)
+
+    def start(self) -> None:
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        self._scheduler.shutdown(wait=False)
+
+    async def _tick(self) -> None:
+        """Runs the cycle once for each hour of work, whichever process claims the hour first."""
+        now = self._app.clock()
+        slot = await asyncio.to_thread(self._slot, now)
+        if slot is None:
+            return
+        await self._app.tick(now)
+        with self._app.work(now) as work:
+            jobs.done(work, "hour", slot)
+
+    def _slot(self, now: datetime) -> str | None:
+        with self._app.work(now) as work:
+            midnight = now.astimezone(self._app.company.calendar.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+            passed = hours_of_work(work, midnight, now)
+            if not passed:
+                return None
+            slot = passed[-1].isoformat()
+            return slot if jobs.claim(work, "hour", slot) else None
+
+    async def _send(self) -> None:
+        await self._app.deliver(self._app.clock())
+
+    @staticmethod
+    def _failed(event: JobExecutionEvent) -> None:
+        log.error("%s failed: %s", event.job_id, event.exception, exc_info=event.exception)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """The listening socket; port 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((host, port))
+    return listening
+
+
+async def run(app: App, listening: socket.socket, *, engine: bool, ready: Callable[[str], None]) -> None:
+    """Serves until it is told to stop. `ready` gets the address of the page, with its one-time token."""
+    from bot.web.local import create_local_page
+
+    await app.start()
+    page = create_local_page(app)
+    server = uvicorn.Server(uvicorn.Config(page, log_level="warning", access_log=False, timeout_graceful_shutdown=3))
+    # Our own handlers: uvicorn's would re-raise the signal after the shutdown and end in a traceback.
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, lambda: _stop(server, page))
+    metronome = Metronome(app) if engine else None
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.01)
+    if metronome is not None:
+        metronome.start()
+    host, port = listening.getsockname()[:2]
+    ready(f"http://{host}:{port}/enter?token={page.state.front.sign_in.new_token()}")
+    try:
+        await serving
+    finally:
+        if metronome is not None:
+            metronome.stop()
+        await app.stop()
+
+
+def _stop(server: uvicorn.Server, page: object) -> None:
+    page.state.front.close()  # type: ignore[attr-defined]
+    server.should_exit = True
+
+
+def serve(settings: Settings, *, host: str, port: int, engine: bool) -> None:
+    """`huikuan serve`. The page of the local messenger is only for this machine, behind a one-time token."""
+    app = App(settings)
+
+    def ready(address: str) -> None:
+        print(address, flush=True)  # noqa: T201
+
+    asyncio.run(run(app, bind(host, port), engine=engine, ready=ready))
