@@ -227,7 +227,7 @@ def _routes(front: Front) -> APIRouter:
     async def post_tap(tap: Tap) -> Any:
         reply = await (await front.receiving()).tap(tap.person, tap.delivery, tap.action, tap.rev, tap.input)
         front.ring()
-        asks = next_step(reply, tap.delivery, tap.action)
+        asks = next_step(reply, tap.delivery)
         step = {"action": dump(reply.card)["actions"][0]} if asks and reply.card else None
         return {"outcome": reply.outcome, "message": reply.message, "next": step}
 

@@ -63,16 +63,16 @@ def item(message: store.Message, view: str, today: date) -> dict[str, Any]:
         "updated": message.updated_at.isoformat(),
         "delivery": message.delivery,
         "rev": message.rev,
+        "state": message.state,
     }
     if message.channel == "mail":
         return head | {"letter": store.letter_of(message)}
     if "card" not in message.payload:
         return head | {"text": message.payload.get("text", ""), "outcome": message.payload.get("outcome", "")}
     card, lost = _as_seen(load(message.payload["card"]), view, today)
-    drawn = dump(card) | {
-        "closed": card.closed or message.state == "closed",
-        "severity": message.facts.get("severity") or "",
-    }
+    drawn = dump(card) | {"severity": message.facts.get("severity") or ""}
+    if message.state == "closed":  # short notes are closed from the start, and questions once they are answered
+        drawn["actions"] = []
     if view == "text":
         drawn["plain"] = to_text(card)
     return head | {"card": drawn, "lost": lost, "asks": message.payload["card"].get("actions", [])}

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from bot.adapters.base import Adapter, Address, DeliveryRef, Envelope, NotThere, Refused, Reply, Retry, Sent
 from bot.adapters.local import LocalAdapter, LocalMailbox, store
+from bot.adapters.local.adapter import next_step
 from bot.card import Action, Card, Field, Input
 from core.db import reading, transaction
 from core.models import Contact, Customer, Delivery, Letter, Person
@@ -157,7 +158,7 @@ async def test_a_reply_that_is_a_delivery_learns_where_it_stands(chats: LocalAda
     number = delivered(engine, "", rev=3)
 
     async def receive(envelope: Envelope) -> Reply:
-        return Reply("done", "", card=replace(CARD, title=f"by {envelope.action or envelope.text}"), delivery_id=number)
+        return Reply("done", "好的", card=replace(CARD, title=f"by {envelope.action or envelope.text}"), delivery_id=number)
 
     await chats.start(receive)
     await chats.say("li", "first")
@@ -180,6 +181,37 @@ async def test_a_tap_says_what_the_reader_saw(chats: LocalAdapter, engine: Engin
     assert (envelope.delivery_id, envelope.action, envelope.seen_rev) == (5, "task.promise", 2)
     assert dict(envelope.input) == {"date": "2026-07-10"}
     assert cards(engine) == []
+
+
+async def test_an_answer_that_asks_on_stays_out_of_the_chat(chats: LocalAdapter, engine: Engine) -> None:
+    number = delivered(engine, await sent(chats))
+
+    async def receive(envelope: Envelope) -> Reply:
+        return Reply("done", "", replace(CARD, title="请选择"), delivery_id=number)
+
+    await chats.start(receive)
+    reply = await chats.tap("li", number, "task.promise", 1, {})
+    asked = next_step(reply, number)
+    assert asked is not None and asked.id == "task.promise"
+    assert [c["title"] for c in cards(engine)] == ["逾期 7 天"]
+
+
+async def test_a_question_that_was_answered_is_seen_again_by_watchers(chats: LocalAdapter, engine: Engine) -> None:
+    number = delivered(engine, await sent(chats))
+
+    async def receive(envelope: Envelope) -> Reply:
+        with transaction(engine) as session:
+            session.get_one(Delivery, number).state = "closed"
+        return Reply("done", "好的", replace(CARD, title="完成", actions=()))
+
+    await chats.start(receive)
+    with reading(engine) as session:
+        before = store.newest_version(session)
+    await chats.tap("li", number, "reply.confirm", 1, {})
+    with reading(engine) as session:
+        changes = [(m.delivery, m.state) for m in store.changed(session, before)]
+    assert changes == [(None, "open"), (number, "closed")]
+    assert [(c["title"], c["state"]) for c in cards(engine)] == [("逾期 7 天", "closed"), ("完成", "open")]
 
 
 async def test_letters_are_kept_with_their_facts(mail: LocalMailbox, engine: Engine) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from bot.adapters.base import Reply
+from bot.adapters.base import Envelope, Reply
 from bot.adapters.local import store
 from bot.card import Action, Card, Choice, Input
-from core.db import reading
+from core.db import reading, transaction
+from core.models import Delivery
 from tests.page.sample import CHROMIUM, FLAGS, Sample, collect, fill, link
 
 try:
@@ -151,6 +152,22 @@ for to in ("lina", "zhoumin"):
     tab.keyboard.press("Escape")
     expect(phone(tab, "zhoumin").locator("article").last).to_contain_text("来自另一个进程")
     expect(tab.locator("#others")).to_be_hidden()
+
+
+def test_an_answered_question_loses_its_buttons(tab: Page, host: Sample) -> None:
+    ask = Action("reply.confirm", "确认", style="primary")
+    number = host.send("lina", Card("reply.confirm", "zh", "info", "是华兴商贸吗？", actions=(ask,)))
+
+    def answer(envelope: Envelope) -> Reply:
+        with transaction(host.engine) as session:
+            session.get_one(Delivery, number).state = "closed"
+        return Reply("done", "", Card("reply.done", "zh", "success", "已登记"))
+
+    host.answer = answer
+    card = phone(tab, "lina").locator(f'[data-delivery="{number}"]')
+    card.get_by_role("button", name="确认").click()
+    expect(card.locator("button")).to_have_count(0)
+    expect(phone(tab, "lina").locator("article").last).to_contain_text("已登记")
 
 
 def test_a_card_is_pressable_once_its_delivery_is_known(tab: Page, host: Sample, engine: Engine) -> None:

@@ -40,7 +40,6 @@ from core.models import Person
 T = TypeVar("T")
 
 MAX_BYTES = 64_000  # of one message as JSON
-OPENERS = {"task.log"}  # actions whose answer is another question
 STAGES = {"letter.friendly": 1, "letter.notice": 2, "document.final": 3}
 
 
@@ -116,8 +115,9 @@ class LocalAdapter:
             )
         )  # fmt: skip
         belongs = reply.delivery_id is not None or reply.outcome == "done"
-        if reply.card is not None and belongs and next_step(reply, delivery_id, action) is None:
+        if reply.card is not None and belongs and next_step(reply, delivery_id) is None:
             await self._show(handle, event, reply)
+        await self._must(lambda s: store.touch(s, self.name, delivery_id))
         return reply
 
     async def _answer(self, envelope: Envelope) -> Reply:
@@ -214,9 +214,12 @@ class LocalMailbox(LocalAdapter):
         return bool(name and at and host) and not any(c.isspace() or c in "<>," for c in user_id)
 
 
-def next_step(reply: Reply, delivery_id: int, action: str) -> Action | None:
-    """The one thing that the answer to a tap asks next: 登记结果, then 客户承诺付款, asks for the date."""
-    if action not in OPENERS or reply.card is None or reply.card.closed or reply.delivery_id not in (None, delivery_id):
+def next_step(reply: Reply, delivery_id: int) -> Action | None:
+    """The one thing that the answer to a tap asks next: 登记结果, then 客户承诺付款, asks for the date.
+
+    Such an answer has no sentence yet; a card that was drawn anew comes with what became of the tap.
+    """
+    if reply.card is None or reply.card.closed or reply.message or reply.delivery_id not in (None, delivery_id):
         return None
     actions = reply.card.actions
     return actions[0] if len(actions) == 1 and actions[0].inputs else None

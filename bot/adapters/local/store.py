@@ -82,6 +82,16 @@ def replace(session: Session, message_id: int, payload: dict[str, Any], at: date
     return bool(done.rowcount)  # type: ignore[attr-defined]
 
 
+def touch(session: Session, channel: str, delivery_id: int) -> None:
+    """A delivery that closed without a new drawing (a question that was answered): whoever watches looks again."""
+    found = session.get(Delivery, delivery_id)
+    if found is None or found.state != "closed" or found.messenger != channel or not found.ref.isdigit():
+        return
+    message = session.get(LocalMessage, int(found.ref))
+    if message is not None and not message.payload.get("card", {}).get("closed"):
+        session.execute(update(LocalMessage).where(_ROW.id == message.id).values(version=_next_version(session)))
+
+
 def show_reply(
     session: Session, *, channel: str, address: str, key: str, payload: dict[str, Any], delivery_id: int | None, at: datetime
 ) -> int:

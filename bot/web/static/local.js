@@ -227,7 +227,7 @@ function arrived(item) {
     node.append(h('button.fresh', { type: 'button', onclick: event => { toEnd(feed); event.target.remove(); } }, t.fresh));
   }
 }
-function same(a, b) { return a.version === b.version && a.delivery === b.delivery && a.rev === b.rev && a.card?.closed === b.card?.closed; }
+function same(a, b) { return a.version === b.version && a.delivery === b.delivery && a.rev === b.rev && a.state === b.state; }
 
 // --- messages ----------------------------------------------------------------------------------------------
 
@@ -235,7 +235,7 @@ function draw(item) {
   if (item.letter) return drawLetter(item);
   const at = h('div.at', {}, local(item.updated).date === local(item.at).date ? local(item.at).time : `${local(item.at).time} · ${dayWords(local(item.updated).date, false)} ${local(item.updated).time}`);
   if (!item.card) return h('div.line' + (item.direction === 'in' ? '.in' : ''), { 'data-id': item.id }, h('p', {}, item.text), at);
-  const card = item.card, attributes = { 'data-id': item.id, 'data-delivery': item.delivery, 'data-kind': card.kind, 'data-rev': item.rev, 'data-state': card.closed ? 'closed' : 'open' };
+  const card = item.card, attributes = { 'data-id': item.id, 'data-delivery': item.delivery, 'data-kind': card.kind, 'data-rev': item.rev, 'data-state': card.closed || item.state === 'closed' ? 'closed' : 'open' };
   const body = h(`article.card.t-${toneOf(card)}${card.plain === undefined ? '' : '.bare'}`, { 'aria-label': card.title },
     card.closed ? h('div.done', {}, '✓ ' + t.closed) : null, ...(card.plain === undefined ? parts(card) : [h('p.plain', {}, card.plain)]));
   const buttons = card.closed ? [] : card.actions.map(action => control(item, action)).filter(Boolean);
