@@ -49,6 +49,11 @@ class Scope:
             return to if self.all else self
         return replace(to, within=self if to.within is None else to.within.narrowed(self))
 
+    def whole(self, owner_id: int | None, region: str) -> bool:
+        """The same as `customers_whole`, of a customer that has been loaded."""
+        here = self.all or owner_id in self.owner_ids or (bool(self.region) and region == self.region)
+        return here and (self.within is None or self.within.whole(owner_id, region))
+
     def customers_whole(self) -> ColumnElement[bool]:
         """Condition on `customer`: seen with everything that belongs to it."""
         if self.all:

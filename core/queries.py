@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, and_, cast, func, or_, select
+from sqlalchemy import BigInteger, Date, and_, bindparam, cast, exists, func, or_, select
 from sqlmodel import SQLModel
 
 from core.ledger.balances import Balance, balance
 from core.models import Customer
 from core.money import digits
-from core.permissions import Scope, sees_whole_customer
+from core.permissions import Scope
 from core.work import Work
 
 _TABLES = SQLModel.metadata.tables
@@ -26,6 +26,39 @@ MAX_PROMISES = 10  # shown on a balance
 MAX_NOTES = 20  # in a trace, the newest
 # What a receivable is, when several are true: the first.
 COVERED = {"dispute": "disputed", "claim": "claimed", "promise": "promised"}
+
+
+# Built once: making a statement costs as much as running it, and a balance must come at once.
+_ID, _DAY = bindparam("customer", type_=_CUSTOMER.c.id.type), bindparam("today", type_=Date())
+_SIDES = select(
+    select(_PERSON.c.name).where(_PERSON.c.id == bindparam("owner")).scalar_subquery(),
+    exists(_HOLD.c.id).where(_HOLD.c.customer_id == _ID, _HOLD.c.kind == "order", _HOLD.c.ended_on.is_(None)),
+)
+_PROMISES = (
+    select(_PROMISE.c.currency, _PROMISE.c.amount_minor, _PROMISE.c.due_on, _PROMISE.c.state)
+    .where(_PROMISE.c.customer_id == _ID)
+    .order_by(_PROMISE.c.made_at.desc(), _PROMISE.c.id.desc())
+    .limit(MAX_PROMISES)
+)
+_LAST_RECEIPT = (
+    select(_RECEIPT.c.received_on, _RECEIPT.c.amount_minor)
+    .where(
+        _RECEIPT.c.customer_id == _ID,
+        _RECEIPT.c.currency == bindparam("currency"),
+        _RECEIPT.c.received_on <= _DAY,
+        or_(_RECEIPT.c.reversed_on.is_(None), _RECEIPT.c.reversed_on > _DAY),
+    )
+    .order_by(_RECEIPT.c.received_on.desc(), _RECEIPT.c.id.desc())
+    .limit(1)
+)
+_PAUSES = select(_PAUSE.c.receivable_id, _PAUSE.c.until).where(
+    _PAUSE.c.customer_id == _ID, _PAUSE.c.state == "active", _PAUSE.c.from_on <= _DAY, _PAUSE.c.until >= _DAY
+)
+_COVERS = (
+    select(_COVER.c.receivable_id, _COVER.c.kind, _COVER.c.amount_minor)
+    .select_from(_COVER.join(_RECEIVABLE, _RECEIVABLE.c.id == _COVER.c.receivable_id))
+    .where(_RECEIVABLE.c.customer_id == _ID, _COVER.c.active)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +113,13 @@ class CustomerBalance:
 def customer_balance(work: Work, customer: Customer, scope: Scope) -> CustomerBalance:
     """Everything on the answer to `/balance`."""
     assert customer.id is not None
-    today, figures = work.today, balance(work.session, customer.id, work.today, None if scope.all else scope)
+    # Who sees the whole customer needs no conditions in any statement.
+    whole = scope.whole(customer.owner_id, customer.region)
+    today, figures = work.today, balance(work.session, customer.id, work.today, None if whole else scope)
     currency = main_currency(customer.currency or work.company.currency, {key: row.total for key, row in figures.items()})
     pauses = _pauses(work, customer.id)
-    states = receivable_states(work, [item for row in figures.values() for item in row.items], pauses)
-    whole = sees_whole_customer(work.session, scope, customer.id)
-    hold = _HOLD.c.customer_id == customer.id, _HOLD.c.kind == "order", _HOLD.c.ended_on.is_(None)
-    owner = select(_PERSON.c.name).where(_PERSON.c.id == customer.owner_id).scalar_subquery()
-    row = work.session.execute(select(owner, select(_HOLD.c.id).where(*hold).limit(1).scalar_subquery())).one()
+    states = receivable_states(work, customer.id, [item for row in figures.values() for item in row.items], pauses)
+    row = work.session.execute(_SIDES, {"customer": customer.id, "owner": customer.owner_id}).one()
     credit = None
     if whole and customer.credit_limit_minor is not None:
         owed = figures[currency].total if currency in figures else 0
@@ -103,7 +135,7 @@ def customer_balance(work: Work, customer: Customer, scope: Scope) -> CustomerBa
         last_receipt=_last_receipt(work, customer.id, currency, today) if whole else None,
         credit=credit,
         paused_until=max((until for key, until in pauses.items() if key is None), default=None),
-        hold=row[1] is not None,
+        hold=bool(row[1]),
     )
 
 
@@ -115,44 +147,30 @@ def main_currency(preferred: str, totals: dict[str, int]) -> str:
 
 
 def _promises(work: Work, customer_id: int) -> list[PromiseRow]:
-    p = _PROMISE.c
-    query = select(p.currency, p.amount_minor, p.due_on, p.state).where(p.customer_id == customer_id)
-    rows = work.session.execute(query.order_by(p.made_at.desc(), p.id.desc()).limit(MAX_PROMISES))
-    return [PromiseRow(*row) for row in rows]
+    return [PromiseRow(*row) for row in work.session.execute(_PROMISES, {"customer": customer_id})]
 
 
 def _last_receipt(work: Work, customer_id: int, currency: str, today: date) -> tuple[date, int] | None:
-    r = _RECEIPT.c
-    query = select(r.received_on, r.amount_minor).where(
-        r.customer_id == customer_id, r.currency == currency, r.received_on <= today,
-        or_(r.reversed_on.is_(None), r.reversed_on > today),
-    )  # fmt: skip
-    row = work.session.execute(query.order_by(r.received_on.desc(), r.id.desc()).limit(1)).first()
+    row = work.session.execute(_LAST_RECEIPT, {"customer": customer_id, "currency": currency, "today": today}).first()
     return (row[0], row[1]) if row else None
 
 
 def _pauses(work: Work, customer_id: int) -> dict[int | None, date]:
     """Until when dunning rests, by receivable; None stands for the whole customer."""
-    p, found = _PAUSE.c, dict[int | None, date]()
-    query = select(p.receivable_id, p.until).where(
-        p.customer_id == customer_id, p.state == "active", p.from_on <= work.today, p.until >= work.today
-    )
-    for receivable_id, until in work.session.execute(query):
+    found = dict[int | None, date]()
+    for receivable_id, until in work.session.execute(_PAUSES, {"customer": customer_id, "today": work.today}):
         found[receivable_id] = max(until, found.get(receivable_id, until))
     return found
 
 
-def receivable_states(work: Work, items: Collection[Any], pauses: dict[int | None, date]) -> dict[int, str]:
+def receivable_states(
+    work: Work, customer_id: int, items: Collection[Any], pauses: dict[int | None, date]
+) -> dict[int, str]:
     """not_due, undated or overdue; or what keeps all of it out of dunning: disputed, claimed, promised, paused."""
     covers: dict[int, dict[str, int]] = {}
-    ids = [item.receivable_id for item in items]
-    for start in range(0, len(ids), 1000):
-        query = select(_COVER.c.receivable_id, _COVER.c.kind, _COVER.c.amount_minor).where(
-            _COVER.c.receivable_id.in_(ids[start : start + 1000]), _COVER.c.active
-        )
-        for receivable_id, kind, amount in work.session.execute(query):
-            here = covers.setdefault(receivable_id, {})
-            here[kind] = here.get(kind, 0) + amount
+    for receivable_id, kind, amount in work.session.execute(_COVERS, {"customer": customer_id}) if items else ():
+        here = covers.setdefault(receivable_id, {})
+        here[kind] = here.get(kind, 0) + amount
     states = {}
     for item in items:
         covered = covers.get(item.receivable_id, {})
@@ -300,7 +318,9 @@ def trace(work: Work, scope: Scope, number: str) -> Trace | None:
     if row is None:
         return None
     late = (work.today - row.due_on).days if row.due_on and row.open_minor else 0
-    state = receivable_states(work, [row], _pauses(work, row.customer_id))[row.id] if row.open_minor else "settled"
+    state = "settled"
+    if row.open_minor:
+        state = receivable_states(work, row.customer_id, [row], _pauses(work, row.customer_id))[row.id]
     return Trace(
         row=row,
         state=state,

@@ -81,6 +81,8 @@ def test_a_rep_sees_own_customers_and_of_others_only_the_invoices_they_own(firm:
     scope = scope_of(firm.session, firm.li.id)
     assert may_see_customer(firm.session, scope, firm.yi.id)
     assert not sees_whole_customer(firm.session, scope, firm.yi.id)
+    assert [scope.whole(c.owner_id, c.region) for c in (firm.jia, firm.yi)] == [True, False]
+    assert not scope.narrowed(Scope(region="华南")).whole(firm.jia.owner_id, firm.jia.region)
     assert sees_whole_customer(firm.session, scope, firm.jia.id)
     assert not may_see_customer(firm.session, scope_of(firm.session, firm.zhang.id), firm.jia.id)
 
