@@ -304,7 +304,7 @@ def _told(error: Exception) -> "DomainError | None":
     if isinstance(error, DomainError):
         return error
     if isinstance(error, typer.TyperException):
-        return ConfigError("usage.wrong", detail=error.format_message().rstrip("."))
+        return ConfigError("usage.wrong", detail=_usage(error.format_message().rstrip(".")))
     if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("psycopg"):
         return ConfigError("db.no_driver")
     if isinstance(error, OSError):
@@ -316,6 +316,31 @@ def _told(error: Exception) -> "DomainError | None":
         if type(error).__name__ in ("OperationalError", "InterfaceError"):
             return Unreachable("db.unreachable", detail=reason.splitlines()[0] if reason else "")
     return None
+
+
+_USAGE = (
+    (r"^Missing command$", "没有写命令"),
+    (r"^No such command ", "没有命令 "),
+    (r"^No such option: ", "没有选项 "),
+    (r"^Missing option ", "缺少选项 "),
+    (r"^Missing (?:argument|parameter) ", "缺少 "),
+    (r"^Got unexpected extra argument(?:s|\(s\))? ", "多余的内容 "),
+    (r"^Option (\S+) requires an argument$", r"选项 \1 后面要有值"),
+    (r"^Invalid value for ", "值无效："),
+    (r" is not one of ", " 应为其中之一："),
+    (r"Input should be a valid integer.*", "应为整数"),
+    (r"Value error, ", ""),
+    (r"\. Choose from: ", "，可选："),
+    (r" ?Did you mean ", " 是不是 "),
+)
+
+
+def _usage(said: str) -> str:
+    """Typer speaks English only; what people meet most often is put into Chinese."""
+    said = " ".join(said.split())
+    for english, chinese in _USAGE if language() == "zh" else ():
+        said = re.sub(english, chinese, said)
+    return said
 
 
 def _record(error: Exception) -> None:

@@ -1,0 +1,79 @@
+"""A morning from the command line: the engine runs, a card comes, somebody answers it, a policy is tried."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.cli.conftest import ROOT, CommandLine
+
+
+@pytest.fixture
+def overdue(hk: CommandLine, company: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """Thursday 2026-07-02, nine o'clock: I1 is one day overdue, and 小李 knows."""
+    monkeypatch.setenv("HUIKUAN_LETTERS", "off")
+    company()
+    hk("run-once", "--at", "2026-07-02T09:00")
+    return hk
+
+
+def test_the_engine_runs_once_and_says_what_it_did(hk: CommandLine, company: Callable[[], None]) -> None:
+    company()
+    report = hk("run-once", "--at", "2026-07-02T09:00", "--json").json
+    assert set(report) == {"at", "decisions", "changes", "sent", "deferred", "failed"}
+    assert {(d["receivable"], d["step"]) for d in report["decisions"]} == {("I1", "letter1"), ("I1", "over1")}
+    assert report["failed"] == 0 and report["at"] == "2026-07-02T09:00:00+08:00"
+    again = hk("run-once", "--at", "2026-07-02T09:00", "--json").json
+    assert again["sent"] == 0
+
+
+def test_the_engine_never_goes_back(overdue: CommandLine) -> None:
+    assert overdue.refused("run-once", "--at", "2026-07-01T09:00")["code"] == "engine.before_last_cycle"
+
+
+def test_a_card_is_read_and_answered(overdue: CommandLine) -> None:
+    cards = overdue("chat", "li", "--json").json["cards"]
+    card = next(card for card in cards if card["kind"] == "task.overdue")
+    assert card["title"] in overdue("chat", "li").out
+    words = ["tap", str(card["delivery"]), "task.promise", "date=2026-07-06", "--as", "li", "--at", "2026-07-03T10:00"]
+    answer = overdue(*words, "--json").json
+    assert answer["outcome"] == "done" and answer["card"]["state"] == "closed"
+    assert overdue(*words, "--json").json["outcome"] == "already"
+    words = ["tap", str(card["delivery"]), "task.promise", "date=2026-07-06", "--as", "wang", "--at", "2026-07-03T11:00"]
+    assert overdue(*words, "--json", code=None).code in (0, 1)
+
+
+def test_a_wrong_tap_is_exit_1_and_a_wrong_name_exit_2(overdue: CommandLine) -> None:
+    card = next(c for c in overdue("chat", "li", "--json").json["cards"] if c["kind"] == "task.overdue")
+    at = ["--at", "2026-07-03T10:00"]
+    answer = overdue("tap", str(card["delivery"]), "task.promise", "date=soon", "--as", "li", *at, "--json", code=1).json
+    assert answer["outcome"] == "invalid" and answer["message"]
+    assert overdue.refused("tap", "1", "task.promise", "soon", "--as", "li", *at)["code"] == "usage.bad_input"
+    assert overdue.refused("tap", "1", "task.promise", "--as", "nobody", *at)["code"] == "person.unknown"
+    assert overdue.refused("chat", "nobody")["code"] == "person.unknown"
+
+
+def test_typed_text_is_answered(overdue: CommandLine) -> None:
+    answer = overdue("say", "li", "余额 C001", "--at", "2026-07-02T10:00", "--json").json
+    assert answer["view"]["balance"] == "120000.00"
+    assert "120,000.00" in overdue("say", "li", "余额 C001", "--at", "2026-07-02T10:01").out
+
+
+def test_the_mailbox_is_empty_while_letters_are_off(overdue: CommandLine) -> None:
+    assert overdue("mailbox", "--json").json == {"letters": []}
+
+
+def test_the_doctor_names_the_next_step_of_every_case(overdue: CommandLine) -> None:
+    (case,) = overdue("doctor", "--json").json["cases"]
+    assert (case["customer"], case["state"], case["severity"]) == ("C001", "open", "overdue")
+
+
+def test_a_policy_is_tried_and_nothing_is_written(hk: CommandLine, company: Callable[[], None]) -> None:
+    company()
+    ladder = str(ROOT / "examples/ladder-1-5-20-40.toml")
+    before = (hk.folder / "var/huikuan.db").read_bytes()
+    words = ["policy", "try", ladder, "--from", "2026-07-01", "--to", "2026-07-31"]
+    answer = hk(*words, "--json").json
+    assert answer["totals"]["by_step"] == {"l1": 1, "l5": 1, "l20": 1}
+    assert set(hk(*words, "--against", ladder, "--json").json["against"]["totals"]) == set(answer["totals"])
+    assert hk.refused("policy", "try", ladder, "--from", "2026-07-31", "--to", "2026-07-01")["code"] == "policy.bad_range"
+    assert (hk.folder / "var/huikuan.db").read_bytes() == before
