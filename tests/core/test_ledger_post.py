@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from threading import Barrier, Thread
+from time import sleep
 
 import pytest
+from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
+from core.db import transaction
 from core.errors import DomainError
 from core.ledger import balances, invariants, post
-from core.models import Allocation, Audit, Entry, Receivable
+from core.models import Allocation, Audit, Entry, Receipt, Receivable
 from core.money import Money
 from core.work import Work
 from tests.factories import DAY, credit_note, customer, make_work, receipt, receivable
@@ -69,6 +73,16 @@ def test_an_undone_match_reopens_and_can_be_made_elsewhere(work: Work) -> None:
     assert balances.unapplied(work.session, day(4)) == {}
     with pytest.raises(DomainError, match=r"ledger\.already_undone"):
         post.undo_allocation(work, wrong)
+
+
+def test_a_match_undone_and_made_again_the_same_day_changes_no_day(work: Work) -> None:
+    c = customer(work, "C1")
+    owed = receivable(work, "I1", c, "100.00")
+    money = receipt(work, c, "100.00", on=day(1))
+    post.undo_allocation(work, post.allocate(work, money, owed), day(5))
+    assert post.allocate(work, money, owed).effective_on == day(5)
+    assert owed.settled_on == day(1)
+    assert opens(work, 0, 1, 5) == [10000, 0, 0]
 
 
 def test_an_allocation_counts_from_the_later_of_the_two(work: Work) -> None:
@@ -218,3 +232,36 @@ def test_every_posting_is_audited(work: Work) -> None:
         "face_minor": 9000,
     }  # fmt: skip
     assert all(entry.actor == "zhou" and entry.recorded_at == work.now for entry in work.session.exec(select(Entry)))
+
+
+def test_two_at_once_cannot_use_the_same_money_twice(engine: Engine) -> None:
+    """The second waits for the first, then sees what it left."""
+    with transaction(engine) as session:
+        work = make_work(session)
+        c = customer(work, "C1")
+        owed, money = receivable(work, "I1", c, "100.00").id, receipt(work, c, "60.00").id
+    inside, answers = Barrier(2), []
+
+    def take(first: bool) -> None:
+        if not first:
+            inside.wait(10)
+        with transaction(engine) as session:
+            mine, target = session.get(Receipt, money), session.get(Receivable, owed)
+            assert mine and target
+            try:
+                post.allocate(make_work(session), mine, target, 6000)
+                answers.append("ledger.done")
+            except DomainError as refused:
+                answers.append(refused.code)
+            if first:
+                inside.wait(10)
+                sleep(0.2)
+
+    threads = [Thread(target=take, args=(first,)) for first in (True, False)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert answers == ["ledger.done", "ledger.not_enough_credit"]
+    with transaction(engine) as session:
+        assert invariants.check(session) == []
