@@ -1,0 +1,176 @@
+"""Promises: the card of the day, a broken one, a correction, a request for approval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import select
+
+from bot.notifications.load.facts import Cancel, Facts, Loaded, Message, days_of, overdue_of, phrase, sums
+from bot.notifications.views import Phrase, PromiseView
+from core import promises
+from core.dunning.facts import ReceivableFacts
+from core.models import Audit, Promise, PromiseState, Task
+from core.models.base import table_of
+from core.money import Money
+
+U = table_of(Audit)
+NOT_KEPT = (PromiseState.broken, PromiseState.partly_kept)
+EVENTS = ("promise.broken", "promise.partly_kept")
+_ENDED = {
+    PromiseState.kept: "ended.kept",
+    PromiseState.partly_kept: "ended.partly_kept",
+    PromiseState.broken: "ended.broken",
+    PromiseState.replaced: "ended.replaced",
+    PromiseState.withdrawn: "ended.cancelled",
+    PromiseState.rejected: "ended.rejected",
+}
+
+
+def promise(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
+    row = facts.work.session.get_one(Promise, message.subject_id)
+    return _KINDS[message.kind](facts, message, row)
+
+
+def due(facts: Facts, message: Message, row: Promise) -> Loaded | Cancel:
+    """On the day promised. Ends with the promise."""
+    ended = None
+    if row.state != PromiseState.open:
+        ended = phrase(_ENDED.get(PromiseState(row.state), "ended.resolved"), who="")
+    elif row.due_on > facts.today:
+        ended = phrase("ended.promised", on=row.due_on, amount=sums([(row.amount_minor, row.currency)]))
+    if ended is not None and not message.for_update:
+        return Cancel(str(row.state) if row.state != PromiseState.open else "not_due")
+    return _loaded(facts, message, row, ended=ended)
+
+
+def broken(facts: Facts, message: Message, row: Promise) -> Loaded | Cancel:
+    """To the manager: not kept again. No longer true when money turns up, or nothing is left to chase."""
+    ended = None
+    about = facts.about(row.customer_id)
+    newer = next((p for p in about.promises if p.currency == row.currency), None)
+    if row.state not in NOT_KEPT:
+        ended = phrase("ended.kept" if row.state == PromiseState.kept else "ended.corrected")
+    elif newer is not None and message.for_update:
+        ended = phrase("ended.promised", on=newer.due_on, amount=sums([(newer.amount_minor, newer.currency)]))
+    elif not any(r.currency == row.currency for r in about.receivables):
+        ended = phrase("ended.settled")
+    if ended is not None and not message.for_update:
+        return Cancel("settled" if ended.code == "ended.settled" else str(row.state))
+    return _loaded(facts, message, row, ended=ended)
+
+
+def corrected(facts: Facts, message: Message, row: Promise) -> Loaded | Cancel:
+    """Better than it was called. Said once; it asks nothing."""
+    if message.for_update:
+        return Cancel("stays")
+    if row.state not in promises.CAME_TRUE:
+        return Cancel(str(row.state))
+    was = next((e.data.get("was", "") for e in reversed(_audit(facts, row)) if "was" in e.data), "")
+    return _loaded(facts, message, row, was=str(was))
+
+
+def approval(facts: Facts, message: Message, row: Promise) -> Loaded | Cancel:
+    """Beyond the limits: a manager decides."""
+    trail = _audit(facts, row)
+    ended = None
+    if row.state != PromiseState.proposed:
+        if not message.for_update:
+            return Cancel(str(row.state))
+        rejected = row.state == PromiseState.rejected
+        word = next((e for e in trail if e.action == ("promise.rejected" if rejected else "promise.approved")), None)
+        code = "ended.rejected" if rejected else "ended.approved" if word is not None else "ended.cancelled"
+        ended = phrase(code, who=facts.actor(word.actor) if word is not None else "")
+    elif row.ends_on < facts.today:
+        if not message.for_update:
+            return Cancel("expired")
+        ended = phrase("ended.expired")
+    needs = message.data.get("needs") or next((e.data["needs"] for e in trail if e.data.get("needs")), "")
+    limits = facts.policy.limits
+    numbers = {
+        "too_far": limits.promise_max_days,
+        "too_little": round(limits.promise_min_share * 100),
+        "too_often": row.replacements - 1,
+    }
+    told = (phrase(f"limit.{needs}", n=numbers[needs]),) if needs in numbers else ()
+    return _loaded(facts, message, row, ended=ended, limits=told)
+
+
+def of_task(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loaded | None:
+    """The owner's task that a broken promise opened: the same card, with the task's answer-by."""
+    event = next((e for e in reversed(task.events) if e.get("kind") in EVENTS), None)
+    row = facts.work.session.get(Promise, event["promise"]) if event is not None else None
+    if row is None or row.state not in NOT_KEPT:
+        return None
+    links = facts.links(task.id or 0)
+    about = facts.about(row.customer_id)
+    mine = [r for r in about.receivables if r.id in links]
+    return _loaded(facts, message, row, ended=ended, task=task, mine=mine)
+
+
+def _audit(facts: Facts, row: Promise) -> list[Audit]:
+    """What was done with this promise, oldest first."""
+    found = select(Audit).where(U.c.subject == "promise", U.c.subject_id == row.id).order_by(U.c.id)
+    return list(facts.work.session.execute(found).scalars())
+
+
+def _loaded(
+    facts: Facts,
+    message: Message,
+    row: Promise,
+    *,
+    ended: Phrase | None = None,
+    was: str = "",
+    limits: tuple[Phrase, ...] = (),
+    task: Task | None = None,
+    mine: list[ReceivableFacts] | None = None,
+) -> Loaded:
+    today, about = facts.today, facts.about(row.customer_id)
+    if mine is None:
+        mine = [r for r in about.receivables if r.currency == row.currency]
+    received = row.received_minor
+    if row.state == PromiseState.open:
+        received = promises.received(facts.work, row)
+    answer_by = None
+    if task is not None and ended is None:
+        answer_by = facts.local(facts.answer_by(task, delivering=not message.for_update), message.person_id)
+    owner = facts.org.responsible(next((r.owner_id for r in mine), None), about.owner_id)
+    view = PromiseView(
+        today=today,
+        customer=about.name,
+        short=about.short,
+        code=about.code,
+        amount=Money(row.amount_minor, row.currency),
+        on=row.due_on,
+        by=facts.name(row.made_by_id),
+        made_on=facts.day_of(row.made_at),
+        received=Money(received, row.currency),
+        missing=Money(max(0, row.amount_minor - received), row.currency),
+        state=str(row.state),
+        was=was,
+        not_kept=about.not_kept,
+        overdue=overdue_of(mine, today),
+        days=days_of(mine, today),
+        limits=limits,
+        note=row.note,
+        answer_by=answer_by,
+        owner="" if owner == message.person_id else facts.name(owner),
+        ended=ended,
+    )
+    return Loaded(
+        kind=message.kind if task is None else "promise.broken",
+        view=view,
+        customer_code=about.code,
+        task_id=task.id if task is not None else None,
+        receivables=tuple(r.number for r in mine),
+        severity=task.severity if task is not None else "",
+        over=ended is not None and task is None,
+    )
+
+
+_KINDS: dict[str, Callable[[Facts, Message, Promise], Loaded | Cancel]] = {
+    "promise.due": due,
+    "promise.broken": broken,
+    "promise.corrected": corrected,
+    "promise.approval": approval,
+}
