@@ -182,7 +182,6 @@ class Receivables:
             )
         ids = post.new_receivables(work, rows)
         report = self.run.report
-        disputed: list[tuple[Item, int]] = []
         for item, made in zip(items, ids, strict=True):
             row = item.row
             report.count(row["currency"], row["amount_minor"], row["rounded"])
@@ -192,11 +191,14 @@ class Receivables:
                 paid = paid or (row["amount_minor"] if not row.get("open_minor") or self.open_items else 0)
             if paid:
                 receipts.add(row, made, paid, on, f"settled/{row['number']}", history=True)
-            if row.get("disputed_minor", 0) != 0:
-                disputed.append((item, made))
+            self._warn_disputed(item)
         report.created += len(items)
-        for item, _ in disputed:
-            report.warn(item.number, "dispute_not_opened", "disputed", item.row["disputed"], number=item.row["number"])
+
+    def _warn_disputed(self, item: Item) -> None:
+        """A file does not say who disputed what since when, so nothing leaves dunning by itself."""
+        row = item.row
+        if row.get("disputed_minor", 0) != 0:
+            self.run.report.warn(item.number, "dispute_not_opened", "disputed", row["disputed"], number=row["number"])
 
     # --- known ones -------------------------------------------------------------------------------
 
@@ -233,6 +235,8 @@ class Receivables:
             else:
                 report.unchanged += 1
             report.count(old.currency, item.row["amount_minor"], item.row["rounded"])
+            if old.open_minor:
+                self._warn_disputed(item)
         write_changes(work.session, R, changes)
         audit_many(work, "receivable.updated", "receivable", audits)
         return touched

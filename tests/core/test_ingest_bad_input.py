@@ -53,15 +53,20 @@ def test_one_bad_cell_rejects_its_row_only(importer: Importer, column: str, valu
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("written", "minor"),
-    [("1,234.56", 123456), ("¥1,234.50", 123450), ("１２３４．５", 123450), (" 1 234 ", 123400), ("12.5000", 1250), ("88元", 8800)],
-)
+    [
+        ("1,234.56", 123456), ("¥1,234.50", 123450), ("１２３４．５", 123450), (" 1 234 ", 123400), ("12.5000", 1250),
+        ("88元", 8800),
+    ],
+)  # fmt: skip
 def test_amounts_as_machines_write_them(importer: Importer, written: str, minor: int) -> None:
     assert importer("receivables", [HEAD, [*GOOD[:4], written, ""]]).clean
     assert importer.one(Receivable).amount_minor == minor
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("written", ["2026-07-02", "2026/7/2", "2026.07.02", "2026年7月2日", "20260702", "2026-07-02 00:00:00"])
+@pytest.mark.parametrize(
+    "written", ["2026-07-02", "2026/7/2", "2026.07.02", "2026年7月2日", "20260702", "2026-07-02 00:00:00"]
+)
 def test_dates_as_machines_write_them(importer: Importer, written: str) -> None:
     assert importer("receivables", [HEAD, [*GOOD[:3], written, *GOOD[4:]]]).clean
     assert importer.one(Receivable).due_on.isoformat() == "2026-07-02"
@@ -77,7 +82,8 @@ def test_duplicates_inside_one_file(importer: Importer) -> None:
 
 
 def test_more_cells_than_columns(importer: Importer) -> None:
-    report = importer("receivables", "number,customer,issued_on,amount\nA,C1,2026-06-01,1,234.56\nB,C1,2026-06-01,5\n\n,,,\n")
+    text = "number,customer,issued_on,amount\nA,C1,2026-06-01,1,234.56\nB,C1,2026-06-01,5\n\n,,,\n"
+    report = importer("receivables", text)
     assert codes(report.rejected) == [(2, "too_many_cells")] and report.rows == 2 and report.created == 1
 
 
@@ -113,7 +119,8 @@ def test_files_refused_as_a_whole(importer: Importer) -> None:
     assert refused(importer, "receivables", "number,customer,amount\n").code == "import.missing_column"
     assert refused(importer, "receivables", "").code == "import.empty"
     assert refused(importer, "receivables", "number,number,customer\n").code == "import.duplicate_column"
-    assert refused(importer, "receivables", 'number,customer,issued_on,amount\n"A,C1,2026-06-01,5\n').code == "import.bad_csv"
+    unclosed = 'number,customer,issued_on,amount\n"A,C1,2026-06-01,5\n'
+    assert refused(importer, "receivables", unclosed).code == "import.bad_csv"
     assert refused(importer, "receivables", b"number,customer\n\xff\xfe\x00").code == "import.encoding"
     assert refused(importer, "receivables", "code,name\n1,Müller Straße Größe\n".encode("latin-1")).code == "import.encoding"
     assert refused(importer, "receivables", b"PK\x03\x04nonsense").code == "import.bad_workbook"
