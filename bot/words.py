@@ -87,7 +87,7 @@ def _shown(value: Any, lang: str) -> str:
     if isinstance(value, Money):
         return format_money(value, lang)
     if isinstance(value, datetime):
-        return value.isoformat(timespec="minutes")
+        return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, list | tuple | set | frozenset):

@@ -221,7 +221,7 @@ def _console() -> Any:
 
 def card(drawn: dict[str, Any]) -> None:
     """A CARD of interface.md for a person."""
-    head = f"[{drawn.get('delivery', '')}] {drawn.get('title', '')}"
+    head = (f"[{drawn['delivery']}] " if drawn.get("delivery") else "") + str(drawn.get("title", ""))
     line(head, "bold" if drawn.get("state") != "closed" else "dim")
     if drawn.get("text"):
         line("  " + str(drawn["text"]).replace("\n", "\n  "))
@@ -290,6 +290,9 @@ def _failed(error: Exception) -> int:
         traceback.print_exception(error, file=sys.stderr)
     from bot.words import explain, one_line
 
+    if frame.settings is not None:  # instants are told as the company's clocks show them
+        zone = frame.settings.zone
+        told.facts = {k: v.astimezone(zone) if isinstance(v, datetime) and v.tzinfo else v for k, v in told.facts.items()}
     if frame.json:
         print(json.dumps({"error": explain(told, language())}, ensure_ascii=False, indent=2))
     else:

@@ -30,8 +30,8 @@ def serve(
         bool, typer.Option("--no-engine", help=t("只提供网页和消息接口", "web and messengers only, no scheduler"))
     ] = False,
 ) -> None:
-    from bot.server import serve as start
     from bot.cli.frame import database
+    from bot.server import serve as start
 
     database().dispose()
     start(settings(), host=host, port=port, engine=not no_engine)

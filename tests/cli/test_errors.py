@@ -152,6 +152,18 @@ def test_every_code_that_is_raised_has_words() -> None:
     assert not missing, f"no words in bot/words.toml: {missing}"
 
 
+def test_every_outcome_of_an_action_has_words() -> None:
+    """`outcome.<code>` for what was done, or had been done; states are part of some codes."""
+    from core import models
+
+    source = (ROOT / "core/actions.py").read_text(encoding="utf-8")
+    codes = set(re.findall(r'Outcome\(\s*Result\.(?:done|already|stale), "([a-z_.]+)"', source))
+    for family in re.findall(r'Outcome\(\s*Result\.(?:done|already), f"([a-z]+)\.\{', source):
+        codes |= {f"{family}.{state}" for state in getattr(models, f"{family.title()}State")}
+    assert len(codes) > 30
+    assert not [code for code in sorted(codes) if not words.known(f"outcome.{code}")]
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_a_code_without_words_still_makes_a_sentence(lang: str) -> None:
     assert "no.such_code" in words.one_line(DomainError("no.such_code", n=1), lang)
