@@ -110,6 +110,7 @@ def settle(work: Work, dispute: Dispute, outcome: str, amount_minor: int | None 
     """
     if dispute.state != DisputeState.open:
         raise DomainError("dispute.decided", state=str(dispute.state))
+    outcome = {"accepted": "accept", "rejected": "reject"}.get(outcome, outcome)
     states = {"accept": DisputeState.accepted, "reject": DisputeState.rejected, "part": DisputeState.part}
     if outcome not in states:
         raise DomainError("dispute.outcome", outcome=outcome)

@@ -7,17 +7,18 @@
 The key says a thing once: (kind, subject, occurrence, recipient).
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, exists, select
+from sqlalchemy import ColumnElement, Table, and_, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.dunning.ladder import Windows
 from core.dunning.org import Member
 from core.models import Delivery, OutboxMessage, OutboxState
 from core.models.base import table_of
+from core.policies import active
 from core.work import Work
 
 O: Table = table_of(OutboxMessage)  # noqa: E741
@@ -85,42 +86,41 @@ def enqueue(work: Work, rows: Sequence[dict[str, Any]]) -> None:
     work.session.execute(insert(O).on_conflict_do_nothing(index_elements=["key"]), list(rows))
 
 
-def touch(work: Work, subject: str, subject_ids: Collection[int], not_before: datetime | None = None) -> None:
-    """The open messages about these subjects are no longer true: each gets an update, drawn from what is true then.
-
-    A waiting update is enough; one that is being sent right now may have read the old state, so it gets another.
-    """
-    if not subject_ids:
-        return
-    waiting = exists().where(
-        O.c.delivery_id == D.c.id, O.c.op == "update", O.c.state.in_((OutboxState.pending, OutboxState.retry))
-    )
-    found = select(D.c.id, D.c.kind, D.c.subject, D.c.subject_id, D.c.customer_id, D.c.person_id).where(
-        D.c.subject == subject, D.c.subject_id.in_(list(subject_ids)), D.c.state == "open", ~waiting
-    )
-    _update(work, work.session.execute(found).all(), not_before)
+def touch(work: Work, subject: str, subject_ids: Collection[int]) -> None:
+    """The open messages about these subjects are no longer true: each gets an update, drawn from what is true then."""
+    if subject_ids:
+        _update(work, and_(D.c.subject == subject, D.c.subject_id.in_(list(subject_ids))))
 
 
-def touch_customers(work: Work, customer_ids: Collection[int], not_before: datetime | None = None) -> None:
+def touch_customers(work: Work, customer_ids: Collection[int]) -> None:
     """The same for every open message about these customers."""
-    if not customer_ids:
-        return
+    if customer_ids:
+        _update(work, D.c.customer_id.in_(list(customer_ids)))
+
+
+def _update(work: Work, which: ColumnElement[bool]) -> None:
+    """A waiting update is enough; one that is being sent right now may have read the old state, so it gets another.
+
+    The answer to a person's own tap goes at once, everything else outside quiet hours.
+    """
     waiting = exists().where(
         O.c.delivery_id == D.c.id, O.c.op == "update", O.c.state.in_((OutboxState.pending, OutboxState.retry))
     )
-    found = select(D.c.id, D.c.kind, D.c.subject, D.c.subject_id, D.c.customer_id, D.c.person_id).where(
-        D.c.customer_id.in_(list(customer_ids)), D.c.state == "open", ~waiting
-    )
-    _update(work, work.session.execute(found).all(), not_before)
-
-
-def _update(work: Work, deliveries: Iterable[Any], not_before: datetime | None) -> None:
+    found = work.session.execute(
+        select(D.c.id, D.c.kind, D.c.subject, D.c.subject_id, D.c.customer_id, D.c.person_id).where(
+            which, D.c.state == "open", ~waiting
+        )
+    ).all()
+    if not found:
+        return
+    _, policy = active(work)
+    not_before = work.now if work.person_id is not None else outside_quiet(work, policy.windows, None)
     enqueue(
         work,
         [
             row(
                 work,
-                key=f"update:{d.id}:{work.now.isoformat()}",
+                key=f"update:{d.id}:{work.now.isoformat()}:{work.person_id or 0}",
                 kind=d.kind,
                 op="update",
                 subject=d.subject,
@@ -128,8 +128,8 @@ def _update(work: Work, deliveries: Iterable[Any], not_before: datetime | None) 
                 customer_id=d.customer_id,
                 person_id=d.person_id,
                 delivery_id=d.id,
-                not_before=not_before or work.now,
+                not_before=not_before,
             )
-            for d in deliveries
+            for d in found
         ],
     )

@@ -204,12 +204,12 @@ def received(work: Work, promise: Promise) -> int:
 
 
 def _nothing_open(work: Work, promise: Promise) -> bool:
+    """Whether all that it covers was settled in time, by whatever means."""
     R = table_of(Receivable)
     covered = list(covers.covered(work, "promise", promise.id or 0))
-    if not covered:
-        return False
-    still = select(R.c.id).where(R.c.id.in_(covered), (R.c.open_minor > 0) | (R.c.settled_on > work.today)).limit(1)
-    return work.session.execute(still).first() is None
+    until = min(promise.ends_on, work.today)
+    settled = select(R.c.id).where(R.c.id.in_(covered), R.c.open_minor == 0, R.c.settled_on <= until)
+    return bool(covered) and len(work.session.execute(settled).all()) == len(covered)
 
 
 def verdict(work: Work, promise: Promise) -> PromiseState:

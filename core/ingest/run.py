@@ -166,10 +166,8 @@ def _lean(open_work: OpenWork) -> OpenWork:
                 return
             before = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
             connection.exec_driver_sql("PRAGMA cache_size=-4096")
-            try:
-                yield work
-            finally:
-                connection.exec_driver_sql(f"PRAGMA cache_size={int(before)}")
+            yield work
+            connection.exec_driver_sql(f"PRAGMA cache_size={int(before)}")
 
     return opener
 

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
 from core.models.base import foreign, minor, one_of, primary
@@ -34,6 +34,12 @@ class Entry(SQLModel, table=True):
         Index("ix_entry_receivable_effective", "receivable_id", "effective_on"),
         Index("ix_entry_customer_effective", "customer_id", "currency", "effective_on"),
         Index("ix_entry_effective", "effective_on"),
+        Index(
+            "ix_entry_allocation",
+            "allocation_id",
+            sqlite_where=text("allocation_id IS NOT NULL"),
+            postgresql_where=text("allocation_id IS NOT NULL"),
+        ),
     )
     id: int | None = primary()
     customer_id: int = foreign("customer", index=False)

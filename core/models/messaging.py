@@ -71,6 +71,7 @@ class Delivery(SQLModel, table=True):
         Index("ix_delivery_subject", "subject", "subject_id"),
         Index("ix_delivery_customer_state", "customer_id", "state"),
         Index("ix_delivery_person_at", "person_id", "at"),
+        Index("ix_delivery_ref", "messenger", "ref"),
     )
     id: int | None = primary()
     outbox_id: int | None = foreign("outbox", null=True)

@@ -75,6 +75,14 @@ class CreditNote(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("source", "number"),
         CheckConstraint("amount_minor > 0 AND open_minor >= 0 AND open_minor <= amount_minor", name="amounts"),
+        Index(
+            "ix_credit_note_unapplied",
+            "customer_id",
+            "currency",
+            "open_minor",
+            sqlite_where=text("open_minor <> 0"),
+            postgresql_where=text("open_minor <> 0"),
+        ),
     )
     id: int | None = primary()
     number: str = Field(max_length=100)
@@ -95,6 +103,14 @@ class Receipt(SQLModel, table=True):
         UniqueConstraint("source", "number"),
         CheckConstraint("amount_minor > 0 AND open_minor >= 0 AND open_minor <= amount_minor", name="amounts"),
         Index("ix_receipt_customer_received", "customer_id", "received_on"),
+        Index(
+            "ix_receipt_unapplied",
+            "customer_id",
+            "currency",
+            "open_minor",
+            sqlite_where=text("open_minor <> 0"),
+            postgresql_where=text("open_minor <> 0"),
+        ),
     )
     id: int | None = primary()
     number: str = Field(max_length=200)

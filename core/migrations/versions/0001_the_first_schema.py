@@ -233,6 +233,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('credit_note', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_credit_note_customer_id'), ['customer_id'], unique=False)
+        batch_op.create_index('ix_credit_note_unapplied', ['customer_id', 'currency', 'open_minor'], unique=False, sqlite_where=sa.text('open_minor <> 0'), postgresql_where=sa.text('open_minor <> 0'))
 
     op.create_table('dispute',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -446,6 +447,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_delivery_customer_state', ['customer_id', 'state'], unique=False)
         batch_op.create_index(batch_op.f('ix_delivery_outbox_id'), ['outbox_id'], unique=False)
         batch_op.create_index('ix_delivery_person_at', ['person_id', 'at'], unique=False)
+        batch_op.create_index('ix_delivery_ref', ['messenger', 'ref'], unique=False)
         batch_op.create_index('ix_delivery_subject', ['subject', 'subject_id'], unique=False)
 
     op.create_table('receipt',
@@ -471,6 +473,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('receipt', schema=None) as batch_op:
         batch_op.create_index('ix_receipt_customer_received', ['customer_id', 'received_on'], unique=False)
+        batch_op.create_index('ix_receipt_unapplied', ['customer_id', 'currency', 'open_minor'], unique=False, sqlite_where=sa.text('open_minor <> 0'), postgresql_where=sa.text('open_minor <> 0'))
 
     op.create_table('receivable',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -580,6 +583,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_entry'))
     )
     with op.batch_alter_table('entry', schema=None) as batch_op:
+        batch_op.create_index('ix_entry_allocation', ['allocation_id'], unique=False, sqlite_where=sa.text('allocation_id IS NOT NULL'), postgresql_where=sa.text('allocation_id IS NOT NULL'))
         batch_op.create_index(batch_op.f('ix_entry_credit_note_id'), ['credit_note_id'], unique=False)
         batch_op.create_index('ix_entry_customer_effective', ['customer_id', 'currency', 'effective_on'], unique=False)
         batch_op.create_index('ix_entry_effective', ['effective_on'], unique=False)

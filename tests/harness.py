@@ -1,0 +1,388 @@
+"""Stories: a company, its people's chats and a clock. What nobody expected fails the story when it ends.
+
+    def test_silence_is_escalated(hk):
+        hk.people(li="rep", wang="sales_manager")
+        hk.customer("甲公司", owner="li")
+        hk.receivable("甲公司", "120000.00", due="2026-07-01")
+        hk.at("2026-07-02 09:00")                      # runs the engine at every hour of work in between
+        card = hk.chat("li").expect_card("逾期 1 天")
+        card.tap("task.promise", date="2026-07-10")
+        card.expect_update("已承诺")
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from bot.adapters.local import store
+from bot.app import App, cycle_report
+from bot.notifications.sender import Delivered
+from bot.settings import Settings
+from core.cases import refresh
+from core.dunning import cycle, stored
+from core.dunning.policy import parse
+from core.ledger import invariants, post
+from core.models import Contact, Customer, LocalMessage, Person, Receipt, Receivable
+from core.models.base import table_of
+from core.money import parse_major
+from core.work import Work
+from tests.factories import PROFILE
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def instant(text: str) -> datetime:
+    """`2026-07-02 09:00` in Shanghai."""
+    return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI).astimezone(ZoneInfo("UTC"))
+
+
+class Card:
+    """A card on somebody's phone; reads always show what stands there now."""
+
+    def __init__(self, hk: "Harness", message_id: int, handle: str) -> None:
+        self.hk, self.id, self.handle = hk, message_id, handle
+
+    @property
+    def json(self) -> dict[str, Any]:
+        with self.hk.look() as work:
+            return store.card_of(store.messages(work.session, [self.id])[0])
+
+    @property
+    def text(self) -> str:
+        c = self.json
+        fields = [f"{f['label']} {f['value']}" for f in c["fields"]]
+        rows = [" ".join(r) for r in c["rows"]]
+        return "\n".join([c["title"], c["text"], *fields, *rows, c["footer"] or ""])
+
+    @property
+    def buttons(self) -> list[str]:
+        return [a["id"] for a in self.json["actions"]]
+
+    @property
+    def delivery(self) -> int:
+        return int(self.json["delivery"])
+
+    def tap(self, action: str, *, by: str = "", rev: int | None = None, expect: str = "done", **values: str) -> dict[str, Any]:
+        """Presses a button at the story's time. `expect`: done, already, stale, not_allowed or invalid."""
+        drawn = self.json
+        reply = self.hk.run(
+            self.hk.app.local.tap(by or self.handle, drawn["delivery"], action, rev or drawn["rev"], values)
+        )
+        assert reply.outcome == expect, f"{action}: {reply.outcome} ({reply.message}), expected {expect}"
+        self.hk.seen_version(self.id)
+        return {"outcome": reply.outcome, "message": reply.message}
+
+    def expect_update(self, *words: str, state: str = "") -> "Card":
+        """The card was drawn anew since it was last looked at, and shows these words."""
+        assert self.id in self.hk.changed(), f"the card did not change: {self.text}"
+        for word in words:
+            assert word in self.text, f"{word!r} is not in:\n{self.text}"
+        if state:
+            assert self.json["state"] == state
+        self.hk.seen_version(self.id)
+        return self
+
+
+class Chat:
+    def __init__(self, hk: "Harness", handle: str) -> None:
+        self.hk, self.handle = hk, handle
+
+    def unread(self) -> list[Card]:
+        return [Card(self.hk, i, self.handle) for i in self.hk.unread("local", self.handle)]
+
+    def expect_card(self, *words: str, kind: str = "", severity: str = "", buttons: tuple[str, ...] = ()) -> Card:
+        """The oldest unread message that fits; it counts as read from now on."""
+        for card in self.unread():
+            drawn = card.json
+            if (kind and drawn["kind"] != kind) or (severity and drawn["severity"] != severity):
+                continue
+            if all(word in card.text for word in words):
+                missing = set(buttons) - set(card.buttons)
+                assert not missing, f"no buttons {missing} on {card.text}"
+                self.hk.read(card.id)
+                return card
+        told = "\n---\n".join(f"[{c.json['kind']} {c.json['severity']}] {c.text}" for c in self.unread()) or "nothing"
+        raise AssertionError(f"{self.handle} has no unread card with {words} {kind} {severity}; unread:\n{told}")
+
+    def expect_nothing(self) -> None:
+        assert not self.unread(), f"{self.handle} got:\n" + "\n---\n".join(c.text for c in self.unread())
+
+    def say(self, text: str) -> dict[str, Any]:
+        """Types a line; the answer counts as read."""
+        reply = self.hk.run(self.hk.app.local.say(self.handle, text))
+        for card in self.unread():
+            if card.json["kind"].startswith("reply."):
+                self.hk.read(card.id)
+        return {"outcome": reply.outcome, "message": reply.message, "view": dict(reply.view), "card": reply.card}
+
+
+class Mailbox:
+    def __init__(self, hk: "Harness", address: str) -> None:
+        self.hk, self.address = hk, address
+
+    def expect_letter(self, *words: str, stage: int = 0) -> dict[str, Any]:
+        found = self.hk.unread("mail", self.address)
+        assert found, f"no new letter to {self.address}"
+        with self.hk.look() as work:
+            letter = store.letter_of(store.messages(work.session, [found[0]])[0])
+        whole = letter["subject"] + "\n" + letter["text"]
+        for word in words:
+            assert word in whole, f"{word!r} is not in:\n{whole}"
+        assert not stage or letter["stage"] == stage, f"stage {letter['stage']}, expected {stage}"
+        self.hk.read(found[0])
+        return letter
+
+
+class Harness:
+    """One company with a clock. `hk.db` is a Work at the story's time for whatever a story does directly."""
+
+    def __init__(self, database_url: str, *, letters: str = "send", messengers: tuple[str, ...] = ("local",)) -> None:
+        self.app = App(Settings(database_url=database_url, letters=letters, messengers=messengers), clock=lambda: self.now)
+        self.app.company = replace(self.app.company, profile=PROFILE)
+        self.app.transactions = replace(self.app.transactions, company=self.app.company)
+        self.app.door = replace(self.app.door, transactions=self.app.transactions)
+        self.now = instant("2026-06-01 08:00")
+        self._runner = asyncio.Runner()
+        self._read: set[int] = set()
+        self._versions: dict[int, int] = {}
+        self.reports: list[dict[str, Any]] = []
+        self.run(self.app.start())
+
+    def run(self, what: Coroutine[Any, Any, Any]) -> Any:
+        return self._runner.run(what)
+
+    @contextmanager
+    def db(self) -> Iterator[Work]:
+        with self.app.work(self.now) as work:
+            yield work
+
+    @contextmanager
+    def look(self) -> Iterator[Work]:
+        with self.app.transactions.look(self.now) as work:
+            yield work
+
+    # --- the company ---
+
+    def people(self, **roles: str) -> None:
+        """`li="rep<wang"`: a rep whose manager is wang. Several roles with `;`."""
+        with self.db() as work:
+            made: dict[str, Person] = {}
+            for handle, said in roles.items():
+                names, _, _ = said.partition("<")
+                person = Person(handle=handle, name=handle, roles=[r for r in names.split(";") if r])
+                work.session.add(person)
+                made[handle] = person
+            work.session.flush()
+            for handle, said in roles.items():
+                _, _, manager = said.partition("<")
+                if manager:
+                    made[handle].manager_id = made[manager].id
+
+    def person(self, handle: str, **changes: Any) -> None:
+        with self.db() as work:
+            person = work.session.execute(select(Person).where(table_of(Person).c.handle == handle)).scalar_one()
+            for name, value in changes.items():
+                setattr(person, name, value)
+
+    def customer(self, code: str, owner: str = "", *, email: str = "", business: str = "", **more: Any) -> int:
+        with self.db() as work:
+            row = Customer(code=code, name=more.pop("name", code), owner_id=self._person_id(work, owner), **more)
+            work.session.add(row)
+            work.session.flush()
+            if email:
+                work.session.add(Contact(customer_id=row.id, type="finance", name="财务", email=email))
+            if business:
+                work.session.add(Contact(customer_id=row.id, type="business", name="业务", email=business))
+            return int(row.id or 0)
+
+    def receivable(
+        self, customer: str, amount: str, due: str | None, *, number: str = "", issued: str = "", currency: str = "CNY",
+        owner: str = "", **more: Any,
+    ) -> str:  # fmt: skip
+        from core.dunning.schedule import first_look
+
+        with self.db() as work:
+            due_on = date.fromisoformat(due) if due else None
+            count = len(work.session.execute(select(table_of(Receivable).c.id)).all())
+            number = number or f"I{count + 1}"
+            row = {
+                "number": number,
+                "customer_id": self._customer_id(work, customer),
+                "issued_on": date.fromisoformat(issued) if issued else min(work.today, due_on or work.today),
+                "due_on": due_on,
+                "amount_minor": parse_major(amount, currency),
+                "currency": currency,
+                "owner_id": self._person_id(work, owner),
+                "next_step_on": first_look(stored.active(work.session, work.now, "CNY"), due_on),
+                **more,
+            }
+            post.new_receivables(work, [row])
+            refresh(work, [row["customer_id"]])
+        return number
+
+    def pay(
+        self, customer: str, amount: str, *numbers: str, on: str = "", number: str = "", currency: str = "CNY"
+    ) -> int:
+        """A receipt of today (or dated `on`), put on these receivables in order; the rest stays unapplied."""
+        with self.db() as work:
+            customer_id = self._customer_id(work, customer)
+            [receipt_id] = post.new_receipts(
+                work,
+                [
+                    {
+                        "number": number or f"R{self.now:%m%d%H%M}-{customer}-{amount}",
+                        "source": "test",
+                        "customer_id": customer_id,
+                        "received_on": date.fromisoformat(on) if on else work.today,
+                        "amount_minor": parse_major(amount, currency),
+                        "currency": currency,
+                    }
+                ],
+            )
+            receipt = work.session.get_one(Receipt, receipt_id)
+            for n in numbers:
+                owed = self._receivable(work, n)
+                work.session.refresh(receipt)
+                if receipt.open_minor and owed.open_minor:
+                    post.allocate(work, receipt, owed)
+            refresh(work, [customer_id], [receipt_id])
+        self.deliver()
+        return receipt_id
+
+    def reverse(self, receipt_id: int) -> None:
+        with self.db() as work:
+            receipt = work.session.get_one(Receipt, receipt_id)
+            post.reverse_receipt(work, receipt, work.today)
+            refresh(work, [receipt.customer_id])
+        self.deliver()
+
+    def policy(self, toml: str) -> None:
+        with self.db() as work:
+            new = stored._store(work, parse(toml, "test.toml", "CNY"), self.now)
+            assert new
+
+    def _person_id(self, work: Work, handle: str) -> int | None:
+        if not handle:
+            return None
+        P = table_of(Person)
+        return int(work.session.execute(select(P.c.id).where(P.c.handle == handle)).scalar_one())
+
+    def _customer_id(self, work: Work, code: str) -> int:
+        C = table_of(Customer)
+        return int(work.session.execute(select(C.c.id).where(C.c.code == code)).scalar_one())
+
+    def _receivable(self, work: Work, number: str) -> Receivable:
+        R = table_of(Receivable)
+        return work.session.execute(
+            select(Receivable).where(R.c.number == number).execution_options(populate_existing=True)
+        ).scalar_one()
+
+    # --- time ---
+
+    def at(self, text: str) -> None:
+        """Moves the clock, running every hour of work in between, that moment included if it is one."""
+        from bot.engine import hours_of_work
+
+        to = instant(text)
+        assert to >= self.now, "time goes forward"
+        with self.db() as work:
+            ticks = hours_of_work(work, self.now, to)
+        for tick in ticks:
+            self.now = tick
+            self.tick()
+        self.now = to
+
+    def sleep_until(self, text: str) -> None:
+        """The process is down until then."""
+        self.now = instant(text)
+
+    def tick(self) -> dict[str, Any]:
+        """One cycle and delivery right now."""
+        delivered = self.run(self.app.tick(self.now, recover=True))
+        with self.look() as work:
+            report = cycle_report(work, delivered)
+        self.reports.append(report)
+        assert not report["failed"], report
+        return report
+
+    def deliver(self) -> Delivered:
+        return self.run(self.app.deliver(self.now))
+
+    # --- phones ---
+
+    def chat(self, handle: str) -> Chat:
+        return Chat(self, handle)
+
+    def mailbox(self, address: str) -> Mailbox:
+        return Mailbox(self, address)
+
+    def unread(self, channel: str, address: str) -> list[int]:
+        M = table_of(LocalMessage)
+        with self.look() as work:
+            ids = work.session.execute(
+                select(M.c.id)
+                .where(M.c.channel == channel, M.c.address == address, M.c.direction == "out")
+                .order_by(M.c.id)
+            ).scalars()
+            return [i for i in ids if i not in self._read]
+
+    def read(self, message_id: int) -> None:
+        self._read.add(message_id)
+        self.seen_version(message_id)
+
+    def seen_version(self, message_id: int) -> None:
+        self._versions[message_id] = self._version(message_id)
+
+    def _version(self, message_id: int) -> int:
+        M = table_of(LocalMessage)
+        with self.look() as work:
+            return int(work.session.execute(select(M.c.version).where(M.c.id == message_id)).scalar_one())
+
+    def changed(self) -> set[int]:
+        """Messages that were read and have been drawn anew since."""
+        return {i for i, version in self._versions.items() if self._version(i) != version}
+
+    # --- the end ---
+
+    def close(self, logs: list[logging.LogRecord]) -> None:
+        """Fails on unread messages, unexpected errors and broken invariants."""
+        try:
+            M = table_of(LocalMessage)
+            with self.look() as work:
+                rows = work.session.execute(
+                    select(M.c.id, M.c.channel, M.c.address).where(M.c.direction == "out").order_by(M.c.id)
+                ).all()
+                left = [
+                    f"{r.channel}:{r.address}: {self._shown(work, r.id)}" for r in rows if r.id not in self._read
+                ]
+                broken = invariants.check(work.session)
+            assert not left, "nobody expected:\n" + "\n".join(left)
+            assert not broken, broken
+            errors = [r.getMessage() for r in logs if r.levelno >= logging.ERROR]
+            assert not errors, errors
+        finally:
+            self.stop()
+
+    def _shown(self, work: Work, message_id: int) -> str:
+        message = store.messages(work.session, [message_id])[0]
+        if message.channel == "mail":
+            return str(message.payload["subject"])
+        card = store.card_of(message)
+        return f"[{message.at.astimezone(SHANGHAI):%m-%d %H:%M}] {card['kind']} {card['title']} {card['text'][:60]}"
+
+    def stop(self) -> None:
+        self.run(self.app.stop())
+        self._runner.close()
+
+
+def last_cycle(hk: Harness) -> datetime | None:
+    with hk.look() as work:
+        slot = cycle.last_cycle(work)
+        return slot.claimed_at if slot else None
