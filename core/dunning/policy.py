@@ -248,7 +248,7 @@ class _Reader:
             share = Decimal(owner[key])
         except (InvalidOperation, TypeError, ValueError):
             share = Decimal(-1)
-        if not 0 <= share <= 1:
+        if not share.is_finite() or not 0 <= share <= 1:
             self.note((*path, key), "not_a_share", value=str(owner[key]))
             return default
         return share

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.dunning.policy import (
     PolicyError,
@@ -135,6 +138,28 @@ def test_all_mistakes_are_found_at_once_in_the_order_of_the_file() -> None:
     found = problems(text)
     assert found == sorted(found, key=lambda one: one[0])
     assert [code for _, code in found] == ["not_whole", "unknown_role", "cc_without_letter", "unknown_key"]
+
+
+WRONG = ["1", "-1", "1.5", "true", '""', '"x"', "[]", "[1]", "{a=1}", '{CNY="1"}', "{CNY={}}", "nan", "inf", "1e400", '"nan"',
+         "2026-01-01", "09:00:00", "9999999999999999999", '"²"', '"25:00-26:00"', '"sNaN"', '["owner"]', "[[]]"]  # fmt: skip
+
+
+@given(st.randoms(use_true_random=False))
+def test_nothing_that_is_written_breaks_the_reader(random: Random) -> None:
+    """Values of every type in every place: problems with words, or a policy that can be told; never an exception."""
+    lines = default_policy().text.splitlines()
+    keys = ["every", "until", "cc", "when", "ladder", "limits", "windows", "dispute_owners", "promise_min_share", "nonsense"]
+    for _ in range(3):
+        at = random.randrange(len(lines))
+        key, equals, _ = lines[at].partition("=")
+        key = key if equals and random.random() < 0.7 else random.choice(keys)
+        lines[at] = f"{key} = {random.choice(WRONG)}"
+    policy, found = check("\n".join(lines))
+    assert policy is not None or found
+    for problem in found:
+        assert all(problem.say(lang)[0] for lang in ("zh", "en"))
+    if policy is not None:
+        assert describe(policy, "zh") and describe(policy, "en")
 
 
 def test_two_steps_with_one_id_are_refused_and_out_of_order_is_fine() -> None:
