@@ -3,6 +3,7 @@
 Only typer and the standard library are imported here and in the other modules of this package; `--help` must be quick.
 """
 
+import errno
 import json
 import os
 import re
@@ -310,6 +311,9 @@ def _told(error: Exception) -> "DomainError | None":
         return ConfigError("usage.wrong", detail=_usage(error.format_message().rstrip(".")))
     if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("psycopg"):
         return ConfigError("db.no_driver")
+    if isinstance(error, OSError) and not error.filename:
+        taken = error.errno == errno.EADDRINUSE
+        return ConfigError("system.port_taken" if taken else "system.failed", detail=error.strerror or str(error))
     if isinstance(error, OSError):
         return ConfigError("file.unreadable", file=str(error.filename or ""), detail=error.strerror or str(error))
     if type(error).__module__.startswith("sqlalchemy"):

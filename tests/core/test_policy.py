@@ -140,8 +140,10 @@ def test_all_mistakes_are_found_at_once_in_the_order_of_the_file() -> None:
     assert [code for _, code in found] == ["not_whole", "unknown_role", "cc_without_letter", "unknown_key"]
 
 
-WRONG = ["1", "-1", "1.5", "true", '""', '"x"', "[]", "[1]", "{a=1}", '{CNY="1"}', "{CNY={}}", "nan", "inf", "1e400", '"nan"',
-         "2026-01-01", "09:00:00", "9999999999999999999", '"²"', '"25:00-26:00"', '"sNaN"', '["owner"]', "[[]]"]  # fmt: skip
+WRONG = [
+    "1", "-1", "1.5", "true", '""', '"x"', "[]", "[1]", "{a=1}", '{CNY="1"}', "{CNY={}}", "nan", "inf", "1e400", '"nan"',
+    "2026-01-01", "09:00:00", "9999999999999999999", '"²"', '"25:00-26:00"', '"sNaN"', '["owner"]', "[[]]",
+]  # fmt: skip
 
 
 @given(st.randoms(use_true_random=False))
