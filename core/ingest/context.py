@@ -1,6 +1,6 @@
 """What the loaders of one run share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlmodel import Session
 
-from core.ingest.lookups import Currencies, Customers, People
+from core.ingest.lookups import Currencies, Customers, People, padded
 from core.ingest.maps import FileMap
 from core.ingest.reasons import Reject
 from core.ingest.records import Row
@@ -64,6 +64,13 @@ class Run:
     def future(self, column: str, number: int) -> None:
         count, first = self._future.get(column, (0, number))
         self._future[column] = (count + 1, first)
+
+    def follow_up(self, work: Work, customer_ids: Collection[int], receipt_ids: Collection[int] = ()) -> None:
+        """Tasks, promises and cards of these customers follow, in the same transaction."""
+        from core.cases import refresh
+
+        if customer_ids:
+            refresh(work, padded(sorted(customer_ids)), receipt_ids)
 
     def finish(self, today: date) -> None:
         for column, (count, first) in self._future.items():

@@ -78,10 +78,7 @@ class CustomersLoader:
                 report.unchanged += 1
         audit_many(work, "customer.updated", "customer", audits)
         write_changes(session, C, changes)
-        if moved:
-            from core.cases import refresh
-
-            refresh(work, moved)
+        self.run.follow_up(work, moved)
 
     def _resolve(self, work: Work, item: Item, old: Any) -> None:
         row, currencies = item.row, self.run.currencies

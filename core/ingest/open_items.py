@@ -68,7 +68,6 @@ def check(session: Session, run: Run, present: Present, *, yes: bool, lang: str)
 
 def settle(open_work: OpenWork, run: Run, gone: list[int]) -> None:
     """Receipts for what vanished, in chunks of their own."""
-    from core.cases import refresh
     from core.ingest.receivables import Payments
 
     for start in range(0, len(gone), _CHUNK):
@@ -82,5 +81,5 @@ def settle(open_work: OpenWork, run: Run, gone: list[int]) -> None:
                 number = f"open/{run.as_of.isoformat()}/{row.number}"
                 payments.add(row._asdict(), row.id, row.open_minor, run.as_of, number, history=False)
             receipt_ids = payments.post(work)
-            refresh(work, sorted({row.customer_id for row in rows}), receipt_ids)
+            run.follow_up(work, {row.customer_id for row in rows}, receipt_ids)
             run.report.add("vanished", len(rows))

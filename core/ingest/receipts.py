@@ -59,10 +59,7 @@ class ReceiptsLoader:
             touched |= {old.customer_id, item.row["customer_id"]}
         self.run.report.extra.pop("customers_created", None)
         self.run.report.add("customers_created", self.customers.created)
-        if touched:
-            from core.cases import refresh
-
-            refresh(work, sorted(touched), ids)
+        self.run.follow_up(work, touched, ids)
 
     def finish(self, work: Work) -> None:
         """The reversals, when every receipt of the file is in."""
@@ -82,10 +79,7 @@ class ReceiptsLoader:
                 assert receipt.id is not None
                 ids.append(receipt.id)
             self.run.report.count(item.row["currency"], -item.row["amount_minor"], item.row["rounded"])
-        if touched:
-            from core.cases import refresh
-
-            refresh(work, sorted(touched), ids)
+        self.run.follow_up(work, touched, ids)
 
     # --- one row ----------------------------------------------------------------------------------
 

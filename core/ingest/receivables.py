@@ -64,10 +64,7 @@ class Receivables:
         receipt_ids = receipts.post(work)
         self.run.report.extra.pop("customers_created", None)
         self.run.report.add("customers_created", self.customers.created)
-        if touched:
-            from core.cases import refresh
-
-            refresh(work, sorted(touched), receipt_ids)
+        self.run.follow_up(work, touched, receipt_ids)
 
     # --- one row ----------------------------------------------------------------------------------
 
