@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from sqlalchemy import select
 from sqlmodel import col
 
-from core import covers, outbox
+from core import covers, followups, outbox
 from core.chores import holders
 from core.dunning.ladder import Policy
 from core.dunning.load import load_cases, load_org
@@ -68,9 +68,7 @@ def make(
         work.session.flush()
         covers.cover(work, "claim", claim.id or 0, covers.spread(case, amount, work.today))
         if amount < question:
-            from core.promises import rest_follows
-
-            rest_follows(work, policy, customer_id, case.currency)
+            followups.rest_follows(work, policy, customer_id, case.currency)
         work.audit(
             "claim.made", "claim", claim.id, customer_id,
             amount_minor=amount, currency=case.currency, paid_on=day.isoformat(),

@@ -5,7 +5,7 @@ open -> accepted (a credit note) | rejected (back to dunning) | part (some of ea
 
 from sqlalchemy import select
 
-from core import covers
+from core import covers, followups
 from core.chores import close, holders, open_chore
 from core.dunning.ladder import DISPUTE_REASONS, Policy
 from core.dunning.load import load_cases, load_org
@@ -66,9 +66,7 @@ def start(
         work.session.flush()
         covers.cover(work, "dispute", dispute.id or 0, covers.spread(case, amount, work.today))
         if amount < question:
-            from core.promises import rest_follows
-
-            rest_follows(work, policy, customer_id, case.currency)
+            followups.rest_follows(work, policy, customer_id, case.currency)
         work.audit(
             "dispute.opened", "dispute", dispute.id, customer_id,
             amount_minor=amount, currency=case.currency, reason=reason, note=note,

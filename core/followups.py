@@ -6,9 +6,11 @@ from typing import Any
 
 from sqlalchemy import select
 
+from core.dunning.ladder import Policy
 from core.dunning.state import Event
 from core.models import FollowUp
 from core.models.base import table_of
+from core.time import local_instant
 from core.work import Work
 
 U = table_of(FollowUp)
@@ -36,6 +38,13 @@ def later(
             created_at=work.now,
         )
     )
+
+
+def rest_follows(work: Work, policy: Policy, customer_id: int, currency: str) -> None:
+    """What a partial promise, claim or dispute leaves comes back to the owner at the next work window."""
+    calendar = work.company.calendar
+    start = local_instant(calendar.next_working_day(work.today), policy.windows.work.start, calendar.zone)
+    later(work, customer_id, "rest", start, currency=currency)
 
 
 def remember(work: Work, events: Iterable[Event]) -> None:

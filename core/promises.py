@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from sqlalchemy import select, update
 from sqlmodel import col
 
-from core import covers, outbox
+from core import covers, followups, outbox
 from core.dunning.facts import CaseFacts
 from core.dunning.ladder import Policy
 from core.dunning.load import load_cases, load_org, paid_since, unapplied_since
@@ -21,7 +21,6 @@ from core.dunning.state import Event
 from core.errors import DomainError
 from core.models import Promise, PromiseState, Receivable
 from core.models.base import table_of
-from core.time import local_instant
 from core.work import Work
 
 P = table_of(Promise)
@@ -128,22 +127,13 @@ def _make(
     else:
         covers.cover(work, "promise", promise.id, covers.spread(case, amount, work.today))
         if amount < question:
-            rest_follows(work, policy, customer_id, currency)
+            followups.rest_follows(work, policy, customer_id, currency)
     return Made(promise, needs)
 
 
 def _cover_again(work: Work, promise: Promise) -> None:
     V = covers.V
     work.session.execute(update(V).where(V.c.kind == "promise", V.c.subject_id == promise.id).values(active=True))
-
-
-def rest_follows(work: Work, policy: Policy, customer_id: int, currency: str) -> None:
-    """What a partial promise or dispute leaves comes back to the owner at the next work window."""
-    from core.followups import later
-
-    calendar = work.company.calendar
-    start = local_instant(calendar.next_working_day(work.today), policy.windows.work.start, calendar.zone)
-    later(work, customer_id, "rest", start, currency=currency)
 
 
 def _ask_manager(work: Work, policy: Policy, promise: Promise, case: CaseFacts, needs: str) -> None:
