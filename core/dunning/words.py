@@ -52,7 +52,7 @@ _PROBLEMS = {
     ),
     "other_day": (
         "步骤 {id} 在阶梯 {ladder} 与 {other} 中日子不同|步骤编号是永久的：换阶梯时同号的步骤算作已做",
-        "step {id} is on different days in {ladder} and {other}|ids are permanent: if a case changes ladders, it counts as done",
+        "step {id} is on different days in {ladder} and {other}|ids are permanent: when a case changes ladders, it is done",
     ),
     "empty_when": ("[ladder.when] 是空的|删掉它，或写上条件", "[ladder.when] is empty|remove it, or write a condition"),
     "empty_list": ("{key} 没有任何值，没有应收会符合|删掉这一行", "{key} has no values, nothing would fit|remove the line"),
