@@ -1,0 +1,204 @@
+"""What people did since the bot was switched on: the engine runs through these days, and they answer on their phones."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+
+from sqlalchemy import select
+
+from bot.adapters.base import Reply
+from bot.app import App
+from bot.demo.history import Days
+from core.models import Customer, Delivery, Receipt, Receivable, Task, TaskState
+from core.models.base import table_of
+from core.time import local_instant
+
+log = logging.getLogger(__name__)
+D, C, T, R, N = (table_of(m) for m in (Delivery, Customer, Task, Receivable, Receipt))
+WELL = ("done", "already")
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """On working day `on` at `at`, `who` presses `action` on the card of `code`, or types `text`.
+
+    Values of the form `+2` and `-1` are dates: so many working days after the act. `{+3}` is one inside a text,
+    `{receipt}` the customer's newest receipt and `{open}` its oldest open receivable.
+    """
+
+    on: int
+    at: str
+    who: str
+    code: str
+    action: str = ""
+    text: str = ""
+    given: dict[str, str] = field(default_factory=dict)
+
+
+def _tap(on: int, at: str, who: str, code: str, action: str, **given: str) -> Act:
+    return Act(on, at, who, code, action=action, given=given)
+
+
+def _say(on: int, at: str, who: str, code: str, text: str) -> Act:
+    return Act(on, at, who, code, text=text)
+
+
+ACTS = {
+    "zh": {
+        "moving": "工厂搬迁，账务人员不在",
+        "director": "等集团排款，月底前给答复",
+        "approval": "等总部批付款",
+        "copy": "发票复印件",
+        "quality": "两台夹具精度不合格",
+        "later": "下季度一次付清",
+    },
+    "en": {
+        "moving": "The plant is moving, nobody there to pay",
+        "director": "Waits for the group's payment run",
+        "approval": "Head office has to approve it",
+        "copy": "copy of the invoice",
+        "quality": "two fixtures are out of tolerance",
+        "later": "all of it next quarter",
+    },
+}
+
+
+def acts(lang: str) -> tuple[Act, ...]:
+    """Everybody's answers. 李娜 says nothing about C003, whose silence climbs to her manager."""
+    words = ACTS["en" if lang == "en" else "zh"]
+    return (
+        _tap(-6, "14:20", "lina", "C004", "task.promise", date="+2", note=words["approval"]),
+        _tap(-6, "15:05", "zhaoxue", "C021", "task.paid", paid_on="-1"),
+        _tap(-6, "16:30", "liuyang", "C026", "task.other", note=words["director"]),
+        _tap(-5, "10:15", "lina", "C007", "task.dispute", reason="quality", amount="30000", note=words["quality"]),
+        _tap(-5, "10:40", "zhoumin", "C021", "claim.confirm", number="HD-20871"),
+        _say(-5, "11:10", "chenhao", "C014", "/pause C014 until {+5} " + words["moving"]),
+        _tap(-5, "14:00", "lina", "C005", "task.promise", date="=0"),
+        _tap(-5, "16:45", "chenhao", "C011", "task.other", note=words["approval"]),
+        _tap(-4, "14:30", "lina", "C009", "task.not_reached", again_on="+2"),
+        _tap(-3, "10:30", "zhaoxue", "C022", "task.not_reached", again_on="+3"),
+        _say(-3, "11:00", "zhoumin", "C008", "/receipt C008 76300 {+0} HD-20894"),
+        _say(-3, "11:02", "zhoumin", "C008", "/allocate {receipt} {open}"),
+        _tap(-3, "15:20", "linyue", "C037", "task.promise", date="+8"),
+        _tap(-2, "09:50", "lina", "C006", "task.part_paid", amount="80000", paid_on="+0"),
+        _say(-2, "11:30", "zhoumin", "C016", "/receipt C016 83000 {+0} HD-20911"),
+        _tap(-1, "10:20", "zhaoxue", "C024", "task.copy", what=words["copy"]),
+        _tap(-1, "11:10", "zhaoxue", "C017", "task.promise", date="+40", note=words["later"]),
+        _say(-1, "15:30", "wangjianguo", "C012", "/balance C012"),
+    )
+
+
+@dataclass(slots=True)
+class Story:
+    app: App
+    days: Days
+    progress: Callable[[date], None]
+    failed: list[str] = field(default_factory=list)
+
+    async def run(self, until: datetime) -> None:
+        """From 09:00 of the first day up to `until`: a cycle every morning, and after the answers of a day one more."""
+        calendar = self.app.company.calendar
+        script = acts(self.app.company.lang)
+        index_of = {day: index for index, day in self.days.by_index.items()}
+        day = self.days.first
+        while day <= self.days.today:
+            morning = local_instant(day, time(9), calendar.zone)
+            if morning > until:
+                break
+            await self._tick(morning)
+            index = index_of.get(day)
+            if index is not None and index < 0:
+                for act in (a for a in script if a.on == index):
+                    await self._act(act, local_instant(day, time.fromisoformat(act.at), calendar.zone))
+                await self._tick(local_instant(day, time(17), calendar.zone))
+            self.progress(day)
+            day += timedelta(days=1)
+        if self.app.clock() < until:
+            await self._tick(until)
+
+    async def _tick(self, at: datetime) -> None:
+        self.app.set_clock(at)
+        await self.app.tick(at)
+
+    async def _act(self, act: Act, at: datetime) -> None:
+        self.app.set_clock(at)
+        if act.text:
+            reply: Reply | None = await self.app.local.say(act.who, self._filled(act))
+        else:
+            reply = await self._press(act)
+        if reply is None or reply.outcome not in WELL:
+            said = f"{act.who} {act.code} {act.action or act.text}: {reply.message if reply else 'no card'}"
+            log.warning("the demo's story: %s", said)
+            self.failed.append(said)
+
+    async def _press(self, act: Act) -> Reply | None:
+        found = self._card(act)
+        if found is None:
+            return None
+        delivery_id, rev, task_id = found
+        if task_id is not None:  # a line of the morning digest opens its task
+            opened = await self.app.local.tap(act.who, delivery_id, "task.open", rev, {"task": str(task_id)})
+            if opened.delivery_id is None:
+                return opened
+            delivery_id, rev = opened.delivery_id, 1
+        given = {name: self._value(value, act.on) for name, value in act.given.items()}
+        return await self.app.local.tap(act.who, delivery_id, act.action, rev, given)
+
+    def _card(self, act: Act) -> tuple[int, int, int | None] | None:
+        """(delivery, revision, task to open first) of the open card about the customer; else of the digest."""
+        subject = act.action.partition(".")[0]
+        with self.app.transactions.look(self.app.clock()) as work:
+            mine = (
+                select(D.c.id, D.c.rev)
+                .join(C, C.c.id == D.c.customer_id)
+                .where(C.c.code == act.code, D.c.address == act.who, D.c.subject == subject, D.c.state == "open")
+                .order_by(D.c.id.desc())
+                .limit(1)
+            )
+            row = work.session.execute(mine).first()
+            if row is not None:
+                return row.id, row.rev, None
+            task = work.session.execute(
+                select(T.c.id, T.c.person_id)
+                .join(C, C.c.id == T.c.customer_id)
+                .where(C.c.code == act.code, T.c.state == TaskState.open, T.c.kind == "collect")
+                .where(D.c.person_id == T.c.person_id, D.c.address == act.who)
+                .limit(1)
+            ).first()
+            if task is None:
+                return None
+            digest = work.session.execute(
+                select(D.c.id, D.c.rev)
+                .where(D.c.subject == "digest", D.c.person_id == task.person_id)
+                .order_by(D.c.id.desc())
+                .limit(1)
+            ).first()
+            return (digest.id, digest.rev, task.id) if digest is not None else None
+
+    # --- dates ---
+
+    def _value(self, value: str, on: int) -> str:
+        if value[:1] == "=":
+            return self.days[int(value[1:])].isoformat()
+        return self._day(value, on).isoformat() if value[:1] in "+-" else value
+
+    def _day(self, value: str, on: int) -> date:
+        count, calendar = int(value), self.app.company.calendar
+        day = self.days[on]
+        for _ in range(-count):
+            day = calendar.previous_working_day(day)
+        return calendar.add_working_days(day, max(count, 0))
+
+    def _filled(self, act: Act) -> str:
+        text = act.text
+        for count in range(10):
+            text = text.replace(f"{{+{count}}}", self._day(f"+{count}", act.on).isoformat())
+        if "{receipt}" in text or "{open}" in text:
+            with self.app.transactions.look(self.app.clock()) as work:
+                customer = select(C.c.id).where(C.c.code == act.code).scalar_subquery()
+                receipt = select(N.c.number).where(N.c.customer_id == customer).order_by(N.c.id.desc()).limit(1)
+                open_ = select(R.c.number).where(R.c.customer_id == customer, R.c.open_minor > 0).order_by(R.c.due_on).limit(1)
+                text = text.replace("{receipt}", work.session.execute(receipt).scalar() or "")
+                text = text.replace("{open}", work.session.execute(open_).scalar() or "")
+        return text
