@@ -31,6 +31,11 @@ ASKS: frozenset[str] = frozenset({"date", "choice", "form"})
 STYLES: frozenset[str] = frozenset({"default", "primary", "danger"})
 
 
+def as_lang(locale: str, default: str = "zh") -> Lang:
+    """The language of cards for a person's locale ("" = the company's)."""
+    return "en" if (locale or default).lower().startswith("en") else "zh"
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     value: str

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bot import commands
 from bot.adapters.base import Adapter, Address, Envelope, Reply
-from bot.card import Action, Card, card_json, dump, load
+from bot.card import Action, Card, Lang, as_lang, card_json, dump, load
 from bot.commands.amounts import parse_amount
 from bot.commands.dates import parse_date
 from bot.fit import ask_card, fit
@@ -51,7 +51,7 @@ def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
             person = person_of(work, envelope.messenger, envelope.user_id)
             if person is None:
                 return Reply("not_allowed", sentence("account.unknown", {}, work.company.lang)[0])
-            lang = person.locale or work.company.lang
+            lang = as_lang(person.locale, work.company.lang)
             known = work.session.execute(
                 select(E.c.answer).where(E.c.messenger == envelope.messenger, E.c.event_id == envelope.event_id)
             ).scalar()
@@ -88,7 +88,7 @@ def person_of(work: Work, messenger: str, user_id: str) -> Person | None:
 class _Desk:
     """One person's event while it is handled."""
 
-    def __init__(self, door: Door, work: Work, person: Person, lang: str, envelope: Envelope) -> None:
+    def __init__(self, door: Door, work: Work, person: Person, lang: Lang, envelope: Envelope) -> None:
         self.door, self.work, self.person, self.lang, self.envelope = door, work, person, lang, envelope
         self.capabilities = door.adapters[envelope.messenger].capabilities(Address(envelope.user_id, lang))
 
@@ -222,7 +222,7 @@ class _Desk:
         code: str = "",
     ) -> int:
         """An answer with buttons is a delivery, so that they mean something when they are pressed."""
-        facts = {
+        facts: dict[str, Any] = {
             "customer": code,
             "task": subject_id if subject == "task" else None,
             "receivables": [],
@@ -251,7 +251,7 @@ class _Desk:
         delivery.updated_at = self.work.now
 
     def _said(self, outcome: Outcome, delivery: Delivery | None = None) -> Reply:
-        facts = {k: self._shown(v) for k, v in outcome.facts.items()}
+        facts: dict[str, Any] = {k: self._shown(v) for k, v in outcome.facts.items()}
         message, hint = sentence(f"outcome.{outcome.code}", facts, self.lang)
         if outcome.result in (Result.invalid, Result.not_allowed):
             message, hint = sentence(outcome.code, facts, self.lang)

@@ -383,7 +383,8 @@ def _person(c: _Context, name: str) -> Person:
     )
     if len(people) != 1 or not people[0].active:
         raise DomainError("person.unknown", person=value)
-    return people[0]
+    person: Person = people[0]
+    return person
 
 
 def _confirm_claim(c: _Context) -> Outcome:

@@ -94,7 +94,7 @@ def make(
 
 
 def confirm(work: Work, claim: Claim, number: str = "") -> Receipt:
-    """Finance has seen the money: the claim becomes a receipt on what it covers. Errors: claim.decided, claim.number_taken."""
+    """Finance has seen the money: the claim becomes a receipt. Errors: claim.decided, claim.number_taken."""
     _must_be_pending(claim)
     key = number or f"CLAIM-{claim.id}"
     N = table_of(Receipt)

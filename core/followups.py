@@ -52,7 +52,13 @@ def remember(work: Work, events: Iterable[Event]) -> None:
     the promise, claim or pause: a crash in between loses nothing."""
     for event in events:
         later(
-            work, event.customer_id, event.kind, work.now, currency=event.currency, person_id=event.person_id, data=event.data
+            work,
+            event.customer_id,
+            event.kind,
+            work.now,
+            currency=event.currency,
+            person_id=event.person_id,
+            data=event.data,
         )
     work.session.flush()
 

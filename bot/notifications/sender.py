@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import or_, select, update
 
 from bot.adapters.base import Adapter, Address, DeliveryRef, NotThere, Refused, Retry, SendResult, Sent, Unknown
-from bot.card import Card, card_json, dump, load
+from bot.card import Card, as_lang, card_json, dump, load
 from bot.fit import fit
 from bot.notifications.load import Cancel, Facts, Loaded, Message
 from bot.notifications.load import load as load_view
@@ -149,7 +149,7 @@ def _parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapter], sh
     loaded = load_view(work, _message(message), to.lang, facts=shared)
     if isinstance(loaded, Cancel):
         return loaded.reason
-    card = render(loaded.kind, loaded.view, to.lang)
+    card = render(loaded.kind, loaded.view, as_lang(to.lang))
     if adapter.name != MAIL:
         card, _ = fit(card, adapter.capabilities(to), today=work.today)
     facts = _facts(loaded)
@@ -166,7 +166,7 @@ def _update_parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapt
     if adapter is None:
         return "no_messenger"
     person = work.session.get(Person, delivery.person_id) if delivery.person_id else None
-    lang = (person.locale if person else "") or work.company.lang
+    lang = as_lang(person.locale if person else "", work.company.lang)
     to = Address(delivery.address, lang)
     loaded = load_view(work, of_delivery(delivery, message.data), lang, facts=shared)
     if isinstance(loaded, Cancel):
@@ -221,7 +221,7 @@ def _address(work: Work, message: OutboxMessage, adapters: dict[str, Adapter]) -
     person = work.session.get_one(Person, message.person_id)
     if not person.active:
         return None
-    lang = person.locale or work.company.lang
+    lang = as_lang(person.locale, work.company.lang)
     return address_of(work, person, adapters, lang)
 
 

@@ -69,7 +69,7 @@ class Chunk:
         self._audit()
 
     def _cases(self) -> None:
-        fresh = []
+        fresh: list[dict[str, Any]] = []
         for decision in self.decisions:
             case, key = decision.case, (decision.case.customer_id, decision.case.currency)
             if case.case_id is not None:
@@ -88,7 +88,7 @@ class Chunk:
         if fresh:
             ids = self.work.session.execute(insert(K).returning(K.c.id, sort_by_parameter_order=True), fresh).scalars().all()
             self.case_ids.update({(row["customer_id"], row["currency"]): i for row, i in zip(fresh, ids, strict=True)})
-        severities = []
+        severities: list[dict[str, Any]] = []
         for plan in self.plans:
             for currency, severity in plan.severities.items():
                 severities.append({"key": self.case_ids[plan.customer_id, currency], "severity": severity})

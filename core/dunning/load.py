@@ -33,11 +33,12 @@ from core.work import Work
 R = table_of(Receivable)
 C = table_of(Customer)
 E = table_of(Entry)
+Z, V, Q, A, N = (table_of(m) for m in (Pause, Cover, Promise, Allocation, Receipt))
 
 
 def load_org(work: Work) -> Org:
     """Everybody, active or not."""
-    rows = work.session.execute(select(table_of(Person))).mappings()  # type: ignore[attr-defined]
+    rows = work.session.execute(select(table_of(Person))).mappings()
     return Org(
         Member(
             id=p["id"],
@@ -128,9 +129,9 @@ def load_cases(work: Work, policy: Policy, customer_ids: Sequence[int], day: dat
         by_id[r.id] = facts
         case_of(r.customer_id, r.currency).receivables.append(facts)
 
-    running = select(table_of(Case)).where(  # type: ignore[attr-defined]
+    running = select(table_of(Case)).where(
         table_of(Case).c.customer_id.in_(customer_ids),
-        table_of(Case).c.state != "closed",  # type: ignore[attr-defined]
+        table_of(Case).c.state != "closed",
     )
     for row in session.execute(running).mappings():
         case = case_of(row["customer_id"], row["currency"])
@@ -163,11 +164,11 @@ def _later(work: Work, day: date, customer_ids: Sequence[int]) -> dict[int, int]
 def _pauses(
     work: Work, day: date, customer_ids: Sequence[int], cases: Iterable[CaseFacts], by_id: dict[int, ReceivableFacts]
 ) -> None:
-    pauses = select(Pause.customer_id, Pause.receivable_id).where(
-        Pause.customer_id.in_(customer_ids),  # type: ignore[attr-defined]
-        Pause.state == PauseState.active,  # type: ignore[arg-type]
-        Pause.from_on <= day,  # type: ignore[arg-type]
-        Pause.until >= day,  # type: ignore[arg-type]
+    pauses = select(Z.c.customer_id, Z.c.receivable_id).where(
+        Z.c.customer_id.in_(customer_ids),
+        Z.c.state == PauseState.active,
+        Z.c.from_on <= day,
+        Z.c.until >= day,
     )
     whole = set()
     for customer_id, receivable_id in work.session.execute(pauses):
@@ -189,9 +190,9 @@ def _covers(
     """What promises, claims and disputes take out. Of a promise, only what is not paid since it was made."""
     session = work.session
     covers = (
-        select(Cover.kind, Cover.subject_id, Cover.receivable_id, Cover.amount_minor)
-        .join(R, R.c.id == Cover.receivable_id)
-        .where(R.c.customer_id.in_(customer_ids), Cover.active)
+        select(V.c.kind, V.c.subject_id, V.c.receivable_id, V.c.amount_minor)
+        .join(R, R.c.id == V.c.receivable_id)
+        .where(R.c.customer_id.in_(customer_ids), V.c.active)
     )
     promised: dict[int, dict[int, int]] = defaultdict(dict)
     for kind, subject_id, receivable_id, amount in session.execute(covers):
@@ -207,9 +208,9 @@ def _covers(
     if not promised:
         return
     open_promises = session.execute(
-        select(Promise.id, Promise.customer_id, Promise.currency, Promise.made_at).where(
-            Promise.id.in_(promised),  # type: ignore[union-attr]
-            Promise.state == PromiseState.open,  # type: ignore[arg-type]
+        select(Q.c.id, Q.c.customer_id, Q.c.currency, Q.c.made_at).where(
+            Q.c.id.in_(promised),
+            Q.c.state == PromiseState.open,
         )
     )
     for promise_id, customer_id, currency, made_at in open_promises:
@@ -223,15 +224,15 @@ def _covers(
 def paid_since(work: Work, receivable_ids: Sequence[int], since: Any, until: date) -> dict[int, int]:
     """Receipt money allocated to each receivable that was recorded after `since` and is effective by `until`."""
     rows = work.session.execute(
-        select(Allocation.receivable_id, cast(func.sum(Allocation.amount_minor), BigInteger))
-        .join(Receipt, Receipt.id == Allocation.receipt_id)  # type: ignore[arg-type]
+        select(A.c.receivable_id, cast(func.sum(A.c.amount_minor), BigInteger))
+        .join(N, N.c.id == A.c.receipt_id)
         .where(
-            Allocation.receivable_id.in_(receivable_ids),  # type: ignore[attr-defined]
-            Allocation.undone_on.is_(None),  # type: ignore[union-attr]
-            Receipt.recorded_at > since,  # type: ignore[arg-type]
-            Receipt.received_on <= until,  # type: ignore[arg-type]
+            A.c.receivable_id.in_(receivable_ids),
+            A.c.undone_on.is_(None),
+            N.c.recorded_at > since,
+            N.c.received_on <= until,
         )
-        .group_by(Allocation.receivable_id)  # type: ignore[arg-type]
+        .group_by(A.c.receivable_id)
     )
     return {receivable_id: minor for receivable_id, minor in rows}
 
@@ -239,12 +240,12 @@ def paid_since(work: Work, receivable_ids: Sequence[int], since: Any, until: dat
 def unapplied_since(work: Work, customer_id: int, currency: str, since: Any, until: date) -> int:
     """Unallocated receipt money of the customer that was recorded after `since` and is effective by `until`."""
     total = work.session.execute(
-        select(cast(func.coalesce(func.sum(Receipt.open_minor), 0), BigInteger)).where(
-            Receipt.customer_id == customer_id,  # type: ignore[arg-type]
-            Receipt.currency == currency,  # type: ignore[arg-type]
-            Receipt.reversed_on.is_(None),  # type: ignore[union-attr]
-            Receipt.recorded_at > since,  # type: ignore[arg-type]
-            Receipt.received_on <= until,  # type: ignore[arg-type]
+        select(cast(func.coalesce(func.sum(N.c.open_minor), 0), BigInteger)).where(
+            N.c.customer_id == customer_id,
+            N.c.currency == currency,
+            N.c.reversed_on.is_(None),
+            N.c.recorded_at > since,
+            N.c.received_on <= until,
         )
     ).scalar_one()
     return int(total)

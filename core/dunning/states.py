@@ -2,7 +2,7 @@
 statements for any number of customers."""
 
 from collections.abc import Sequence
-from datetime import time
+from datetime import date, time
 
 from sqlalchemy import and_, func, or_, select
 
@@ -33,6 +33,7 @@ TR = table_of(TaskReceivable)
 F = table_of(Firing)
 O = table_of(OutboxMessage)  # noqa: E741
 L = table_of(Letter)
+K, X, Y = table_of(Case), table_of(Contact), table_of(ImportRun)
 
 RELEASED = "released"  # the reason of a deferred letter firing that finance has let go
 
@@ -99,8 +100,8 @@ def _cards(work: Work, customer_ids: Sequence[int], states: dict[int, CustomerSt
 
 def _letters(work: Work, customer_ids: Sequence[int], states: dict[int, CustomerState]) -> None:
     rows = work.session.execute(
-        select(F.c.customer_id, Case.currency, F.c.receivable_id, F.c.stage, F.c.outcome, F.c.reason)
-        .join(Case, Case.id == F.c.case_id)
+        select(F.c.customer_id, K.c.currency, F.c.receivable_id, F.c.stage, F.c.outcome, F.c.reason)
+        .join(K, K.c.id == F.c.case_id)
         .where(F.c.customer_id.in_(customer_ids), F.c.stage.is_not(None))
     )
 
@@ -116,7 +117,7 @@ def _letters(work: Work, customer_ids: Sequence[int], states: dict[int, Customer
             states[customer_id].released |= reason == RELEASED
         elif outcome == FiringOutcome.acted and stage < FINAL:
             letters.had[receivable_id] = max(letters.had.get(receivable_id, 0), stage)
-    last: dict[int, object] = {}
+    last: dict[int, date] = {}
     if found:
         rows = work.session.execute(
             select(L.c.customer_id, func.max(L.c.sent_on))
@@ -126,8 +127,8 @@ def _letters(work: Work, customer_ids: Sequence[int], states: dict[int, Customer
         last = {customer_id: sent_on for customer_id, sent_on in rows}
     contacts: dict[int, dict[str, str]] = {}
     for contact in work.session.execute(
-        select(Contact.customer_id, Contact.type, Contact.email).where(
-            Contact.customer_id.in_(customer_ids)  # type: ignore[attr-defined]
+        select(X.c.customer_id, X.c.type, X.c.email).where(
+            X.c.customer_id.in_(customer_ids)
         )
     ):
         contacts.setdefault(contact.customer_id, {})[contact.type] = contact.email
@@ -135,7 +136,7 @@ def _letters(work: Work, customer_ids: Sequence[int], states: dict[int, Customer
         known = contacts.get(customer_id, {})
         for letters in (*state.letters.values(), state.new_letters):
             letters.to, letters.cc = known.get("finance", ""), known.get("business", "")
-            letters.last_on = last.get(customer_id)  # type: ignore[assignment]
+            letters.last_on = last.get(customer_id)
 
 
 def load_sending(work: Work, policy: Policy) -> LetterSending:
@@ -154,6 +155,6 @@ def load_sending(work: Work, policy: Policy) -> LetterSending:
 def receipts_stale(work: Work) -> bool:
     """Whether receipts are known only up to before the last working day. False until a receipts source exists."""
     known = work.session.execute(
-        select(func.max(ImportRun.known_to)).where(ImportRun.known_to.is_not(None))  # type: ignore[union-attr]
+        select(func.max(Y.c.known_to)).where(Y.c.known_to.is_not(None))
     ).scalar()
     return known is not None and known < work.company.calendar.previous_working_day(work.today)

@@ -102,7 +102,11 @@ def _problem(
     if len(shown) > 200:
         shown = shown[:199] + "…"
     text = reason(code, lang, **{"column": column, "value": shown, **facts})
-    return {"row": row, "column": column, "value": shown, "code": f"import.{code}", "reason": text}
+    return {"row": row, "column": column, "value": shown, "code": f"import.{_PUBLIC.get(code, code)}", "reason": text}
+
+
+# Codes whose sentence is more exact than scripts need to know.
+_PUBLIC = {"comma_decimal": "bad_amount"}
 
 
 _NUMBER = re.compile(r"[-+]?[\d.,]+")

@@ -37,8 +37,8 @@ from core.models.receivable import Claim, ClaimState, CreditNote, Receipt, Recei
 
 __all__ = [
     "Account", "Allocation", "Audit", "Case", "CaseState", "Claim", "ClaimState", "Contact", "Cover",
-    "CreditNote", "Customer", "Delivery", "Dispute", "DisputeState", "Entry", "EntryKind", "Firing", "FiringOutcome", "FollowUp",
-    "Hold", "ImportRun", "InboundEvent", "JobSlot", "Letter", "LetterState", "LocalMessage", "OutboxMessage",
+    "CreditNote", "Customer", "Delivery", "Dispute", "DisputeState", "Entry", "EntryKind", "Firing", "FiringOutcome",
+    "FollowUp", "Hold", "ImportRun", "InboundEvent", "JobSlot", "Letter", "LetterState", "LocalMessage", "OutboxMessage",
     "OutboxState", "Pause", "PauseState", "Person", "Promise", "PromiseState", "Receipt", "Receivable", "StoredPolicy",
     "Task", "TaskReceivable", "TaskState",
 ]  # fmt: skip
