@@ -24,7 +24,7 @@ def importer(engine: Engine, tmp_path: Path) -> Importer:
 
 
 BAD_CELLS = [
-    ("amount", "1.234,56", "comma_decimal"), ("amount", "-5", "negative_amount"), ("amount", "1e9", "bad_amount"),
+    ("amount", "1.234,56", "bad_amount"), ("amount", "-5", "negative_amount"), ("amount", "1e9", "bad_amount"),
     ("amount", "NaN", "bad_amount"), ("amount", "Infinity", "bad_amount"), ("amount", "1.005", "precision"),
     ("amount", "1.500", "precision"), ("amount", "(5)", "bad_amount"), ("amount", "", "missing_value"),
     ("amount", "9999999999999999", "too_large"), ("amount", "五", "bad_amount"), ("amount", "1,23,456", "bad_amount"),
@@ -123,6 +123,8 @@ def test_files_refused_as_a_whole(importer: Importer) -> None:
     assert refused(importer, "receivables", unclosed).code == "import.bad_csv"
     assert refused(importer, "receivables", b"number,customer\n\xff\xfe\x00").code == "import.encoding"
     assert refused(importer, "receivables", "code,name\n1,Müller Straße Größe\n".encode("latin-1")).code == "import.encoding"
+    cut = "code,name\n1,华兴商贸有限公司\n".encode()[:-2] + b"\n"  # in the middle of a character
+    assert refused(importer, "customers", cut).code == "import.encoding"
     assert refused(importer, "receivables", b"PK\x03\x04nonsense").code == "import.bad_workbook"
     assert refused(importer, "receivables", importer.folder / "none.csv").code == "import.no_file"
     assert refused(importer, "orders", text).code == "import.unknown_kind"
