@@ -63,7 +63,7 @@ class Books:
 
     def act(
         self, who: Person, action: str, when: date | datetime, subject: str = "customer", id: int = 0, **given: Any
-    ) -> Outcome:  # noqa: E501
+    ) -> Outcome:
         work = self.at(when)
         request = ActionRequest(
             person_id=who.id or 0, action=action, input=given, subject=subject, subject_id=id or self.customer.id

@@ -297,7 +297,7 @@ def test_a_letter_whose_stage_nobody_has_reached_any_more(books: Books) -> None:
 
 @pytest.mark.parametrize(
     ("company", "reason"), [({"letters": "off"}, "letters_off"), ({"letters": "send", "profile": None}, "no_profile")]
-)  # noqa: E501
+)
 def test_letters_need_the_switch_and_the_profile(books: Books, company: dict[str, object], reason: str) -> None:
     receivable(books.at(date(2026, 6, 1)), "I1", books.customer)
     books.cycle(july(2))

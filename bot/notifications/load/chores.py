@@ -60,6 +60,10 @@ def _ended(facts: Facts, task: Task) -> Phrase | None:
 def gap(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loaded | Cancel:
     """Nobody looks after a customer: choose somebody."""
     about = facts.about(task.customer_id or 0)
+    if ended is None and not about.receivables:
+        if not message.for_update:
+            return Cancel("settled")
+        ended = phrase("ended.settled")
     lost = [r for r in about.receivables if facts.org.responsible(r.owner_id, about.owner_id) is None]
     kind = "no_owner" if about.owner_id is None else "inactive_owner"
     if not lost and facts.org.active(about.owner_id):
@@ -68,7 +72,7 @@ def gap(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loa
         if facts.org.above(about.owner_id):
             if not message.for_update:
                 return Cancel("assigned")
-            ended = ended or phrase("ended.assigned", who=facts.name(about.owner_id))
+            ended = ended if ended is not None else phrase("ended.assigned", who=facts.name(about.owner_id))
     people = [m.id for m in facts.org.members.values() if m.active and m.roles.intersection(SELLERS)]
     people.sort(key=lambda i: (facts.org.members[i].name, i))
     view = GapView(
@@ -163,13 +167,9 @@ def stale(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> L
             return Cancel("imported")
         ended = phrase("ended.imported")
     letters = execute(
-        select(F.c.customer_id)
-        .where(F.c.outcome == FiringOutcome.deferred, F.c.reason == "receipts_stale")
-        .distinct()
+        select(F.c.customer_id).where(F.c.outcome == FiringOutcome.deferred, F.c.reason == "receipts_stale").distinct()
     ).all()
-    promises = execute(
-        select(func.count()).where(P.c.state == PromiseState.open, P.c.ends_on < facts.today)
-    ).scalar_one()
+    promises = execute(select(func.count()).where(P.c.state == PromiseState.open, P.c.ends_on < facts.today)).scalar_one()
     view = StaleView(
         today=facts.today,
         known_until=known,

@@ -197,9 +197,7 @@ class Facts:
         Z, H, N, U = table_of(Pause), table_of(Hold), table_of(Contact), table_of(Audit)
         columns = [C.c.id, C.c.code, C.c.name, C.c.short_name, C.c.rating, C.c.owner_id, C.c.language, C.c.no_letters]
         found: dict[int, About] = {
-            c.id: About(
-                c.id, c.code, c.name, c.short_name or c.name, c.rating, c.owner_id, c.language, bool(c.no_letters)
-            )
+            c.id: About(c.id, c.code, c.name, c.short_name or c.name, c.rating, c.owner_id, c.language, bool(c.no_letters))
             for c in execute(select(*columns).where(C.c.id.in_(ids)))
         }
         for case in load_cases(self.work, self.policy, ids):
@@ -238,9 +236,7 @@ class Facts:
             select(H.c.customer_id, H.c.kind).where(H.c.customer_id.in_(ids), H.c.ended_on.is_(None))
         ):
             found[customer_id].holds.add(kind)
-        for contact in execute(
-            select(Contact).where(N.c.customer_id.in_(ids)), execution_options=fresh
-        ).scalars():
+        for contact in execute(select(Contact).where(N.c.customer_id.in_(ids)), execution_options=fresh).scalars():
             found[contact.customer_id].contacts[contact.type] = contact
         latest = select(func.max(U.c.id)).where(U.c.customer_id.in_(ids), U.c.action.in_(CONTACTS)).group_by(U.c.customer_id)
         for entry in execute(select(Audit).where(U.c.id.in_(latest))).scalars():

@@ -118,9 +118,7 @@ def _in_review(facts: Facts) -> list[tuple[About, CaseFacts, int]]:
             .order_by(F.c.customer_id)
         ).scalars()
     )
-    facts.preload(
-        Message(kind="letters.release", subject="release", subject_id=0, customer_id=i) for i in customers
-    )
+    facts.preload(Message(kind="letters.release", subject="release", subject_id=0, customer_id=i) for i in customers)
     states = load_states(facts.work, customers) if customers else {}
     found = []
     for customer_id in customers:
@@ -142,9 +140,7 @@ def _reached(facts: Facts, overdue: Iterable[ReceivableFacts], stage: int) -> bo
     return any((due[receivable_id] or due_on) <= due_on for receivable_id, due_on in rows)
 
 
-def _view(
-    facts: Facts, about: About, overdue: list[ReceivableFacts], stage: int, lang: str, *, to: str = ""
-) -> LetterView:
+def _view(facts: Facts, about: About, overdue: list[ReceivableFacts], stage: int, lang: str, *, to: str = "") -> LetterView:
     profile = facts.work.company.profile
     contact = about.contacts.get("finance")
     notes = set(

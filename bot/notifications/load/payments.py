@@ -74,6 +74,10 @@ def arrived(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
 def reversed_(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loaded | Cancel:
     """A receipt was taken back and something is open again: owner and finance look into it."""
     about = facts.about(task.customer_id or 0)
+    if ended is None and not about.receivables:
+        if not message.for_update:
+            return Cancel("settled")
+        ended = phrase("ended.settled")
     since = facts.day_of(task.opened_at) - timedelta(days=REVERSED_DAYS)
     rows = facts.work.session.execute(
         select(N.c.number, N.c.amount_minor, N.c.currency, N.c.reversed_on, E.c.reason)
