@@ -224,7 +224,8 @@ class Receivables:
                 changes[old.id] = new
                 before = {name: plain(getattr(old, name)) for name in new if name != "next_step_on"}
                 after = {name: plain(new[name]) for name in before}
-                audits.append((old.id, old.customer_id, {"number": old.number, "before": before, "after": after}))
+                if before:
+                    audits.append((old.id, old.customer_id, {"number": old.number, "before": before, "after": after}))
             paid = self._paid(item, old, face, receipts)
             if new or face is not None or paid:
                 report.updated += 1
@@ -273,8 +274,8 @@ class Receivables:
             old.due_on is None or new.keys() & {"terms", "event", "event_on"}
         ) and not self._edited(item, edited, "due_on", "due_on", plain(old.due_on)):  # fmt: skip
             new["due_on"] = computed
-        if "due_on" in new:
-            new["next_step_on"] = first_look(work.session, new["due_on"])
+        if "due_on" in new or (face is not None and not old.open_minor):  # the engine had stopped looking at it
+            new["next_step_on"] = first_look(work.session, new.get("due_on", old.due_on))
         return new, face
 
     def _edited(self, item: Item, edited: list[str], name: str, column: str, kept: Any) -> bool:
