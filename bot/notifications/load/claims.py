@@ -129,5 +129,5 @@ def _loaded(
         task_id=task.id if task is not None else None,
         receivables=numbers,
         severity=task.severity if task is not None else "",
-        over=ended is not None and task is None,
+        over=ended is not None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -53,13 +54,13 @@ def task_card(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
             return Cancel(_why_not(mine))
         ended = _set_aside(about, mine)
     special = _special(task)
-    if special is not None and not over:
+    if special is not None:
         from bot.notifications.load import claims, promises
 
         of_task = promises.of_task if special == "promise.broken" else claims.of_task
         drawn = of_task(facts, message, task, ended)
         if drawn is not None:
-            return drawn
+            return replace(drawn, over=over)
     view = _view(facts, about, mine, message, lang, task=task, ended=ended)
     return Loaded(
         kind=_kind(task, view),

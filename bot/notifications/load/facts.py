@@ -257,7 +257,11 @@ class Facts:
         handle = actor.rpartition(" as ")[2]
         if handle == "system":
             return ""
-        return next((m.name for m in self.org.members.values() if m.handle == handle), handle)
+        return self._names.get(handle, handle)
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return {m.handle: m.name for m in self.org.members.values()}
 
     def above(self, person_id: int | None) -> str:
         """Who hears of this person's silence."""

@@ -164,7 +164,7 @@ def _loaded(
         task_id=task.id if task is not None else None,
         receivables=tuple(r.number for r in mine),
         severity=task.severity if task is not None else "",
-        over=ended is not None and task is None,
+        over=ended is not None,
     )
 
 
