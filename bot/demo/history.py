@@ -80,7 +80,6 @@ OPEN = (
     Open("C024", -2, 7, 78_400),  # needs a copy of the invoice
     # 刘洋
     Open("C026", 0, 30, 98_700),
-    Open("C029", 0, 31, 87_200),
     Open("C030", 0, 1, 187_000, paid=100_000),
     Open("C031", 0, 7, 92_300),
     Open("C033", -2, 1, 156_000, credited=6_000),

@@ -8,8 +8,8 @@ import socket
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Callable, Iterator
-from datetime import datetime, time, timedelta
+from collections.abc import Iterator
+from datetime import datetime, time
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -22,7 +22,6 @@ from bot.server import bind
 from bot.server import run as serve
 from bot.settings import CompanyProfile, Settings
 from core.db import make_engine, schema_state, upgrade
-from core.dunning.cycle import last_cycle
 from core.errors import ConfigError
 from core.models import Audit, JobSlot
 from core.models.base import table_of
@@ -243,7 +242,7 @@ class _Teller:
 
     def __call__(self, zh: str, en: str, *, end: str = "\n") -> None:
         if not self._quiet:
-            print(en if self._en else zh, end=end, flush=True)  # noqa: T201
+            print(en if self._en else zh, end=end, flush=True)
 
 
 def _ready(app: App, say: _Teller, address: str, kept: Path | None, browser: bool) -> None:

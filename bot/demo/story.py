@@ -52,6 +52,7 @@ ACTS = {
         "copy": "发票复印件",
         "quality": "两台夹具精度不合格",
         "later": "下季度一次付清",
+        "nobody": "先电话确认了联系人，待指定负责人",
     },
     "en": {
         "moving": "The plant is moving, nobody there to pay",
@@ -60,6 +61,7 @@ ACTS = {
         "copy": "copy of the invoice",
         "quality": "two fixtures are out of tolerance",
         "later": "all of it next quarter",
+        "nobody": "Found their contact by phone; an owner is still to be named",
     },
 }
 
@@ -68,24 +70,30 @@ def acts(lang: str) -> tuple[Act, ...]:
     """Everybody's answers. 李娜 says nothing about C003, whose silence climbs to her manager."""
     words = ACTS["en" if lang == "en" else "zh"]
     return (
+        _tap(-6, "10:30", "zhengkai", "C012", "task.other", note=words["director"]),
         _tap(-6, "14:20", "lina", "C004", "task.promise", date="+2", note=words["approval"]),
         _tap(-6, "15:05", "zhaoxue", "C021", "task.paid", paid_on="-1"),
-        _tap(-6, "16:30", "liuyang", "C026", "task.other", note=words["director"]),
+        _tap(-6, "15:20", "zhaoxue", "C017", "task.not_reached", again_on="+4"),
+        _tap(-6, "16:30", "liuyang", "C026", "task.other", note=words["approval"]),
+        _tap(-5, "09:30", "zhaoxue", "C022", "task.not_reached", again_on="+3"),
         _tap(-5, "10:15", "lina", "C007", "task.dispute", reason="quality", amount="30000", note=words["quality"]),
         _tap(-5, "10:40", "zhoumin", "C021", "claim.confirm", number="HD-20871"),
         _say(-5, "11:10", "chenhao", "C014", "/pause C014 until {+5} " + words["moving"]),
         _tap(-5, "14:00", "lina", "C005", "task.promise", date="=0"),
+        _tap(-5, "15:20", "linyue", "C037", "task.promise", date="+8"),
+        _say(-5, "15:25", "linyue", "C038", "/promise C038 {+9} USD 18200"),
         _tap(-5, "16:45", "chenhao", "C011", "task.other", note=words["approval"]),
+        _tap(-5, "17:10", "zhaoxue", "C024", "task.copy", what=words["copy"]),
         _tap(-4, "14:30", "lina", "C009", "task.not_reached", again_on="+2"),
-        _tap(-3, "10:30", "zhaoxue", "C022", "task.not_reached", again_on="+3"),
+        _tap(-3, "10:40", "linyue", "C038", "task.not_reached", again_on="+3"),
         _say(-3, "11:00", "zhoumin", "C008", "/receipt C008 76300 {+0} HD-20894"),
         _say(-3, "11:02", "zhoumin", "C008", "/allocate {receipt} {open}"),
-        _tap(-3, "15:20", "linyue", "C037", "task.promise", date="+8"),
+        _tap(-3, "16:20", "liuyang", "C031", "task.not_reached", again_on="+2"),
         _tap(-2, "09:50", "lina", "C006", "task.part_paid", amount="80000", paid_on="+0"),
+        _tap(-2, "10:30", "hejing", "C034", "task.other", note=words["nobody"]),
         _say(-2, "11:30", "zhoumin", "C016", "/receipt C016 83000 {+0} HD-20911"),
-        _tap(-1, "10:20", "zhaoxue", "C024", "task.copy", what=words["copy"]),
         _tap(-1, "11:10", "zhaoxue", "C017", "task.promise", date="+40", note=words["later"]),
-        _say(-1, "15:30", "wangjianguo", "C012", "/balance C012"),
+        _say(-1, "15:30", "wangjianguo", "C003", "/balance C003"),
     )
 
 
@@ -97,7 +105,7 @@ class Story:
     failed: list[str] = field(default_factory=list)
 
     async def run(self, until: datetime) -> None:
-        """From 09:00 of the first day up to `until`: a cycle every morning, and after the answers of a day one more."""
+        """From 09:00 of the first day up to `until`: a cycle every morning, then the answers of the day."""
         calendar = self.app.company.calendar
         script = acts(self.app.company.lang)
         index_of = {day: index for index, day in self.days.by_index.items()}
@@ -111,7 +119,6 @@ class Story:
             if index is not None and index < 0:
                 for act in (a for a in script if a.on == index):
                     await self._act(act, local_instant(day, time.fromisoformat(act.at), calendar.zone))
-                await self._tick(local_instant(day, time(17), calendar.zone))
             self.progress(day)
             day += timedelta(days=1)
         if self.app.clock() < until:
