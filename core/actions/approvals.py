@@ -1,0 +1,90 @@
+"""What somebody decides: claims, promises and pauses beyond the limits, disputes."""
+
+from core import claims, disputes, outbox, pauses, promises, tasks
+from core.actions.request import Context, Handler, Outcome, Result, amounts_of
+from core.errors import DomainError
+from core.models import (
+    Claim,
+    Dispute,
+    Pause,
+    Promise,
+)
+from core.money import parse_major
+
+
+def confirm_claim(c: Context) -> Outcome:
+    claim = c.work.session.get_one(Claim, c.subject_id)
+    if claim.state != "pending":
+        return Outcome(Result.already, f"claim.{claim.state}")
+    receipt = claims.confirm(c.work, claim, c.text("number"))
+    return Outcome(Result.done, "claim.confirmed", {"number": receipt.number, "receipt": receipt.id})
+
+
+def void_claim(c: Context) -> Outcome:
+    claim = c.work.session.get_one(Claim, c.subject_id)
+    if claim.state != "pending":
+        return Outcome(Result.already, f"claim.{claim.state}")
+    c.after.append(claims.void(c.work, claim))
+    return Outcome(Result.done, "claim.voided")
+
+
+def decide_promise(approve: bool) -> Handler:
+    def handler(c: Context) -> Outcome:
+        promise = c.work.session.get_one(Promise, c.subject_id)
+        if promise.state != "proposed":
+            return Outcome(Result.already, f"promise.{promise.state}")
+        promises.decide(c.work, c.policy, promise, approve=approve)
+        if approve:
+            amounts = amounts_of([(promise.amount_minor, promise.currency)])
+            tasks.answer(c.work, c.customer, "promise", due_on=promise.due_on.isoformat(), amounts=amounts, approved=True)
+        outbox.touch(c.work, "promise", [c.subject_id])
+        return Outcome(Result.done, "promise.approved" if approve else "promise.rejected")
+
+    return handler
+
+
+def decide_pause(approve: bool) -> Handler:
+    def handler(c: Context) -> Outcome:
+        pause = c.work.session.get_one(Pause, c.subject_id)
+        if pause.state != "proposed":
+            return Outcome(Result.already, f"pause.{pause.state}")
+        pauses.decide(c.work, pause, approve=approve)
+        return Outcome(Result.done, "pause.approved" if approve else "pause.rejected")
+
+    return handler
+
+
+def pause(c: Context) -> Outcome:
+    until = c.day("until", required=True)
+    assert until is not None
+    pause = pauses.start(c.work, c.policy, c.customer, until, c.need("reason"))
+    code = "pause.proposed" if pause.state == "proposed" else "pause.set"
+    return Outcome(Result.done, code, {"until": until, "ids": [pause.id]})
+
+
+def unpause(c: Context) -> Outcome:
+    c.after += pauses.stop(c.work, c.customer)
+    return Outcome(Result.done, "pause.ended")
+
+
+def settle_dispute(c: Context) -> Outcome:
+    if c.subject == "dispute":
+        dispute = c.work.session.get_one(Dispute, c.subject_id)
+        if dispute.state != "open":
+            return Outcome(Result.already, f"dispute.{dispute.state}")
+    else:
+        open_ones = disputes.running(c.work, c.customer)
+        currency = c.text("currency").upper()
+        open_ones = [d for d in open_ones if not currency or d.currency == currency]
+        if not open_ones:
+            return Outcome(Result.already, "dispute.none")
+        if len(open_ones) > 1:
+            raise DomainError("dispute.which_currency", currencies=", ".join(sorted(d.currency for d in open_ones)))
+        dispute = open_ones[0]
+    outcome = c.need("outcome")
+    value = c.text("amount")
+    amount = parse_major(value.replace(",", ""), dispute.currency) if value else None
+    event = disputes.settle(c.work, dispute, outcome, amount)
+    if event is not None:
+        c.after.append(event)
+    return Outcome(Result.done, f"dispute.{dispute.state}", {"ids": [dispute.id]})

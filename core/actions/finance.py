@@ -1,0 +1,116 @@
+"""What finance records: receipts, allocations, credit notes, the release of letters."""
+
+from sqlalchemy import select
+
+from core import claims, outbox
+from core.actions.request import Context, Outcome, Result
+from core.dunning.states import RELEASED
+from core.errors import DomainError
+from core.ledger.post import allocate, new_credit_notes, new_receipts
+from core.models import (
+    CreditNote,
+    Firing,
+    Receipt,
+    Receivable,
+)
+from core.models.base import table_of
+from core.money import parse_major
+
+
+def record_receipt(c: Context) -> Outcome:
+    day = c.day("date") or c.work.today
+    if day > c.work.today:
+        raise DomainError("receipt.future", on=day)
+    currency = c.currency() or c.work.company.currency
+    number = c.text("number") or f"HK-{c.customer}-{c.work.now:%Y%m%d%H%M%S%f}"
+    adopted = claims.adopt(
+        c.work, c.policy, customer_id=c.customer, currency=currency,
+        amount_minor=c.money("amount", required=True) or 0, received_on=day, number=number, source="manual",
+    )  # fmt: skip
+    if adopted is not None:
+        return Outcome(Result.done, "receipt.was_claim", {"number": number, "receipt": adopted})
+    N = table_of(Receipt)
+    if c.work.session.execute(select(N.c.id).where(N.c.source == "manual", N.c.number == number)).first():
+        return Outcome(Result.already, "receipt.there", {"number": number})
+    [receipt_id] = new_receipts(
+        c.work,
+        [
+            {
+                "number": number,
+                "source": "manual",
+                "customer_id": c.customer,
+                "received_on": day,
+                "amount_minor": c.money("amount", required=True),
+                "currency": currency,
+            }
+        ],
+    )
+    c.receipts.append(receipt_id)
+    return Outcome(Result.done, "receipt.recorded", {"number": number, "receipt": receipt_id})
+
+
+def allocate_receipt(c: Context) -> Outcome:
+    """From a chore card the customer's oldest unapplied receipt; typed, the receipt named."""
+    N, R = table_of(Receipt), table_of(Receivable)
+    named = c.text("receipt")
+    mine = select(Receipt).where(N.c.customer_id == c.customer, N.c.open_minor > 0)
+    if named:
+        mine = mine.where(N.c.number == named)
+    receipts = c.work.session.execute(mine.order_by(N.c.received_on, N.c.id)).scalars().all()
+    if not receipts:
+        return Outcome(Result.already, "receipt.nothing_unapplied")
+    receipt = receipts[0]
+    number = c.need("receivable")
+    receivable = c.work.session.execute(
+        select(Receivable)
+        .where(R.c.customer_id == c.customer, R.c.number == number)
+        .order_by(R.c.open_minor.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    if receivable is None:
+        raise DomainError("receivable.unknown", number=number)
+    value = c.text("amount")
+    amount = parse_major(value.replace(",", ""), receipt.currency) if value else None
+    allocation = allocate(c.work, receipt, receivable, amount)
+    facts = {"receipt": receipt.number, "receivable": number, "minor": allocation.amount_minor, "currency": receipt.currency}
+    return Outcome(Result.done, "receipt.allocated", facts)
+
+
+def record_credit_note(c: Context) -> Outcome:
+    currency = c.currency() or c.work.company.currency
+    number = c.text("number") or f"CN-{c.customer}-{c.work.now:%Y%m%d%H%M%S%f}"
+    O = table_of(CreditNote)  # noqa: E741
+    if c.work.session.execute(select(O.c.id).where(O.c.source == "manual", O.c.number == number)).first():
+        return Outcome(Result.already, "credit_note.there", {"number": number})
+    new_credit_notes(
+        c.work,
+        [
+            {
+                "number": number,
+                "source": "manual",
+                "customer_id": c.customer,
+                "issued_on": c.work.today,
+                "amount_minor": c.money("amount", required=True),
+                "currency": currency,
+                "reason": c.need("reason"),
+            }
+        ],
+    )
+    return Outcome(Result.done, "credit_note.recorded", {"number": number})
+
+
+def release_letters(c: Context) -> Outcome:
+    """Finance lets the reviewed letters go; the next cycle in the letters window sends them, stage by stage."""
+    F = table_of(Firing)
+    released = c.work.session.execute(
+        F.update()
+        .where(F.c.outcome == "deferred", F.c.reason == "in_review", F.c.stage.is_not(None))
+        .values(reason=RELEASED)
+        .returning(F.c.customer_id)
+    ).scalars()
+    customers = sorted(set(released))
+    if not customers:
+        return Outcome(Result.already, "letters.none")
+    c.work.audit("letters.release", "release", c.subject_id, customers=len(customers))
+    outbox.touch(c.work, "release", [c.subject_id])
+    return Outcome(Result.done, "letters.released", {"customers": len(customers), "customer_ids": customers})

@@ -1,0 +1,108 @@
+"""What a rep logs about a customer: the `task.*` actions, notes and owners."""
+
+from core import chores, claims, disputes, promises, tasks
+from core.actions.request import Context, Outcome, Result, amounts_of, person_named, task_id
+from core.models import (
+    Customer,
+    TaskState,
+)
+
+
+def promise(c: Context) -> Outcome:
+    due_on = c.day("date", required=True)
+    assert due_on is not None
+    amount = c.money("amount")
+    currency = c.currency() if amount is not None else c.text("currency").upper() or None
+    made = promises.make(
+        c.work, c.policy, c.customer, due_on,
+        amount_minor=amount, currency=currency, note=c.text("note"), task_id=task_id(c),
+    )  # fmt: skip
+    if any(m.needs for m in made):
+        c.work.audit("task.promise_proposed", "customer", c.customer, c.customer, due_on=due_on.isoformat())
+        return Outcome(Result.done, "promise.proposed", {"needs": next(m.needs for m in made if m.needs), "on": due_on})
+    facts = {"due_on": due_on.isoformat(), "amounts": amounts_of((m.promise.amount_minor, m.promise.currency) for m in made)}
+    tasks.answer(c.work, c.customer, "promise", **facts, note=c.text("note"))
+    return Outcome(
+        Result.done, "promise.made", {"on": due_on, "amounts": facts["amounts"], "ids": [m.promise.id for m in made]}
+    )
+
+
+def paid(c: Context) -> Outcome:
+    return _claim(c, c.money("amount"), "paid")
+
+
+def part_paid(c: Context) -> Outcome:
+    return _claim(c, c.money("amount", required=True), "part_paid")
+
+
+def _claim(c: Context, amount: int | None, kind: str) -> Outcome:
+    currency = c.currency() if amount is not None else c.text("currency").upper() or None
+    made = claims.make(
+        c.work, c.policy, c.customer,
+        amount_minor=amount, currency=currency, paid_on=c.day("paid_on"), task_id=task_id(c),
+    )  # fmt: skip
+    amounts = amounts_of((m.amount_minor, m.currency) for m in made)
+    tasks.answer(c.work, c.customer, kind, amounts=amounts, paid_on=made[0].paid_on.isoformat())
+    return Outcome(Result.done, "claim.made", {"amounts": amounts, "until": made[0].expires_on, "ids": [m.id for m in made]})
+
+
+def dispute(c: Context) -> Outcome:
+    amount = c.money("amount")
+    currency = c.currency() if amount is not None else c.text("currency").upper() or None
+    made = disputes.start(
+        c.work, c.policy, c.customer, c.text("reason") or "other",
+        amount_minor=amount, currency=currency, note=c.text("note"), task_id=task_id(c),
+    )  # fmt: skip
+    amounts = amounts_of((m.amount_minor, m.currency) for m in made)
+    tasks.answer(c.work, c.customer, "dispute", amounts=amounts, reason=made[0].reason)
+    return Outcome(
+        Result.done, "dispute.opened", {"amounts": amounts, "reason": made[0].reason, "ids": [m.id for m in made]}
+    )
+
+
+def not_reached(c: Context) -> Outcome:
+    again_on = c.day("again_on", required=True)
+    assert again_on is not None
+    tasks.not_reached(c.work, c.policy, c.customer, again_on)
+    return Outcome(Result.done, "task.again", {"on": again_on})
+
+
+def copy(c: Context) -> Outcome:
+    tasks.needs_copy(c.work, c.policy, c.customer, c.text("what") or "invoice")
+    return Outcome(Result.done, "task.copy_asked")
+
+
+def other(c: Context) -> Outcome:
+    tasks.other(c.work, c.policy, c.customer, c.need("note"))
+    return Outcome(Result.done, "task.logged")
+
+
+def note(c: Context) -> Outcome:
+    c.work.audit("task.note", "customer", c.customer, c.customer, note=c.need("note"))
+    return Outcome(Result.done, "task.noted")
+
+
+def snooze(c: Context) -> Outcome:
+    task, until = c.task(), c.day("until", required=True)
+    assert until is not None
+    if task is None:
+        return Outcome(Result.invalid, "task.none")
+    tasks.snooze(c.work, c.policy, task, until)
+    return Outcome(Result.done, "task.snoozed", {"on": until})
+
+
+def reassign(c: Context) -> Outcome:
+    person = person_named(c, "person")
+    tasks.reassign(c.work, c.customer, c.task(), person.id or 0)
+    return Outcome(Result.done, "task.reassigned", {"to": person.name})
+
+
+def assign(c: Context) -> Outcome:
+    person = person_named(c, "person")
+    customer = c.work.session.get_one(Customer, c.customer)
+    customer.owner_id = person.id
+    if "owner" not in customer.edited:
+        customer.edited = [*customer.edited, "owner"]
+    c.work.audit("customer.assign", "customer", c.customer, c.customer, to=person.handle)
+    chores.close(c.work, "assign", c.customer, TaskState.answered)
+    return Outcome(Result.done, "customer.assigned", {"to": person.name})
