@@ -117,10 +117,12 @@ def _claim(
         rows = work.session.execute(
             select(OutboxMessage).where(O.c.id.in_(ids.with_for_update(skip_locked=True))).order_by(O.c.id)
         ).scalars()
+        messages = list(rows)
         parcels: list[Parcel] = []
         cancelled = 0
         shared = Facts(work)
-        for message in rows.all():
+        shared.preload(_message(message) for message in messages)
+        for message in messages:
             first = message.attempts == 0
             made = _parcel(work, message, adapters, shared, first)
             if isinstance(made, str):
