@@ -10,6 +10,7 @@ The key says a thing once: (kind, subject, occurrence, recipient).
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Table, and_, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -120,7 +121,7 @@ def _update(work: Work, which: ColumnElement[bool]) -> None:
         [
             row(
                 work,
-                key=f"update:{d.id}:{work.now.isoformat()}:{work.person_id or 0}",
+                key=f"update:{d.id}:{uuid4().hex}",  # two changes at one instant are two updates
                 kind=d.kind,
                 op="update",
                 subject=d.subject,

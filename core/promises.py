@@ -216,6 +216,7 @@ def _end(work: Work, promise: Promise, state: PromiseState) -> None:
     covers.release(work, "promise", promise.id or 0)
     work.audit(f"promise.{state}", "promise", promise.id, promise.customer_id, received_minor=promise.received_minor)
     work.session.flush()
+    outbox.touch(work, "promise", [promise.id or 0])
 
 
 def keep_early(work: Work, customer_ids: Collection[int]) -> None:
