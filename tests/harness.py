@@ -15,7 +15,7 @@ import logging
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,11 +25,26 @@ from bot.adapters.local import store
 from bot.app import App, cycle_report
 from bot.notifications.sender import Delivered
 from bot.settings import Settings
+from core.actions import ActionRequest, execute
 from core.cases import refresh
 from core.dunning import cycle, stored
 from core.dunning.policy import parse
+from core.dunning.schedule import first_look
 from core.ledger import invariants, post
-from core.models import Contact, Customer, LocalMessage, Person, Receipt, Receivable
+from core.models import (
+    Case,
+    Contact,
+    CreditNote,
+    Customer,
+    Firing,
+    Hold,
+    LocalMessage,
+    Person,
+    Promise,
+    Receipt,
+    Receivable,
+    Task,
+)
 from core.models.base import table_of
 from core.money import parse_major
 from core.work import Work
@@ -145,9 +160,7 @@ class Harness:
 
     def __init__(self, database_url: str, *, letters: str = "send", messengers: tuple[str, ...] = ("local",)) -> None:
         self.app = App(Settings(database_url=database_url, letters=letters, messengers=messengers), clock=lambda: self.now)
-        self.app.company = replace(self.app.company, profile=PROFILE)
-        self.app.transactions = replace(self.app.transactions, company=self.app.company)
-        self.app.door = replace(self.app.door, transactions=self.app.transactions)
+        self.company(profile=PROFILE)
         self.now = instant("2026-06-01 08:00")
         self._runner = asyncio.Runner()
         self._read: set[int] = set()
@@ -169,6 +182,29 @@ class Harness:
             yield work
 
     # --- the company ---
+
+    def begin(self, text: str, *, letters: str = "off") -> None:
+        """The story begins here, with a whole team: li and lin -> wang -> zhao; zhou, cai, fm and ada beside them."""
+        self.now = instant(text)
+        self.company(letters=letters)
+        self.people(
+            zhao="sales_director", wang="sales_manager<zhao", li="rep<wang", lin="rep<wang", zhou="finance_director",
+            cai="finance", fm="finance_manager", ada="admin",
+        )  # fmt: skip
+
+    def overdue(self, amount: str = "100.00", *, currency: str = "CNY") -> Card:
+        """A team, customer 甲 of li, I1 due on Wed 2026-07-01, and li's card on the morning after. No letters."""
+        self.begin("2026-07-02 08:00")
+        self.customer("甲", "li")
+        self.receivable("甲", amount, due="2026-07-01", number="I1", issued="2026-06-01", currency=currency)
+        self.morning("2026-07-02")
+        return self.chat("li").expect_card(kind="task.overdue", severity="overdue")
+
+    def company(self, **changes: Any) -> None:
+        """What holds for the whole company: letters, profile, messengers."""
+        self.app.company = replace(self.app.company, **changes)
+        self.app.transactions = replace(self.app.transactions, company=self.app.company)
+        self.app.door = replace(self.app.door, transactions=self.app.transactions)
 
     def people(self, **roles: str) -> None:
         """`li="rep<wang"`: a rep whose manager is wang. Several roles with `;`."""
@@ -206,8 +242,6 @@ class Harness:
         self, customer: str, amount: str, due: str | None, *, number: str = "", issued: str = "", currency: str = "CNY",
         owner: str = "", **more: Any,
     ) -> str:  # fmt: skip
-        from core.dunning.schedule import first_look
-
         with self.db() as work:
             due_on = date.fromisoformat(due) if due else None
             count = len(work.session.execute(select(table_of(Receivable).c.id)).all())
@@ -256,12 +290,124 @@ class Harness:
         self.deliver()
         return receipt_id
 
+    def credit_note(self, customer: str, amount: str, *numbers: str, currency: str = "CNY") -> int:
+        """A credit note of today, on these receivables in order; without any it stands alone."""
+        with self.db() as work:
+            customer_id = self._customer_id(work, customer)
+            row = {
+                "number": f"CN{self.now:%m%d%H%M}-{amount}",
+                "source": "test",
+                "customer_id": customer_id,
+                "issued_on": work.today,
+                "amount_minor": parse_major(amount, currency),
+                "currency": currency,
+            }
+            [note_id] = post.new_credit_notes(work, [row])
+            for n in numbers:
+                post.allocate(work, work.session.get_one(CreditNote, note_id), self._receivable(work, n))
+            refresh(work, [customer_id])
+        self.deliver()
+        return note_id
+
+    def cancel_note(self, note_id: int) -> None:
+        with self.db() as work:
+            note = work.session.get_one(CreditNote, note_id)
+            post.cancel_credit_note(work, note, work.today)
+            refresh(work, [note.customer_id])
+        self.deliver()
+
     def reverse(self, receipt_id: int) -> None:
         with self.db() as work:
             receipt = work.session.get_one(Receipt, receipt_id)
             post.reverse_receipt(work, receipt, work.today)
             refresh(work, [receipt.customer_id])
         self.deliver()
+
+    def set_customer(self, code: str, *, owner: str | None = None, **changes: Any) -> None:
+        """As an import changes it, with what follows for cases and tasks."""
+        with self.db() as work:
+            row = work.session.get_one(Customer, self._customer_id(work, code))
+            if owner is not None:
+                row.owner_id = self._person_id(work, owner)
+            for name, value in changes.items():
+                setattr(row, name, value)
+            refresh(work, [row.id or 0])
+        self.deliver()
+
+    def set_due(self, number: str, due: str) -> None:
+        """As an import moves a due date."""
+        with self.db() as work:
+            row = self._receivable(work, number)
+            row.due_on = date.fromisoformat(due)
+            row.next_step_on = first_look(stored.active(work.session, work.now, "CNY"), row.due_on)
+            refresh(work, [row.customer_id])
+        self.deliver()
+
+    def act(self, handle: str, action: str, customer: str, *, expect: str = "done", **values: str) -> dict[str, Any]:
+        """What a written command does, without its words."""
+        with self.db() as work:
+            subject_id = self._customer_id(work, customer)
+            person_id = self._person_id(work, handle)
+            assert person_id is not None
+            work = replace(work, person_id=person_id, actor=handle)
+            outcome = execute(work, ActionRequest(person_id, action, values, subject="customer", subject_id=subject_id))
+        assert outcome.result == expect, outcome
+        self.deliver()
+        return {"code": outcome.code, **outcome.facts}
+
+    # --- what stands in the books ---
+
+    def case(self, customer: str, currency: str = "CNY") -> Case | None:
+        with self.look() as work:
+            K = table_of(Case)
+            return work.session.execute(
+                select(Case)
+                .where(K.c.customer_id == self._customer_id(work, customer), K.c.currency == currency)
+                .order_by(K.c.id.desc())
+                .limit(1)
+            ).scalar_one_or_none()
+
+    def state(self, customer: str, currency: str = "CNY") -> str:
+        """Of the case: open, waiting or closed; "" when there is none."""
+        case = self.case(customer, currency)
+        return "" if case is None else str(case.state)
+
+    def promises(self, customer: str) -> list[str]:
+        with self.look() as work:
+            P = table_of(Promise)
+            mine = select(P.c.state).where(P.c.customer_id == self._customer_id(work, customer)).order_by(P.c.id)
+            return [str(state) for state in work.session.execute(mine).scalars()]
+
+    def tasks(self, customer: str, kind: str = "collect") -> list[tuple[str, str]]:
+        """(handle, state) of every task about a customer, oldest first."""
+        with self.look() as work:
+            T, P = table_of(Task), table_of(Person)
+            rows = work.session.execute(
+                select(P.c.handle, T.c.state)
+                .join(P, P.c.id == T.c.person_id)
+                .where(T.c.customer_id == self._customer_id(work, customer), T.c.kind == kind)
+                .order_by(T.c.id)
+            )
+            return [(handle, str(state)) for handle, state in rows]
+
+    def firings(self, number: str) -> list[tuple[str, str, str]]:
+        """(day, step, outcome) of every firing of a receivable, oldest first."""
+        with self.look() as work:
+            F, R = table_of(Firing), table_of(Receivable)
+            rows = work.session.execute(
+                select(F.c.fired_on, F.c.step, F.c.outcome)
+                .join(R, R.c.id == F.c.receivable_id)
+                .where(R.c.number == number)
+                .order_by(F.c.id)
+            )
+            return [(f"{day:%m-%d}", step, str(outcome)) for day, step, outcome in rows]
+
+    def holds(self, customer: str) -> list[str]:
+        """Kinds of the holds that run."""
+        with self.look() as work:
+            H = table_of(Hold)
+            mine = H.c.customer_id == self._customer_id(work, customer)
+            return sorted(work.session.execute(select(H.c.kind).where(mine, H.c.ended_on.is_(None))).scalars())
 
     def policy(self, toml: str) -> None:
         with self.db() as work:
@@ -297,6 +443,18 @@ class Harness:
         for tick in ticks:
             self.now = tick
             self.tick()
+        self.now = to
+
+    def morning(self, day: str) -> None:
+        """09:00 of that day, having run the 09:00 cycle of every day in between: enough wherever hours don't matter."""
+        to = instant(f"{day} 09:00")
+        assert to >= self.now, "time goes forward"
+        tick = instant(f"{self.now.astimezone(SHANGHAI):%Y-%m-%d} 09:00")
+        while tick <= to:
+            if tick > self.now:
+                self.now = tick
+                self.tick()
+            tick += timedelta(days=1)
         self.now = to
 
     def sleep_until(self, text: str) -> None:

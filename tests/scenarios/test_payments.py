@@ -1,0 +1,109 @@
+"""Money that comes in: in parts, ahead of its allocation, and taken back again."""
+
+from tests.harness import Harness
+
+
+def test_part_payments_between_the_steps_show_what_is_left(hk: Harness) -> None:
+    first = hk.overdue("120000.00")
+    li, wang = hk.chat("li"), hk.chat("wang")
+
+    hk.at("2026-07-03 14:00")
+    hk.pay("甲", "50000.00", "I1")
+    line = li.expect_card("¥50,000.00", "仍逾期 ¥70,000.00", kind="payment.arrived")
+    first.expect_update("¥70,000.00")
+
+    hk.at("2026-07-03 16:00")
+    hk.pay("甲", "20000.00", "I1")
+    line.expect_update("¥70,000.00", "仍逾期 ¥50,000.00")
+    first.expect_update("¥50,000.00")
+    li.expect_nothing()  # the second receipt of the day changed the line of the first
+
+    hk.morning("2026-07-07")
+    silent = wang.expect_card("li", "¥50,000.00", kind="task.silent")
+    hk.morning("2026-07-08")
+    second = li.expect_card("¥50,000.00", "第2次提醒", kind="task.overdue")
+    first.expect_update("请看新卡片", state="closed")
+
+    hk.pay("甲", "50000.00", "I1")
+    li.expect_card("¥50,000.00", "已无逾期款", kind="payment.arrived")
+    second.expect_update("已结清", state="closed")
+    silent.expect_update("已结清", state="closed")
+    assert hk.state("甲") == "closed"
+    hk.morning("2026-08-10")
+
+
+def test_credit_that_covers_it_all_sends_nothing_but_one_task_to_allocate(hk: Harness) -> None:
+    hk.begin("2026-06-20 10:00")
+    hk.customer("甲", "li")
+    hk.receivable("甲", "100.00", due="2026-07-01", number="I1")
+    hk.pay("甲", "150.00")
+    hk.morning("2026-06-22")
+    chore = hk.chat("cai").expect_card("¥150.00", "甲", kind="receipt.allocate")
+    hk.morning("2026-07-20")
+    assert hk.firings("I1") == []  # pre7 neither, and nothing for 19 days
+
+    chore.tap("receipt.allocate", receivable="I1")
+    hk.morning("2026-08-10")
+    assert hk.firings("I1") == []
+
+
+def test_credit_for_a_part_is_named_and_only_the_rest_is_chased(hk: Harness) -> None:
+    hk.begin("2026-07-02 08:00")
+    hk.customer("甲", "li")
+    hk.receivable("甲", "100.00", due="2026-07-01", number="I1")
+    hk.pay("甲", "40.00")
+    hk.morning("2026-07-02")
+    chore = hk.chat("cai").expect_card("¥40.00", kind="receipt.allocate")
+    card = hk.chat("li").expect_card("¥60.00", "¥40.00", "未核销")
+    chore.tap("receipt.allocate", receivable="I1")
+    card.expect_update("¥60.00")
+    assert "未核销" not in card.text
+
+
+def test_money_that_waits_to_be_allocated_makes_nobody_silent(hk: Harness) -> None:
+    card = hk.overdue()
+    hk.at("2026-07-03 10:00")
+    hk.pay("甲", "100.00")
+    hk.chat("li").expect_card("¥100.00", kind="payment.arrived")
+    hk.chat("cai").expect_card("¥100.00", kind="receipt.allocate")
+    card.expect_update("待财务核销")
+    hk.morning("2026-07-07")  # li's answer-by has passed, but there is nothing to answer
+    hk.chat("wang").expect_nothing()
+    assert hk.state("甲") == "open"
+    hk.morning("2026-07-17")
+
+
+def test_a_receipt_reversed_after_the_end_opens_the_case_again(hk: Harness) -> None:
+    card = hk.overdue()
+    hk.at("2026-07-03 10:00")
+    receipt = hk.pay("甲", "100.00", "I1")
+    line = hk.chat("li").expect_card(kind="payment.arrived")
+    card.expect_update("已结清")
+    assert hk.state("甲") == "closed"
+
+    hk.at("2026-07-06 14:00")
+    hk.reverse(receipt)
+    assert hk.state("甲") == "open"
+    mine = hk.chat("li").expect_card("¥100.00", kind="payment.reversed")
+    theirs = hk.chat("cai").expect_card("¥100.00", kind="payment.reversed")
+    line.expect_update("收款已冲回")
+    hk.at("2026-07-07 18:00")
+    assert hk.firings("I1") == [("07-02", "letter1", "deferred"), ("07-02", "over1", "acted")] or [
+        f for f in hk.firings("I1") if f[1] == "over1"
+    ] == [("07-02", "over1", "acted")]
+
+    hk.morning("2026-07-08")  # the ladder goes on where it was
+    again = hk.chat("li").expect_card("¥100.00", kind="task.overdue")
+    hk.pay("甲", "100.00", "I1", number="R2")
+    hk.chat("li").expect_card(kind="payment.arrived")
+    for ended in (again, mine, theirs):
+        ended.expect_update(state="closed")
+    assert hk.state("甲") == "closed"
+
+
+def test_a_receipt_that_arrives_for_a_customer_nobody_chases_is_not_announced(hk: Harness) -> None:
+    hk.begin("2026-06-01 10:00")
+    hk.customer("甲", "li")
+    hk.receivable("甲", "100.00", due="2026-07-01", number="I1")
+    hk.pay("甲", "100.00", "I1")
+    hk.morning("2026-07-10")

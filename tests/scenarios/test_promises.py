@@ -1,0 +1,180 @@
+"""Promises to pay: kept, partly kept, broken, replaced, corrected, and those that a manager must agree to."""
+
+import pytest
+
+from tests.harness import Card, Harness
+
+
+@pytest.mark.parametrize("allocated", [True, False], ids=["allocated", "unapplied"])
+def test_ninety_of_a_hundred_over_two_receivables_is_partly_kept(hk: Harness, allocated: bool) -> None:
+    hk.begin("2026-07-02 08:00")
+    hk.customer("甲", "li")
+    hk.receivable("甲", "60.00", due="2026-06-30", number="I1")
+    hk.receivable("甲", "40.00", due="2026-07-01", number="I2")
+    hk.morning("2026-07-02")
+    li = hk.chat("li")
+    card = li.expect_card("¥100.00", "I1", "I2")
+    hk.at("2026-07-03 10:00")
+    card.tap("task.promise", date="2026-07-06")
+    assert hk.state("甲") == "waiting"
+    hk.morning("2026-07-06")
+    due = li.expect_card("¥100.00", kind="promise.due")
+
+    hk.at("2026-07-07 14:00")
+    hk.pay("甲", "90.00", *(["I1", "I2"] if allocated else []))
+    li.expect_card("¥90.00", kind="payment.arrived")
+    if not allocated:
+        hk.at("2026-07-07 15:00")
+        hk.chat("cai").expect_card("¥90.00", kind="receipt.allocate")
+    due.expect_update("¥10.00")
+    assert hk.promises("甲") == ["open"]
+
+    hk.morning("2026-07-08")
+    assert hk.promises("甲") == ["partly_kept"]
+    again = li.expect_card("¥10.00", "部分兑现", severity="overdue")
+    due.expect_update("承诺仅部分兑现", state="closed")
+    assert hk.state("甲") == "open"
+    assert again.json["state"] == "open"
+
+
+def test_a_promise_that_covers_a_part_leaves_the_rest_to_chase(hk: Harness) -> None:
+    card = hk.overdue()
+    li = hk.chat("li")
+    hk.at("2026-07-03 10:00")
+    card.tap("task.promise", date="2026-07-10", amount="60")
+    assert card.json["state"] == "closed"
+    hk.at("2026-07-03 18:00")
+    li.expect_nothing()
+
+    hk.at("2026-07-06 09:00")
+    rest = li.expect_card("¥40.00", "继续催收")
+    hk.at("2026-07-07 10:00")
+    hk.pay("甲", "60.00", "I1")  # pays the promised part first
+    assert hk.promises("甲") == ["kept"]
+    li.expect_card("仍逾期 ¥40.00", kind="payment.arrived")
+    assert "¥40.00" in rest.text
+    hk.pay("甲", "40.00", "I1")
+    rest.expect_update("已结清", state="closed")
+    hk.morning("2026-07-20")
+
+
+def test_a_kept_promise_is_kept_at_once_and_nobody_is_reminded(hk: Harness) -> None:
+    card = hk.overdue()
+    card.tap("task.promise", date="2026-07-10")
+    hk.at("2026-07-06 10:00")
+    hk.pay("甲", "100.00", "I1")
+    assert hk.promises("甲") == ["kept"]
+    hk.chat("li").expect_card("¥100.00", "已兑现", kind="payment.arrived")
+    hk.morning("2026-07-20")
+
+
+def broken_once(hk: Harness) -> Card:
+    """Promised for Mon 07-06, nothing by Tue 07-07: the card of Wed 07-08."""
+    card = hk.overdue()
+    hk.at("2026-07-03 10:00")
+    card.tap("task.promise", date="2026-07-06")
+    hk.morning("2026-07-06")
+    hk.chat("li").expect_card(kind="promise.due")
+    hk.morning("2026-07-08")
+    assert hk.promises("甲") == ["broken"]
+    return hk.chat("li").expect_card("未兑现", severity="overdue")
+
+
+def test_a_receipt_dated_in_time_and_posted_late_corrects_the_promise(hk: Harness) -> None:
+    card = broken_once(hk)
+    hk.at("2026-07-09 14:00")
+    hk.pay("甲", "100.00", "I1", on="2026-07-07")
+    assert hk.promises("甲") == ["kept"]
+    hk.chat("li").expect_card("¥100.00", kind="promise.corrected")
+    hk.chat("li").expect_card("¥100.00", kind="payment.arrived")
+    card.expect_update("已结清", state="closed")
+
+
+def test_the_second_in_a_row_goes_to_the_manager_who_hears_of_the_correction_too(hk: Harness) -> None:
+    card = broken_once(hk)
+    card.tap("task.promise", date="2026-07-09")
+    hk.morning("2026-07-09")
+    hk.chat("li").expect_card(kind="promise.due")
+    hk.morning("2026-07-13")
+    assert hk.promises("甲") == ["broken", "broken"]
+    hk.chat("li").expect_card("未兑现", kind="promise.broken")
+    told = hk.chat("wang").expect_card("未兑现", "li", kind="promise.broken")
+
+    hk.at("2026-07-14 10:00")
+    hk.pay("甲", "100.00", "I1", on="2026-07-10")
+    assert hk.promises("甲") == ["broken", "kept"]
+    hk.chat("li").expect_card(kind="promise.corrected")
+    hk.chat("wang").expect_card(kind="promise.corrected")
+    hk.chat("li").expect_card(kind="payment.arrived")
+    told.expect_update(state="closed")
+
+
+def test_a_new_promise_in_time_replaces_the_old_one(hk: Harness) -> None:
+    card = hk.overdue()
+    card.tap("task.promise", date="2026-07-03")
+    hk.morning("2026-07-03")
+    due = hk.chat("li").expect_card(kind="promise.due")
+    hk.at("2026-07-06 10:00")  # the tolerance runs until tonight
+    hk.act("li", "task.promise", "甲", date="2026-07-13")
+    assert hk.promises("甲") == ["replaced", "open"]
+    due.expect_update("已改期", state="closed")
+    hk.morning("2026-07-10")
+    hk.chat("li").expect_nothing()
+    hk.morning("2026-07-13")
+    hk.chat("li").expect_card(kind="promise.due")
+
+
+def test_a_promise_too_far_away_waits_for_the_manager_and_dunning_goes_on(hk: Harness) -> None:
+    card = hk.overdue()
+    li, wang = hk.chat("li"), hk.chat("wang")
+    hk.at("2026-07-03 10:00")
+    card.tap("task.promise", date="2026-08-20")
+    ask = wang.expect_card("¥100.00", "30", kind="promise.approval", buttons=("promise.approve", "promise.reject"))
+    assert hk.promises("甲") == ["proposed"]
+    assert card.json["state"] == "open"
+    hk.morning("2026-07-07")
+    silent = wang.expect_card(kind="task.silent")
+    hk.morning("2026-07-08")
+    second = li.expect_card("第2次提醒")
+
+    ask.tap("promise.approve")
+    assert ask.json["state"] == "closed"
+    assert hk.promises("甲") == ["open"]
+    assert hk.state("甲") == "waiting"
+    second.expect_update("已承诺", state="closed")
+    silent.expect_update("已承诺", state="closed")
+    hk.morning("2026-08-19")
+    li.expect_nothing()
+    hk.morning("2026-08-20")
+    li.expect_card(kind="promise.due")
+
+
+def test_a_promise_of_too_little_that_the_manager_rejects_changes_nothing(hk: Harness) -> None:
+    card = hk.overdue()
+    card.tap("task.promise", date="2026-07-10", amount="40")
+    ask = hk.chat("wang").expect_card("¥40.00", "50", kind="promise.approval")
+    ask.tap("promise.reject")
+    assert hk.promises("甲") == ["rejected"]
+    assert hk.state("甲") == "open"
+    assert card.json["state"] == "open"
+
+
+def test_who_puts_off_a_third_time_needs_the_manager(hk: Harness) -> None:
+    hk.overdue().tap("task.promise", date="2026-07-10")
+    for day in ("13", "14"):
+        hk.act("li", "task.promise", "甲", date=f"2026-07-{day}")
+    assert hk.promises("甲") == ["replaced", "replaced", "open"]
+    hk.act("li", "task.promise", "甲", date="2026-07-15")
+    ask = hk.chat("wang").expect_card("2 次", kind="promise.approval")
+    assert hk.promises("甲") == ["replaced", "replaced", "open", "proposed"]
+    ask.tap("promise.approve")
+    assert hk.promises("甲") == ["replaced", "replaced", "replaced", "open"]
+    hk.morning("2026-07-15")
+    hk.chat("li").expect_card(kind="promise.due")
+
+
+def test_nobody_approves_their_own_promise(hk: Harness) -> None:
+    hk.overdue().tap("task.promise", date="2026-08-20")
+    ask = hk.chat("wang").expect_card(kind="promise.approval")
+    ask.tap("promise.approve", by="li", expect="not_allowed")
+    assert hk.promises("甲") == ["proposed"]
