@@ -76,7 +76,8 @@ def _buyer(line: str) -> Buyer:
     )  # fmt: skip
 
 
-# code | name | short name | domain | owner | region | rating | usual invoice | days | limit 万 | type | currency | finance | business | alias
+# code | name | short name | domain | owner | region | rating | usual invoice | days | limit in ten thousands | type
+#      | currency | finance contact | business contact | alias
 _BUYERS = """
 C001|花果山果业机械有限公司|花果山果业|huaguoshan|lina|华东|B|186000|30|200|直销|CNY|孙巧云|侯立新|花果山
 C002|水帘洞饮品设备有限公司|水帘洞饮品|shuiliandong|lina|华东|A|96000|30|150|直销|CNY|袁清|马志远|

@@ -67,7 +67,7 @@ OPEN = (
     # 陈浩
     Open("C011", 0, 16, 143_700),
     Open("C012", 0, 97, 265_000),
-    Open("C012", 0, 36, 180_500),
+    Open("C012", 0, 47, 180_500),
     Open("C013", 0, 1, 58_900),
     Open("C014", 0, 19, 47_250),  # paused
     Open("C016", -4, 1, 83_000),  # its money lies unapplied
@@ -156,23 +156,31 @@ def _pay(work: Work, drawn: list[dict[str, Any]], rows: list[dict[str, Any]], id
 
 
 def _credit(
-    work: Work, days: Days, drawn: list[dict[str, Any]], rows: list[dict[str, Any]], ids: list[int], customers: dict[str, int]
+    work: Work,
+    days: Days,
+    drawn: list[dict[str, Any]],
+    rows: list[dict[str, Any]],
+    ids: list[int],
+    customers: dict[str, int],
 ) -> None:
-    used = [(id_, row, one) for id_, row, one in zip(ids, rows, drawn, strict=True) if one["credited"]]
+    used = [(id_, row, one["credited"]) for id_, row, one in zip(ids, rows, drawn, strict=True) if one["credited"]]
+    granted = [(row["customer_id"], row["currency"], minor, "价格差异") for _, row, minor in used]
+    granted += [(customers[code], _currency(BY_CODE[code]), amount * 100, why) for code, amount, why in CREDIT_NOTES]
     day = days.first - timedelta(days=3)
     notes = [
-        {"customer_id": row["customer_id"], "amount_minor": one["credited"], "currency": row["currency"], "reason": "价格差异"}
-        for _, row, one in used
-    ] + [
-        {"customer_id": customers[code], "amount_minor": amount * 100, "currency": _currency(BY_CODE[code]), "reason": why}
-        for code, amount, why in CREDIT_NOTES
+        {
+            "number": f"CN-{day:%y%m}-{count:02d}",
+            "source": SOURCE,
+            "customer_id": customer_id,
+            "issued_on": day,
+            "amount_minor": minor,
+            "currency": currency,
+            "reason": why,
+        }
+        for count, (customer_id, currency, minor, why) in enumerate(granted, 1)
     ]
-    numbered = [
-        note | {"number": f"CN-{day:%y%m}-{count:02d}", "source": SOURCE, "issued_on": day} for count, note in enumerate(notes, 1)
-    ]
-    made = post.new_credit_notes(work, numbered)
-    pairs = [(None, note, id_, one["credited"]) for note, (id_, _, one) in zip(made, used, strict=False)]
-    post.allocate_many(work, pairs)
+    made = post.new_credit_notes(work, notes)
+    post.allocate_many(work, [(None, note, id_, minor) for note, (id_, _, minor) in zip(made, used, strict=False)])
 
 
 # --- what there is --------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ _MARK = ("demo", "company")  # the slot that makes a database a demo's
 
 
 def run(settings: Settings, *, port: int, data: Path | None, at: datetime | None, browser: bool) -> None:
-    """Serves the demo until ctrl-C. Errors: demo.foreign, demo.port_taken, demo.backwards, db.newer."""
+    """Serves the demo until ctrl-C. Errors: demo.foreign, demo.unfinished, demo.port_taken, demo.backwards."""
     with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError), _folder(data) as folder:
         asyncio.run(_demo(settings, folder, port=port, keep=data is not None, at=at, browser=browser))
 
@@ -49,7 +49,8 @@ async def _demo(settings: Settings, folder: Path, *, port: int, keep: bool, at: 
     with contextlib.closing(listening):
         app = await open_demo(settings, folder / FILE, at=at, say=say)
         try:
-            await serve(app, listening, engine=False, ready=lambda address: _ready(app, say, address, folder if keep else None, browser))
+            kept = folder if keep else None
+            await serve(app, listening, engine=False, ready=lambda address: _ready(app, say, address, kept, browser))
         finally:
             await app.stop()
 
@@ -68,9 +69,7 @@ def _listen(port: int) -> socket.socket:
     try:
         return bind(HOST, port)
     except OSError:
-        raise ConfigError(
-            "demo.port_taken", port=port, message=f"{HOST}:{port} 已被占用 / is in use", hint="--port 0"
-        ) from None
+        raise ConfigError("demo.port_taken", port=port) from None
 
 
 # --- the database ---------------------------------------------------------------------------------
@@ -90,6 +89,9 @@ async def open_demo(settings: Settings, path: Path, *, at: datetime | None = Non
             await _reopen(app, there, at, say)
     except BaseException:
         app.engine.dispose()
+        if there is None:  # half a sample is of no use
+            for file in path.parent.glob(f"{path.name}*"):
+                file.unlink()
         raise
     return app
 
@@ -128,11 +130,11 @@ def _examine(url: str, path: Path) -> datetime | None:
     try:
         if schema_state(engine) == "empty":
             if inspect(engine).get_table_names():
-                raise _foreign(path)
+                raise ConfigError("demo.foreign", file=str(path))
             upgrade(url)
             return None
         if not _marked(engine):
-            raise _foreign(path)
+            raise ConfigError("demo.foreign", file=str(path))
         if schema_state(engine) == "older":
             upgrade(url)
         return _stopped_at(engine, path)
@@ -156,19 +158,9 @@ def _stopped_at(engine: Engine, path: Path) -> datetime:
         latest = conn.execute(select(func.max(audit.c.at))).scalar()
     times = [row.done_at for row in rows if row.job == "cycle" or (row.job, row.slot) == _MARK]
     if any(done is None for done in times):
-        raise ConfigError(
-            "demo.unfinished", file=str(path),
-            message=f"上次没有建完示例数据 / the sample data was not finished: {path}", hint=f"rm {path}*",
-        )  # fmt: skip
-    return max([*times, *([latest] if latest else [])])
-
-
-def _foreign(path: Path) -> ConfigError:
-    return ConfigError(
-        "demo.foreign", file=str(path),
-        message=f"{path} 不是演示数据库，没有改动它 / is no demo's database; nothing was changed",
-        hint="--data 换一个目录 / name another folder",
-    )  # fmt: skip
+        raise ConfigError("demo.unfinished", file=str(path))
+    stopped: datetime = max([*times, *([latest] if latest else [])])
+    return stopped
 
 
 # --- a new one, or the old one --------------------------------------------------------------------
@@ -205,12 +197,8 @@ async def _found(app: App, now: datetime, say: "_Teller") -> None:
 async def _reopen(app: App, stopped: datetime, at: datetime | None, say: "_Teller") -> None:
     app.set_clock(stopped)
     if at is not None and at < stopped:
-        shown = stopped.astimezone(app.company.calendar.zone).isoformat(timespec="minutes")
-        raise ConfigError(
-            "demo.backwards", at=at,
-            message=f"演示的时钟已经走到 {shown}，不能往回拨 / the demo's clock has reached {shown} and goes forward only",
-            hint="--data 换一个目录 / name another folder",
-        )  # fmt: skip
+        shown = stopped.astimezone(app.company.calendar.zone)
+        raise ConfigError("demo.backwards", at=shown)
     await app.start()
     say("打开上次的演示", "Opening the demo that is there")
     if at is not None and at > stopped:
@@ -236,6 +224,18 @@ def _hasty(engine: Engine) -> Iterator[None]:
 # --- what the terminal says -----------------------------------------------------------------------
 
 
+_POSTS = {
+    "rep": ("业务员", "sales"),
+    "sales_manager": ("销售经理", "sales managers"),
+    "sales_director": ("销售总监", "sales director"),
+    "finance": ("财务", "finance"),
+    "finance_manager": ("财务经理", "finance manager"),
+    "finance_director": ("财务总监", "finance director"),
+    "management": ("总经理", "management"),
+    "admin": ("系统管理员", "admin"),
+}
+
+
 class _Teller:
     def __init__(self, lang: str, *, quiet: bool = False) -> None:
         self._en, self._quiet = lang == "en", quiet
@@ -247,15 +247,11 @@ class _Teller:
 
 def _ready(app: App, say: _Teller, address: str, kept: Path | None, browser: bool) -> None:
     now = app.clock().astimezone(app.company.calendar.zone)
-    posts = {
-        "rep": ("业务员", "sales"), "sales_manager": ("销售经理", "sales manager"), "sales_director": ("销售总监", "sales director"),
-        "finance": ("财务", "finance"), "finance_manager": ("财务经理", "finance manager"),
-        "finance_director": ("财务总监", "finance director"), "management": ("总经理", "management"), "admin": ("系统管理员", "admin"),
-    }  # fmt: skip
-    for role, (zh, en) in posts.items():
+    for role, (zh, en) in _POSTS.items():
         names = [f"{who.name} {who.handle}" for who in company.PEOPLE if who.role == role]
         say(f"  {zh}：{'，'.join(names)}", f"  {en}: {', '.join(names)}")
-    say(f"现在是 {now:%Y-%m-%d %H:%M}（演示的时钟，可在页面上拨动）", f"It is {now:%Y-%m-%d %H:%M}, by a clock that the page turns")
+    shown = f"{now:%Y-%m-%d %H:%M}"
+    say(f"现在是 {shown}（演示的时钟，可在页面上拨动）", f"It is {shown}, by a clock that the page turns")
     if kept is not None:
         say(f"数据在 {kept}，下次用同一个 --data 接着看", f"The data stays in {kept}; the same --data opens it again")
     say(f"打开：{address}", f"Open: {address}")

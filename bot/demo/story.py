@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 
 from bot.adapters.base import Reply
 from bot.app import App
@@ -52,6 +52,7 @@ ACTS = {
         "copy": "发票复印件",
         "quality": "两台夹具精度不合格",
         "later": "下季度一次付清",
+        "sure": "客户说会按期付款",
         "nobody": "先电话确认了联系人，待指定负责人",
     },
     "en": {
@@ -61,6 +62,7 @@ ACTS = {
         "copy": "copy of the invoice",
         "quality": "two fixtures are out of tolerance",
         "later": "all of it next quarter",
+        "sure": "They say they will pay on time",
         "nobody": "Found their contact by phone; an owner is still to be named",
     },
 }
@@ -84,6 +86,9 @@ def acts(lang: str) -> tuple[Act, ...]:
         _say(-5, "15:25", "linyue", "C038", "/promise C038 {+9} USD 18200"),
         _tap(-5, "16:45", "chenhao", "C011", "task.other", note=words["approval"]),
         _tap(-5, "17:10", "zhaoxue", "C024", "task.copy", what=words["copy"]),
+        _tap(-4, "10:05", "lina", "C001", "task.other", note=words["sure"]),
+        _tap(-4, "10:50", "chenhao", "C013", "task.other", note=words["sure"]),
+        _tap(-4, "11:20", "zhaoxue", "C020", "task.other", note=words["sure"]),
         _tap(-4, "14:30", "lina", "C009", "task.not_reached", again_on="+2"),
         _tap(-3, "10:40", "linyue", "C038", "task.not_reached", again_on="+3"),
         _say(-3, "11:00", "zhoumin", "C008", "/receipt C008 76300 {+0} HD-20894"),
@@ -102,7 +107,8 @@ class Story:
     app: App
     days: Days
     progress: Callable[[date], None]
-    failed: list[str] = field(default_factory=list)
+    skipped: list[Act] = field(default_factory=list)  # there was no card to press
+    failed: list[Act] = field(default_factory=list)
 
     async def run(self, until: datetime) -> None:
         """From 09:00 of the first day up to `until`: a cycle every morning, then the answers of the day."""
@@ -134,10 +140,11 @@ class Story:
             reply: Reply | None = await self.app.local.say(act.who, self._filled(act))
         else:
             reply = await self._press(act)
-        if reply is None or reply.outcome not in WELL:
-            said = f"{act.who} {act.code} {act.action or act.text}: {reply.message if reply else 'no card'}"
-            log.warning("the demo's story: %s", said)
-            self.failed.append(said)
+        if reply is None:  # long holidays: the day of a step fell before the story, or after it
+            self.skipped.append(act)
+        elif reply.outcome not in WELL:
+            log.warning("the demo's story: %s %s %s: %s", act.who, act.code, act.action or act.text, reply.message)
+            self.failed.append(act)
 
     async def _press(self, act: Act) -> Reply | None:
         found = self._card(act)
@@ -155,11 +162,14 @@ class Story:
     def _card(self, act: Act) -> tuple[int, int, int | None] | None:
         """(delivery, revision, task to open first) of the open card about the customer; else of the digest."""
         subject = act.action.partition(".")[0]
+        about = T.c.kind == "collect" if subject == "task" else true()
         with self.app.transactions.look(self.app.clock()) as work:
             mine = (
                 select(D.c.id, D.c.rev)
                 .join(C, C.c.id == D.c.customer_id)
-                .where(C.c.code == act.code, D.c.address == act.who, D.c.subject == subject, D.c.state == "open")
+                .outerjoin(T, (T.c.id == D.c.subject_id) & (D.c.subject == "task"))
+                .where(C.c.code == act.code, D.c.address == act.who, D.c.subject == subject, D.c.state == "open", about)
+                .where(D.c.kind.not_like("note.%"))
                 .order_by(D.c.id.desc())
                 .limit(1)
             )
@@ -205,7 +215,8 @@ class Story:
             with self.app.transactions.look(self.app.clock()) as work:
                 customer = select(C.c.id).where(C.c.code == act.code).scalar_subquery()
                 receipt = select(N.c.number).where(N.c.customer_id == customer).order_by(N.c.id.desc()).limit(1)
-                open_ = select(R.c.number).where(R.c.customer_id == customer, R.c.open_minor > 0).order_by(R.c.due_on).limit(1)
+                unpaid = select(R.c.number).where(R.c.customer_id == customer, R.c.open_minor > 0)
+                open_ = unpaid.order_by(R.c.due_on).limit(1)
                 text = text.replace("{receipt}", work.session.execute(receipt).scalar() or "")
                 text = text.replace("{open}", work.session.execute(open_).scalar() or "")
         return text
