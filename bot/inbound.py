@@ -26,12 +26,12 @@ from bot.words import sentence
 from core import actions
 from core.actions import ActionRequest, Outcome, Result
 from core.errors import DomainError
-from core.models import Account, Delivery, InboundEvent, Person, Task
+from core.models import Account, Delivery, InboundEvent, OutboxMessage, Person
 from core.models.base import table_of
 from core.money import Money, format_major
 from core.work import Work
 
-D, A, P, E = table_of(Delivery), table_of(Account), table_of(Person), table_of(InboundEvent)
+D, A, P, E, O = (table_of(m) for m in (Delivery, Account, Person, InboundEvent, OutboxMessage))  # noqa: E741
 OPENS = "task.log"
 DATES = {"date", "paid_on", "again_on", "until"}
 
@@ -177,23 +177,38 @@ class _Desk:
         card, _ = ask_card(load(delivery.card["dump"]), action, self.capabilities, today=self.work.today)
         return Reply("done", "", card, {}, delivery.id)
 
-    def _open(self, task_id: str) -> Reply:
-        """A line of the digest opens its task: the task's card as an answer, with buttons of its own."""
-        task = self.work.session.get(Task, int(task_id)) if task_id.isdigit() else None
-        if task is None or task.person_id != self.person.id:
+    def _open(self, item: str) -> Reply:
+        """A line of the digest opens what it is about: its card as an answer, with buttons of its own.
+
+        `item` is a task's id, or another subject such as `case:12`.
+        """
+        subject, _, number = item.rpartition(":")
+        subject = subject or "task"
+        if not number.isdigit():
+            return self._said(Outcome(Result.invalid, "task.none"))
+        found = self.work.session.execute(
+            select(O.c.kind, O.c.customer_id, O.c.data)
+            .where(O.c.subject == subject, O.c.subject_id == int(number), O.c.person_id == self.person.id, O.c.op == "send")
+            .order_by(O.c.id.desc())
+            .limit(1)
+        ).first()
+        if found is None:
             return self._said(Outcome(Result.invalid, "task.none"))
         message = Message(
-            kind=task.message,
-            subject="task",
-            subject_id=task.id or 0,
-            person_id=task.person_id,
-            customer_id=task.customer_id,
+            kind=found.kind,
+            subject=subject,
+            subject_id=int(number),
+            person_id=self.person.id,
+            customer_id=found.customer_id,
+            data=found.data,
         )
         loaded = load_view(self.work, message, self.lang)
         if isinstance(loaded, Cancel):
-            return self._said(Outcome(Result.already, f"task.{task.state}"))
+            return self._said(Outcome(Result.already, "card.closed"))
         card = self._fit(render(loaded.kind, loaded.view, self.lang))
-        delivery_id = self._keep(card, "task", task.id or 0, {}, customer_id=task.customer_id, code=loaded.customer_code)
+        delivery_id = self._keep(
+            card, subject, int(number), found.data, customer_id=found.customer_id, code=loaded.customer_code
+        )
         return Reply("done", "", card, {}, delivery_id)
 
     def _command(self, delivery: Delivery) -> Reply:
@@ -256,6 +271,8 @@ class _Desk:
         if outcome.result in (Result.invalid, Result.not_allowed):
             message, hint = sentence(outcome.code, facts, self.lang)
         text = f"{message} {hint}".strip()
+        if outcome.result == Result.not_allowed:
+            delivery = None  # whoever may not press a button isn't shown the card either
         return Reply(str(outcome.result), text, None, {}, delivery.id if delivery is not None else None)
 
     def _shown(self, value: Any) -> Any:

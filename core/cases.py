@@ -43,7 +43,7 @@ SET_ASIDE = ("promised", "claimed", "disputed", "paused")
 
 
 def refresh(work: Work, customer_ids: Collection[int], receipt_ids: Collection[int] = ()) -> None:
-    """Brings promises, claims, cases, tasks and cards of these customers in line with the ledger.
+    """Brings promises, claims, disputes, cases, tasks and cards of these customers in line with the ledger.
 
     `receipt_ids`: receipts that arrived with this change. Customers nobody is busy with cost one statement in all.
     """
@@ -51,6 +51,13 @@ def refresh(work: Work, customer_ids: Collection[int], receipt_ids: Collection[i
         return
     work.session.flush()
     _, policy = active(work)
+    # A reversal opened what the engine had done with, before anything ever fired for it.
+    work.session.execute(
+        update(R)
+        .where(R.c.customer_id.in_(list(customer_ids)), R.c.open_minor > 0, R.c.due_on.is_not(None))
+        .where(R.c.next_step_on.is_(None), R.c.case_id.is_(None))
+        .values(next_step_on=work.today)
+    )
     busy = _busy(work, customer_ids)
     if receipt_ids:
         payments.arrived(work, policy, receipt_ids)
@@ -189,8 +196,6 @@ def _tasks_of(work: Work, customer_ids: list[int]) -> tuple[list[Task], dict[int
 def _settle_tasks(work: Work, cases: list[CaseFacts], still_open: set[int], customer_ids: list[int]) -> None:
     """Ends the tasks with nothing left to do, and lets severities fall silently."""
     tasks, links = _tasks_of(work, customer_ids)
-    if not tasks:
-        return
     why = {r.id: r.why_not for c in cases for r in c.receivables}
     severity: dict[int, str] = {}
     for case in work.session.execute(select(K).where(K.c.customer_id.in_(customer_ids), K.c.state != CaseState.closed)):

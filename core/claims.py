@@ -188,6 +188,13 @@ def _expired_in_a_row(work: Work, customer_id: int) -> int:
     return count
 
 
+def any_confirmed(work: Work, customer_ids: Collection[int]) -> bool:
+    """Whether any of these customers has a receipt that came from a claim and no import has claimed yet."""
+    N = table_of(Receipt)
+    query = select(N.c.id).where(N.c.customer_id.in_(list(customer_ids)), N.c.source == CLAIM_SOURCE).limit(1)
+    return bool(customer_ids) and work.session.execute(query).first() is not None
+
+
 def adopt(
     work: Work,
     policy: Policy,

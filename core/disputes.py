@@ -3,6 +3,8 @@
 open -> accepted (a credit note) | rejected (back to dunning) | part (some of each) | ended (nothing open any more)
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 
 from core import covers, followups
@@ -82,6 +84,47 @@ def start(
         )
         made.append(dispute)
     return made
+
+
+def from_file(work: Work, policy: Policy, marked: Sequence[tuple[int, int | None]]) -> None:
+    """Receivables that an import calls disputed: (id, minor units, or None for all of it). Once each: one that has
+    been disputed before, here or by an earlier import, is left as it is."""
+    if not marked:
+        return
+    wanted = dict(marked)
+    had = work.session.execute(
+        select(covers.V.c.receivable_id).where(covers.V.c.kind == "dispute", covers.V.c.receivable_id.in_(list(wanted)))
+    ).scalars()
+    fresh = [i for i in wanted if i not in set(had)]
+    org = load_org(work) if fresh else None
+    R = table_of(Receivable)
+    rows = work.session.execute(select(R).where(R.c.id.in_(fresh), R.c.open_minor > 0).order_by(R.c.id)).all()
+    for row in rows:
+        minor = wanted[row.id]
+        amount = row.open_minor if minor is None else min(minor, row.open_minor)
+        owners = holders(org, policy.dispute_owners["other"], row.region) if org is not None else []
+        dispute = Dispute(
+            customer_id=row.customer_id,
+            currency=row.currency,
+            reason="other",
+            amount_minor=amount,
+            owner_id=owners[0] if owners else None,
+            made_at=work.now,
+            answer_by=work.company.calendar.answer_by(work.now, policy.limits.dispute_days, policy.windows.work),
+        )
+        work.session.add(dispute)
+        work.session.flush()
+        covers.cover(work, "dispute", dispute.id or 0, [(row.id, amount)])
+        work.audit("dispute.opened", "dispute", dispute.id, row.customer_id, amount_minor=amount, currency=row.currency)
+        open_chore(
+            work,
+            policy,
+            "dispute",
+            owners[:1],
+            customer_id=row.customer_id,
+            data={"kind": "dispute.open", "dispute": dispute.id},
+            answer_days=policy.limits.dispute_days,
+        )
 
 
 def running(work: Work, customer_id: int) -> list[Dispute]:

@@ -22,7 +22,7 @@ from bot.notifications.load import Cancel, Facts, Loaded, Message
 from bot.notifications.load import load as load_view
 from bot.notifications.templates import render
 from bot.transactions import Transactions
-from core import chores
+from core import chores, outbox
 from core.dunning.load import load_org
 from core.models import (
     Account,
@@ -39,6 +39,7 @@ from core.models import (
 )
 from core.models.base import table_of
 from core.policies import active
+from core.time import local_instant
 from core.work import Work
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ BATCH = 50
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 8
 MAIL = "mail"
+MAY_BECOME_TRUE = ("netted", "below_min")  # nothing to chase now, but the task is open: looked at again next morning
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ class Parcel:
     first: bool
     ref: DeliveryRef | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    over: bool = False  # closed for good; a card may be drawn closed without that
     result: SendResult | None = None
 
 
@@ -157,7 +160,7 @@ def _parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapter], sh
     facts = _facts(loaded)
     message.payload = {"card": dump(card), "facts": facts}
     message.messenger = adapter.name
-    return Parcel(message.id or 0, message.key, "send", adapter, to, card, first=first, facts=facts)
+    return Parcel(message.id or 0, message.key, "send", adapter, to, card, first=first, facts=facts, over=loaded.over)
 
 
 def _update_parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapter], shared: Facts) -> Parcel | str:
@@ -178,7 +181,7 @@ def _update_parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapt
     if dump(card) == delivery.card.get("dump"):
         return "unchanged"
     ref = DeliveryRef(to, delivery.ref, delivery.id or 0, delivery.rev + 1)
-    return Parcel(message.id or 0, message.key, "update", adapter, to, card, first=True, ref=ref, facts=_facts(loaded))
+    return Parcel(message.id or 0, message.key, "update", adapter, to, card, first=True, ref=ref, facts=_facts(loaded), over=loaded.over)
 
 
 def _message(message: OutboxMessage) -> Message:
@@ -244,6 +247,12 @@ def address_of(work: Work, person: Person, adapters: dict[str, Adapter], lang: s
 
 def _drop(work: Work, message: OutboxMessage, reason: str) -> None:
     """No longer true, or nowhere to go. What cannot be delivered becomes a task, never silence."""
+    if reason in MAY_BECOME_TRUE and message.op == "send" and message.subject == "task":
+        _, policy = active(work)
+        tomorrow = work.company.calendar.next_working_day(work.today)
+        message.not_before = local_instant(tomorrow, policy.windows.work.start, work.company.calendar.zone)
+        message.reason = reason
+        return
     message.done_at = work.now
     message.reason = reason
     if reason in ("no_account", "no_messenger"):
@@ -308,7 +317,7 @@ def _record(transactions: Transactions, parcels: Sequence[Parcel], now: datetime
 
 def _sent(work: Work, message: OutboxMessage, parcel: Parcel, ref: str) -> None:
     message.state, message.done_at, message.reason = OutboxState.sent, work.now, ""
-    state = "closed" if parcel.card.closed else "open"
+    state = "closed" if parcel.over else "open"
     drawn = {**card_json(parcel.card), **parcel.facts, "dump": dump(parcel.card), "data": message.data}
     if parcel.ref is not None:
         delivery = work.session.get_one(Delivery, parcel.ref.delivery_id)
@@ -345,6 +354,8 @@ def _sent(work: Work, message: OutboxMessage, parcel: Parcel, ref: str) -> None:
         _answer_by(work, [i["id"] for i in message.data["items"] if i["subject"] == "task"])
     elif message.task_id is not None:
         _answer_by(work, [message.task_id])
+        if message.subject == "task" and message.kind != "note.rise":
+            outbox.touch(work, "task", [message.task_id])  # an older card of it points to this one
 
 
 def _answer_by(work: Work, task_ids: Sequence[int], *, only_first: bool = False) -> None:

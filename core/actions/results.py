@@ -73,6 +73,12 @@ def copy(c: Context) -> Outcome:
 
 
 def other(c: Context) -> Outcome:
+    task = c.task() if c.subject == "task" else None
+    if task is not None and task.kind != "collect":
+        note = c.need("note")
+        c.work.audit("chore.done", "task", task.id, task.customer_id, kind=task.kind, note=note)
+        chores.close(c.work, task.kind, task.customer_id, TaskState.answered)
+        return Outcome(Result.done, "task.logged")
     tasks.other(c.work, c.policy, c.customer, c.need("note"))
     return Outcome(Result.done, "task.logged")
 

@@ -95,9 +95,9 @@ _ROWS: dict[str, tuple[str, str]] = {
         "「{number}」文件未收 {value} 高于系统的 {kept}；未改动，请核对是否冲销了收款",
         "{number!r}: the file has {value} open, above {kept} here; unchanged: was a receipt reversed?",
     ),
-    "dispute_not_opened": (
-        "「{number}」标为有争议；请在系统里登记争议",
-        "{number!r} is marked as disputed; record the dispute here",
+    "claim_confirmed": (
+        "「{customer}」的这笔收款财务已凭付款声明确认过，不重复入账，只补上编号",
+        "Finance had confirmed this receipt of {customer!r} from a claim; it got its number, nothing was posted twice",
     ),
     "credit_note_column": ("贷项通知单不使用「{column}」，已忽略", "credit notes do not use {column}; ignored"),
     "future_dates": ("{count} 行的「{column}」在 {today} 之后", "{column} lies after {today} in {count} rows"),

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Table, select
 from sqlmodel import Session
 
+from core import claims
 from core.ingest.context import Item, Run
 from core.ingest.lookups import audit_many, padded, write_changes
 from core.ingest.reasons import Reject
@@ -16,6 +17,7 @@ from core.ingest.values import amount
 from core.ledger import post
 from core.models import Allocation, Receipt, Receivable
 from core.money import format_major
+from core.policies import active
 from core.work import Work
 
 P: Table = Receipt.__table__  # type: ignore[attr-defined]
@@ -49,7 +51,7 @@ class ReceiptsLoader:
                 self._key(item)
                 receipts.append(item)
         known = self._known(work.session, receipts)
-        fresh = [item for item in receipts if item.row["key"] not in known]
+        fresh = self._confirmed(work, [item for item in receipts if item.row["key"] not in known])
         touched: set[int] = {item.row["customer_id"] for item in fresh}
         corrected: list[tuple[Item, Any]] = []
         touched |= self._compare(work, [i for i in receipts if i.row["key"] in known], known, corrected)
@@ -121,6 +123,27 @@ class ReceiptsLoader:
         keys = [item.row["key"] for item in items]
         found = session.execute(select(P).where(P.c.source == self.run.source, P.c.number.in_(padded(keys))))
         return {row.number: row for row in found}
+
+    def _confirmed(self, work: Work, items: list[Item]) -> list[Item]:
+        """Leaves out what finance has confirmed already from a rep's claim: that receipt takes the imported number."""
+        customers = {item.row["customer_id"] for item in items}
+        if not claims.any_confirmed(work, customers):
+            return items
+        _, policy = active(work)
+        left = []
+        for item in items:
+            row = item.row
+            found = claims.adopt(
+                work, policy, customer_id=row["customer_id"], currency=row["currency"],
+                amount_minor=row["amount_minor"], received_on=row["received_on"], number=row["key"], source=self.run.source,
+            )  # fmt: skip
+            if found is None:
+                left.append(item)
+                continue
+            self.run.report.warn(item.number, "claim_confirmed", "number", row.get("number", ""), customer=row["customer"])
+            self.run.report.updated += 1
+            self.run.report.count(row["currency"], row["amount_minor"], row["rounded"])
+        return left
 
     # --- new ones ---------------------------------------------------------------------------------
 

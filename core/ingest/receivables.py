@@ -1,12 +1,14 @@
 """Receivables: new ones are posted in bulk, known ones compared by (source, number)."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Table, select
 from sqlmodel import Session
 
+from core import disputes
+from core.dunning.schedule import first_look
 from core.ingest import open_items
 from core.ingest.context import Item, Run
 from core.ingest.credit_notes import load_credit_notes
@@ -17,6 +19,7 @@ from core.ingest.values import amount, flag
 from core.ledger import post
 from core.models import Customer, Receipt, Receivable
 from core.money import format_major
+from core.policies import active
 from core.work import Work
 
 R: Table = Receivable.__table__  # type: ignore[attr-defined]
@@ -40,6 +43,8 @@ class Receivables:
         self.open_items = run.filemap.mode == "open-items"
 
     def load(self, work: Work, items: Sequence[Item]) -> None:
+        _, self.policy = active(work)
+        self.disputed: list[tuple[int, int | None]] = []
         self.customers.load(work, (item.row["customer"] for item in items))
         notes: list[Item] = []
         mine: list[Item] = []
@@ -62,6 +67,7 @@ class Receivables:
         if pairs:
             touched |= self._compare(work, pairs, receipts)
         receipt_ids = receipts.post(work)
+        disputes.from_file(work, self.policy, self.disputed)
         self.run.report.extra.pop("customers_created", None)
         self.run.report.add("customers_created", self.customers.created)
         self.run.follow_up(work, touched, receipt_ids)
@@ -150,7 +156,7 @@ class Receivables:
     # --- new ones ---------------------------------------------------------------------------------
 
     def _post(self, work: Work, items: list[Item], receipts: "Payments") -> None:
-        session, source, start = work.session, self.run.source, self.run.start
+        source, start = self.run.source, self.run.start
         rows = []
         for item in items:
             row = item.row
@@ -174,7 +180,7 @@ class Receivables:
                     "event": row.get("event", ""),
                     "event_on": row.get("event_on"),
                     "start": start,
-                    "next_step_on": first_look(session, due),
+                    "next_step_on": first_look(self.policy, due),
                 }
             )
         ids = post.new_receivables(work, rows)
@@ -188,14 +194,13 @@ class Receivables:
                 paid = paid or (row["amount_minor"] if not row.get("open_minor") or self.open_items else 0)
             if paid:
                 receipts.add(row, made, paid, on, f"settled/{row['number']}", history=True)
-            self._warn_disputed(item)
+            self._disputes(item, made)
         report.created += len(items)
 
-    def _warn_disputed(self, item: Item) -> None:
-        """A file does not say who disputed what since when, so nothing leaves dunning by itself."""
-        row = item.row
-        if row.get("disputed_minor", 0) != 0:
-            self.run.report.warn(item.number, "dispute_not_opened", "disputed", row["disputed"], number=row["number"])
+    def _disputes(self, item: Item, receivable_id: int) -> None:
+        """A receivable that the file calls disputed: all of it, or the amount that it names."""
+        if item.row.get("disputed_minor", 0) != 0:
+            self.disputed.append((receivable_id, item.row["disputed_minor"]))
 
     # --- known ones -------------------------------------------------------------------------------
 
@@ -234,7 +239,7 @@ class Receivables:
                 report.unchanged += 1
             report.count(old.currency, item.row["amount_minor"], item.row["rounded"])
             if old.open_minor:
-                self._warn_disputed(item)
+                self._disputes(item, old.id)
         write_changes(work.session, R, changes)
         audit_many(work, "receivable.updated", "receivable", audits)
         return touched
@@ -275,7 +280,7 @@ class Receivables:
         ) and not self._edited(item, edited, "due_on", "due_on", plain(old.due_on)):  # fmt: skip
             new["due_on"] = computed
         if "due_on" in new or (face is not None and not old.open_minor):  # the engine had stopped looking at it
-            new["next_step_on"] = first_look(work.session, new.get("due_on", old.due_on))
+            new["next_step_on"] = first_look(self.policy, new.get("due_on", old.due_on))
         return new, face
 
     def _edited(self, item: Item, edited: list[str], name: str, column: str, kept: Any) -> bool:
@@ -358,8 +363,3 @@ class Payments:
                 if row["number"] in taken:
                     row["number"] = f"{row['number'].removesuffix(f'/{turn - 1}')}/{turn}"
             wanted = {row["number"] for row in self._rows} - taken
-
-
-def first_look(session: Session, due_on: date | None) -> date | None:
-    """The first day on which the engine must look at a receivable."""
-    return due_on - timedelta(days=30) if due_on else None

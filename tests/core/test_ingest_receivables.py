@@ -8,7 +8,7 @@ import xlsxwriter
 from sqlalchemy import Engine
 
 from core.ingest.terms import due_date, parse_terms
-from core.models import Audit, CreditNote, Customer, Receipt, Receivable
+from core.models import Audit, CreditNote, Customer, Dispute, Receipt, Receivable
 from tests.importing import Importer, codes
 
 HEAD = ["number", "customer", "issued_on", "due_on", "amount"]
@@ -213,10 +213,12 @@ def test_old_debts_begin_as_asked(importer: Importer) -> None:
     assert importer.one(Receivable).start == "first"
 
 
-def test_a_disputed_row_is_told_as_long_as_it_is_open(importer: Importer) -> None:
+def test_a_disputed_row_leaves_dunning_once(importer: Importer) -> None:
     head = [*HEAD, "disputed"]
     rows = [["A", "001", "2026-06-01", "2026-07-01", "100", "yes"], ["B", "001", "2026-06-01", "2026-07-01", "100", "no"]]
     for _ in range(2):
         report = importer("receivables", [head, *rows])
-        assert report.clean and codes(report.warnings) == [(2, "dispute_not_opened")]
-    assert codes(importer("receivables", [head, ["C", *rows[0][1:5], "99.50"]]).warnings) == [(2, "dispute_not_opened")]
+        assert report.clean and not report.warnings
+        assert importer.one(Dispute).amount_minor == 10000
+    importer("receivables", [head, ["C", *rows[0][1:5], "99.50"]])
+    assert [d.amount_minor for d in importer.rows(Dispute)] == [10000, 9950]
