@@ -129,7 +129,7 @@ class RunningServer:
 class Server(RunningServer):
     """A server of our own. PostgreSQL refuses to run as root, so root runs it as `nobody`."""
 
-    def __init__(self, binaries: Path) -> None:
+    def __init__(self, binaries: Path, **settings: str) -> None:
         # Not TMPDIR: the path of a Unix socket may not exceed about 100 bytes, and `nobody` has to reach it.
         self.directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir="/tmp"))
         self._lock = _own(self.directory)
@@ -144,7 +144,7 @@ class Server(RunningServer):
         socket = URL.create("postgresql", username="postgres", database="postgres")
         super().__init__(socket.set(query={"host": str(self.directory)}).render_as_string())
         self.prefix = "t"
-        self._start(binaries)
+        self._start(binaries, settings)
 
     def stop(self) -> None:
         super().stop()
@@ -179,7 +179,7 @@ class Server(RunningServer):
             command, check=True, capture_output=True, cwd=self.directory, env=_plain_environment(), **self._identity
         )
 
-    def _start(self, binaries: Path) -> None:
+    def _start(self, binaries: Path, changes: dict[str, str]) -> None:
         data, log = self.directory / "data", self.directory / "log"
         initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
         try:
@@ -198,7 +198,7 @@ class Server(RunningServer):
             "autovacuum": "off",
             "timezone": "Pacific/Chatham",  # +12:45: whoever relies on the server's zone finds out
         }
-        options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+        options = [word for key, value in (settings | changes).items() for word in ("-c", f"{key}={value}")]
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 [binaries / "postgres", "-D", data, *options],
@@ -220,7 +220,8 @@ class Server(RunningServer):
                 time.sleep(0.02)
 
 
-def start_server() -> Server | RunningServer:
+def start_server(**settings: str) -> Server | RunningServer:
+    """`settings`: of PostgreSQL, for a server of our own (the benchmarks want theirs durable)."""
     if url := os.environ.get("HUIKUAN_TEST_DATABASE_URL"):
         return RunningServer(url)
     binaries = _find_binaries()
@@ -231,7 +232,7 @@ def start_server() -> Server | RunningServer:
             pytrace=False,
         )
     _clear_orphans()
-    return Server(binaries)
+    return Server(binaries, **settings)
 
 
 def _find_binaries() -> Path | None:

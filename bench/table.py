@@ -1,0 +1,69 @@
+"""docs/benchmarks.md: one table, and below it where a missed goal loses its time."""
+
+import platform
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench.clock import Measure
+
+HEAD = "| what | database | goal | median (min – max) | of | verdict |\n|---|---|---|---|---|---|\n"
+TITLE = "# Benchmarks\n"
+ABOUT = """
+Ratios, never times: `make bench` runs both sides interleaved (A B A B), and takes the median of the ratios of the rounds.
+A spin loop before and after shows whether the machine was quiet; if the two differ by more than 1.5×, there is no verdict.
+
+- Books: N receivables of N/20 customers, all open, in the middle of their dunning (cases, open tasks with cards of earlier
+  days, a firing for every step reached before). Both databases write durably (SQLite `synchronous=FULL`, PostgreSQL
+  `fsync`).
+- *Reference statement*: one flat table (customer, due_on, open_minor), one GROUP BY customer with five CASE sums, over the
+  driver itself.
+- *Bare loop*: reads the receivables over the driver, decides in Python by age and step, and writes each action by a
+  statement of its own into a table without an index, a commit every 500 actions. Ours is a whole cycle of the engine:
+  decided, planned, state, firings, audit and outbox written.
+- *Plain SELECTs*: `SELECT *` of one customer's rows in each of the seven tables that a balance needs.
+- The import validates 200k rows of a CSV file; the other side has the values ready, and commits as often (every 1,000 rows).
+"""
+
+
+def line(m: Measure) -> str:
+    came_out = f"{m.value:.2f} ({min(m.ratios):.2f} – {max(m.ratios):.2f})"
+    return f"| {m.what} | {m.database or '–'} | {m.goal} | {came_out} | {m.sides} | {m.verdict} |\n"
+
+
+def below(m: Measure) -> list[str]:
+    which = f"{m.what} ({m.database})" if m.database else m.what
+    lines = [f"- {which}: {note}.\n" for note in m.notes]
+    if m.where and m.verdict != "met":
+        lines.append(f"- {which}, where the time goes: {m.where}.\n")
+    return lines
+
+
+def text(measures: Iterable[Measure], earlier: str = "") -> str:
+    """The page. What `earlier` says of other measures is kept, in its order."""
+    known = _parts(earlier)
+    for m in measures:
+        known[m.what, m.database or "–"] = (line(m), below(m))
+    rows = "".join(row for row, _ in known.values())
+    notes = "".join(note for _, notes in known.values() for note in notes)
+    made = f"\nPython {platform.python_version()}, SQLite {sqlite3.sqlite_version}, two shared cores.\n"
+    return TITLE + ABOUT + made + "\n" + HEAD + rows + (f"\n{notes}" if notes else "")
+
+
+def _parts(page: str) -> dict[tuple[str, str], tuple[str, list[str]]]:
+    parts: dict[tuple[str, str], tuple[str, list[str]]] = {}
+    table = page.partition(HEAD)[2]
+    for row in table.splitlines(keepends=True):
+        if row.startswith("| "):
+            what, database = (cell.strip() for cell in row.split("|")[1:3])
+            parts[what, database] = (row, [])
+        elif row.startswith("- "):
+            for (what, database), (_, notes) in parts.items():
+                which = what if database == "–" else f"{what} ({database})"
+                if row.startswith((f"- {which}: ", f"- {which}, where")):
+                    notes.append(row)
+    return parts
+
+
+def write(path: Path, measures: Iterable[Measure]) -> None:
+    path.write_text(text(measures, path.read_text(encoding="utf-8") if path.exists() else ""), encoding="utf-8")
