@@ -5,37 +5,31 @@ from the first day on which, and after which, there is enough to take: no past d
 or more credit used than had come in.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
-from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Table, and_, case, cast, func, insert, select, update
-from sqlalchemy.orm.attributes import set_committed_value
-from sqlalchemy.orm.util import identity_key
-from sqlmodel import Session, SQLModel
+from sqlalchemy import Row, Table, select, update
 
 from core.errors import DomainError
+from core.ledger.days import Days
+from core.ledger.rows import (
+    ALLOCATION,
+    CREDIT_NOTE,
+    RECEIPT,
+    RECEIVABLE,
+    audit_rows,
+    complete,
+    entry_row,
+    insert_entries,
+    insert_rows,
+    lock,
+    refresh_caches,
+    sync,
+)
 from core.models import Allocation, CreditNote, EntryKind, Receipt, Receivable
 from core.money import Money
 from core.work import Work
-
-_TABLES = SQLModel.metadata.tables
-RECEIVABLE, RECEIPT, CREDIT_NOTE = _TABLES["receivable"], _TABLES["receipt"], _TABLES["credit_note"]
-ENTRY, ALLOCATION, AUDIT = _TABLES["entry"], _TABLES["allocation"], _TABLES["audit"]
-
-# Stays far below every database's limit of parameters in one statement.
-CHUNK = 1000
-
-# What posting may change on a row; objects that a session holds of it are brought up to date.
-_CHANGED: dict[Table, tuple[type[SQLModel], tuple[str, ...]]] = {
-    RECEIVABLE: (Receivable, ("amount_minor", "open_minor", "settled_on")),
-    RECEIPT: (Receipt, ("open_minor", "reversed_on")),
-    CREDIT_NOTE: (CreditNote, ("open_minor", "cancelled_on")),
-    ALLOCATION: (Allocation, ("undone_on", "undone_at")),
-}
-
 
 # --- what comes in --------------------------------------------------------------------------------
 
@@ -46,45 +40,45 @@ def new_receivables(work: Work, rows: list[dict[str, Any]]) -> list[int]:
         row | {"open_minor": row["amount_minor"], "settled_on": None if row["amount_minor"] else row["issued_on"]}
         for row in rows
     ]
-    ids = _insert(work.session, RECEIVABLE, _complete(Receivable, full))
+    ids = insert_rows(work.session, RECEIVABLE, complete(Receivable, full))
     posted = list(zip(ids, rows, strict=True))
-    _insert_entries(
+    insert_entries(
         work,
         [
-            _entry(work, row, EntryKind.issue, row["amount_minor"], row["issued_on"], receivable_id=id_)
+            entry_row(work, row, EntryKind.issue, row["amount_minor"], row["issued_on"], receivable_id=id_)
             for id_, row in posted
             if row["amount_minor"]
         ],
     )
-    _audit(work, "receivable.issued", "receivable", [(id_, row, row["issued_on"]) for id_, row in posted])
+    audit_rows(work, "receivable.issued", "receivable", [(id_, row, row["issued_on"]) for id_, row in posted])
     return ids
 
 
 def new_receipts(work: Work, rows: list[dict[str, Any]]) -> list[int]:
     """Money that arrived, unapplied. A row has the columns of Receipt without `open_minor` and `recorded_at`."""
     full = [row | {"open_minor": row["amount_minor"], "recorded_at": work.now} for row in rows]
-    ids = _insert(work.session, RECEIPT, _complete(Receipt, full))
+    ids = insert_rows(work.session, RECEIPT, complete(Receipt, full))
     posted = list(zip(ids, rows, strict=True))
-    _insert_entries(
+    insert_entries(
         work,
         [
-            _entry(work, row, EntryKind.receipt, -row["amount_minor"], row["received_on"], receipt_id=id_)
+            entry_row(work, row, EntryKind.receipt, -row["amount_minor"], row["received_on"], receipt_id=id_)
             for id_, row in posted
         ],
     )
-    _audit(work, "receipt.posted", "receipt", [(id_, row, row["received_on"]) for id_, row in posted])
+    audit_rows(work, "receipt.posted", "receipt", [(id_, row, row["received_on"]) for id_, row in posted])
     return ids
 
 
 def new_credit_notes(work: Work, rows: list[dict[str, Any]]) -> list[int]:
     """Reductions granted, unapplied. A row has the columns of CreditNote without `open_minor`."""
     full = [row | {"open_minor": row["amount_minor"]} for row in rows]
-    ids = _insert(work.session, CREDIT_NOTE, _complete(CreditNote, full))
+    ids = insert_rows(work.session, CREDIT_NOTE, complete(CreditNote, full))
     posted = list(zip(ids, rows, strict=True))
-    _insert_entries(
+    insert_entries(
         work,
         [
-            _entry(
+            entry_row(
                 work,
                 row,
                 EntryKind.credit_note,
@@ -96,7 +90,7 @@ def new_credit_notes(work: Work, rows: list[dict[str, Any]]) -> list[int]:
             for id_, row in posted
         ],
     )
-    _audit(work, "credit_note.posted", "credit_note", [(id_, row, row["issued_on"]) for id_, row in posted])
+    audit_rows(work, "credit_note.posted", "credit_note", [(id_, row, row["issued_on"]) for id_, row in posted])
     return ids
 
 
@@ -110,7 +104,7 @@ def adjust(work: Work, receivable: Receivable, amount_minor: int, reason: str, o
     """
     session = work.session
     assert receivable.id is not None
-    row = _lock(session, RECEIVABLE, [receivable.id])[receivable.id]
+    row = lock(session, RECEIVABLE, [receivable.id])[receivable.id]
     difference = amount_minor - row.amount_minor
     allocated = row.amount_minor - row.open_minor
     if amount_minor < 0:
@@ -126,13 +120,13 @@ def adjust(work: Work, receivable: Receivable, amount_minor: int, reason: str, o
         return
     day = max(on or work.today, row.issued_on)
     if difference < 0:
-        day = _Days(session, receivables=[row.id]).first(("receivable", row.id), -difference, day)
-    entry = _entry(work, row._asdict(), EntryKind.adjustment, difference, day, receivable_id=row.id, reason=reason)
-    _insert_entries(work, [entry])
+        day = Days(session, receivables=[row.id]).first(("receivable", row.id), -difference, day)
+    entry = entry_row(work, row._asdict(), EntryKind.adjustment, difference, day, receivable_id=row.id, reason=reason)
+    insert_entries(work, [entry])
     session.execute(update(RECEIVABLE).where(RECEIVABLE.c.id == row.id).values(amount_minor=amount_minor))
-    _refresh(session, receivables=[row.id])
+    refresh_caches(session, receivables=[row.id])
     facts = {"number": row.number, "amount_minor": difference, "currency": row.currency, "customer_id": row.customer_id}
-    _audit(work, "receivable.adjusted", "receivable", [(row.id, facts, day)], reason=reason, face_minor=amount_minor)
+    audit_rows(work, "receivable.adjusted", "receivable", [(row.id, facts, day)], reason=reason, face_minor=amount_minor)
 
 
 def reverse_receipt(work: Work, receipt: Receipt, on: date) -> None:
@@ -151,23 +145,21 @@ def cancel_credit_note(work: Work, note: CreditNote, on: date) -> None:
 def _take_back(work: Work, table: Table, id_: int | None, on: date, subject: str, stamp: str, already: str) -> None:
     session = work.session
     assert id_ is not None
-    live = select(ALLOCATION.c.receivable_id).where(
-        ALLOCATION.c[f"{subject}_id"] == id_, ALLOCATION.c.undone_on.is_(None)
-    )
+    live = select(ALLOCATION.c.receivable_id).where(ALLOCATION.c[f"{subject}_id"] == id_, ALLOCATION.c.undone_on.is_(None))
     session.flush()
-    _lock(session, RECEIVABLE, session.scalars(live).all())
-    row = _lock(session, table, [id_])[id_]
+    lock(session, RECEIVABLE, session.scalars(live).all())
+    row = lock(session, table, [id_])[id_]
     if row._mapping[stamp] is not None:
         raise DomainError(already, number=row.number, on=row._mapping[stamp])
     mine = select(ALLOCATION).where(ALLOCATION.c[f"{subject}_id"] == id_, ALLOCATION.c.undone_on.is_(None))
     _undo(work, session.execute(mine.order_by(ALLOCATION.c.id)).all(), on)
     key: dict[str, Any] = {f"{subject}_id": id_}
-    day = _Days(session, **{f"{subject}s": [id_]}).first((subject, id_), row.amount_minor, on)
-    _insert_entries(work, [_entry(work, row._asdict(), EntryKind.reversal, row.amount_minor, day, **key)])
+    day = Days(session, **{f"{subject}s": [id_]}).first((subject, id_), row.amount_minor, on)
+    insert_entries(work, [entry_row(work, row._asdict(), EntryKind.reversal, row.amount_minor, day, **key)])
     session.execute(update(table).where(table.c.id == id_).values({stamp: day}))
-    _refresh(session, **{f"{subject}s": [id_]})
+    refresh_caches(session, **{f"{subject}s": [id_]})
     done = "receipt.reversed" if subject == "receipt" else "credit_note.cancelled"
-    _audit(work, done, subject, [(id_, row._asdict(), day)])
+    audit_rows(work, done, subject, [(id_, row._asdict(), day)])
 
 
 # --- allocations ----------------------------------------------------------------------------------
@@ -200,10 +192,10 @@ def undo_allocation(work: Work, allocation: Allocation, on: date | None = None) 
     session = work.session
     assert allocation.id is not None
     session.flush()
-    _lock(session, RECEIVABLE, [allocation.receivable_id])
+    lock(session, RECEIVABLE, [allocation.receivable_id])
     for table, id_ in ((RECEIPT, allocation.receipt_id), (CREDIT_NOTE, allocation.credit_note_id)):
         if id_ is not None:
-            _lock(session, table, [id_])
+            lock(session, table, [id_])
     row = session.execute(select(ALLOCATION).where(ALLOCATION.c.id == allocation.id)).one()
     if row.undone_on is not None:
         raise DomainError("ledger.already_undone", on=row.undone_on)
@@ -215,17 +207,15 @@ def _allocate(work: Work, pairs: Sequence[tuple[int | None, int | None, int, int
     receivable_ids = {pair[2] for pair in pairs}
     receipt_ids = {pair[0] for pair in pairs if pair[0] is not None}
     note_ids = {pair[1] for pair in pairs if pair[1] is not None}
-    receivables = _lock(session, RECEIVABLE, receivable_ids)
-    credits = {("receipt", id_): row for id_, row in _lock(session, RECEIPT, receipt_ids).items()}
-    credits |= {("credit_note", id_): row for id_, row in _lock(session, CREDIT_NOTE, note_ids).items()}
-    days = _Days(session, receivable_ids, receipt_ids, note_ids)
+    receivables = lock(session, RECEIVABLE, receivable_ids)
+    credits = {("receipt", id_): row for id_, row in lock(session, RECEIPT, receipt_ids).items()}
+    credits |= {("credit_note", id_): row for id_, row in lock(session, CREDIT_NOTE, note_ids).items()}
+    days = Days(session, receivable_ids, receipt_ids, note_ids)
     rows: list[dict[str, Any]] = []
     for receipt_id, note_id, receivable_id, wanted in pairs:
         source = ("receipt", receipt_id) if receipt_id is not None else ("credit_note", note_id or 0)
         target = ("receivable", receivable_id)
-        amount = _fitting(
-            credits[source], receivables[receivable_id], wanted, days.total(source), days.total(target)
-        )
+        amount = _fitting(credits[source], receivables[receivable_id], wanted, days.total(source), days.total(target))
         day = days.first(source, amount, days.first(target, amount, date.min))
         days.take(source, amount, day)
         days.take(target, amount, day)
@@ -241,16 +231,16 @@ def _allocate(work: Work, pairs: Sequence[tuple[int | None, int | None, int, int
                 "undone_at": None,
             }
         )
-    ids = _insert(session, ALLOCATION, rows)
+    ids = insert_rows(session, ALLOCATION, rows)
     entries, audits = [], []
     for id_, row in zip(ids, rows, strict=True):
         owed = receivables[row["receivable_id"]]
         facts = {"number": owed.number, "customer_id": owed.customer_id, "currency": owed.currency}
         entries += _both_sides(work, row | facts | {"id": id_}, row["amount_minor"], row["effective_on"])
         audits.append((row["receivable_id"], facts | row, row["effective_on"]))
-    _insert_entries(work, entries)
-    _refresh(session, receivable_ids, receipt_ids, note_ids)
-    _audit(work, "receivable.allocated", "receivable", audits)
+    insert_entries(work, entries)
+    refresh_caches(session, receivable_ids, receipt_ids, note_ids)
+    audit_rows(work, "receivable.allocated", "receivable", audits)
     return ids
 
 
@@ -285,7 +275,7 @@ def _undo(work: Work, allocations: Sequence[Row[Any]], on: date) -> None:
     session = work.session
     if not allocations:
         return
-    receivables = _lock(session, RECEIVABLE, {row.receivable_id for row in allocations})
+    receivables = lock(session, RECEIVABLE, {row.receivable_id for row in allocations})
     entries, audits = [], []
     for row in allocations:
         owed = receivables[row.receivable_id]
@@ -293,214 +283,22 @@ def _undo(work: Work, allocations: Sequence[Row[Any]], on: date) -> None:
         day = max(on, row.effective_on)
         entries += _both_sides(work, row._asdict() | facts, -row.amount_minor, day)
         audits.append((row.receivable_id, row._asdict() | facts, day))
-        session.execute(
-            update(ALLOCATION).where(ALLOCATION.c.id == row.id).values(undone_on=day, undone_at=work.now)
-        )
-    _insert_entries(work, entries)
-    _sync(session, ALLOCATION, [row.id for row in allocations])
-    _refresh(
+        session.execute(update(ALLOCATION).where(ALLOCATION.c.id == row.id).values(undone_on=day, undone_at=work.now))
+    insert_entries(work, entries)
+    sync(session, ALLOCATION, [row.id for row in allocations])
+    refresh_caches(
         session,
         set(receivables),
         {row.receipt_id for row in allocations if row.receipt_id is not None},
         {row.credit_note_id for row in allocations if row.credit_note_id is not None},
     )
-    _audit(work, "allocation.undone", "receivable", audits)
+    audit_rows(work, "allocation.undone", "receivable", audits)
 
 
 def _both_sides(work: Work, row: dict[str, Any], amount_minor: int, day: date) -> list[dict[str, Any]]:
     """An allocation's two entries: the receivable owes less, the credit is used up (or both back)."""
     keys = {"receipt_id": row["receipt_id"], "credit_note_id": row["credit_note_id"], "allocation_id": row["id"]}
     return [
-        _entry(work, row, EntryKind.allocation, -amount_minor, day, receivable_id=row["receivable_id"], **keys),
-        _entry(work, row, EntryKind.allocation, amount_minor, day, **keys),
+        entry_row(work, row, EntryKind.allocation, -amount_minor, day, receivable_id=row["receivable_id"], **keys),
+        entry_row(work, row, EntryKind.allocation, amount_minor, day, **keys),
     ]
-
-
-# --- what is left, day by day ---------------------------------------------------------------------
-
-
-class _Days:
-    """What receivables have open, and credits have left, at the end of each day of their history."""
-
-    def __init__(
-        self,
-        session: Session,
-        receivables: Collection[int] = (),
-        receipts: Collection[int] = (),
-        credit_notes: Collection[int] = (),
-    ) -> None:
-        self._changes: dict[tuple[str, int], dict[date, int]] = defaultdict(dict)
-        self._load(session, "receivable", receivables, 1)
-        self._load(session, "receipt", receipts, -1)
-        self._load(session, "credit_note", credit_notes, -1)
-
-    def _load(self, session: Session, subject: str, ids: Collection[int], sign: int) -> None:
-        column = ENTRY.c[f"{subject}_id"]
-        net = cast(func.sum(ENTRY.c.amount_minor), BigInteger)
-        query = select(column, ENTRY.c.effective_on, net).group_by(column, ENTRY.c.effective_on)
-        if subject != "receivable":
-            query = query.where(ENTRY.c.receivable_id.is_(None))
-        for some in _chunks(ids):
-            for id_, day, amount in session.execute(query.where(column.in_(some))):
-                self._changes[subject, id_][day] = sign * amount
-
-    def total(self, subject: tuple[str, int]) -> int:
-        return sum(self._changes[subject].values())
-
-    def first(self, subject: tuple[str, int], amount: int, earliest: date) -> date:
-        """The first day, not before `earliest`, from which on `amount` is there on every day."""
-        changes = self._changes[subject]
-        left, found = sum(changes.values()), earliest
-        for day in sorted(changes, reverse=True):
-            if left < amount:
-                break
-            found = day
-            left -= changes[day]
-        return max(found, earliest)
-
-    def take(self, subject: tuple[str, int], amount: int, day: date) -> None:
-        changes = self._changes[subject]
-        changes[day] = changes.get(day, 0) - amount
-
-
-# --- rows -----------------------------------------------------------------------------------------
-
-
-@cache
-def _defaults(model: type[SQLModel]) -> dict[str, Any]:
-    fields = model.model_fields.items()
-    return {name: field.get_default(call_default_factory=True) for name, field in fields if not field.is_required()}
-
-
-def _complete(model: type[SQLModel], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Bulk inserts take the columns of the first row for all: give every row every column but the key."""
-    defaults = {name: value for name, value in _defaults(model).items() if name != "id"}
-    return [defaults | row for row in rows]
-
-
-def _insert(session: Session, table: Table, rows: list[dict[str, Any]]) -> list[int]:
-    """The new keys, in the order of the rows."""
-    if not rows:
-        return []
-    session.flush()
-    return list(session.scalars(insert(table).returning(table.c.id, sort_by_parameter_order=True), rows))
-
-
-def _insert_entries(work: Work, entries: list[dict[str, Any]]) -> None:
-    if entries:
-        work.session.execute(insert(ENTRY), entries)
-
-
-def _entry(
-    work: Work,
-    row: dict[str, Any],
-    kind: EntryKind,
-    amount_minor: int,
-    day: date,
-    *,
-    receivable_id: int | None = None,
-    receipt_id: int | None = None,
-    credit_note_id: int | None = None,
-    allocation_id: int | None = None,
-    reason: str = "",
-) -> dict[str, Any]:
-    return {
-        "customer_id": row["customer_id"],
-        "currency": row["currency"],
-        "receivable_id": receivable_id,
-        "kind": kind.value,
-        "amount_minor": amount_minor,
-        "effective_on": day,
-        "recorded_at": work.now,
-        "receipt_id": receipt_id,
-        "credit_note_id": credit_note_id,
-        "allocation_id": allocation_id,
-        "actor": work.actor,
-        "reason": reason,
-    }
-
-
-def _audit(
-    work: Work, action: str, subject: str, posted: Sequence[tuple[int, dict[str, Any], date]], **more: Any
-) -> None:
-    """One record a posted row: number, amount, currency and the day it is effective."""
-    rows = [
-        {
-            "at": work.now,
-            "actor": work.actor,
-            "person_id": work.person_id,
-            "channel": work.channel,
-            "action": action,
-            "subject": subject,
-            "subject_id": id_,
-            "customer_id": row["customer_id"],
-            "data": {key: row[key] for key in ("number", "amount_minor", "currency")} | {"on": day.isoformat()} | more,
-        }
-        for id_, row, day in posted
-    ]
-    if rows:
-        work.session.execute(insert(AUDIT), rows)
-
-
-def _lock(session: Session, table: Table, ids: Collection[int]) -> dict[int, Row[Any]]:
-    """The rows as they are now, and nobody else changes them until the end of this transaction.
-
-    Always in the order receivables, receipts, credit notes, each by id, so that two postings cannot deadlock.
-    """
-    session.flush()
-    found: dict[int, Row[Any]] = {}
-    for some in _chunks(ids):
-        query = select(table).where(table.c.id.in_(some)).order_by(table.c.id).with_for_update()
-        found |= {row.id: row for row in session.execute(query)}
-    return found
-
-
-def _refresh(
-    session: Session,
-    receivables: Collection[int] = (),
-    receipts: Collection[int] = (),
-    credit_notes: Collection[int] = (),
-) -> None:
-    """Computes the caches of these rows from the journal."""
-    total = func.coalesce(cast(func.sum(ENTRY.c.amount_minor), BigInteger), 0)
-    mine = ENTRY.c.receivable_id == RECEIVABLE.c.id
-    still_open = select(total).where(mine).scalar_subquery()
-    # The last day that changed what is open is the one that brought it to 0.
-    last_change = (
-        select(ENTRY.c.effective_on)
-        .where(mine)
-        .group_by(ENTRY.c.effective_on)
-        .having(func.sum(ENTRY.c.amount_minor) != 0)
-        .order_by(ENTRY.c.effective_on.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    settled = case((still_open == 0, func.coalesce(last_change, RECEIVABLE.c.issued_on)), else_=None)
-    for some in _chunks(receivables):
-        session.execute(
-            update(RECEIVABLE).where(RECEIVABLE.c.id.in_(some)).values(open_minor=still_open, settled_on=settled)
-        )
-    _sync(session, RECEIVABLE, receivables)
-    for table, ids in ((RECEIPT, receipts), (CREDIT_NOTE, credit_notes)):
-        unapplied = and_(ENTRY.c[f"{table.name}_id"] == table.c.id, ENTRY.c.receivable_id.is_(None))
-        left = select(-total).where(unapplied).scalar_subquery()
-        for some in _chunks(ids):
-            session.execute(update(table).where(table.c.id.in_(some)).values(open_minor=left))
-        _sync(session, table, ids)
-
-
-def _sync(session: Session, table: Table, ids: Collection[int]) -> None:
-    """Objects of these rows that the session holds show what was written past them."""
-    model, columns = _CHANGED[table]
-    held = {id_: item for id_ in ids if (item := session.identity_map.get(identity_key(model, id_))) is not None}
-    for some in _chunks(held):
-        query = select(table.c.id, *(table.c[name] for name in columns)).where(table.c.id.in_(some))
-        for row in session.execute(query):
-            for name in columns:
-                set_committed_value(held[row.id], name, row._mapping[name])
-
-
-def _chunks(ids: Collection[int]) -> Iterator[list[int]]:
-    ordered = sorted(set(ids))
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]
