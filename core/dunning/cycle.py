@@ -107,8 +107,10 @@ def run_chunk(work: Work, customer_ids: Sequence[int]) -> list[CustomerPlan]:
     facts = load_cases(work, policy, customer_ids)
     states = load_states(work, customer_ids)
     decisions = defaultdict(list)
+    # A running case may have been deselected when a new policy was applied: it keeps the one it began with.
+    kept = stored.by_id(work, {c.policy_id for c in facts if c.policy_id not in (None, policy_id)})
     for case in facts:
-        decisions[case.customer_id].append(decide(policy, case, work.today))
+        decisions[case.customer_id].append(decide(kept.get(case.policy_id, policy), case, work.today))
     events = followups.take(work, customer_ids, {i: [d.case.currency for d in decisions[i]] for i in decisions})
     plans = [
         plan(policy, org, sending, states[i], decisions[i], events.get(i, ()), work.now, work.today)

@@ -54,6 +54,12 @@ def active_row(session: Session, now: datetime) -> StoredPolicy | None:
     return session.execute(newest.limit(1)).scalars().first()
 
 
+def by_id(work: Work, ids: Collection[int | None]) -> dict[int | None, Policy]:
+    """Stored policies, whether in force or not."""
+    rows = (work.session.get_one(StoredPolicy, i) for i in ids)
+    return {row.id: of(row, work.company.currency) for row in rows}
+
+
 def active(session: Session, now: datetime, currency: str) -> Policy:
     row = active_row(session, now)
     return of(row, currency) if row else default_policy(currency)
