@@ -181,7 +181,10 @@ def decide(work: Work, policy: Policy, promise: Promise, *, approve: bool) -> No
     work.session.flush()
     case = next((c for c in load_cases(work, policy, [promise.customer_id]) if c.currency == promise.currency), None)
     if case is not None:
+        question = sum(r.chaseable_minor for r in covers.in_question(case, work.today))
         covers.cover(work, "promise", promise.id or 0, covers.spread(case, promise.amount_minor, work.today))
+        if promise.amount_minor < question:
+            followups.rest_follows(work, policy, promise.customer_id, promise.currency)
     work.audit("promise.approved", "promise", promise.id, promise.customer_id)
 
 

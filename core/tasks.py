@@ -8,6 +8,7 @@
 A result closes every open collect task of the customer: the rep's and the manager's.
 """
 
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
@@ -17,7 +18,7 @@ from core import chores, followups
 from core.dunning.ladder import Policy
 from core.dunning.load import load_org
 from core.errors import DomainError
-from core.models import Audit, Receivable, Task, TaskState
+from core.models import Audit, Case, CaseState, Receivable, Task, TaskState
 from core.models.base import table_of
 from core.time import local_instant
 from core.work import Work
@@ -39,6 +40,16 @@ def answer(work: Work, customer_id: int, kind: str, **facts: Any) -> None:
     """Records the result and closes the customer's open collect tasks."""
     work.audit(f"task.{kind}", "customer", customer_id, customer_id, **facts)
     chores.end(work, open_tasks(work, customer_id), TaskState.answered, result={"kind": kind, **facts})
+
+
+def others_follow(work: Work, policy: Policy, customer_id: int, currencies: Collection[str]) -> None:
+    """A result about some currencies has closed the task about all of them: what runs in the others comes back."""
+    K = table_of(Case)
+    running = select(K.c.currency).where(
+        K.c.customer_id == customer_id, K.c.state != CaseState.closed, K.c.currency.not_in(list(currencies))
+    )
+    for currency in work.session.execute(running.order_by(K.c.currency)).scalars().all():
+        followups.rest_follows(work, policy, customer_id, currency)
 
 
 def not_reached(work: Work, policy: Policy, customer_id: int, again_on: date) -> None:

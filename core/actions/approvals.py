@@ -37,6 +37,7 @@ def decide_promise(approve: bool) -> Handler:
         if approve:
             amounts = amounts_of([(promise.amount_minor, promise.currency)])
             tasks.answer(c.work, c.customer, "promise", due_on=promise.due_on.isoformat(), amounts=amounts, approved=True)
+            tasks.others_follow(c.work, c.policy, c.customer, [promise.currency])
         outbox.touch(c.work, "promise", [c.subject_id])
         return Outcome(Result.done, "promise.approved" if approve else "promise.rejected")
 

@@ -22,6 +22,7 @@ def promise(c: Context) -> Outcome:
         return Outcome(Result.done, "promise.proposed", {"needs": next(m.needs for m in made if m.needs), "on": due_on})
     facts = {"due_on": due_on.isoformat(), "amounts": amounts_of((m.promise.amount_minor, m.promise.currency) for m in made)}
     tasks.answer(c.work, c.customer, "promise", **facts, note=c.text("note"))
+    tasks.others_follow(c.work, c.policy, c.customer, [m.promise.currency for m in made])
     return Outcome(
         Result.done, "promise.made", {"on": due_on, "amounts": facts["amounts"], "ids": [m.promise.id for m in made]}
     )
@@ -43,6 +44,7 @@ def _claim(c: Context, amount: int | None, kind: str) -> Outcome:
     )  # fmt: skip
     amounts = amounts_of((m.amount_minor, m.currency) for m in made)
     tasks.answer(c.work, c.customer, kind, amounts=amounts, paid_on=made[0].paid_on.isoformat())
+    tasks.others_follow(c.work, c.policy, c.customer, [m.currency for m in made])
     return Outcome(Result.done, "claim.made", {"amounts": amounts, "until": made[0].expires_on, "ids": [m.id for m in made]})
 
 
@@ -55,6 +57,7 @@ def dispute(c: Context) -> Outcome:
     )  # fmt: skip
     amounts = amounts_of((m.amount_minor, m.currency) for m in made)
     tasks.answer(c.work, c.customer, "dispute", amounts=amounts, reason=made[0].reason)
+    tasks.others_follow(c.work, c.policy, c.customer, [m.currency for m in made])
     return Outcome(
         Result.done, "dispute.opened", {"amounts": amounts, "reason": made[0].reason, "ids": [m.id for m in made]}
     )

@@ -17,6 +17,7 @@ from core.dunning.org import Org
 from core.dunning.state import CustomerPlan, CustomerState, Event, PlannedAlert, PlannedFiring, PlannedTask, TaskFacts
 
 DEFAULT_ANSWER_DAYS = 2
+FOR_MANAGER = ("not_reached",)  # events for somebody who isn't responsible: a task of their own about all of it
 _EVENT_MESSAGE = {
     "promise.broken": "promise.broken",
     "promise.partly_kept": "promise.broken",
@@ -160,17 +161,20 @@ def _event(policy: Policy, org: Org, decisions: list[Decision], event: Event, to
     if case is None or not chased:
         return
     oldest = min(chased, key=lambda r: (r.due_on or date.max, r.id))
-    people: tuple[int, ...] = (event.person_id,) if org.active(event.person_id) else ()  # type: ignore[assignment]
-    if not people:
+    theirs = [r for r in chased if org.responsible(r.owner_id, case.owner_id) == event.person_id]
+    if event.person_id is not None and org.active(event.person_id) and (theirs or event.kind in FOR_MANAGER):
+        people: tuple[int, ...] = (event.person_id,)
+    else:  # whoever was meant is no longer responsible
         people, _ = org.resolve("owner", oldest.owner_id, case.owner_id, case.region)
     for person in people:
-        touch = touches.setdefault(person, _Touch())
+        own = [r for r in chased if org.responsible(r.owner_id, case.owner_id) in (person, None)]
+        touch = touches.setdefault(person, _Touch(as_owner=bool(own)))
         touch.events.append({"kind": event.kind, "on": day.isoformat(), **event.data})
         touch.message = _EVENT_MESSAGE.get(event.kind) or touch.message
         fresh = "overdue" if oldest.age(day) > 0 else "due_soon"
         touch.severity = worse(touch.severity or "due_soon", case.case_severity or fresh)
         touch.answer_days = touch.answer_days or _answer_days(policy)
-        touch.receivables.update(r.id for r in chased if org.responsible(r.owner_id, case.owner_id) in (person, None))
+        touch.receivables.update(r.id for r in own or chased)
 
 
 def _answer_days(policy: Policy) -> int:
