@@ -53,6 +53,23 @@ from tests.factories import PROFILE
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
+# One reminder on the day after the due date, to be answered in two working days; no letters.
+ONE_STEP = """
+name = "one step"
+letters = "off"
+[[ladder]]
+name = "all"
+[[ladder.step]]
+id = "over1"
+at = 1
+audience = ["owner"]
+action = "task"
+severity = "overdue"
+message = "task.overdue"
+answer_by = 2
+"""
+
+
 def instant(text: str) -> datetime:
     """`2026-07-02 09:00` in Shanghai."""
     return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI).astimezone(ZoneInfo("UTC"))
@@ -84,7 +101,9 @@ class Card:
     def delivery(self) -> int:
         return int(self.json["delivery"])
 
-    def tap(self, action: str, *, by: str = "", rev: int | None = None, expect: str = "done", **values: str) -> dict[str, Any]:
+    def tap(
+        self, action: str, *, by: str = "", rev: int | None = None, expect: str = "done", **values: str
+    ) -> dict[str, Any]:
         """Presses a button at the story's time. `expect`: done, already, stale, not_allowed or invalid."""
         drawn = self.json
         reply = self.hk.run(
@@ -192,9 +211,11 @@ class Harness:
             cai="finance", fm="finance_manager", ada="admin",
         )  # fmt: skip
 
-    def overdue(self, amount: str = "100.00", *, currency: str = "CNY") -> Card:
+    def overdue(self, amount: str = "100.00", *, currency: str = "CNY", policy: str = "") -> Card:
         """A team, customer 甲 of li, I1 due on Wed 2026-07-01, and li's card on the morning after. No letters."""
         self.begin("2026-07-02 08:00")
+        if policy:
+            self.policy(policy)
         self.customer("甲", "li")
         self.receivable("甲", amount, due="2026-07-01", number="I1", issued="2026-06-01", currency=currency)
         self.morning("2026-07-02")

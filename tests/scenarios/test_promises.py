@@ -178,3 +178,11 @@ def test_nobody_approves_their_own_promise(hk: Harness) -> None:
     ask = hk.chat("wang").expect_card(kind="promise.approval")
     ask.tap("promise.approve", by="li", expect="not_allowed")
     assert hk.promises("甲") == ["proposed"]
+
+
+def test_an_approved_promise_of_a_part_leaves_the_rest_to_chase(hk: Harness) -> None:
+    hk.overdue().tap("task.promise", date="2026-07-15", amount="40")
+    hk.chat("wang").expect_card("¥40.00", kind="promise.approval").tap("promise.approve")
+    assert hk.promises("甲") == ["open"]
+    hk.morning("2026-07-03")
+    hk.chat("li").expect_card("¥60.00", "继续催收")
