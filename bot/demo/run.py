@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import sys
 import tempfile
 import webbrowser
@@ -13,7 +14,7 @@ from datetime import datetime, time
 from pathlib import Path
 
 from pydantic import SecretStr
-from sqlalchemy import Engine, event, func, inspect, select
+from sqlalchemy import Engine, event, func, select
 
 from bot.app import App
 from bot.demo import company, history
@@ -22,6 +23,7 @@ from bot.server import bind
 from bot.server import run as serve
 from bot.settings import CompanyProfile, Settings
 from core.db import make_engine, schema_state, upgrade
+from core.dunning.cycle import CYCLE
 from core.errors import ConfigError
 from core.models import Audit, JobSlot
 from core.models.base import table_of
@@ -122,19 +124,19 @@ def usual_now(calendar: Calendar, real: datetime) -> datetime:
 
 
 def _examine(url: str, path: Path) -> datetime | None:
-    """The time at which an existing demo stopped; None where a new one is to be made. Errors: demo.foreign."""
-    if not path.exists() or path.stat().st_size == 0:
+    """The time at which an existing demo stopped; None where a new one is to be made.
+
+    Looks without leaving a trace: a database that is not ours stays as it is, to the byte.
+    Errors: demo.foreign, demo.unfinished.
+    """
+    marked = _marked(path)
+    if marked is None:
         upgrade(url)
         return None
+    if not marked:
+        raise ConfigError("demo.foreign", file=str(path))
     engine = make_engine(url)
     try:
-        if schema_state(engine) == "empty":
-            if inspect(engine).get_table_names():
-                raise ConfigError("demo.foreign", file=str(path))
-            upgrade(url)
-            return None
-        if not _marked(engine):
-            raise ConfigError("demo.foreign", file=str(path))
         if schema_state(engine) == "older":
             upgrade(url)
         return _stopped_at(engine, path)
@@ -142,13 +144,20 @@ def _examine(url: str, path: Path) -> datetime | None:
         engine.dispose()
 
 
-def _marked(engine: Engine) -> bool:
+def _marked(path: Path) -> bool | None:
+    """Whether a demo made this database. None: there is nothing yet."""
+    if not path.exists():
+        return None
     slot = table_of(JobSlot)
-    if not inspect(engine).has_table(slot.name):
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as raw:
+            tables = {name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if slot.name not in tables:
+                return False if tables else None
+            query = f"SELECT 1 FROM {slot.name} WHERE job = ? AND slot = ?"
+            return raw.execute(query, _MARK).fetchone() is not None
+    except sqlite3.Error:
         return False
-    with engine.connect().execution_options(read_only=True) as conn:
-        query = select(slot.c.done_at).where(slot.c.job == _MARK[0], slot.c.slot == _MARK[1])
-        return conn.execute(query).first() is not None
 
 
 def _stopped_at(engine: Engine, path: Path) -> datetime:
@@ -156,7 +165,7 @@ def _stopped_at(engine: Engine, path: Path) -> datetime:
     with engine.connect().execution_options(read_only=True) as conn:
         rows = conn.execute(select(slot.c.job, slot.c.slot, slot.c.done_at)).all()
         latest = conn.execute(select(func.max(audit.c.at))).scalar()
-    times = [row.done_at for row in rows if row.job == "cycle" or (row.job, row.slot) == _MARK]
+    times = [row.done_at for row in rows if row.job == CYCLE or (row.job, row.slot) == _MARK]
     if any(done is None for done in times):
         raise ConfigError("demo.unfinished", file=str(path))
     stopped: datetime = max([*times, *([latest] if latest else [])])
@@ -186,7 +195,7 @@ async def _found(app: App, now: datetime, say: "_Teller") -> None:
             f"{len(company.PEOPLE)} people, {len(customers)} customers, {count} receivables of {history.MONTHS} months",
         )
         say("回放最近几天：", "Playing the last days:", end="")
-        story = Story(app, days, progress=lambda day: say(f" {day:%m-%d}", f" {day:%d %b}", end=""))
+        story = Story(app, days, progress=lambda day: say(f" {day:%m-%d}", f" {day:%m-%d}", end=""))
         await story.run(now)
         say("", "")
         app.set_clock(now)

@@ -107,8 +107,6 @@ class Story:
     app: App
     days: Days
     progress: Callable[[date], None]
-    skipped: list[Act] = field(default_factory=list)  # there was no card to press
-    failed: list[Act] = field(default_factory=list)
 
     async def run(self, until: datetime) -> None:
         """From 09:00 of the first day up to `until`: a cycle every morning, then the answers of the day."""
@@ -141,10 +139,9 @@ class Story:
         else:
             reply = await self._press(act)
         if reply is None:  # long holidays: the day of a step fell before the story, or after it
-            self.skipped.append(act)
+            log.info("%s has no card about %s on which to press %s", act.who, act.code, act.action)
         elif reply.outcome not in WELL:
-            log.warning("the demo's story: %s %s %s: %s", act.who, act.code, act.action or act.text, reply.message)
-            self.failed.append(act)
+            log.warning("%s, %s, %s: %s", act.who, act.code, act.action or act.text, reply.message)
 
     async def _press(self, act: Act) -> Reply | None:
         found = self._card(act)
