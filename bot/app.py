@@ -15,6 +15,7 @@ from bot.adapters.local.adapter import LocalAdapter, LocalMailbox
 from bot.card import card_json
 from bot.engine import hours_of_work, run_cycle
 from bot.inbound import Door, receive
+from bot.notifications.documents import write_letters
 from bot.notifications.sender import Delivered, deliver
 from bot.settings import Settings, to_company
 from bot.transactions import Transactions
@@ -104,6 +105,7 @@ class App:
     async def tick(self, now: datetime, *, recover: bool = False) -> Delivered:
         """One beat of the metronome: the engine's cycle, then everything that may go."""
         await asyncio.to_thread(run_cycle, self.transactions, now)
+        await asyncio.to_thread(write_letters, self.transactions, now, self.settings.letters_dir)
         return await self.deliver(now, recover=recover)
 
     async def advance(self, to: datetime, progress: Callable[[datetime], None]) -> None:

@@ -118,6 +118,6 @@ def serve(settings: Settings, *, host: str, port: int, engine: bool) -> None:
     app = App(settings)
 
     def ready(address: str) -> None:
-        print(address, flush=True)  # noqa: T201
+        print(address, flush=True)
 
     asyncio.run(run(app, bind(host, port), engine=engine, ready=ready))

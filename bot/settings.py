@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     letters: Literal["off", "review", "send"] | None = Field(
         None, description="overrides the policy's switch for letters: off, review or send"
     )
+    letters_dir: Path = Field(Path("var/letters"), description="where letters of demand are written for a human to send")
     smtp_url: SecretStr = Field(SecretStr(""), description="outgoing mail: smtp://user:password@host:587")
     mail_from: str = Field("", description="sender of letters")
     imap_url: SecretStr = Field(SecretStr(""), description="mailbox of the answers: imaps://user:password@host")

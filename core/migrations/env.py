@@ -8,7 +8,7 @@ from core.db import make_engine
 
 engine = make_engine(context.config.attributes["url"], migrating=True)
 with engine.connect() as connection:
-    context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True)
+    context.configure(connection=connection, target_metadata=SQLModel.metadata, render_as_batch=True, transactional_ddl=True)
     with context.begin_transaction():
         context.run_migrations()
 engine.dispose()

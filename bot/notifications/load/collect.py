@@ -24,10 +24,11 @@ from bot.notifications.load.facts import (
     phrase,
     row_of,
     sums,
+    worst,
 )  # fmt: skip
 from bot.notifications.views import CollectView, NoteView, Phrase
 from core.dunning.facts import ReceivableFacts, worse
-from core.models import Case, CaseState, Delivery, PauseState, Task, TaskState
+from core.models import Case, CaseState, Delivery, Firing, OutboxMessage, PauseState, Task, TaskState
 from core.models.base import table_of
 
 # Kinds of a task's card that are drawn from something else than a CollectView, where nothing else is to be said.
@@ -78,33 +79,48 @@ def alert_card(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
     case = facts.work.session.get_one(Case, message.subject_id)
     about = facts.about(case.customer_id)
     mine = [r for r in about.receivables if r.case_id is not None]
+    carried = _carried(facts, message)
+    told = [r for r in mine if r.id in carried]
+    alive = {r.currency for r in told if r.chaseable}
     ended = None
-    if case.state == CaseState.closed:
+    if case.state == CaseState.closed and not alive:
         ended = phrase("ended.settled")
-    elif case.state == CaseState.waiting:
+    elif case.state == CaseState.waiting and not alive:
         ended = _set_aside(about, [r for r in mine if r.currency == case.currency])
     over = ended is not None
     if not message.for_update:
         if ended is not None:
             return Cancel("settled" if case.state == CaseState.closed else "waiting")
-        fallen = message.data.get("severity", "due_soon")
-        if worse(case.severity, fallen) != case.severity:
-            return Cancel("eased")
+        if carried and not alive:
+            return Cancel(_why_not(told))
         if not any(r.chaseable for r in mine):
             return Cancel(_why_not(mine))
     elif ended is None and _newer(facts, message):
         ended, over = phrase("ended.superseded"), True
     elif ended is None and not any(r.chaseable for r in mine):
         ended = _set_aside(about, mine)
-    view = _view(facts, about, mine, message, lang, severity=case.severity, ended=ended)
+    # The card may outlive its own case: it also carries what is owed in another currency.
+    severity = worst(c.case_severity for c in about.cases if c.currency in alive) if alive else case.severity
+    view = _view(facts, about, mine, message, lang, severity=severity, ended=ended)
     return Loaded(
         kind=message.kind,
         view=view,
         customer_code=about.code,
         receivables=tuple(r.number for r in mine),
-        severity=case.severity,
+        severity=severity,
         over=over,
     )
+
+
+def _carried(facts: Facts, message: Message) -> set[int]:
+    """The receivables whose steps an alert tells of. Their firings name the first recipient's message, and those of
+    one alert were written at one instant."""
+    F, O = table_of(Firing), table_of(OutboxMessage)  # noqa: E741
+    mine = select(O.c.subject_id, O.c.created_at).where(O.c.id == message.outbox_id, O.c.subject == "case").subquery()
+    siblings = select(O.c.id).join(
+        mine, (O.c.subject == "case") & (O.c.subject_id == mine.c.subject_id) & (O.c.created_at == mine.c.created_at)
+    )
+    return set(facts.work.session.execute(select(F.c.receivable_id).where(F.c.outbox_id.in_(siblings))).scalars())
 
 
 def rise(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
@@ -174,7 +190,7 @@ def ended_of(facts: Facts, task: Task) -> Phrase | None:
 def events_of(events: Iterable[dict[str, Any]], days: int, skip: Iterable[str] = ()) -> tuple[Phrase, ...]:
     """What happened besides the steps, as sentences, each once; `skip`: kinds that the card says anyway."""
     skip = set(skip)
-    found = [_event(e, days) for e in events if e.get("kind") not in skip]
+    found = [_event(e, days) for e in events if e.get("kind") not in skip or e.get("file")]
     return tuple(dict.fromkeys(p for p in found if p is not None))
 
 
@@ -196,6 +212,8 @@ def _event(event: dict[str, Any], days: int) -> Phrase | None:
         return phrase("event.silent", who=str(event.get("who", "")))
     if kind == "handed_over":
         return phrase("event.handed_over", who=str(event.get("from", "")))
+    if kind == "letter.final" and event.get("file"):
+        return phrase("event.letter_file", text=str(event["file"]))
     code = _PLAIN.get(kind)
     return None if code is None else phrase(code)
 
