@@ -192,6 +192,7 @@ def _message(message: OutboxMessage) -> Message:
         person_id=message.person_id,
         customer_id=message.customer_id,
         data=message.data,
+        outbox_id=message.id,
     )
 
 
@@ -207,6 +208,7 @@ def of_delivery(delivery: Delivery, data: dict[str, Any] | None = None) -> Messa
         for_update=True,
         delivered_on=delivery.on_date,
         delivery_id=delivery.id,
+        outbox_id=delivery.outbox_id,
     )
 
 

@@ -49,6 +49,7 @@ def message_of(row: object) -> Message:
         for_update=on_date is not None,
         delivered_on=on_date,
         delivery_id=row.id if on_date is not None else None,  # type: ignore[attr-defined]
+        outbox_id=row.id if on_date is None else row.outbox_id,  # type: ignore[attr-defined]
     )
 
 

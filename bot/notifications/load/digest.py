@@ -53,6 +53,7 @@ def _message(item: dict[str, Any], message: Message) -> Message:
         customer_id=item.get("customer"),
         data=item.get("data") or {},
         for_update=message.for_update,
+        outbox_id=item.get("outbox"),
     )
 
 

@@ -57,6 +57,7 @@ class Message:
     for_update: bool = False
     delivered_on: date | None = None  # of a delivery
     delivery_id: int | None = None
+    outbox_id: int | None = None  # the row that first said it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
