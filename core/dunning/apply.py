@@ -5,11 +5,13 @@ Bulk statements only; everything of one chunk is one transaction of the caller's
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 
 from core import outbox
+from core.db import insert_many
 from core.dunning.decide import Decision
 from core.dunning.facts import worse
 from core.dunning.ladder import LETTER_KINDS, Policy
@@ -35,6 +37,13 @@ from core.work import Work
 
 R, F, T, TR = table_of(Receivable), table_of(Firing), table_of(Task), table_of(TaskReceivable)
 K, H, L, O = table_of(Case), table_of(Hold), table_of(Letter), table_of(OutboxMessage)  # noqa: E741
+
+_IDS = 5000  # keys in one statement
+_FIRING = (
+    "receivable_id", "due_on", "step", "occurrence", "audience", "case_id", "customer_id", "ladder", "offset_days",
+    "action", "kind", "severity", "stage", "fired_on", "recorded_at", "outcome", "reason", "was", "to",
+    "task_id", "outbox_id", "facts",
+)  # fmt: skip
 
 
 class Chunk:
@@ -110,39 +119,31 @@ class Chunk:
             )
 
     def _receivables(self) -> None:
-        fired = {}
-        looks = []
+        """Case, ladder and shift of what fired for the first time, and the next look at everything: a day at a time."""
+        fired = []
+        looks: dict[date | None, list[int]] = defaultdict(list)
         for decision in self.decisions:
             case_id = self.case_ids.get((decision.case.customer_id, decision.case.currency))
             ladders = {hit.receivable.id: hit.ladder for hit in decision.hits}
             for r in decision.case.receivables:
                 look = decision.next_looks.get(r.id)
+                if look != r.next_step_on:
+                    looks[look].append(r.id)
                 if r.id in ladders:
-                    fired[r.id] = {
-                        "b_id": r.id,
-                        "b_case": case_id,
-                        "b_ladder": ladders[r.id],
-                        "b_shift": decision.shifts.get(r.id, r.age_shift_days),
-                        "b_look": look,
-                    }
-                elif look != r.next_step_on:
-                    looks.append({"b_id": r.id, "b_look": look})
+                    now = case_id, ladders[r.id], decision.shifts.get(r.id, r.age_shift_days)
+                    if now != (r.case_id, r.ladder, r.age_shift_days):
+                        fired.append((*now, r.id))
         if fired:
-            self.work.session.execute(
+            self.work.session.connection().execute(
                 update(R)
                 .where(R.c.id == bindparam("b_id"))
-                .values(
-                    case_id=bindparam("b_case"),
-                    ladder=bindparam("b_ladder"),
-                    age_shift_days=bindparam("b_shift"),
-                    next_step_on=bindparam("b_look"),
-                ),
-                list(fired.values()),
+                .values(case_id=bindparam("b_case"), ladder=bindparam("b_ladder"), age_shift_days=bindparam("b_shift")),
+                [dict(zip(("b_case", "b_ladder", "b_shift", "b_id"), row, strict=True)) for row in fired],
             )
-        if looks:
-            self.work.session.execute(
-                update(R).where(R.c.id == bindparam("b_id")).values(next_step_on=bindparam("b_look")), looks
-            )
+        for look, ids in looks.items():
+            for start in range(0, len(ids), _IDS):
+                some = R.c.id.in_(ids[start : start + _IDS])
+                self.work.session.execute(update(R).where(some).values(next_step_on=look))
 
     def _tasks(self) -> None:
         new: list[tuple[int, PlannedTask]] = []
@@ -199,12 +200,11 @@ class Chunk:
                 updates,
             )
         links = [
-            {"task_id": self.task_ids[customer_id, task.person_id], "receivable_id": r}
+            (self.task_ids[customer_id, task.person_id], r)
             for customer_id, task in (*new, *changed)
             for r in sorted(task.receivables)
         ]
-        if links:
-            self.work.session.execute(insert(TR), links)
+        insert_many(self.work.session, TR, ("task_id", "receivable_id"), links)
         escalated = [{"b_id": i} for plan in self.plans for i in plan.escalated]
         if escalated:
             self.work.session.execute(
@@ -302,7 +302,7 @@ class Chunk:
             for alert in plan.alerts:
                 case_id = self.case_ids[plan.customer_id, alert.currency]
                 if alert.update:
-                    touched.append(case_id)
+                    touched.append(plan.customer_id)  # the card may be that of another currency's case
                     continue
                 self.messages.append(
                     outbox.row(
@@ -318,7 +318,7 @@ class Chunk:
                         not_before=outbox.in_work_window(self.work, self.policy.windows, self.org.members[alert.person_id]),
                     )
                 )
-        outbox.touch(self.work, "case", touched)
+        outbox.touch_customers(self.work, touched)
 
     def _letters(self) -> None:
         """The letters that go now, and the fate of firings that waited for them."""
@@ -427,7 +427,7 @@ class Chunk:
         subjects = {*self.task_ids.values(), *self.case_ids.values()}
         if subjects:
             rows = self.work.session.execute(
-                select(O.c.subject, O.c.subject_id, O.c.person_id, O.c.id).where(
+                select(O.c.subject, O.c.subject_id, O.c.customer_id, O.c.person_id, O.c.id).where(
                     O.c.customer_id.in_([p.customer_id for p in self.plans]),
                     O.c.subject.in_(("task", "case")),
                     O.c.op == "send",
@@ -435,47 +435,40 @@ class Chunk:
                     O.c.state.in_(outbox.WAITING),
                 )
             )
-            keys = {(row.subject, row.subject_id, row.person_id): row.id for row in rows}
+            for row in rows:
+                keys[row.subject, row.subject_id, row.person_id] = row.id
+                if row.subject == "case":  # one card for all currencies of the customer
+                    keys.setdefault(("alert", row.customer_id, row.person_id), row.id)
+        today, now = self.work.today, self.work.now
+        told: dict[tuple[Any, ...], list[str]] = {}
         firings = []
         for plan in self.plans:
+            customer_id = plan.customer_id
             for f in plan.firings:
                 hit, r = f.hit, f.hit.receivable
-                case_id = self.case_ids[plan.customer_id, f.currency]
-                task_id = next(
-                    (self.task_ids[plan.customer_id, p] for p in f.to if (plan.customer_id, p) in self.task_ids), None
-                )
+                step = hit.step
+                case_id = self.case_ids[customer_id, f.currency]
+                task_id = next((self.task_ids[customer_id, p] for p in f.to if (customer_id, p) in self.task_ids), None)
                 outbox_id = None
                 if f.outcome == "acted" and f.addresses:
-                    outbox_id = self._outbox_id(plan.customer_id, f.currency)
+                    outbox_id = self._outbox_id(customer_id, f.currency)
                 elif f.outcome == "acted" and f.to:
-                    outbox_id = keys.get(("task", task_id or 0, f.to[0])) or keys.get(("case", case_id, f.to[0]))
-                firings.append(
-                    {
-                        "receivable_id": r.id,
-                        "due_on": r.due_on,
-                        "step": hit.step.id,
-                        "occurrence": hit.occurrence,
-                        "audience": hit.audience,
-                        "case_id": case_id,
-                        "customer_id": plan.customer_id,
-                        "ladder": hit.ladder,
-                        "offset_days": hit.offset,
-                        "action": hit.step.action,
-                        "kind": f.kind,
-                        "severity": hit.step.severity or "",
-                        "stage": hit.step.stage,
-                        "fired_on": self.work.today,
-                        "recorded_at": self.work.now,
-                        "outcome": f.outcome,
-                        "reason": f.reason,
-                        "to": [self.org.members[p].handle for p in f.to] or list(f.addresses),
-                        "task_id": task_id,
-                        "outbox_id": outbox_id,
-                        "facts": {"open": r.open_minor, "chaseable": r.chaseable_minor, "age": r.age(self.work.today)},
-                    }
-                )
-        if firings:
-            self.work.session.execute(insert(F), firings)
+                    person = f.to[0]
+                    outbox_id = (
+                        keys.get(("task", task_id or 0, person))
+                        or keys.get(("case", case_id, person))
+                        or keys.get(("alert", plan.customer_id, person))
+                    )
+                to = f.to or f.addresses
+                if to not in told:
+                    told[to] = [self.org.members[p].handle for p in f.to] or list(f.addresses)
+                facts = {"open": r.open_minor, "chaseable": r.chaseable_minor, "age": r.age(today)}
+                firings.append((
+                    r.id, r.due_on, step.id, hit.occurrence, hit.audience, case_id, customer_id, hit.ladder, hit.offset,
+                    step.action, f.kind, step.severity or "", step.stage, today, now, f.outcome, f.reason, "", told[to],
+                    task_id, outbox_id, facts,
+                ))  # fmt: skip
+        insert_many(self.work.session, F, _FIRING, firings)
 
     def _audit(self) -> None:
         rows = []

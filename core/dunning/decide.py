@@ -84,10 +84,12 @@ def _reached(ladder: Ladder, r: ReceivableFacts, age: int) -> list[tuple[Step, i
     for a case moved to another ladder.
     """
     done = -(10**6) if r.fired_offset is None else r.fired_offset
-    found = []
+    found: list[tuple[Step, int, int, str]] = []
     for step in ladder.steps:
         if step.at > age:
             break
+        if step.offsets[-1] <= done:
+            continue
         for occurrence, offset in occurrences(step, age):
             if offset <= done or offset < 0 <= age or (offset == 0 and age >= 1):
                 continue

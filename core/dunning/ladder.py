@@ -1,9 +1,11 @@
 """What a policy says, as values: ladders of steps, the limits, the windows. Read from TOML by core.dunning.policy."""
 
+from bisect import bisect_right
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import time
 from decimal import Decimal
+from functools import cached_property
 from typing import Protocol
 
 from core.money import digits
@@ -64,21 +66,21 @@ class Step:
     every: int | None = None
     until: int | None = None
 
-    @property
+    @cached_property
     def action(self) -> str:
         """As a firing stores it: several joined by +."""
         return "+".join(self.actions)
 
-    @property
+    @cached_property
     def is_letter(self) -> bool:
         return "letter" in self.actions
 
-    @property
+    @cached_property
     def speaks(self) -> bool:
         """Tasks and alerts supersede each other; letters have stages; flags and holds only act."""
         return "task" in self.actions or "alert" in self.actions
 
-    @property
+    @cached_property
     def offsets(self) -> tuple[int, ...]:
         if self.every is None or self.until is None:
             return (self.at,)
@@ -123,6 +125,10 @@ class Ladder:
 
     def step(self, step_id: str) -> Step | None:
         return next((step for step in self.steps if step.id == step_id), None)
+
+    @cached_property
+    def offsets(self) -> tuple[int, ...]:
+        return tuple(sorted({offset for step in self.steps for offset in step.offsets}))
 
 
 @dataclass(frozen=True)
@@ -192,15 +198,16 @@ def occurrences(step: Step, age: int) -> list[tuple[int, int]]:
 
 def offsets(ladder: Ladder) -> tuple[int, ...]:
     """Every day of the ladder on which something happens, repeats included, once and in order."""
-    return tuple(sorted({offset for step in ladder.steps for offset in step.offsets}))
+    return ladder.offsets
 
 
 def next_offset(ladder: Ladder, age: int) -> int | None:
     """The next day after `age` on which something happens. None: the ladder has ended."""
-    return next((offset for offset in offsets(ladder) if offset > age), None)
+    at = bisect_right(ladder.offsets, age)
+    return ladder.offsets[at] if at < len(ladder.offsets) else None
 
 
 def second_positive_offset(ladder: Ladder) -> int | None:
     """A debt first seen beyond it is an old one. None where the ladder hasn't two: then nothing is old."""
-    positive = [offset for offset in offsets(ladder) if offset > 0]
-    return positive[1] if len(positive) > 1 else None
+    at = bisect_right(ladder.offsets, 0) + 1
+    return ladder.offsets[at] if at < len(ladder.offsets) else None

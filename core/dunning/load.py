@@ -105,29 +105,29 @@ def load_cases(work: Work, policy: Policy, customer_ids: Sequence[int], day: dat
     )
     later = _later(work, day, customer_ids)
     by_id: dict[int, ReceivableFacts] = {}
-    for r in rows:
-        open_minor = r.open_minor - later.get(r.id, 0)
+    for (id_, number, customer_id, currency, issued_on, due_on, open_now, amount_minor,
+         owner_id, region, tags, ladder, start, shift, case_id, look) in rows:  # fmt: skip
+        open_minor = open_now - later.get(id_, 0)
         if open_minor <= 0:
             continue
-        facts = ReceivableFacts(
-            id=r.id,
-            number=r.number,
-            issued_on=r.issued_on,
-            due_on=r.due_on,
+        facts = by_id[id_] = ReceivableFacts(
+            id=id_,
+            number=number,
+            issued_on=issued_on,
+            due_on=due_on,
             open_minor=open_minor,
-            amount_minor=r.amount_minor,
-            currency=r.currency,
-            region=r.region,
-            owner_id=r.owner_id,
-            tags=tuple(r.tags),
-            ladder=r.ladder,
-            start=r.start,
-            age_shift_days=r.age_shift_days,
-            case_id=r.case_id,
-            next_step_on=r.next_step_on,
+            amount_minor=amount_minor,
+            currency=currency,
+            region=region,
+            owner_id=owner_id,
+            tags=tuple(tags),
+            ladder=ladder,
+            start=start,
+            age_shift_days=shift,
+            case_id=case_id,
+            next_step_on=look,
         )
-        by_id[r.id] = facts
-        case_of(r.customer_id, r.currency).receivables.append(facts)
+        case_of(customer_id, currency).receivables.append(facts)
 
     running = select(table_of(Case)).where(
         table_of(Case).c.customer_id.in_(customer_ids),
