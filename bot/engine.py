@@ -16,7 +16,7 @@ def run_cycle(transactions: Transactions, now: datetime) -> int:
         with transactions.work(now) as work:
             fired += sum(len(plan.firings) for plan in cycle.run_chunk(work, chunk))
     with transactions.work(now) as work:
-        cycle.morning_digest(work)
+        cycle.finish(work)
     return fired
 
 

@@ -93,10 +93,21 @@ def touch(work: Work, subject: str, subject_ids: Collection[int]) -> None:
         _update(work, and_(D.c.subject == subject, D.c.subject_id.in_(list(subject_ids))))
 
 
+def touch_all(work: Work, subject: str) -> None:
+    """The same for every open message about such a subject."""
+    _update(work, D.c.subject == subject)
+
+
 def touch_customers(work: Work, customer_ids: Collection[int]) -> None:
-    """The same for every open message about these customers."""
-    if customer_ids:
-        _update(work, D.c.customer_id.in_(list(customer_ids)))
+    """The same for every open message about these customers, digests that name them included."""
+    if not customer_ids:
+        return
+    named = set(customer_ids)
+    digests = work.session.execute(select(D.c.id, D.c.card).where(D.c.subject == "digest", D.c.state == "open"))
+    ids = [d.id for d in digests if any(i["customer"] in named for i in d.card.get("data", {}).get("items", ()))]
+    _update(work, D.c.customer_id.in_(list(customer_ids)))
+    if ids:
+        _update(work, D.c.id.in_(ids))
 
 
 def _update(work: Work, which: ColumnElement[bool]) -> None:

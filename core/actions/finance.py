@@ -4,6 +4,7 @@ from sqlalchemy import select
 
 from core import claims, outbox
 from core.actions.request import Context, Outcome, Result
+from core.dunning.letters import IN_REVIEW
 from core.dunning.states import RELEASED
 from core.errors import DomainError
 from core.ledger.post import allocate, new_credit_notes, new_receipts
@@ -104,7 +105,7 @@ def release_letters(c: Context) -> Outcome:
     F = table_of(Firing)
     released = c.work.session.execute(
         F.update()
-        .where(F.c.outcome == "deferred", F.c.reason == "in_review", F.c.stage.is_not(None))
+        .where(F.c.outcome == "deferred", F.c.reason == IN_REVIEW, F.c.stage.is_not(None))
         .values(reason=RELEASED)
         .returning(F.c.customer_id)
     ).scalars()
@@ -112,5 +113,5 @@ def release_letters(c: Context) -> Outcome:
     if not customers:
         return Outcome(Result.already, "letters.none")
     c.work.audit("letters.release", "release", c.subject_id, customers=len(customers))
-    outbox.touch(c.work, "release", [c.subject_id])
+    outbox.touch_all(c.work, "release")  # whoever pressed, nothing waits any more on anybody's card
     return Outcome(Result.done, "letters.released", {"customers": len(customers), "customer_ids": customers})

@@ -8,6 +8,7 @@ unique and the next cycle finds the rest.
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
@@ -15,7 +16,8 @@ from core import cases, chores, claims, followups, outbox, pauses, promises
 from core.dunning import stored
 from core.dunning.apply import Chunk
 from core.dunning.decide import decide
-from core.dunning.letters import FINAL
+from core.dunning.ladder import Policy
+from core.dunning.letters import FINAL, IN_REVIEW
 from core.dunning.load import candidates, load_cases, load_org
 from core.dunning.plan import plan
 from core.dunning.state import CustomerPlan, Event
@@ -52,6 +54,7 @@ def prepare(work: Work) -> list[list[int]]:
     if receipts_stale(work):
         _ask_for_receipts(work)
     else:
+        chores.close(work, "receipts", None, TaskState.answered)
         events += promises.judge_due(work)
         promises.announce(work, policy, events)
     expired = claims.expire_due(work)
@@ -85,7 +88,7 @@ def _letters_waiting(work: Work) -> list[int]:
         return []
     waiting = select(F.c.customer_id).where(F.c.outcome == FiringOutcome.deferred, F.c.stage.is_not(None))
     if sending.mode == "review":
-        waiting = waiting.where((F.c.reason == "released") | (F.c.stage == FINAL))
+        waiting = waiting.where(F.c.reason != IN_REVIEW)  # one that waited for a contact, say, is to be reviewed now
     return list(work.session.execute(waiting.distinct()).scalars())
 
 
@@ -134,10 +137,50 @@ def _gaps(work: Work, customer_ids: list[int]) -> None:
         chores.open_chore(work, policy, "assign", people, customer_id=customer_id)
 
 
+def finish(work: Work) -> None:
+    """After the last chunk: finance is asked for the letters in review, and the morning's cards become digests."""
+    _ask_for_release(work)
+    morning_digest(work)
+
+
+def _ask_for_release(work: Work) -> None:
+    """Once a day one card to each person in finance while letters wait to be released."""
+    _, policy = active(work)
+    if (work.company.letters or policy.letters) != "review":
+        return
+    waiting = select(F.c.id).where(F.c.outcome == FiringOutcome.deferred, F.c.reason == IN_REVIEW, F.c.stage < FINAL)
+    if work.session.execute(waiting.limit(1)).first() is None:
+        return
+    org = load_org(work)
+    day = int(work.today.strftime("%Y%m%d"))
+    outbox.enqueue(
+        work,
+        [
+            outbox.row(
+                work,
+                key=f"release:{day}:{person}",
+                kind="letters.release",
+                subject="release",
+                subject_id=day,
+                person_id=person,
+                not_before=outbox.outside_quiet(work, policy.windows, org.members[person]),
+            )
+            for person in chores.holders(org, "finance")
+        ],
+    )
+
+
 def morning_digest(work: Work) -> None:
-    """More than five cards for one person at the start of the day's window become one digest, decided once a day."""
+    """More than five cards for one person at the start of the day's window become one digest.
+
+    Decided with the first cycle of the day in the reader's window: later cards come singly.
+    """
     _, policy = active(work)
     org = load_org(work)
+    zones = {m.zone or work.company.calendar.zone for m in org.members.values() if m.active}
+    begun = {zone: day for zone in sorted(zones, key=str) if (day := _morning(work, policy, zone)) is not None}
+    if not begun:
+        return
     O = outbox.O  # noqa: E741
     waiting = (
         select(O.c.person_id, func.count())
@@ -146,23 +189,23 @@ def morning_digest(work: Work) -> None:
     )
     counts = {person: count for person, count in work.session.execute(waiting) if person is not None}
     for person in sorted(counts):
-        member = org.members[person]
-        if outbox.in_work_window(work, policy.windows, member) != work.now:
-            continue
-        day = work.now.astimezone(member.zone or work.company.calendar.zone).date()
-        if not _first_time(work, person, day):
-            continue
-        if counts[person] > policy.limits.digest_over:
+        day = begun.get(org.members[person].zone or work.company.calendar.zone)
+        if day is not None and counts[person] > policy.limits.digest_over:
             _digest(work, person, day)
 
 
-def _first_time(work: Work, person: int, day: date) -> bool:
-    if work.session.get(JobSlot, (f"digest:{person}", day.isoformat())) is not None:
-        return False
+def _morning(work: Work, policy: Policy, zone: ZoneInfo) -> date | None:
+    """The day in that zone, if this is its first cycle inside the work window there."""
+    if work.company.calendar.next_open(work.now, policy.windows.work, zone) != work.now:
+        return None
+    day = work.now.astimezone(zone).date()
+    job = f"digest:{zone}"
+    if work.session.get(JobSlot, (job, day.isoformat())) is not None:
+        return None
     work.session.add(
-        JobSlot(job=f"digest:{person}", slot=day.isoformat(), claimed_at=work.now, lease_until=work.now, done_at=work.now)
+        JobSlot(job=job, slot=day.isoformat(), claimed_at=work.now, lease_until=work.now, done_at=work.now)
     )
-    return True
+    return day
 
 
 def _digest(work: Work, person: int, day: date) -> None:

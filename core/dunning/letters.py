@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 from core.dunning.facts import CaseFacts
 
+IN_REVIEW = "in_review"  # why a letter waits until finance has released it
 FINAL = 3  # rendered to a file for the owner, never sent by the machine
 
 
@@ -77,7 +78,7 @@ def plan_letter(
     if sending.stale:
         return "receipts_stale"
     if sending.mode == "review" and stage < FINAL and not released:
-        return "in_review"
+        return IN_REVIEW
     if letters.last_on is not None and day < letters.last_on + timedelta(days=sending.gap_days):
         return "gap"
     if not sending.in_window:
