@@ -147,7 +147,7 @@ def _settle_cases(work: Work, cases: Iterable[CaseFacts], customer_ids: list[int
     facts = {(c.customer_id, c.currency): c for c in cases}
     fired: dict[int, list[Any]] = defaultdict(list)
     for row in work.session.execute(
-        select(F.c.receivable_id, F.c.severity, F.c.step).where(F.c.case_id.in_([c.id for c in running]))
+        select(F.c.receivable_id, F.c.due_on, F.c.severity, F.c.step).where(F.c.case_id.in_([c.id for c in running]))
     ):
         fired[row.receivable_id].append(row)
     holds = work.session.execute(
@@ -159,7 +159,9 @@ def _settle_cases(work: Work, cases: Iterable[CaseFacts], customer_ids: list[int
     for case in running:
         known = facts.get((case.customer_id, case.currency))
         mine = [r for r in known.receivables if r.case_id == case.id] if known else []
-        reached = {row.step for r in mine for row in fired[r.id]}
+        # What fired for a due date that was moved later is history: the ladder starts anew.
+        firings = [row for r in mine for row in fired[r.id] if r.due_on is None or row.due_on >= r.due_on]
+        reached = {row.step for row in firings}
         for hold in holds_of[case.id or 0]:
             if hold.step not in reached:
                 hold.ended_on, hold.ended_by = work.today, "system"
@@ -168,9 +170,8 @@ def _settle_cases(work: Work, cases: Iterable[CaseFacts], customer_ids: list[int
             work.audit("case.closed", "case", case.id, case.customer_id)
             continue
         severity = "due_soon"
-        for r in mine:
-            for row in fired[r.id]:
-                severity = worse(severity, row.severity or "due_soon")
+        for row in firings:
+            severity = worse(severity, row.severity or "due_soon")
         case.severity = severity
         case.state = CaseState.waiting if all(r.why_not in SET_ASIDE for r in mine) else CaseState.open
     work.session.flush()
@@ -197,6 +198,7 @@ def _settle_tasks(work: Work, cases: list[CaseFacts], still_open: set[int], cust
     """Ends the tasks with nothing left to do, and lets severities fall silently."""
     tasks, links = _tasks_of(work, customer_ids)
     why = {r.id: r.why_not for c in cases for r in c.receivables}
+    anew = {r.id for c in cases for r in c.receivables if r.case_id is not None and r.fired_offset is None}
     severity: dict[int, str] = {}
     for case in work.session.execute(select(K).where(K.c.customer_id.in_(customer_ids), K.c.state != CaseState.closed)):
         severity[case.customer_id] = worse(severity.get(case.customer_id, "due_soon"), case.severity)
@@ -206,6 +208,8 @@ def _settle_tasks(work: Work, cases: list[CaseFacts], still_open: set[int], cust
             chores.end(work, [task], TaskState.settled)
         elif all(why[r] in SET_ASIDE for r in mine):
             chores.end(work, [task], TaskState.waiting, why=max((why[r] for r in mine), key=SET_ASIDE.index))
+        elif mine <= anew:
+            chores.end(work, [task], TaskState.waiting, why="due_later")  # the due date has moved: nothing is late yet
         elif task.customer_id in severity and worse(task.severity, severity[task.customer_id]) == task.severity:
             task.severity = severity[task.customer_id]
     for customer_id in customer_ids:
