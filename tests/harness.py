@@ -412,14 +412,14 @@ class Harness:
             return [(handle, str(state)) for handle, state in rows]
 
     def firings(self, number: str) -> list[tuple[str, str, str]]:
-        """(day, step, outcome) of every firing of a receivable, oldest first."""
+        """(day, step, outcome) of every firing of a receivable, by day and offset."""
         with self.look() as work:
             F, R = table_of(Firing), table_of(Receivable)
             rows = work.session.execute(
                 select(F.c.fired_on, F.c.step, F.c.outcome)
                 .join(R, R.c.id == F.c.receivable_id)
                 .where(R.c.number == number)
-                .order_by(F.c.id)
+                .order_by(F.c.fired_on, F.c.offset_days, F.c.step)
             )
             return [(f"{day:%m-%d}", step, str(outcome)) for day, step, outcome in rows]
 
