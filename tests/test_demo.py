@@ -19,7 +19,7 @@ import pytest
 
 from bot.app import App
 from bot.demo import history, run
-from bot.demo.run import FILE, open_demo, usual_now
+from bot.demo.stage import FILE, open_demo, usual_now
 from bot.settings import Settings
 from core.db import upgrade
 from core.errors import ConfigError
