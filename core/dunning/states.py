@@ -11,6 +11,7 @@ from core.dunning.letters import FINAL, LetterFacts, LetterSending
 from core.dunning.state import CustomerState, TaskFacts
 from core.models import (
     Case,
+    CaseState,
     Contact,
     Firing,
     FiringOutcome,
@@ -33,6 +34,7 @@ TR = table_of(TaskReceivable)
 F = table_of(Firing)
 O = table_of(OutboxMessage)  # noqa: E741
 L = table_of(Letter)
+K = table_of(Case)
 K, X, Y = table_of(Case), table_of(Contact), table_of(ImportRun)
 
 RELEASED = "released"  # the reason of a deferred letter firing that finance has let go
@@ -75,8 +77,11 @@ def _cards(work: Work, customer_ids: Sequence[int], states: dict[int, CustomerSt
     """Cards that wait, and cards of today. One that went into the morning digest counts as shown."""
     midnight = local_instant(work.today, time(0), work.company.calendar.zone)
     shown = and_(O.c.done_at >= midnight, or_(O.c.state == OutboxState.sent, O.c.reason == "in_digest"))
+    running = and_(O.c.subject == "case", K.c.id == O.c.subject_id, K.c.state != CaseState.closed)
     rows = work.session.execute(
-        select(O.c.customer_id, O.c.person_id, O.c.subject, O.c.subject_id, O.c.state).where(
+        select(O.c.customer_id, O.c.person_id, O.c.subject, O.c.subject_id, O.c.state, K.c.id)
+        .outerjoin(K, running)
+        .where(
             O.c.customer_id.in_(customer_ids),
             O.c.op == "send",
             O.c.subject.in_(("task", "case")),
@@ -84,10 +89,11 @@ def _cards(work: Work, customer_ids: Sequence[int], states: dict[int, CustomerSt
             or_(O.c.state.in_(WAITING), shown),
         )
     )
-    for customer_id, person_id, subject, subject_id, message_state in rows:
+    for customer_id, person_id, subject, subject_id, message_state, running_case in rows:
         state = states[customer_id]
         if subject == "case":
-            state.alerts.add(person_id)
+            if running_case is not None:  # the card of a closed case ends: nothing can join it
+                state.alerts.add(person_id)
             continue
         task = state.tasks.get(person_id)
         if task is None or task.id != subject_id:
