@@ -96,7 +96,7 @@ def ask_card(
 
     Its only action is the one asked; drawn as "menu", its inputs are the drop-downs of this very card.
     """
-    lead = "请选择:" if card.lang == "zh" else "Please choose: "
+    lead = "请选择：" if card.lang == "zh" else "Please choose: "
     if not action.inputs:  # a confirmation: this card is the question, its button the answer
         text, action = action.confirm or action.label, replace(action, confirm=None)
     else:

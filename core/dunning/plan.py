@@ -160,6 +160,8 @@ def _event(policy: Policy, org: Org, decisions: list[Decision], event: Event, to
     chased = [r for r in case.receivables if r.chaseable] if case is not None else []
     if case is None or not chased:
         return
+    # What the ladder has not reached yet is no part of it, unless there is nothing else.
+    chased = [r for r in chased if r.case_id is not None or r.age(day) > 0] or chased
     oldest = min(chased, key=lambda r: (r.due_on or date.max, r.id))
     theirs = [r for r in chased if org.responsible(r.owner_id, case.owner_id) == event.person_id]
     if event.person_id is not None and org.active(event.person_id) and (theirs or event.kind in FOR_MANAGER):
