@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -82,7 +83,7 @@ async def open_demo(settings: Settings, path: Path, *, at: datetime | None = Non
     """The App of a new demo at `path`, or of the one that is there. Its clock stands still. Started."""
     say = say or _Teller(settings.lang, quiet=True)
     own = demo_settings(settings, path)
-    there = _examine(own.database, path)
+    there, letters = _examine(own.database, path), own.letters_dir.exists()
     app = App(own, demo=True)
     try:
         if there is None:
@@ -93,8 +94,10 @@ async def open_demo(settings: Settings, path: Path, *, at: datetime | None = Non
     except BaseException:
         app.engine.dispose()
         if there is None:  # half a sample is of no use
-            for file in path.parent.glob(f"{path.name}*"):
-                file.unlink()
+            for end in ("", "-wal", "-shm", "-journal"):
+                path.with_name(path.name + end).unlink(missing_ok=True)
+            if not letters:
+                shutil.rmtree(own.letters_dir, ignore_errors=True)
         raise
     return app
 
@@ -108,6 +111,7 @@ def demo_settings(settings: Settings, path: Path) -> Settings:
             "currency": "CNY",
             "public_url": "",
             "letters": "send",
+            "letters_dir": path.parent / "letters",
             "smtp_url": SecretStr(""),
             "mail_from": "",
             "imap_url": SecretStr(""),
