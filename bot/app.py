@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from datetime import datetime
+from getpass import getuser
 from typing import Any, TypeVar
 
 from sqlalchemy import select
@@ -84,10 +85,10 @@ class App:
             reply = await asyncio.to_thread(self._with_card, reply)
         return reply
 
-    def _actor(self, envelope: Envelope) -> str:
-        return f"cli:{self._os_user} as {envelope.user_id}" if self._os_user else ""
-
-    _os_user = ""
+    @staticmethod
+    def _actor(envelope: Envelope) -> str:
+        """In the local messenger whoever sits at this machine acts for somebody: the audit names both."""
+        return f"cli:{getuser()} as {envelope.user_id}" if envelope.messenger == "local" else ""
 
     def _with_card(self, reply: Reply) -> Reply:
         from dataclasses import replace
@@ -170,10 +171,7 @@ class App:
         return self._run(steps)
 
     def _as(self, handle: str, now: datetime) -> None:
-        from getpass import getuser
-
         self.set_clock(now)
-        self._os_user = getuser()
         with self.transactions.look(now) as work:
             found = work.session.execute(select(P.c.active).where(P.c.handle == handle)).scalar()
         if found is None:

@@ -12,6 +12,7 @@ import uvicorn
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
+from fastapi import FastAPI
 
 from bot.app import App
 from bot.engine import hours_of_work
@@ -82,10 +83,8 @@ def bind(host: str, port: int) -> socket.socket:
 
 async def run(app: App, listening: socket.socket, *, engine: bool, ready: Callable[[str], None]) -> None:
     """Serves until it is told to stop. `ready` gets the address of the page, with its one-time token."""
-    from bot.web.local import create_local_page
-
     await app.start()
-    page = create_local_page(app)
+    page = _page(app)
     server = uvicorn.Server(uvicorn.Config(page, log_level="warning", access_log=False, timeout_graceful_shutdown=3))
     # Our own handlers: uvicorn's would re-raise the signal after the shutdown and end in a traceback.
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
@@ -99,7 +98,8 @@ async def run(app: App, listening: socket.socket, *, engine: bool, ready: Callab
     if metronome is not None:
         metronome.start()
     host, port = listening.getsockname()[:2]
-    ready(f"http://{host}:{port}/enter?token={page.state.front.sign_in.new_token()}")
+    front = getattr(page.state, "front", None)
+    ready(f"http://{host}:{port}/" + (f"enter?token={front.sign_in.new_token()}" if front is not None else ""))
     try:
         await serving
     finally:
@@ -108,8 +108,23 @@ async def run(app: App, listening: socket.socket, *, engine: bool, ready: Callab
         await app.stop()
 
 
-def _stop(server: uvicorn.Server, page: object) -> None:
-    page.state.front.close()  # type: ignore[attr-defined]
+def _page(app: App) -> FastAPI:
+    """The local messenger's page, where the local messenger is listed; else nothing but a sign of life."""
+    from bot.web.local import create_local_page
+
+    page = create_local_page(app) if "local" in app.company.messengers else FastAPI(title="huikuan", openapi_url=None)
+
+    @page.get("/healthz")
+    async def alive() -> dict[str, str]:
+        return {"status": "ok"}
+
+    return page
+
+
+def _stop(server: uvicorn.Server, page: FastAPI) -> None:
+    front = getattr(page.state, "front", None)
+    if front is not None:
+        front.close()
     server.should_exit = True
 
 
