@@ -71,7 +71,7 @@ def cookie_name(conn: HTTPConnection) -> str:
 class Guard:
     """ASGI: lets through what is allowed, and puts the headers on every answer."""
 
-    def __init__(self, app: ASGIApp, sign_in: SignIn, open_paths: Iterable[str] = ("/static/",)) -> None:
+    def __init__(self, app: ASGIApp, sign_in: SignIn, open_paths: Iterable[str] = ("/static/", "/healthz")) -> None:
         self._app = app
         self._sign_in = sign_in
         self._open = tuple(open_paths)
