@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 from sqlmodel import Session
@@ -48,7 +49,7 @@ class Work:
     person_id: int | None = None
     channel: str = "system"
 
-    @property
+    @cached_property
     def today(self) -> date:
         return self.company.calendar.business_date(self.now)
 

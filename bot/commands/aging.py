@@ -1,5 +1,6 @@
 """/aging and /overdue: everything a person sees, by age and by size."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -20,6 +21,7 @@ from core.search import fold
 
 _BY_INVOICE = {"invoice", "按开票", "按开票日", "开票", "issued"}
 _BY_DUE = {"due", "按到期", "按到期日", "到期"}
+GROUPS_MAX = 1000  # in one answer; `rest` sums up the smaller ones, the export has them all
 OVERDUE_SHOWN = 10
 OVERDUE_MAX = 200
 
@@ -75,13 +77,32 @@ def _customer(ask: Ask, words: list[str]) -> Customer | CommandReply:
     return name.one if len(name.customers) == 1 else pick(ask, name, " ".join(ask.typed.words[len(words) :]))
 
 
+class Lines(Sequence[AgingLine]):
+    """As long as there are groups; a line is made when a card shows it, and only of the largest."""
+
+    def __init__(self, count: int, largest: Sequence[AgingRow], line: Callable[[AgingRow], AgingLine]) -> None:
+        self._count, self._largest, self._line = count, largest, line
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, at: Any) -> Any:
+        found = self._largest[at]
+        return tuple(map(self._line, found)) if isinstance(at, slice) else self._line(found)
+
+
 def _reply(ask: Ask, rows: list[AgingRow], basis: Basis, shown: str, customer: Customer | None) -> CommandReply:
     sums = totals(rows)
     preferred = (customer.currency if customer else "") or ask.work.company.currency
     currency = main_currency(preferred, {key: row.total for key, row in sums.items()})
     main = sums.get(currency) or Figures(currency=currency)
-    called = names(ask.work.session, "customer", [row.key for row in rows])
-    groups = [row for row in rows if row.currency == currency]
+    listed = {key: [row for row in rows if row.currency == key] for key in sums}  # largest first
+    shown_of = {key: groups[:GROUPS_MAX] for key, groups in listed.items()}
+    called = names(ask.work.session, "customer", [row.key for groups in shown_of.values() for row in groups])
+    groups = shown_of.get(currency, [])
+
+    def line(row: AgingRow) -> AgingLine:
+        return AgingLine(key=called[row.key][1], **money(row, *BUCKETS, "unapplied", "total"))
 
     def money(row: Figures, *keys: str) -> dict[str, Money]:
         return {key: Money(getattr(row, key), row.currency) for key in keys}
@@ -89,19 +110,23 @@ def _reply(ask: Ask, rows: list[AgingRow], basis: Basis, shown: str, customer: C
     view = AgingView(
         today=ask.work.today, as_of=ask.work.today, basis="due" if basis == "due" else "issued", scope=shown,
         currency=currency,
-        groups=tuple(AgingLine(key=called[row.key][1], **money(row, *BUCKETS, "unapplied", "total")) for row in groups),
+        groups=Lines(len(listed.get(currency, ())), groups, line),
         **money(main, *BUCKETS, "undated", "unapplied", "total"),
         others=tuple(Money(row.total, row.currency) for key, row in sorted(sums.items()) if key != currency),
     )  # fmt: skip
 
     def part(key: str) -> dict[str, Any]:
         row = sums.get(key) or main
-        listed = [
+        lines = [
             {"key": called[group.key][0], "name": called[group.key][1], "buckets": buckets(group), **_amounts(group)}
-            for group in rows
-            if group.currency == key
+            for group in shown_of.get(key, ())
         ]
-        return {"currency": key, "groups": listed, "buckets": buckets(row), **_amounts(row)}
+        smaller = listed.get(key, [])[GROUPS_MAX:]
+        rest = {}
+        if smaller:
+            sum_of = totals(smaller)[key]
+            rest = {"rest": {"groups": len(smaller), "buckets": buckets(sum_of), **_amounts(sum_of)}}
+        return {"currency": key, "groups": lines, **rest, "buckets": buckets(row), **_amounts(row)}
 
     json = {
         "as_of": ask.work.today.isoformat(), "basis": basis, **part(currency),

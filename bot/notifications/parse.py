@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, cast, get_args, get_origin, get_type_hints
 
@@ -91,7 +91,7 @@ def names_of(view: type[Any]) -> dict[str, Any]:
 def _row_type(view: type[Any], name: str) -> type[Any] | None:
     hint = names_of(view).get(name)
     args = get_args(hint)
-    if get_origin(hint) is tuple and len(args) == 2 and is_dataclass(args[0]):
+    if get_origin(hint) in (tuple, Sequence) and args and is_dataclass(args[0]):
         return cast("type[Any]", args[0])
     return None
 

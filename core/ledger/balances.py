@@ -3,9 +3,26 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Table, and_, cast, func, literal_column, or_, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    CompoundSelect,
+    Date,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
 from sqlmodel import Session, SQLModel
 
 from core.permissions import Scope, sees_whole_customer
@@ -74,13 +91,20 @@ def bucket(age: int | None) -> str:
     return "d1_30" if age <= 30 else "d31_60" if age <= 60 else "d61_90" if age <= 90 else "d90_plus"
 
 
+# Statements are built once: that costs as much as running one for a single customer.
+Day = date | BindParameter[date]
+_DAY: BindParameter[date] = bindparam("as_of", type_=Date())
+_WHOSE: BindParameter[int] = bindparam("customers", expanding=True)
+_CHANGED = select(_ENTRY.c.id).where(_ENTRY.c.effective_on > _DAY).limit(1)
+
+
 def changed_since(session: Session, as_of: date) -> bool:
     """Whether any entry is effective after that day. If none is, the caches are what was open on it."""
-    return session.execute(select(_ENTRY.c.id).where(_ENTRY.c.effective_on > as_of).limit(1)).first() is not None
+    return session.execute(_CHANGED, {"as_of": as_of}).first() is not None
 
 
 def open_rows(
-    as_of: date, changed: bool, only: ColumnElement[bool] | None = None
+    as_of: Day, changed: bool, only: ColumnElement[bool] | None = None
 ) -> tuple[Select[Any], ColumnElement[int]]:
     """A select without columns over `receivable` joined with `customer` that keeps what is open on the day, and the
     column with how much. `only` narrows the entries that are read (by their customer)."""
@@ -113,25 +137,32 @@ def open_items(
 ) -> list[OpenItem]:
     """What is open on the day, by customer and currency, oldest due first, undated last."""
     changed = changed_since(session, as_of) if changed is None else changed
-    owner = func.coalesce(_RECEIVABLE.c.owner_id, _CUSTOMER.c.owner_id)
-    r = _RECEIVABLE.c
     found: list[OpenItem] = []
     for some in _chunks(customer_ids):
-        query, left = open_rows(as_of, changed, None if some is None else _ENTRY.c.customer_id.in_(some))
-        query = query.add_columns(
-            r.id, r.number, r.customer_id, r.currency, r.issued_on, r.due_on, left, r.amount_minor, owner, r.tags, r.case_id
-        )
-        if some is not None:
-            query = query.where(r.customer_id.in_(some))
+        query = _open_items(changed, some is not None)
         if currency is not None:
-            query = query.where(r.currency == currency)
+            query = query.where(_RECEIVABLE.c.currency == currency)
         if owner_ids is not None:
-            query = query.where(owner.in_(sorted(owner_ids)))
+            query = query.where(_OWNER.in_(sorted(owner_ids)))
         if scope is not None:
             query = query.where(scope.receivables())
-        found += map(OpenItem._make, session.execute(query))
+        found += map(OpenItem._make, session.execute(query, {"as_of": as_of, "customers": some}))
     found.sort(key=lambda item: (item.customer_id, item.currency, *oldest_first(item)))
     return found
+
+
+_OWNER = func.coalesce(_RECEIVABLE.c.owner_id, _CUSTOMER.c.owner_id)
+
+
+@cache
+def _open_items(changed: bool, some: bool) -> Select[Any]:
+    """The columns of OpenItem, of the customers asked for or of all."""
+    r = _RECEIVABLE.c
+    query, left = open_rows(_DAY, changed, _ENTRY.c.customer_id.in_(_WHOSE) if some else None)
+    query = query.add_columns(
+        r.id, r.number, r.customer_id, r.currency, r.issued_on, r.due_on, left, r.amount_minor, _OWNER, r.tags, r.case_id
+    )
+    return query.where(r.customer_id.in_(_WHOSE)) if some else query
 
 
 def oldest_first(item: OpenItem) -> tuple[date, date, int]:
@@ -139,7 +170,7 @@ def oldest_first(item: OpenItem) -> tuple[date, date, int]:
     return item.due_on or date.max, item.issued_on, item.receivable_id
 
 
-def credit_parts(as_of: date, changed: bool) -> Iterator[tuple[Table, ColumnElement[int], ColumnElement[bool]]]:
+def credit_parts(as_of: Day, changed: bool) -> Iterator[tuple[Table, ColumnElement[int], ColumnElement[bool]]]:
     """(table, amount, condition) of rows that sum up to the unapplied credit of the day; all have customer and currency."""
     for table in (_RECEIPT, _CREDIT_NOTE):
         yield table, -table.c.open_minor, table.c.open_minor != ZERO
@@ -157,15 +188,21 @@ def unapplied(
     sums: dict[tuple[int, str], int] = {}
     changed = changed_since(session, as_of) if changed is None else changed
     for some in _chunks(customer_ids):
-        parts = []
-        for table, amount, condition in credit_parts(as_of, changed):
-            keys = table.c.customer_id, table.c.currency
-            query = select(*keys, cast(func.sum(amount), BigInteger)).where(condition).group_by(*keys)
-            parts.append(query if some is None else query.where(table.c.customer_id.in_(some)))
-        for customer_id, currency, total in session.execute(union_all(*parts)):
+        found = session.execute(_unapplied(changed, some is not None), {"as_of": as_of, "customers": some})
+        for customer_id, currency, total in found:
             sums[customer_id, currency] = sums.get((customer_id, currency), 0) + total
     assert all(total <= 0 for total in sums.values()), "more credit used than had come in"
     return {key: total for key, total in sums.items() if total}
+
+
+@cache
+def _unapplied(changed: bool, some: bool) -> CompoundSelect[Any]:
+    parts = []
+    for table, amount, condition in credit_parts(_DAY, changed):
+        keys = table.c.customer_id, table.c.currency
+        query = select(*keys, cast(func.sum(amount), BigInteger)).where(condition).group_by(*keys)
+        parts.append(query.where(table.c.customer_id.in_(_WHOSE)) if some else query)
+    return union_all(*parts)
 
 
 def balance(session: Session, customer_id: int, as_of: date, scope: Scope | None = None) -> dict[str, Balance]:

@@ -7,6 +7,7 @@ from one covering index, whatever the day; the entries since are subtracted by t
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
+from operator import attrgetter, itemgetter
 from typing import Any, Literal
 
 from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, cast, func, select
@@ -58,8 +59,9 @@ def aging(
     changed = changed_since(session, as_of)
     found: dict[tuple[Any, str], AgingRow] = {}
     for query in _receivable_parts(as_of, changed, basis, group, scope, customer_id):
-        for key, currency, *amounts in session.execute(query):
-            everything, over0, over30, over60, over90, undated = (amount or 0 for amount in amounts)
+        # There may be as many groups as customers, so this is written to be short of steps.
+        for key, currency, everything, over0, over30, over60, over90, undated in session.execute(query):
+            over0, over30, over60, over90 = over0 or 0, over30 or 0, over60 or 0, over90 or 0
             row = found.get((key, currency))
             if row is None:
                 row = found[key, currency] = AgingRow(key=key, currency=currency)
@@ -68,34 +70,36 @@ def aging(
             row.d31_60 += over30 - over60
             row.d61_90 += over60 - over90
             row.d90_plus += over90
-            row.undated += undated
+            row.undated += undated or 0
     for query in _credit_queries(as_of, changed, group, scope, customer_id):
         for key, currency, amount in session.execute(query):
             row = found.get((key, currency))
             if row is None:
                 row = found[key, currency] = AgingRow(key=key, currency=currency)
             row.unapplied += amount
-    rows = [row for row in found.values() if row.overdue or row.not_due or row.unapplied]
-    assert all(
-        0 <= row.undated <= row.not_due
-        and row.d1_30 >= 0
-        and row.d31_60 >= 0
-        and row.d61_90 >= 0
-        and row.d90_plus >= 0 >= row.unapplied
-        for row in rows
-    ), "the journal and its caches disagree: run the ledger's check"
-    rows.sort(key=lambda row: (row.currency, -row.total, str(row.key)))
-    return rows
+    ranked = []
+    for (key, currency), row in found.items():
+        overdue = (row.d1_30, row.d31_60, row.d61_90, row.d90_plus)
+        sound = 0 <= row.undated <= row.not_due and min(overdue) >= 0 >= row.unapplied
+        assert sound, "the journal and its caches disagree: run the ledger's check"
+        total = sum(overdue) + row.not_due + row.unapplied
+        if total or row.unapplied:
+            ranked.append((currency, -total, str(key), row))
+    ranked.sort(key=itemgetter(0, 1, 2))
+    return [row for *_, row in ranked]
 
 
 def totals(rows: Collection[Figures]) -> dict[str, Figures]:
     """The bottom line of each currency."""
-    sums: dict[str, Figures] = {}
+    names = ("not_due", "d1_30", "d31_60", "d61_90", "d90_plus", "undated", "unapplied")
+    figures = attrgetter(*names)
+    parts: dict[str, list[tuple[int, ...]]] = {}
     for row in rows:
-        total = sums.setdefault(row.currency, Figures(currency=row.currency))
-        for name in ("not_due", "d1_30", "d31_60", "d61_90", "d90_plus", "undated", "unapplied"):
-            setattr(total, name, getattr(total, name) + getattr(row, name))
-    return sums
+        parts.setdefault(row.currency, []).append(figures(row))
+    return {
+        currency: Figures(currency=currency, **dict(zip(names, map(sum, zip(*amounts, strict=True)), strict=True)))
+        for currency, amounts in parts.items()
+    }
 
 
 def overdue_ranking(

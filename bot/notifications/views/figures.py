@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Self
@@ -141,7 +142,7 @@ class AgingView:
     basis: str  # due | issued
     scope: str  # what was asked for, "" = everything the person may see
     currency: str
-    groups: tuple[AgingLine, ...]  # largest first
+    groups: Sequence[AgingLine]  # largest first
     not_due: Money  # with the undated
     d1_30: Money
     d31_60: Money
