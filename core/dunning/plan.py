@@ -215,6 +215,10 @@ def _tasks(
     day: date,
 ) -> None:
     top = max(result.severities.values(), key=SEVERITIES.index, default="")
+    for person in alerts:
+        task = state.tasks.get(person)
+        if task is not None and (task.pending or task.carded_on == day):  # today's card takes the alert in
+            touches.setdefault(person, _Touch(as_owner=False, message=task.message))
     for person in sorted({*touches, *state.tasks}):
         touch = touches.get(person)
         task = state.tasks.get(person)
@@ -284,7 +288,4 @@ def _alerts(result: CustomerPlan, state: CustomerState, alerts: dict[int, list[t
     for person, hits in sorted(alerts.items()):
         currency, worst = max(hits, key=lambda pair: (pair[1].offset, SEVERITIES.index(pair[1].step.severity or "due_soon")))
         severity = max((h.step.severity or "due_soon" for _, h in hits), key=SEVERITIES.index)
-        # One card per person, customer and day: an open task's card of today takes the alert in.
-        task = state.tasks.get(person)
-        joined = person in state.alerts or (task is not None and task.pending)
-        result.alerts.append(PlannedAlert(person, currency, worst.step.message, severity, update=joined))
+        result.alerts.append(PlannedAlert(person, currency, worst.step.message, severity, update=person in state.alerts))
