@@ -18,6 +18,7 @@ from core.dunning.ladder import LETTER_KINDS, Policy
 from core.dunning.letters import FINAL, LetterPlan
 from core.dunning.org import Org
 from core.dunning.state import CustomerPlan, CustomerState, PlannedTask
+from core.dunning.states import RELEASED
 from core.models import (
     Audit,
     Case,
@@ -322,6 +323,7 @@ class Chunk:
 
     def _letters(self) -> None:
         """The letters that go now, and the fate of firings that waited for them."""
+        self._still_waiting()
         going: list[tuple[CustomerPlan, str, LetterPlan]] = []
         for plan in self.plans:
             going += [
@@ -386,6 +388,26 @@ class Chunk:
                     changed_at=self.work.now,
                     outbox_id=self._outbox_id(customer_id, currency),
                 )
+            )
+
+    def _still_waiting(self) -> None:
+        """A letter that has got its contact may have to be reviewed now: the reason says what it waits for today."""
+        waiting: dict[str, list[int]] = defaultdict(list)
+        for plan in self.plans:
+            for currency, why in plan.letters.items():
+                case_id = self.case_ids.get((plan.customer_id, currency))
+                if isinstance(why, str) and why and case_id is not None:
+                    waiting[why].append(case_id)
+        for why, case_ids in waiting.items():
+            self.work.session.execute(
+                update(F)
+                .where(
+                    F.c.case_id.in_(case_ids),
+                    F.c.outcome == FiringOutcome.deferred,
+                    F.c.stage.is_not(None),
+                    F.c.reason.not_in((why, RELEASED)),
+                )
+                .values(reason=why)
             )
 
     def _outbox_id(self, customer_id: int, currency: str) -> int | None:
