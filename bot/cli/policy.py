@@ -172,10 +172,9 @@ def try_(
     if last < first:
         raise DomainError("policy.bad_range", option="--to")
     new, other = _read(file), _read(against) if against else None
-    from core.dunning.simulate import try_policy
-
     from bot.settings import to_company
     from core.db import reading
+    from core.dunning.simulate import try_policy
 
     company = to_company(settings())
     with reading(database()) as session:

@@ -181,7 +181,18 @@ def _update_parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapt
     if dump(card) == delivery.card.get("dump"):
         return "unchanged"
     ref = DeliveryRef(to, delivery.ref, delivery.id or 0, delivery.rev + 1)
-    return Parcel(message.id or 0, message.key, "update", adapter, to, card, first=True, ref=ref, facts=_facts(loaded), over=loaded.over)
+    return Parcel(
+        message.id or 0,
+        message.key,
+        "update",
+        adapter,
+        to,
+        card,
+        first=True,
+        ref=ref,
+        facts=_facts(loaded),
+        over=loaded.over,
+    )
 
 
 def _message(message: OutboxMessage) -> Message:
