@@ -7,7 +7,7 @@ from one covering index, whatever the day; the entries since are subtracted by t
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any, Literal
 
 from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, cast, func, select
@@ -91,15 +91,19 @@ def aging(
 
 def totals(rows: Collection[Figures]) -> dict[str, Figures]:
     """The bottom line of each currency."""
-    names = ("not_due", "d1_30", "d31_60", "d61_90", "d90_plus", "undated", "unapplied")
-    figures = attrgetter(*names)
-    parts: dict[str, list[tuple[int, ...]]] = {}
+    sums: dict[str, Figures] = {}
     for row in rows:
-        parts.setdefault(row.currency, []).append(figures(row))
-    return {
-        currency: Figures(currency=currency, **dict(zip(names, map(sum, zip(*amounts, strict=True)), strict=True)))
-        for currency, amounts in parts.items()
-    }
+        total = sums.get(row.currency)
+        if total is None:
+            total = sums[row.currency] = Figures(currency=row.currency)
+        total.not_due += row.not_due
+        total.d1_30 += row.d1_30
+        total.d31_60 += row.d31_60
+        total.d61_90 += row.d61_90
+        total.d90_plus += row.d90_plus
+        total.undated += row.undated
+        total.unapplied += row.unapplied
+    return sums
 
 
 def overdue_ranking(
