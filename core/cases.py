@@ -139,6 +139,12 @@ def _settle_cases(work: Work, cases: Iterable[CaseFacts], customer_ids: list[int
         .where(F.c.customer_id.in_(customer_ids), F.c.outcome == "deferred", F.c.receivable_id.in_(gone))
         .values(outcome="cancelled", was="deferred", reason="settled", changed_at=work.now)
     )
+    later = select(R.c.id).where(R.c.id == F.c.receivable_id, R.c.due_on > F.c.due_on)
+    work.session.execute(
+        update(F)
+        .where(F.c.customer_id.in_(customer_ids), F.c.outcome == "deferred", later.exists())
+        .values(outcome="cancelled", was="deferred", reason="due_later", changed_at=work.now)
+    )
     running = list(
         work.session.execute(select(Case).where(K.c.customer_id.in_(customer_ids), K.c.state != CaseState.closed)).scalars()
     )

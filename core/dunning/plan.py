@@ -60,7 +60,7 @@ def plan(
         _letters(result, org, sending, state, decision, touches, day)
     for event in events:
         _event(policy, org, decisions, event, touches, day)
-    _silence(result, policy, org, state, touches, now)
+    _silence(result, policy, org, state, decisions, touches, now)
     _tasks(result, state, touches, alerts, day)
     _alerts(result, state, alerts)
     return result
@@ -161,7 +161,10 @@ def _event(policy: Policy, org: Org, decisions: list[Decision], event: Event, to
     if case is None or not chased:
         return
     # What the ladder has not reached yet is no part of it, unless there is nothing else.
-    chased = [r for r in chased if r.case_id is not None or r.age(day) > 0] or chased
+    reached = [r for r in chased if r.case_id is not None or r.age(day) > 0]
+    if not reached and event.kind == "pause.ended":
+        return
+    chased = reached or chased
     oldest = min(chased, key=lambda r: (r.due_on or date.max, r.id))
     theirs = [r for r in chased if org.responsible(r.owner_id, case.owner_id) == event.person_id]
     if event.person_id is not None and org.active(event.person_id) and (theirs or event.kind in FOR_MANAGER):
@@ -186,11 +189,19 @@ def _answer_days(policy: Policy) -> int:
 
 
 def _silence(
-    result: CustomerPlan, policy: Policy, org: Org, state: CustomerState, touches: dict[int, _Touch], now: datetime
+    result: CustomerPlan,
+    policy: Policy,
+    org: Org,
+    state: CustomerState,
+    decisions: list[Decision],
+    touches: dict[int, _Touch],
+    now: datetime,
 ) -> None:
     silent = {p: t for p, t in state.tasks.items() if t.answer_by is not None and t.answer_by <= now}
+    chaseable = {r.id for d in decisions for r in d.case.receivables if r.chaseable}
     for person, task in sorted(silent.items()):
-        if task.escalated or task.id is None:
+        # Nobody is silent about what may not be chased now: money that waits to be allocated, a written-off debt.
+        if task.escalated or task.id is None or not task.receivables & chaseable:
             continue
         result.escalated.append(task.id)
         upper = next((p for p in org.chain(person) if p not in silent), None)

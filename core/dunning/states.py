@@ -20,6 +20,7 @@ from core.models import (
     LetterState,
     OutboxMessage,
     OutboxState,
+    Receivable,
     Task,
     TaskReceivable,
     TaskState,
@@ -35,7 +36,7 @@ F = table_of(Firing)
 O = table_of(OutboxMessage)  # noqa: E741
 L = table_of(Letter)
 K = table_of(Case)
-K, X, Y = table_of(Case), table_of(Contact), table_of(ImportRun)
+K, R, X, Y = table_of(Case), table_of(Receivable), table_of(Contact), table_of(ImportRun)
 
 RELEASED = "released"  # the reason of a deferred letter firing that finance has let go
 
@@ -108,6 +109,7 @@ def _letters(work: Work, customer_ids: Sequence[int], states: dict[int, Customer
     rows = work.session.execute(
         select(F.c.customer_id, K.c.currency, F.c.receivable_id, F.c.stage, F.c.outcome, F.c.reason)
         .join(K, K.c.id == F.c.case_id)
+        .join(R, and_(R.c.id == F.c.receivable_id, R.c.due_on <= F.c.due_on))  # of a later due date: history
         .where(F.c.customer_id.in_(customer_ids), F.c.stage.is_not(None))
     )
 
