@@ -191,3 +191,21 @@ def test_a_rating_changed_in_the_middle_keeps_the_ladder(hk: Harness) -> None:
     assert [f[:2] for f in hk.firings("I1")] == [("07-02", "quick1"), ("07-08", "quick7")]
     assert [f[:2] for f in hk.firings("I2")] == [("07-12", "slow10")]
     second.expect_update("I2")  # another receivable's first firing without a rise only updates the card
+
+
+def test_letters_start_anew_with_a_due_date_moved_later(hk: Harness) -> None:
+    hk.begin("2026-07-08 08:00", letters="send")
+    hk.customer("甲", "li", email="finance@jia.example")
+    hk.receivable("甲", "100.00", due="2026-07-01", number="I1", issued="2026-06-01")
+    mail = hk.mailbox("finance@jia.example")
+    hk.morning("2026-07-08")
+    mail.expect_letter("I1", stage=1)
+    hk.chat("li").expect_card(kind="task.overdue")
+    hk.at("2026-07-08 10:00")
+    hk.set_due("I1", "2026-07-31")  # before the second stage could go
+    assert ("07-08", "letter2", "cancelled") in hk.firings("I1")
+    hk.morning("2026-07-24")
+    hk.chat("li").expect_card(kind="task.due_soon")
+    hk.morning("2026-08-03")
+    mail.expect_letter("I1", "友好提醒", stage=1)
+    hk.chat("li").expect_card(kind="note.rise")
