@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, Table, event, insert
+from sqlalchemy import Connection, Dialect, Engine, Table, event, insert, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import StaticPool
@@ -126,6 +126,12 @@ def reading(engine: Engine) -> Iterator[Session]:
             conn = conn.execution_options(postgresql_readonly=True)
         with Session(conn, autoflush=False) as session:
             yield session
+
+
+def alone(session: Session, what: str) -> None:
+    """Until this transaction ends, whoever else asks for the same waits. On SQLite a writer is alone anyhow."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:what))"), {"what": f"huikuan.{what}"})
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def _subject(work: Work, policy: Policy, request: ActionRequest) -> "Context | O
     customer_id = _customer_of(work, subject, subject_id)
     if customer_id is not None:
         C = table_of(Customer)
-        work.session.execute(select(C.c.id).where(C.c.id == customer_id).with_for_update())
+        work.session.execute(select(C.c.id).where(C.c.id == customer_id).with_for_update(key_share=True))
         work.session.expire_all()
         if delivery is not None:
             work.session.refresh(delivery)

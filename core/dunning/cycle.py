@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 
 from core import cases, chores, claims, followups, outbox, pauses, promises
+from core.db import alone
 from core.dunning import stored
 from core.dunning.apply import Chunk
 from core.dunning.decide import decide
@@ -42,6 +43,7 @@ def prepare(work: Work) -> list[list[int]]:
 
     Errors: engine.before_last_cycle when `work.now` lies before the last cycle.
     """
+    alone(work.session, CYCLE)
     last = last_cycle(work)
     if last is not None and work.now < last.claimed_at:
         raise DomainError("engine.before_last_cycle", at=work.now, last=last.claimed_at)
@@ -104,7 +106,7 @@ def run_chunk(work: Work, customer_ids: Sequence[int]) -> list[CustomerPlan]:
         return []
     policy_id, policy = active(work)
     # Whoever else changes these customers waits for the end of this transaction, and then sees its firings.
-    work.session.execute(select(C.c.id).where(C.c.id.in_(customer_ids)).order_by(C.c.id).with_for_update())
+    work.session.execute(select(C.c.id).where(C.c.id.in_(customer_ids)).order_by(C.c.id).with_for_update(key_share=True))
     org = load_org(work)
     sending = load_sending(work, policy)
     facts = load_cases(work, policy, customer_ids)
@@ -175,6 +177,7 @@ def morning_digest(work: Work) -> None:
 
     Decided with the first cycle of the day in the reader's window: later cards come singly.
     """
+    alone(work.session, CYCLE)
     _, policy = active(work)
     org = load_org(work)
     zones = {m.zone or work.company.calendar.zone for m in org.members.values() if m.active}

@@ -8,6 +8,7 @@ from functools import lru_cache
 from sqlalchemy import select, update
 from sqlmodel import Session, col
 
+from core.db import alone
 from core.dunning.policy import Policy, default_policy, parse
 from core.errors import DomainError
 from core.models import Case, CaseState, Customer, JobSlot, Person, Receivable, StoredPolicy
@@ -68,6 +69,9 @@ def active(session: Session, now: datetime, currency: str) -> Policy:
 def ensure(work: Work) -> StoredPolicy:
     """The active row; the first time, the shipped default is stored, so that cases can point to it."""
     row = active_row(work.session, work.now)
+    if row is None:
+        alone(work.session, "policy")
+        row = active_row(work.session, work.now)
     if row is None:
         row = _store(work, default_policy(work.company.currency), work.now)
         work.session.flush()
