@@ -23,9 +23,10 @@ class Sizes:
     file: tuple[int, int] = (20_000, 200_000)
     cards: int = 2_000
     rounds: int = ROUNDS
+    from_nothing: bool = True
 
 
-QUICK = Sizes(run=(1_000, 10_000), ledger=(10_000, 100_000), firing=100, file=(2_000, 20_000), cards=500)
+QUICK = Sizes(run=(1_000, 10_000), ledger=(10_000, 100_000), firing=100, file=(2_000, 20_000), cards=500, from_nothing=False)
 
 
 def measures(names: set[str], kinds: tuple[str, ...], sizes: Sizes, folder: Path) -> Iterator[Measure]:
@@ -37,7 +38,7 @@ def measures(names: set[str], kinds: tuple[str, ...], sizes: Sizes, folder: Path
     if "help" in names:
         yield from starts.help_(sizes.rounds)
     if "demo" in names:
-        yield from starts.demo()
+        yield from starts.demo(from_nothing=sizes.from_nothing)
 
 
 def on(store: Store, names: set[str], sizes: Sizes) -> Iterator[Measure]:

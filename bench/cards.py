@@ -14,7 +14,8 @@ KIND, LANG = "task.overdue", "zh"
 
 def cards(number: int, rounds: int) -> Iterator[Measure]:
     view, shipped = CollectView.example(LANG), templates()
-    leaves = every_leaf(view)
+    language = shipped._languages[LANG]
+    groups = every_leaf(view)
 
     def ours() -> None:
         for _ in range(number):
@@ -22,8 +23,10 @@ def cards(number: int, rounds: int) -> Iterator[Measure]:
 
     def bare() -> None:
         for _ in range(number):
-            for root, context in leaves:
-                "".join(root(context))
+            for names, roots in groups:  # what a view says is put in place once for the card and once for each row
+                context = language.context(dict(names))
+                for root in roots:
+                    "".join(root(context))
 
     ours(), bare()
     found = interleave(rounds, ours=lambda: seconds(ours), bare=lambda: seconds(bare))
@@ -36,29 +39,28 @@ def cards(number: int, rounds: int) -> Iterator[Measure]:
     yield measure
 
 
-def every_leaf(view: Any) -> list[tuple[Any, Any]]:
-    """The leaves that this view shows, each with its names: (compiled, context)."""
+def every_leaf(view: Any) -> list[tuple[dict[str, Any], list[Any]]]:
+    """The leaves that this view shows, as (names, compiled leaves): the card's own, then each row's."""
     shipped = templates()
     spec = shipped._template(KIND, LANG)
-    language = shipped._languages[LANG]
     names = {name: getattr(view, name) for name in spec.names}
-    context = language.context(names)
 
     def shows(part: Any) -> bool:
         return part.when is None or bool(part.when(names))
 
-    found = [(spec.tone, context), (next(s.leaf for s in spec.title if shows(s)), context)]
-    found += [(s.leaf, context) for s in (*spec.text, *spec.footer) if shows(s)]
+    title = next(s.leaf for s in spec.title if shows(s))
+    own = [spec.tone, title, *(s.leaf for s in (*spec.text, *spec.footer) if shows(s))]
+    found = [(names, own)]
     for field in filter(shows, spec.fields):
-        items = [context] if field.each is None else _contexts(field.each, names, language)
-        found += [(leaf, here) for here in items for leaf in (field.label, field.value)]
+        if field.each is None:
+            own += [field.label, field.value]
+        else:
+            found += [(row, [field.label, field.value]) for row in _rows(field.each, names)]
     for rows in filter(shows, spec.rows):
-        found += [(cell, here) for here in _contexts(rows.each, names, language, rows.max) for cell in rows.cells]
-    return [(leaf.root, here) for leaf, here in found if leaf.const is None]
+        found += [(row, list(rows.cells)) for row in _rows(rows.each, names, rows.max)]
+    return [(here, [leaf.root for leaf in leaves if leaf.const is None]) for here, leaves in found]
 
 
-def _contexts(each: Any, names: dict[str, Any], language: Any, limit: int | None = None) -> list[Any]:
+def _rows(each: Any, names: dict[str, Any], limit: int | None = None) -> list[dict[str, Any]]:
     outer = {name: names[name] for name in each.outer}
-    return [
-        language.context(outer | {name: getattr(item, name) for name in each.own}) for item in names[each.each][:limit]
-    ]
+    return [outer | {name: getattr(item, name) for name in each.own} for item in names[each.each][:limit]]

@@ -1,12 +1,18 @@
 """How long things take to start: the command line, and the demo up to its first card."""
 
+import contextlib
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.clock import Goal, Measure, interleave, seconds
+from bench.clock import ROUNDS, Goal, Measure, interleave, seconds, spin
 from bench.dunning import sides
 
 ROOT = Path(__file__).parents[1]
@@ -28,5 +34,42 @@ def help_(rounds: int) -> Iterator[Measure]:
     )  # fmt: skip
 
 
-def demo() -> Iterator[Measure]:
-    yield from ()
+def demo(*, from_nothing: bool = True) -> Iterator[Measure]:
+    """Until the page answers and has cards on it: with everything installed, and from an empty environment."""
+    before = spin()
+    warm = [first_card([sys.executable, "-m", "bot"]) for _ in range(ROUNDS)]
+    yield Measure("demo to the first card, warm", "", Goal(5, unit=" s"), warm, "seconds", (before, spin()))
+    if not from_nothing:
+        return
+    with tempfile.TemporaryDirectory(prefix="huikuan-bench-") as folder:
+        python = str(Path(folder) / "venv" / "bin" / "python")
+        base = getattr(sys, "_base_executable", sys.executable)
+        start = time.perf_counter()
+        subprocess.run([base, "-m", "venv", "--without-pip", str(Path(folder) / "venv")], check=True)
+        install = [base, "-m", "pip", "--python", python, "install", "-q", "--no-cache-dir", "-c", "constraints.txt", "-e", "."]
+        subprocess.run(install, check=True, cwd=ROOT, capture_output=True)
+        first_card([python, "-m", "bot"])
+        took = time.perf_counter() - start
+    yield Measure(
+        "demo to the first card, from nothing (environment, downloads, sample company)", "", Goal(60, unit=" s"), [took],
+        "seconds, once", (before, spin()),
+    )  # fmt: skip
+
+
+def first_card(command: list[str]) -> float:
+    with tempfile.TemporaryDirectory(prefix="huikuan-bench-") as data:
+        start = time.perf_counter()
+        words = [*command, "demo", "--no-browser", "--port", "0", "--data", data]
+        process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        try:
+            assert process.stdout is not None
+            address = next(word for line in process.stdout for word in line.split() if word.startswith("http://"))
+            with urllib.request.urlopen(address, timeout=10) as page:
+                assert page.status == 200
+            took = time.perf_counter() - start
+            with contextlib.closing(sqlite3.connect(Path(data) / "huikuan.db")) as connection:
+                assert connection.execute("SELECT count(*) FROM local_message").fetchone()[0]
+            return took
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=20)
