@@ -24,13 +24,13 @@ from core.dunning.plan import plan
 from core.dunning.state import CustomerPlan, Event
 from core.dunning.states import load_sending, load_states, receipts_stale
 from core.errors import DomainError
-from core.models import Customer, Firing, FiringOutcome, JobSlot, Task, TaskState
+from core.models import Customer, Firing, FiringOutcome, JobSlot, Person, Task, TaskState
 from core.models.base import table_of
 from core.policies import active
 from core.work import Work
 
 CHUNK = 500  # customers a transaction
-F, T, C = table_of(Firing), table_of(Task), table_of(Customer)
+F, T, C, P = table_of(Firing), table_of(Task), table_of(Customer), table_of(Person)
 CYCLE = "cycle"  # the job of the slot that remembers the last cycle
 
 
@@ -52,6 +52,7 @@ def prepare(work: Work) -> list[list[int]]:
     since = None if last is None else work.company.calendar.business_date(last.claimed_at)
     if since is not None and since < work.today:
         cases.refresh(work, cases.due_effects(work, since))
+    cases.refresh(work, _left_behind(work))
     events: list[Event] = []
     if receipts_stale(work):
         _ask_for_receipts(work)
@@ -70,6 +71,17 @@ def prepare(work: Work) -> list[list[int]]:
     else:
         last.claimed_at = last.lease_until = last.done_at = work.now
     return [customers[i : i + CHUNK] for i in range(0, len(customers), CHUNK)]
+
+
+def _left_behind(work: Work) -> list[int]:
+    """Customers with the open task of somebody who is no longer active: it moves to whoever stands in."""
+    gone = select(P.c.id).where(P.c.active.is_(False))
+    rows = work.session.execute(
+        select(T.c.customer_id)
+        .where(T.c.state == TaskState.open, T.c.kind == "collect", T.c.as_owner, T.c.person_id.in_(gone))
+        .distinct()
+    )
+    return list(rows.scalars())
 
 
 def _silent(work: Work) -> list[int]:
