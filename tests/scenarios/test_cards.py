@@ -1,5 +1,9 @@
 """How many cards: one a person, customer and day, a digest when there are more than five, reminders that count."""
 
+from dataclasses import replace
+
+from core.dunning import stored
+from core.dunning.policy import parse
 from tests.harness import ONE_STEP, Harness
 
 
@@ -108,3 +112,62 @@ def test_days_off_move_the_card_and_what_is_settled_meanwhile_is_never_said(hk: 
     hk.morning("2026-07-06")
     hk.chat("li").expect_nothing()
     assert hk.firings("I1") == [("07-04", "over1", "cancelled")]
+
+
+def test_what_happens_in_the_night_is_said_in_the_morning(hk: Harness) -> None:
+    card = hk.overdue(policy=ONE_STEP)
+    hk.at("2026-07-02 21:00")
+    hk.pay("甲", "100.00", "I1")
+    hk.chat("li").expect_nothing()
+    assert card.json["state"] == "open"
+    hk.at("2026-07-03 07:59")
+    hk.deliver()
+    hk.chat("li").expect_nothing()
+    hk.at("2026-07-03 08:00")
+    hk.deliver()
+    hk.chat("li").expect_card("¥100.00", kind="payment.arrived")
+    card.expect_update("已结清", state="closed")
+
+
+def test_windows_are_those_of_the_reader(hk: Harness) -> None:
+    hk.begin("2026-07-02 08:00")
+    hk.policy(ONE_STEP)
+    hk.person("li", timezone="America/New_York")
+    hk.customer("甲", "li")
+    hk.receivable("甲", "100.00", due="2026-07-01", number="I1")
+    hk.at("2026-07-02 20:59")
+    hk.deliver()
+    hk.chat("li").expect_nothing()
+    hk.at("2026-07-02 21:00")  # nine in the morning in New York
+    hk.deliver()
+    hk.chat("li").expect_card("逾期 1 天")
+
+
+def test_a_step_that_repeats_counts_its_reminders(hk: Harness) -> None:
+    hk.begin("2026-07-02 08:00")
+    hk.policy(ONE_STEP.replace("at = 1\n", "at = 1\nevery = 3\nuntil = 8\n").replace("answer_by = 2\n", ""))
+    hk.customer("甲", "li")
+    hk.receivable("甲", "100.00", due="2026-07-01", number="I1")
+    hk.morning("2026-07-02")
+    li = hk.chat("li")
+    cards = [li.expect_card("逾期 1 天")]
+    for day, n in (("2026-07-06", 2), ("2026-07-08", 3)):  # Sunday's waits for Monday
+        hk.morning(day)
+        cards.append(li.expect_card(f"第{n}次提醒"))
+        cards[-2].expect_update("请看新卡片", state="closed")
+    hk.morning("2026-07-20")
+    assert [f[0] for f in hk.firings("I1")] == ["07-02", "07-05", "07-08"]
+
+
+def test_a_case_that_is_moved_to_another_policy_does_not_repeat_what_has_fired(hk: Harness) -> None:
+    hk.overdue(policy=ONE_STEP)
+    hk.at("2026-07-03 10:00")
+    steps = ONE_STEP.replace('name = "one step"', 'name = "steps"').replace("at = 1\n", "at = 0\n")
+    later = "[[ladder.step]]" + steps.split("[[ladder.step]]")[1].replace("over1", "over4").replace("at = 0\n", "at = 4\n")
+    with hk.db() as work:
+        person_id = hk._person_id(work, "fm")
+        applied = stored.apply(replace(work, person_id=person_id, actor="fm"), parse(steps + later, "new.toml", "CNY"))
+    assert [(c.customer, c.keeps) for c in applied.cases] == [("甲", False)]
+    hk.morning("2026-07-06")  # age 5: over4 was reached on Sunday
+    hk.chat("li").expect_card("第2次提醒")
+    assert [f[:2] for f in hk.firings("I1")] == [("07-02", "over1"), ("07-05", "over4")]

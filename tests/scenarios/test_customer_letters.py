@@ -190,3 +190,23 @@ def test_a_promise_takes_the_receivable_off_the_letter(hk: Harness) -> None:
     letter = hk.mailbox(MAIL).expect_letter("I1", "¥50.00", stage=1)
     assert letter["receivables"] == ["I1"]
     hk.chat("li").expect_card("¥50.00", kind="task.overdue")
+
+
+def test_the_last_stage_is_a_file_that_the_owner_sends(hk: Harness) -> None:
+    hk.begin("2026-07-29 08:00", letters="send")
+    hk.customer("甲", "li", email=MAIL)
+    hk.receivable("甲", "100.00", due="2026-06-29", number="I1", issued="2026-06-01")  # age 30
+    hk.morning("2026-07-29")
+    hk.mailbox(MAIL).expect_letter(stage=1)
+    for name in ("li", "wang", "zhao", "zhou"):
+        hk.chat(name).expect_card("30")
+    hk.morning("2026-07-30")
+    hk.chat("zhou").expect_card("高风险")
+    hk.chat("zhao").expect_card("高风险")
+    hk.morning("2026-07-31")
+    hk.mailbox(MAIL).expect_letter(stage=2)
+    hk.act("li", "task.other", "甲", note="等律师")
+    hk.morning("2026-08-03")  # two days later is a Sunday
+    hk.chat("li").expect_card("催款函", "¥100.00")
+    assert ("07-29", "final30", "acted") in hk.firings("I1")
+    hk.morning("2026-08-04")

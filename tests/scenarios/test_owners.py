@@ -87,12 +87,17 @@ def test_an_owner_who_has_left_is_replaced_by_their_manager(hk: Harness) -> None
     hk.chat("fm").expect_card("甲", "停用", "li", kind="task.gap")
 
 
-def test_somebody_who_leaves_with_an_open_task_is_not_forgotten(hk: Harness) -> None:
-    hk.overdue(policy=ONE_STEP)
+def test_the_open_task_of_somebody_who_leaves_goes_to_their_manager(hk: Harness) -> None:
+    card = hk.overdue(policy=ONE_STEP)
     hk.at("2026-07-03 10:00")
     hk.person("li", active=False)
-    hk.morning("2026-07-07")
-    hk.chat("wang").expect_card("li", "¥100.00", kind="task.silent")
+    hk.at("2026-07-03 11:00")
+    moved = hk.chat("wang").expect_card("li", "¥100.00", "7月7日 18:00", kind="task.overdue")
+    card.expect_update("已移交 wang", state="closed")
+    hk.set_customer("甲", owner="lin")
+    moved.expect_update("已移交 lin", state="closed")
+    hk.chat("lin").expect_card("¥100.00", kind="task.overdue")
+    assert hk.tasks("甲") == [("li", "handed_over"), ("wang", "handed_over"), ("lin", "open")]
 
 
 def test_who_has_no_account_anywhere_becomes_a_task_for_somebody_who_has(hk: Harness) -> None:

@@ -12,6 +12,7 @@ def test_the_worked_example_comes_out_exactly(hk: Harness) -> None:
     hk.receivable("甲", "120000.00", due="2026-07-01", number="I1", issued="2026-06-01")
     li, wang, zhou = hk.chat("li"), hk.chat("wang"), hk.chat("zhou")
 
+    hk.morning("2026-06-22")
     hk.at("2026-06-23 18:00")
     li.expect_nothing()
 
@@ -71,7 +72,8 @@ def test_the_worked_example_comes_out_exactly(hk: Harness) -> None:
     assert case_state(hk) == "closed"
     assert due.json["state"] == "closed"
 
-    hk.at("2026-08-31 18:00")
+    hk.at("2026-07-21 18:00")
+    hk.morning("2026-08-31")
     for chat in (li, wang, zhou, hk.chat("zhao"), hk.chat("cai"), hk.chat("fm")):
         chat.expect_nothing()
 
