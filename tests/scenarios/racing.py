@@ -26,7 +26,8 @@ def company(url: str, customers: int, *, at: str = "2026-07-02 08:00", due: str 
     """li and lin look after customers K00, K01, … by turns, each with one receivable; wang is above, cai finance."""
     hk = Harness(url, letters="off")
     hk.now = instant(at)
-    hk.people(zhao="sales_director", wang="sales_manager<zhao", li="rep<wang", lin="rep<wang", cai="finance", fm="finance_manager")
+    hk.people(zhao="sales_director", wang="sales_manager<zhao", li="rep<wang", lin="rep<wang")
+    hk.people(cai="finance", fm="finance_manager")
     for number in range(customers):
         hk.customer(f"K{number:02}", ("li", "lin")[number % 2])
         hk.receivable(f"K{number:02}", "100.00", due=due, number=f"I{number:02}", issued="2026-06-01")
@@ -63,8 +64,9 @@ def cards_of(hk: Harness, handle: str) -> list[int]:
 
 
 def tap(
-    app: App, now: datetime, handle: str, delivery: int, action: str, *, event: str = "", rev: int | None = None, **given: str
-) -> Reply:
+    app: App, now: datetime, handle: str, delivery: int, action: str, *,
+    event: str = "", rev: int | None = None, **given: str,
+) -> Reply:  # fmt: skip
     """What a messenger would hand in: no delivery of answers, only the transaction."""
     return receive(
         app.door,
