@@ -81,6 +81,9 @@ def _make(
         select(Promise).where(P.c.customer_id == customer_id, P.c.currency == currency, P.c.state == PromiseState.open)
     ).scalar_one_or_none()
     replacements = 0
+    if earlier is not None and earlier.ends_on < work.today:
+        _end(work, earlier, verdict(work, earlier))  # too late to put it off: it is judged first
+        earlier = None
     if earlier is not None:
         replacements = earlier.replacements + 1
         # What the earlier one covers is free to be promised anew; undone below if a manager must agree first.
