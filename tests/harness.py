@@ -16,6 +16,8 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,6 +27,7 @@ from bot.adapters.local import store
 from bot.app import App, cycle_report
 from bot.notifications.sender import Delivered
 from bot.settings import Settings
+from core import ingest
 from core.actions import ActionRequest, execute
 from core.cases import refresh
 from core.dunning import cycle, stored
@@ -363,6 +366,15 @@ class Harness:
             row.next_step_on = first_look(stored.active(work.session, work.now, "CNY"), row.due_on)
             refresh(work, [row.customer_id])
         self.deliver()
+
+    def imports(self, kind: str, *lines: str, **options: Any) -> dict[str, Any]:
+        """A file of these lines, imported now; the report as JSON."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / f"{kind}.csv"
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            report = ingest.run(self.db, kind, path, **options)
+        self.deliver()
+        return report.to_json()
 
     def act(self, handle: str, action: str, customer: str, *, expect: str = "done", **values: str) -> dict[str, Any]:
         """What a written command does, without its words."""

@@ -37,9 +37,7 @@ def test_an_accepted_dispute_becomes_a_credit_note(hk: Harness) -> None:
     card.tap("task.dispute", reason="price")
     assert hk.state("甲") == "waiting"
     hk.morning("2026-07-03")
-    chore = hk.chat("fm").unread()[0] if hk.chat("fm").unread() else None
-    chore = chore or hk.chat("fm").expect_card(kind="dispute.open")
-    hk.read(chore.id)
+    chore = hk.chat("fm").expect_card("¥100.00", "li", kind="dispute.open")
     chore.tap("dispute.settle", outcome="accepted")
     assert "已接受" in chore.text
     assert chore.json["state"] == "closed"

@@ -186,3 +186,21 @@ def test_an_approved_promise_of_a_part_leaves_the_rest_to_chase(hk: Harness) -> 
     assert hk.promises("甲") == ["open"]
     hk.morning("2026-07-03")
     hk.chat("li").expect_card("¥60.00", "继续催收")
+
+
+def test_a_promise_put_off_too_late_counts_as_broken_first(hk: Harness) -> None:
+    hk.overdue().tap("task.promise", date="2026-07-03")
+    hk.morning("2026-07-03")
+    due = hk.chat("li").expect_card(kind="promise.due")
+    hk.at("2026-07-07 08:30")  # the tolerance ended at midnight, the engine has not looked yet
+    hk.act("li", "task.promise", "甲", date="2026-07-10")
+    assert hk.promises("甲") == ["broken", "open"]
+    due.expect_update("未兑现", state="closed")
+    hk.morning("2026-07-10")
+    hk.chat("li").expect_card(kind="promise.due")
+    hk.at("2026-07-14 08:30")
+    hk.act("li", "task.promise", "甲", date="2026-07-16")
+    assert hk.promises("甲") == ["broken", "broken", "open"]
+    hk.morning("2026-07-16")
+    hk.chat("li").expect_card(kind="promise.due")
+    hk.chat("wang").expect_nothing()  # it was put off again before they could be told
