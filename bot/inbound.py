@@ -189,6 +189,7 @@ class _Desk:
         found = self.work.session.execute(
             select(O.c.kind, O.c.customer_id, O.c.data)
             .where(O.c.subject == subject, O.c.subject_id == int(number), O.c.person_id == self.person.id, O.c.op == "send")
+            .where(O.c.kind.not_like("note.%"))
             .order_by(O.c.id.desc())
             .limit(1)
         ).first()

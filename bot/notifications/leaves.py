@@ -14,7 +14,6 @@ from typing import Any
 
 from jinja2 import StrictUndefined, Undefined, nodes, pass_context
 from jinja2.exceptions import TemplateError as JinjaError
-from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -43,18 +42,29 @@ class TemplateError(Exception):
 
 
 class Leaf:
-    """A compiled string. `const` is the whole text if it has no code in it."""
+    """A checked string, compiled when it is first drawn: a start needs few of all templates. `const` is the whole text
+    if it has no code in it."""
 
-    __slots__ = ("const", "file", "key", "names", "root")
+    __slots__ = ("_compile", "_root", "const", "file", "key", "names")
 
-    def __init__(self, file: str, key: str, const: str | None, root: Any, names: frozenset[str]) -> None:
-        self.file, self.key, self.const, self.root, self.names = file, key, const, root, names
+    def __init__(
+        self, file: str, key: str, const: str | None, compile_: Callable[[], Any] | None, names: frozenset[str]
+    ) -> None:
+        self.file, self.key, self.const, self.names = file, key, const, names
+        self._compile, self._root = compile_, None
+
+    @property
+    def root(self) -> Any:
+        """What renders it: a context in, pieces of text out."""
+        if self._root is None and self._compile is not None:
+            self._root = self._compile()
+        return self._root
 
     def __call__(self, context: Context) -> str:
         if self.const is not None:
             return self.const
         try:
-            return _join(self.root(context))
+            return _join((self._root or self.root)(context))
         except Exception as error:
             # A wrong type in a View; the message must name the place, not a line of generated code.
             raise TemplateError(self.file, self.key, f"{type(error).__name__}: {error}") from error
@@ -120,18 +130,19 @@ class Language:
             for node in tree.find_all(nodes.Node):
                 if not isinstance(node, _ALLOWED):
                     raise TemplateError(file, key, f"{type(node).__name__} is not allowed in a leaf")
-            used = frozenset(find_undeclared_variables(tree))
+            used = frozenset(node.name for node in tree.find_all(nodes.Name))
             self._check_words(tree, file, key)
-            template = self.env.from_string(source)
         except JinjaError as error:
             raise TemplateError(file, key, str(error)) from error
         missing = sorted(used - set(names))
         if missing:
             raise TemplateError(file, key, f"the View has no field {missing[0]!r}")
-        return Leaf(file, key, None, template.root_render_func, used)
+        return Leaf(file, key, None, lambda: self.env.from_string(source).root_render_func, used)
 
     def _check_words(self, tree: nodes.Template, file: str, key: str) -> None:
         for node in tree.find_all(nodes.Filter):
+            if node.name not in self.env.filters:
+                raise TemplateError(file, key, f"unknown filter {node.name!r}")
             if node.name in ("word", "words"):
                 group = node.args[0] if node.args else None
                 if not isinstance(group, nodes.Const) or group.value not in self.words:

@@ -26,6 +26,7 @@ from core import chores, outbox
 from core.dunning.load import load_org
 from core.models import (
     Account,
+    Customer,
     Delivery,
     Firing,
     FiringOutcome,
@@ -235,7 +236,9 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
 def _address(work: Work, message: OutboxMessage, adapters: dict[str, Adapter]) -> tuple[Adapter, Address] | None:
     """Where a message goes: a letter to its mail address, a card to the person's preferred messenger that is on."""
     if message.person_id is None:
-        return (adapters[MAIL], Address(message.address, work.company.lang)) if MAIL in adapters else None
+        customer = work.session.get_one(Customer, message.customer_id)
+        lang = as_lang(customer.language, work.company.lang)
+        return (adapters[MAIL], Address(message.address, lang)) if MAIL in adapters else None
     person = work.session.get_one(Person, message.person_id)
     if not person.active:
         return None

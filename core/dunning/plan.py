@@ -228,7 +228,7 @@ def _tasks(
     top = max(result.severities.values(), key=SEVERITIES.index, default="")
     for person in alerts:
         task = state.tasks.get(person)
-        if task is not None and (task.pending or task.carded_on == day):  # today's card takes the alert in
+        if task is not None:  # one card per person, customer and day: the task's takes the alert in
             touches.setdefault(person, _Touch(as_owner=False, message=task.message))
     for person in sorted({*touches, *state.tasks}):
         touch = touches.get(person)

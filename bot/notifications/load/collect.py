@@ -37,6 +37,7 @@ SPECIAL = {
     "claim.expired": ("claim.expired",),
 }
 NOTES = ("note.rise", "note.closed")
+OF_THE_DAY = ("again_on", "follow_up", "rest")  # “agreed for today” is not true tomorrow
 SET_ASIDE = ("promised", "claimed", "disputed", "paused")
 
 
@@ -294,6 +295,8 @@ def _aside(about: About, reason: str) -> Phrase | None:
         return phrase("ended.paid")
     if reason == "disputed" and about.disputes:
         return phrase("ended.dispute", amount=sums((d.amount_minor, d.currency) for d in about.disputes))
+    if reason == "netted":
+        return phrase("ended.netted")
     if reason == "paused" and about.pauses:
         return phrase("ended.paused", on=max(p.until for p in about.pauses))
     return None
@@ -347,6 +350,7 @@ def _view(
     message_kind = message.kind if task is None else task.message
     skip = {"letter.final"} if message_kind == "letter.final" else set()
     events = list(task.events) if task is not None else []
+    events = [e for e in events if e.get("kind") not in OF_THE_DAY or e.get("on") == facts.today.isoformat()]
     if silent is not None and message_kind == "task.silent":
         events = [e for e in events if not (e.get("kind") == "task.silent" and e.get("who") == silent.get("who"))]
     told = events_of(events, days, skip)
