@@ -155,17 +155,20 @@ class App:
 
     def tap(self, delivery: str, action: str, inputs: dict[str, str], handle: str, now: datetime) -> dict[str, Any]:
         self._as(handle, now)
-        if not delivery.isdigit():
+        if not delivery.isdecimal() or len(delivery) > 15:
             raise DomainError("delivery.unknown", delivery=delivery)
 
         async def steps() -> dict[str, Any]:
-            rev = inputs.pop("rev", None)
-            if rev is None:
-                with self.transactions.look(now) as work:
-                    rev = work.session.execute(select(D.c.rev).where(D.c.id == int(delivery))).scalar()
-            reply = await self.local.tap(handle, int(delivery), action, int(rev) if rev is not None else None, inputs)
+            rev = inputs.pop("rev", "")
             with self.transactions.look(now) as work:
-                card = self._card(work, int(delivery)) or self._reply_card(work, handle, reply)
+                found = work.session.get(Delivery, int(delivery))
+                mine = found is not None and found.address == handle
+                seen = int(rev) if rev.isdecimal() else found.rev if found is not None else None
+            reply = await self.local.tap(handle, int(delivery), action, seen, inputs)
+            with self.transactions.look(now) as work:
+                # Whoever may not see the card learns nothing of it, not even that it is there.
+                shown = self._card(work, int(delivery)) if mine or reply.delivery_id is not None else None
+                card = shown or self._reply_card(work, handle, reply)
             return {"outcome": reply.outcome, "message": reply.message, "card": card}
 
         return self._run(steps)
