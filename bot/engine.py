@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from bot.transactions import Transactions
+from core import garbage
 from core.dunning import cycle
 from core.work import Work
 
@@ -13,7 +14,7 @@ def run_cycle(transactions: Transactions, now: datetime) -> int:
         chunks = cycle.prepare(work)
     fired = 0
     for chunk in chunks:
-        with transactions.work(now) as work:
+        with garbage.later(), transactions.work(now) as work:
             fired += sum(len(plan.firings) for plan in cycle.run_chunk(work, chunk))
     with transactions.work(now) as work:
         cycle.finish(work)

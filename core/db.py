@@ -101,13 +101,9 @@ def _prepared(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple
 def _processed(values: Sequence[Any], process: Any) -> list[Any]:
     """The same object comes many times in a column: a date, a text, a list of recipients."""
     known: dict[int, Any] = {}
-    found = []
-    for value in values:
-        key = id(value)
-        if key not in known:
-            known[key] = process(value)
-        found.append(known[key])
-    return found
+    return [
+        known[key] if (key := id(value)) in known else known.setdefault(key, process(value)) for value in values
+    ]
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from bot.commands.balance import BUCKETS, buckets
 from bot.commands.parser import Ask, Typed, named, pick
 from bot.commands.reply import CommandReply
 from bot.notifications.views import AgingLine, AgingView, OverdueLine, OverdueView
+from core import garbage
 from core.ledger.balances import Figures
 from core.ledger.reports import AgingRow, Basis, names, overdue_ranking, totals
 from core.ledger.reports import aging as aging_rows
@@ -44,8 +45,9 @@ def aging(ask: Ask) -> CommandReply:
                 return found
             customer, shown = found, found.name
     only = customer.id if customer else None
-    rows = aging_rows(ask.work.session, ask.work.today, basis=basis, scope=scope, customer_id=only)
-    return _reply(ask, rows, basis, shown, customer)
+    with garbage.later():
+        rows = aging_rows(ask.work.session, ask.work.today, basis=basis, scope=scope, customer_id=only)
+        return _reply(ask, rows, basis, shown, customer)
 
 
 def _owner(ask: Ask, words: list[str]) -> Scope | CommandReply:

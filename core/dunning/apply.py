@@ -45,6 +45,7 @@ _FIRING = (
     "action", "kind", "severity", "stage", "fired_on", "recorded_at", "outcome", "reason", "was", "to",
     "task_id", "outbox_id", "facts",
 )  # fmt: skip
+_LOOK = update(R).where(R.c.id.in_(bindparam("b_ids", expanding=True))).values(next_step_on=bindparam("b_look"))
 
 
 class Chunk:
@@ -143,8 +144,7 @@ class Chunk:
             )
         for look, ids in looks.items():
             for start in range(0, len(ids), _IDS):
-                some = R.c.id.in_(ids[start : start + _IDS])
-                self.work.session.execute(update(R).where(some).values(next_step_on=look))
+                self.work.session.execute(_LOOK, {"b_look": look, "b_ids": ids[start : start + _IDS]})
 
     def _tasks(self) -> None:
         new: list[tuple[int, PlannedTask]] = []

@@ -11,9 +11,12 @@ from core.dunning.ladder import SEVERITIES
 OFF_LIMITS = ("written_off", "no_dunning")
 
 
+_RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+
+
 def worse(one: str, other: str) -> str:
     """The higher of two severities."""
-    return max(one, other, key=SEVERITIES.index)
+    return one if _RANK[one] >= _RANK[other] else other
 
 
 @dataclass(slots=True)
@@ -125,9 +128,10 @@ def _why_not(case: CaseFacts, r: ReceivableFacts) -> str:
         return "settled"
     if r.paused or case.paused:
         return "paused"
-    for tag in OFF_LIMITS:
-        if tag in r.tags or tag in case.tags:
-            return tag
+    if r.tags or case.tags:
+        for tag in OFF_LIMITS:
+            if tag in r.tags or tag in case.tags:
+                return tag
     if r.chaseable_minor > 0:
         return ""
     parts = {

@@ -184,7 +184,11 @@ class Policy:
     text: str = field(repr=False)
 
     def ladder(self, name: str) -> Ladder | None:
-        return next((ladder for ladder in self.ladders if ladder.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Ladder]:
+        return {ladder.name: ladder for ladder in reversed(self.ladders)}
 
     def choose(self, customer: CustomerFacts, receivable: ReceivableFacts) -> Ladder | None:
         """The first ladder that fits. None: nobody is reminded of this receivable."""

@@ -94,7 +94,9 @@ def _steps(
             continue
         for person in people:
             if "task" in step.actions:
-                touch = touches.setdefault(person, _Touch(as_owner=hit.audience == "owner"))
+                touch = touches.get(person)
+                if touch is None:
+                    touch = touches[person] = _Touch(as_owner=hit.audience == "owner")
                 touch.hits.append(hit)
                 touch.receivables.add(hit.receivable.id)
                 touch.as_owner |= hit.audience == "owner"
