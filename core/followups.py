@@ -43,7 +43,9 @@ def later(
 def rest_follows(work: Work, policy: Policy, customer_id: int, currency: str) -> None:
     """What a partial promise, claim or dispute leaves comes back to the owner at the next work window."""
     calendar = work.company.calendar
-    start = local_instant(calendar.next_working_day(work.today), policy.windows.work.start, calendar.zone)
+    start = calendar.next_open(work.now, policy.windows.work)
+    if start == work.now:  # inside a window: the one after it
+        start = local_instant(calendar.next_working_day(work.today), policy.windows.work.start, calendar.zone)
     later(work, customer_id, "rest", start, currency=currency)
 
 
