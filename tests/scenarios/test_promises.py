@@ -58,6 +58,22 @@ def test_a_promise_that_covers_a_part_leaves_the_rest_to_chase(hk: Harness) -> N
     hk.morning("2026-07-20")
 
 
+def test_a_part_promised_before_work_leaves_the_rest_for_this_morning(hk: Harness) -> None:
+    card = hk.overdue()
+    hk.at("2026-07-03 08:30")
+    card.tap("task.promise", date="2026-07-10", amount="60")
+    hk.at("2026-07-03 09:00")
+    hk.chat("li").expect_card("¥40.00", "继续催收")
+
+
+def test_a_promise_of_more_than_is_open_is_kept_by_what_was_open(hk: Harness) -> None:
+    hk.overdue().tap("task.promise", date="2026-07-10", amount="150")
+    hk.at("2026-07-03 10:00")
+    hk.pay("甲", "100.00", "I1")
+    assert hk.promises("甲") == ["kept"]
+    hk.chat("li").expect_card(kind="payment.arrived")
+
+
 def test_a_kept_promise_is_kept_at_once_and_nobody_is_reminded(hk: Harness) -> None:
     card = hk.overdue()
     card.tap("task.promise", date="2026-07-10")
