@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, false, literal, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, false, literal, or_, select, true
 from sqlmodel import Session, col
 
 from core.models import Customer, Person, Receivable
@@ -100,12 +100,9 @@ class Scope:
 EVERYTHING = Scope(all=True)
 
 
-_PERSON = select(people.c.roles, people.c.region, people.c.active).where(people.c.id == bindparam("person"))
-
-
 def scope_of(session: Session, person_id: int) -> Scope:
     """What this person sees; nothing for somebody unknown or no longer active."""
-    row = session.execute(_PERSON, {"person": person_id}).first()
+    row = session.get(Person, person_id)  # who asks is known to the session already
     if row is None or not row.active:
         return Scope()
     roles = set(row.roles or ())
