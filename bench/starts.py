@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -46,7 +47,8 @@ def demo(*, from_nothing: bool = True) -> Iterator[Measure]:
         base = getattr(sys, "_base_executable", sys.executable)
         start = time.perf_counter()
         subprocess.run([base, "-m", "venv", "--without-pip", str(Path(folder) / "venv")], check=True)
-        install = [base, "-m", "pip", "--python", python, "install", "-q", "--no-cache-dir", "-c", "constraints.txt", "-e", "."]
+        install = [base, "-m", "pip", "--python", python, "install", "-q", "--no-cache-dir"]
+        install += ["-c", "constraints.txt", "-e", "."]
         subprocess.run(install, check=True, cwd=ROOT, capture_output=True)
         first_card([python, "-m", "bot"])
         took = time.perf_counter() - start
@@ -63,8 +65,8 @@ def first_card(command: list[str]) -> float:
         process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         try:
             assert process.stdout is not None
-            address = next(word for line in process.stdout for word in line.split() if word.startswith("http://"))
-            with urllib.request.urlopen(address, timeout=10) as page:
+            page_at = next(filter(None, map(address, process.stdout)))
+            with urllib.request.urlopen(page_at, timeout=10) as page:
                 assert page.status == 200
             took = time.perf_counter() - start
             with contextlib.closing(sqlite3.connect(Path(data) / "huikuan.db")) as connection:
@@ -73,3 +75,8 @@ def first_card(command: list[str]) -> float:
         finally:
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=20)
+
+
+def address(line: str) -> str:
+    found = re.search(r"http://\S+", line)
+    return found[0] if found else ""

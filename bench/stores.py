@@ -47,8 +47,9 @@ class Store:
         return self._engines[name]
 
     def let_go(self, name: str) -> None:
+        """Closes its connections. The engine keeps the statements that it has built, as that of a running server does."""
         if name in self._engines:
-            self._engines.pop(name).dispose()
+            self._engines[name].dispose()
 
     @contextmanager
     def raw(self, name: str) -> Iterator[Any]:
