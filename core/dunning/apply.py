@@ -218,25 +218,12 @@ class Chunk:
 
     def _new_task(self, customer_id: int, task: PlannedTask) -> dict[str, Any]:
         return {
-            "kind": "collect",
-            "customer_id": customer_id,
-            "person_id": task.person_id,
-            "severity": task.severity,
-            "message": task.message,
-            "as_owner": task.as_owner,
-            "state": TaskState.open.value,
-            "opened_at": self.work.now,
-            "rev": 1,
-            "events": task.events,
-            "answer_days": task.answer_days,
-            "reminders": 0,
-            "snoozes": 0,
-            "escalations": 0,
-            "silent_task_id": task.silent_task_id,
-            "result": {},
-            "closed_by": "",
-            "waiting_on": "",
-        }
+            "kind": "collect", "customer_id": customer_id, "person_id": task.person_id, "severity": task.severity,
+            "message": task.message, "as_owner": task.as_owner, "state": TaskState.open.value,
+            "opened_at": self.work.now, "rev": 1, "events": task.events,
+            "answer_days": task.answer_days, "reminders": 0, "snoozes": 0, "escalations": 0,
+            "silent_task_id": task.silent_task_id, "result": {}, "closed_by": "", "waiting_on": "",
+        }  # fmt: skip
 
     def _card(self, customer_id: int, task: PlannedTask, task_id: int, number: int) -> None:
         self.messages.append(
@@ -500,18 +487,11 @@ class Chunk:
                 steps[f.hit.step.id] += 1
             if not (steps or plan.escalated):
                 continue
-            rows.append(
-                {
-                    "at": self.work.now,
-                    "actor": self.work.actor,
-                    "person_id": self.work.person_id,
-                    "channel": self.work.channel,
-                    "action": "dunning.fired",
-                    "subject": "customer",
-                    "subject_id": plan.customer_id,
-                    "customer_id": plan.customer_id,
-                    "data": {"steps": dict(steps), "silent_tasks": plan.escalated},
-                }
-            )
+            rows.append({
+                "at": self.work.now, "actor": self.work.actor, "person_id": self.work.person_id,
+                "channel": self.work.channel, "action": "dunning.fired", "subject": "customer",
+                "subject_id": plan.customer_id, "customer_id": plan.customer_id,
+                "data": {"steps": dict(steps), "silent_tasks": plan.escalated},
+            })  # fmt: skip
         if rows:
             self.work.session.execute(insert(table_of(Audit)), rows)
