@@ -23,6 +23,7 @@ from bot.notifications.load import load as load_view
 from bot.notifications.templates import render
 from bot.transactions import Transactions
 from core import chores, outbox
+from core.dunning import cycle
 from core.dunning.load import load_org
 from core.models import (
     Account,
@@ -117,14 +118,15 @@ def _claim(
         if not recover:
             orphans &= O.c.lease_until <= now
         ready = O.c.state.in_((OutboxState.pending, OutboxState.retry))
-        ids = select(O.c.id).where(or_(ready, orphans), O.c.not_before <= now).order_by(O.c.id).limit(BATCH)
+        shared = Facts(work)
+        held = cycle.waits_for_digest(work, shared.org)
+        ids = select(O.c.id).where(or_(ready, orphans), O.c.not_before <= now, ~held).order_by(O.c.id).limit(BATCH)
         rows = work.session.execute(
             select(OutboxMessage).where(O.c.id.in_(ids.with_for_update(skip_locked=True))).order_by(O.c.id)
         ).scalars()
         messages = list(rows)
         parcels: list[Parcel] = []
         cancelled = 0
-        shared = Facts(work)
         shared.preload(_message(message) for message in messages)
         for message in messages:
             first = message.attempts == 0

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, false, func, or_, select
 
-from core import cases, chores, claims, followups, outbox, pauses, promises
+from core import cases, chores, claims, disputes, followups, outbox, pauses, promises
 from core.db import alone
 from core.dunning import stored
 from core.dunning.apply import Chunk
@@ -20,6 +20,7 @@ from core.dunning.decide import decide
 from core.dunning.ladder import Policy
 from core.dunning.letters import FINAL, IN_REVIEW
 from core.dunning.load import candidates, load_cases, load_org
+from core.dunning.org import Org
 from core.dunning.plan import plan
 from core.dunning.state import CustomerPlan, Event
 from core.dunning.states import load_sending, load_states, receipts_stale
@@ -27,6 +28,7 @@ from core.errors import DomainError
 from core.models import Customer, Firing, FiringOutcome, JobSlot, Person, Task, TaskState
 from core.models.base import table_of
 from core.policies import active
+from core.time import local_instant
 from core.work import Work
 
 CHUNK = 500  # customers a transaction
@@ -64,6 +66,7 @@ def prepare(work: Work) -> list[list[int]]:
     claims.announce(work, policy, expired)
     followups.remember(work, [*events, *expired, *pauses.end_due(work)])
     promises.remind_due(work, policy)
+    disputes.report_overdue(work, policy)
     found = {*candidates(work), *_silent(work), *_letters_waiting(work), *followups.due_customers(work)}
     customers = sorted(found)
     if last is None:
@@ -211,16 +214,39 @@ def morning_digest(work: Work) -> None:
 
 def _morning(work: Work, policy: Policy, zone: ZoneInfo) -> date | None:
     """The day in that zone, if this is its first cycle inside the work window there."""
+    day = _undecided(work, policy, zone)
+    if day is not None:
+        slot = JobSlot(
+            job=f"digest:{zone}", slot=day.isoformat(), claimed_at=work.now, lease_until=work.now, done_at=work.now
+        )
+        work.session.add(slot)
+    return day
+
+
+def _undecided(work: Work, policy: Policy, zone: ZoneInfo) -> date | None:
     if work.company.calendar.next_open(work.now, policy.windows.work, zone) != work.now:
         return None
     day = work.now.astimezone(zone).date()
-    job = f"digest:{zone}"
-    if work.session.get(JobSlot, (job, day.isoformat())) is not None:
-        return None
-    work.session.add(
-        JobSlot(job=job, slot=day.isoformat(), claimed_at=work.now, lease_until=work.now, done_at=work.now)
-    )
-    return day
+    return day if work.session.get(JobSlot, (f"digest:{zone}", day.isoformat())) is None else None
+
+
+def waits_for_digest(work: Work, org: Org) -> ColumnElement[bool]:
+    """The cards that waited for today's window, until the day's first cycle has decided on one digest: the sender
+    beats more often than the engine, and would run ahead of it at nine. A window that opens at another hour than the
+    company's has no cycle of its own, and waits for none."""
+    _, policy = active(work)
+    O = outbox.O  # noqa: E741
+    people: dict[ZoneInfo, list[int]] = defaultdict(list)
+    for member in org.members.values():
+        if member.active:
+            people[member.zone or work.company.calendar.zone].append(member.id)
+    held: list[ColumnElement[bool]] = []
+    for zone, ids in people.items():
+        day = _undecided(work, policy, zone)
+        opened = None if day is None else local_instant(day, policy.windows.work.start, zone)
+        if opened is not None and opened == local_instant(work.today, policy.windows.work.start, work.company.calendar.zone):
+            held.append(and_(O.c.op == "send", O.c.windowed, O.c.created_at < opened, O.c.person_id.in_(ids)))
+    return or_(false(), *held)
 
 
 def _digest(work: Work, person: int, day: date) -> None:
