@@ -131,7 +131,7 @@ class _Desk:
 
     def tapped(self) -> Reply:
         delivery = self.work.session.get(Delivery, self.envelope.delivery_id or 0)
-        if delivery is None or not self._may_press(delivery):
+        if delivery is None or delivery.messenger != self.envelope.messenger or not self._may_press(delivery):
             return self._said(Outcome(Result.invalid, "delivery.unknown", {"delivery": self.envelope.delivery_id}))
         if delivery.subject == "command":
             return self._command(delivery)

@@ -13,7 +13,7 @@ from sqlalchemy import select, union, update
 
 from core import chores, claims, disputes, outbox, payments, promises
 from core.dunning.facts import CaseFacts, worse
-from core.dunning.ladder import Policy
+from core.dunning.ladder import SEVERITIES, Policy
 from core.dunning.load import load_cases, load_org
 from core.dunning.org import Org
 from core.models import (
@@ -216,8 +216,10 @@ def _settle_tasks(work: Work, cases: list[CaseFacts], still_open: set[int], cust
             chores.end(work, [task], TaskState.waiting, why=max((why[r] for r in mine), key=SET_ASIDE.index))
         elif mine <= anew:
             chores.end(work, [task], TaskState.waiting, why="due_later")  # the due date has moved: nothing is late yet
-        elif task.customer_id in severity and worse(task.severity, severity[task.customer_id]) == task.severity:
-            task.severity = severity[task.customer_id]
+        elif task.customer_id in severity and SEVERITIES.index(severity[task.customer_id]) < SEVERITIES.index(task.severity):
+            # What was said with the higher severity (a broken promise, say) was about what is paid now.
+            task.severity, task.events = severity[task.customer_id], []
+            task.message = "task.due_soon" if task.severity == "due_soon" else "task.overdue"
     for customer_id in customer_ids:
         if not any(t.customer_id == customer_id and t.state == TaskState.open for t in tasks) and not any(
             c.customer_id == customer_id and c.receivables for c in cases

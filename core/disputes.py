@@ -200,6 +200,28 @@ def _credit(work: Work, dispute: Dispute, parts: dict[int, int], accepted: int) 
             accepted -= part
 
 
+def report_overdue(work: Work, policy: Policy) -> None:
+    """A dispute that its owner has not settled in time becomes a task of the next person up, too."""
+    late = work.session.execute(
+        select(Dispute).where(B.c.state == DisputeState.open, B.c.answer_by <= work.now, B.c.reported_at.is_(None))
+    ).scalars()
+    found = late.all()
+    org = load_org(work) if found else None
+    for dispute in found:
+        dispute.reported_at = work.now
+        upper = org.chain(dispute.owner_id)[:1] if org is not None else []
+        open_chore(
+            work,
+            policy,
+            "dispute",
+            upper,
+            customer_id=dispute.customer_id,
+            data={"kind": "dispute.open", "dispute": dispute.id},
+            severity="severe",
+            answer_days=policy.limits.dispute_days,
+        )
+
+
 def end_settled(work: Work, customer_ids: list[int]) -> None:
     """A dispute about something that is no longer open has ended."""
     rows = work.session.execute(

@@ -17,15 +17,18 @@ def promise(c: Context) -> Outcome:
         c.work, c.policy, c.customer, due_on,
         amount_minor=amount, currency=currency, note=c.text("note"), task_id=task_id(c),
     )  # fmt: skip
-    if any(m.needs for m in made):
+    counts = [m.promise for m in made if not m.needs]
+    if len(counts) < len(made):
         c.work.audit("task.promise_proposed", "customer", c.customer, c.customer, due_on=due_on.isoformat())
-        return Outcome(Result.done, "promise.proposed", {"needs": next(m.needs for m in made if m.needs), "on": due_on})
-    facts = {"due_on": due_on.isoformat(), "amounts": amounts_of((m.promise.amount_minor, m.promise.currency) for m in made)}
-    tasks.answer(c.work, c.customer, "promise", **facts, note=c.text("note"))
-    tasks.others_follow(c.work, c.policy, c.customer, [m.promise.currency for m in made])
-    return Outcome(
-        Result.done, "promise.made", {"on": due_on, "amounts": facts["amounts"], "ids": [m.promise.id for m in made]}
-    )
+    facts = {"due_on": due_on.isoformat(), "amounts": amounts_of((p.amount_minor, p.currency) for p in counts)}
+    if counts:
+        tasks.answer(c.work, c.customer, "promise", **facts, note=c.text("note"))
+        tasks.others_follow(c.work, c.policy, c.customer, [p.currency for p in counts])
+    ids = [m.promise.id for m in made]
+    if len(counts) < len(made):
+        needs = next(m.needs for m in made if m.needs)
+        return Outcome(Result.done, "promise.proposed", {"needs": needs, "on": due_on, "ids": ids})
+    return Outcome(Result.done, "promise.made", {"on": due_on, "amounts": facts["amounts"], "ids": ids})
 
 
 def paid(c: Context) -> Outcome:

@@ -26,7 +26,7 @@ from core.dunning.state import CustomerPlan, Event
 from core.dunning.states import load_sending, load_states, receipts_stale
 from core.errors import DomainError
 from core.models import Customer, Firing, FiringOutcome, JobSlot, Person, Task, TaskState
-from core.models.base import table_of
+from core.models.base import among, table_of
 from core.policies import active
 from core.time import local_instant
 from core.work import Work
@@ -121,7 +121,7 @@ def run_chunk(work: Work, customer_ids: Sequence[int]) -> list[CustomerPlan]:
         return []
     policy_id, policy = active(work)
     # Whoever else changes these customers waits for the end of this transaction, and then sees its firings.
-    work.session.execute(select(C.c.id).where(C.c.id.in_(customer_ids)).order_by(C.c.id).with_for_update(key_share=True))
+    work.session.execute(select(C.c.id).where(among(C.c.id, customer_ids)).order_by(C.c.id).with_for_update(key_share=True))
     org = load_org(work)
     sending = load_sending(work, policy)
     facts = load_cases(work, policy, customer_ids)

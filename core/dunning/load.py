@@ -27,7 +27,7 @@ from core.models import (
     Receipt,
     Receivable,
 )
-from core.models.base import table_of
+from core.models.base import among, table_of
 from core.work import Work
 
 R = table_of(Receivable)
@@ -71,7 +71,7 @@ def load_cases(work: Work, policy: Policy, customer_ids: Sequence[int], day: dat
     case. Ordered by customer."""
     day = day or work.today
     session = work.session
-    customers = {row["id"]: row for row in session.execute(select(C).where(C.c.id.in_(customer_ids))).mappings()}
+    customers = {row["id"]: row for row in session.execute(select(C).where(among(C.c.id, customer_ids))).mappings()}
     cases: dict[tuple[int, str], CaseFacts] = {}
 
     def case_of(customer_id: int, currency: str) -> CaseFacts:
@@ -98,7 +98,7 @@ def load_cases(work: Work, policy: Policy, customer_ids: Sequence[int], day: dat
     ]  # fmt: skip
     rows = session.execute(
         select(*columns).where(
-            R.c.customer_id.in_(customer_ids),
+            among(R.c.customer_id, customer_ids),
             R.c.issued_on <= day,
             or_(R.c.open_minor > 0, R.c.settled_on > day),
         )
@@ -130,7 +130,7 @@ def load_cases(work: Work, policy: Policy, customer_ids: Sequence[int], day: dat
         case_of(customer_id, currency).receivables.append(facts)
 
     running = select(table_of(Case)).where(
-        table_of(Case).c.customer_id.in_(customer_ids),
+        among(table_of(Case).c.customer_id, customer_ids),
         table_of(Case).c.state != "closed",
     )
     for row in session.execute(running).mappings():
@@ -155,7 +155,7 @@ def _later(work: Work, day: date, customer_ids: Sequence[int]) -> dict[int, int]
         return {}
     rows = work.session.execute(
         select(E.c.receivable_id, cast(func.sum(E.c.amount_minor), BigInteger))
-        .where(E.c.customer_id.in_(customer_ids), E.c.effective_on > day, E.c.receivable_id.is_not(None))
+        .where(among(E.c.customer_id, customer_ids), E.c.effective_on > day, E.c.receivable_id.is_not(None))
         .group_by(E.c.receivable_id)
     )
     return {receivable_id: minor for receivable_id, minor in rows}
@@ -165,7 +165,7 @@ def _pauses(
     work: Work, day: date, customer_ids: Sequence[int], cases: Iterable[CaseFacts], by_id: dict[int, ReceivableFacts]
 ) -> None:
     pauses = select(Z.c.customer_id, Z.c.receivable_id).where(
-        Z.c.customer_id.in_(customer_ids),
+        among(Z.c.customer_id, customer_ids),
         Z.c.state == PauseState.active,
         Z.c.from_on <= day,
         Z.c.until >= day,
@@ -192,7 +192,7 @@ def _covers(
     covers = (
         select(V.c.kind, V.c.subject_id, V.c.receivable_id, V.c.amount_minor)
         .join(R, R.c.id == V.c.receivable_id)
-        .where(R.c.customer_id.in_(customer_ids), V.c.active)
+        .where(among(R.c.customer_id, customer_ids), V.c.active)
     )
     promised: dict[int, dict[int, int]] = defaultdict(dict)
     for kind, subject_id, receivable_id, amount in session.execute(covers):
@@ -256,7 +256,7 @@ def _fired(work: Work, customer_ids: Sequence[int], by_id: dict[int, ReceivableF
     F = table_of(Firing)
     rows = work.session.execute(
         select(F.c.receivable_id, F.c.due_on, func.max(F.c.offset_days))
-        .where(F.c.customer_id.in_(customer_ids))
+        .where(among(F.c.customer_id, customer_ids))
         .group_by(F.c.receivable_id, F.c.due_on)
     )
     for receivable_id, due_on, offset in rows:

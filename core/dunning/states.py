@@ -25,7 +25,7 @@ from core.models import (
     TaskReceivable,
     TaskState,
 )
-from core.models.base import table_of
+from core.models.base import among, table_of
 from core.outbox import WAITING
 from core.time import local_instant
 from core.work import Work
@@ -52,7 +52,7 @@ def load_states(work: Work, customer_ids: Sequence[int]) -> dict[int, CustomerSt
 def _tasks(work: Work, customer_ids: Sequence[int], states: dict[int, CustomerState]) -> None:
     by_id: dict[int, TaskFacts] = {}
     rows = work.session.execute(
-        select(T).where(T.c.customer_id.in_(customer_ids), T.c.state == TaskState.open, T.c.kind == "collect")
+        select(T).where(among(T.c.customer_id, customer_ids), T.c.state == TaskState.open, T.c.kind == "collect")
     )
     for t in rows.mappings():
         by_id[t["id"]] = states[t["customer_id"]].tasks[t["person_id"]] = TaskFacts(
@@ -69,7 +69,7 @@ def _tasks(work: Work, customer_ids: Sequence[int], states: dict[int, CustomerSt
             events=list(t["events"]),
         )
     if by_id:
-        links = select(TR.c.task_id, TR.c.receivable_id).where(TR.c.task_id.in_(list(by_id)))
+        links = select(TR.c.task_id, TR.c.receivable_id).where(among(TR.c.task_id, list(by_id)))
         for task_id, receivable_id in work.session.execute(links):
             by_id[task_id].receivables.add(receivable_id)
 
@@ -83,7 +83,7 @@ def _cards(work: Work, customer_ids: Sequence[int], states: dict[int, CustomerSt
         select(O.c.customer_id, O.c.person_id, O.c.subject, O.c.subject_id, O.c.state, K.c.id)
         .outerjoin(K, running)
         .where(
-            O.c.customer_id.in_(customer_ids),
+            among(O.c.customer_id, customer_ids),
             O.c.op == "send",
             O.c.subject.in_(("task", "case")),
             O.c.kind != "note.rise",
@@ -110,7 +110,7 @@ def _letters(work: Work, customer_ids: Sequence[int], states: dict[int, Customer
         select(F.c.customer_id, K.c.currency, F.c.receivable_id, F.c.stage, F.c.outcome, F.c.reason)
         .join(K, K.c.id == F.c.case_id)
         .join(R, and_(R.c.id == F.c.receivable_id, R.c.due_on <= F.c.due_on))  # of a later due date: history
-        .where(F.c.customer_id.in_(customer_ids), F.c.stage.is_not(None))
+        .where(among(F.c.customer_id, customer_ids), F.c.stage.is_not(None))
     )
 
     def letters_of(customer_id: int, currency: str) -> LetterFacts:
@@ -129,14 +129,14 @@ def _letters(work: Work, customer_ids: Sequence[int], states: dict[int, Customer
     if found:
         rows = work.session.execute(
             select(L.c.customer_id, func.max(L.c.sent_on))
-            .where(L.c.customer_id.in_(customer_ids), L.c.sent_on.is_not(None), L.c.state != LetterState.cancelled)
+            .where(among(L.c.customer_id, customer_ids), L.c.sent_on.is_not(None), L.c.state != LetterState.cancelled)
             .group_by(L.c.customer_id)
         )
         last = {customer_id: sent_on for customer_id, sent_on in rows}
     contacts: dict[int, dict[str, str]] = {}
     for contact in work.session.execute(
         select(X.c.customer_id, X.c.type, X.c.email).where(
-            X.c.customer_id.in_(customer_ids)
+            among(X.c.customer_id, customer_ids)
         )
     ):
         contacts.setdefault(contact.customer_id, {})[contact.type] = contact.email

@@ -157,8 +157,8 @@ def say(code: str, facts: Mapping[str, Any], lang: str) -> tuple[str, str]:
     return message.format_map(shown), hint.format_map(shown)
 
 
-def describe(policy: "Policy", lang: str = "zh") -> list[str]:
-    """The whole policy, one line a sentence."""
+def describe(policy: "Policy", lang: str = "zh", currency: str = "CNY") -> list[str]:
+    """The whole policy, one line a sentence. `currency` is the company's: that of amounts which the policy leaves open."""
     zh = lang == "zh"
     word = _word(lang)
     work, letters, quiet = (_span(window) for window in (policy.windows.work, policy.windows.letters, policy.windows.quiet))
@@ -171,7 +171,7 @@ def describe(policy: "Policy", lang: str = "zh") -> list[str]:
     for ladder in policy.ladders:
         lines.append(_ladder(ladder, lang))
         lines += ["  " + _step(step, lang) for step in ladder.steps]
-    return lines + _limits(policy, lang)
+    return lines + _limits(policy, lang, currency)
 
 
 def _word(lang: str) -> Any:
@@ -241,11 +241,12 @@ def _day(step: "Step", zh: bool) -> str:
     return day + again
 
 
-def _limits(policy: "Policy", lang: str) -> list[str]:
+def _limits(policy: "Policy", lang: str, currency: str) -> list[str]:
     limits, word, zh = policy.limits, _word(lang), lang == "zh"
     share = f"{limits.promise_min_share * 100:.0f}%"
     owners = "、".join(f"{word(reason)} {word(role)}" for reason, role in policy.dispute_owners.items())
-    least = " / ".join(format_money(Money(minor, code), lang) for code, minor in limits.min_chase.items()) or "1.00"
+    least_of = limits.min_chase or {currency: limits.chase_from(currency)}
+    least = " / ".join(format_money(Money(minor, code), lang) for code, minor in least_of.items())
     if zh:
         return [
             f"客户可催收合计低于 {least} 不催",

@@ -51,7 +51,8 @@ class ReceiptsLoader:
                 self._key(item)
                 receipts.append(item)
         known = self._known(work.session, receipts)
-        fresh = self._confirmed(work, [item for item in receipts if item.row["key"] not in known])
+        fresh, confirmed = self._confirmed(work, [item for item in receipts if item.row["key"] not in known])
+        known |= self._known(work.session, confirmed)  # they carry the imported number now
         touched: set[int] = {item.row["customer_id"] for item in fresh}
         corrected: list[tuple[Item, Any]] = []
         touched |= self._compare(work, [i for i in receipts if i.row["key"] in known], known, corrected)
@@ -124,13 +125,13 @@ class ReceiptsLoader:
         found = session.execute(select(P).where(P.c.source == self.run.source, P.c.number.in_(padded(keys))))
         return {row.number: row for row in found}
 
-    def _confirmed(self, work: Work, items: list[Item]) -> list[Item]:
-        """Leaves out what finance has confirmed already from a rep's claim: that receipt takes the imported number."""
+    def _confirmed(self, work: Work, items: list[Item]) -> tuple[list[Item], list[Item]]:
+        """(new ones, those that finance has confirmed already from a rep's claim: that receipt takes the number)."""
         customers = {item.row["customer_id"] for item in items}
         if not claims.any_confirmed(work, customers):
-            return items
+            return items, []
         _, policy = active(work)
-        left = []
+        left, confirmed = [], []
         for item in items:
             row = item.row
             found = claims.adopt(
@@ -140,10 +141,9 @@ class ReceiptsLoader:
             if found is None:
                 left.append(item)
                 continue
+            confirmed.append(item)
             self.run.report.warn(item.number, "claim_confirmed", "number", row.get("number", ""), customer=row["customer"])
-            self.run.report.updated += 1
-            self.run.report.count(row["currency"], row["amount_minor"], row["rounded"])
-        return left
+        return left, confirmed
 
     # --- new ones ---------------------------------------------------------------------------------
 

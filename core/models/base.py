@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, Integer, Table
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ColumnElement, Integer, Table, bindparam
 from sqlmodel import Field, SQLModel
 
 SQLModel.metadata.naming_convention = {
@@ -49,6 +49,11 @@ def json_dict() -> Any:
 def one_of(column: str, values: Iterable[str | StrEnum]) -> CheckConstraint:
     allowed = ", ".join(f"'{v}'" for v in values)
     return CheckConstraint(f"{column} IN ({allowed})", name=column)
+
+
+def among(column: ColumnElement[int], keys: Iterable[int]) -> ColumnElement[bool]:
+    """IN for hundreds of our own keys, written as numbers: as parameters, the driver takes longer than the database."""
+    return column.in_(bindparam(None, sorted(keys), expanding=True, literal_execute=True))
 
 
 def table_of(model: type[SQLModel]) -> Table:

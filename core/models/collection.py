@@ -230,6 +230,7 @@ class Dispute(SQLModel, table=True):
     made_by_id: int | None = foreign("person", null=True, index=False)
     made_at: datetime
     answer_by: datetime | None = None
+    reported_at: datetime | None = None  # when the next person up heard that it is late
     state: str = Field(default=DisputeState.open, index=True)
     accepted_minor: int = minor(default=0)
     ended_at: datetime | None = None

@@ -13,9 +13,10 @@ def test_a_confirmed_claim_that_is_imported_later_is_not_counted_twice(hk: Harne
     hk.at("2026-07-03 10:00")
     report = hk.imports("receipts", RECEIPTS, "BANK-1,甲,2026-07-03,100.00,")
     assert (report["created"], report["rejected"]) == (0, [])
-    assert [w["code"] for w in report["warnings"]] == ["import.claim_confirmed"]
+    codes = [w["code"] for w in report["warnings"]]
+    assert codes == ["import.claim_confirmed", "import.receipt_corrected"]  # it came a day later than was said
     assert hk.chat("cai").say("余额 甲")["view"]["balance"] == "0.00"
-    hk.imports("receipts", RECEIPTS, "BANK-1,甲,2026-07-03,100.00,")
+    assert hk.state("甲") == "closed"
     again = hk.imports("receipts", RECEIPTS, "BANK-1,甲,2026-07-03,100.00,")
     assert again["unchanged"] == 1, again
     hk.imports("receipts", RECEIPTS, "BANK-2,甲,2026-07-03,100.00,")  # a second payment is one
