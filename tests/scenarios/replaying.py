@@ -211,8 +211,8 @@ def told(url: str) -> list[str]:
     with app.transactions.look(app.clock()) as work:
         read = work.session.execute
         people = {row.handle: row.id for row in read(select(P.c.handle, P.c.id))}
-        columns = [F.c.id, F.c.customer_id, F.c.recorded_at, F.c.to, F.c.outcome, F.c.step, R.c.number, R.c.settled_on]
-        fired = read(select(*columns).join(R, R.c.id == F.c.receivable_id)).all()
+        columns = [F.c.case_id, F.c.customer_id, F.c.recorded_at, F.c.to, F.c.outcome, F.c.step]
+        fired = read(select(*columns, R.c.number, R.c.settled_on).join(R, R.c.id == F.c.receivable_id)).all()
         boxes = read(select(O).where(O.c.op == "send")).all()
         keys = Counter(read(select(M.c.key).where(M.c.direction == "out")).scalars())
     app.engine.dispose()
@@ -228,7 +228,8 @@ def told(url: str) -> list[str]:
     for f in fired:
         assert f.to, f"{f.number} {f.step} went to nobody"
         for handle in f.to:
-            carriers = [b for b in cards[f.customer_id, people[handle]] if b.created_at <= f.recorded_at <= b.done_at]
+            mine = [b for b in cards[f.customer_id, people[handle]] if b.subject_id == f.case_id]
+            carriers = [b for b in mine if b.created_at <= f.recorded_at <= b.done_at]
             times = sum(1 if b.state == "sent" else lines[b.id] for b in carriers)
             leaves = max((app.company.calendar.business_date(b.done_at) for b in carriers), default=None)
             paid = leaves is not None and f.settled_on is not None and f.settled_on <= leaves
