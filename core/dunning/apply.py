@@ -32,7 +32,7 @@ from core.models import (
     TaskReceivable,
     TaskState,
 )
-from core.models.base import table_of
+from core.models.base import among, table_of
 from core.models.receivable import Receivable
 from core.work import Work
 
@@ -45,7 +45,8 @@ _FIRING = (
     "action", "kind", "severity", "stage", "fired_on", "recorded_at", "outcome", "reason", "was", "to",
     "task_id", "outbox_id", "facts",
 )  # fmt: skip
-_LOOK = update(R).where(R.c.id.in_(bindparam("b_ids", expanding=True))).values(next_step_on=bindparam("b_look"))
+_WHICH = bindparam("b_ids", expanding=True, literal_execute=True)
+_LOOK = update(R).where(R.c.id.in_(_WHICH)).values(next_step_on=bindparam("b_look"))
 
 
 class Chunk:
@@ -437,7 +438,7 @@ class Chunk:
         if subjects:
             rows = self.work.session.execute(
                 select(O.c.subject, O.c.subject_id, O.c.customer_id, O.c.person_id, O.c.id).where(
-                    O.c.customer_id.in_([p.customer_id for p in self.plans]),
+                    among(O.c.customer_id, [p.customer_id for p in self.plans]),
                     O.c.subject.in_(("task", "case")),
                     O.c.op == "send",
                     O.c.kind != "note.rise",
