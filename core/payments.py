@@ -13,6 +13,7 @@ from core.models import (
     Allocation,
     Case,
     CaseState,
+    CreditNote,
     Customer,
     OutboxMessage,
     Promise,
@@ -25,6 +26,7 @@ from core.models.base import table_of
 from core.work import Work
 
 N, K, C, A, R = table_of(Receipt), table_of(Case), table_of(Customer), table_of(Allocation), table_of(Receivable)
+G = table_of(CreditNote)
 
 
 def customer_owner(work: Work, customer_id: int) -> tuple[int | None, str]:
@@ -115,13 +117,43 @@ def _line(work: Work, policy: Policy, customer_id: int, person: int, receipt_ids
     work.session.flush()
 
 
+def unapplied_credits(work: Work, customer_id: int) -> list[Receipt | CreditNote]:
+    """What the customer has paid or been granted and no receivable has taken: receipts first, each oldest first."""
+    receipts = work.session.execute(
+        select(Receipt)
+        .where(N.c.customer_id == customer_id, N.c.open_minor > 0, N.c.reversed_on.is_(None))
+        .order_by(N.c.received_on, N.c.id)
+    ).scalars()
+    notes = work.session.execute(
+        select(CreditNote)
+        .where(G.c.customer_id == customer_id, G.c.open_minor > 0, G.c.cancelled_on.is_(None))
+        .order_by(G.c.issued_on, G.c.id)
+    ).scalars()
+    return [*receipts, *notes]
+
+
+def ask_to_allocate(work: Work, policy: Policy, customer_ids: Collection[int]) -> None:
+    """Unapplied credit leaves nothing to chase where a step was reached: finance gets one chore to say what it pays."""
+    if not customer_ids:
+        return
+    org = load_org(work)
+    for customer_id in customer_ids:
+        credits = unapplied_credits(work, customer_id)
+        if not credits:
+            continue
+        first = credits[0]
+        kind = "receipt" if isinstance(first, Receipt) else "credit_note"
+        _, region = customer_owner(work, customer_id)
+        people = chores.holders(org, "finance", region)[:1]
+        chores.open_chore(work, policy, "allocate", people, customer_id=customer_id, data={"kind": kind, kind: first.id})
+
+
 def allocate_chores_done(work: Work, customer_ids: Collection[int]) -> None:
-    """Closes the "allocate" chore of customers without unapplied receipts."""
-    left = set(
-        work.session.execute(
-            select(N.c.customer_id).where(N.c.customer_id.in_(list(customer_ids)), N.c.open_minor > 0).distinct()
-        ).scalars()
-    )
+    """Closes the "allocate" chore of customers without unapplied credit."""
+    ids = list(customer_ids)
+    receipts = select(N.c.customer_id).where(N.c.customer_id.in_(ids), N.c.open_minor > 0)
+    notes = select(G.c.customer_id).where(G.c.customer_id.in_(ids), G.c.open_minor > 0)
+    left = set(work.session.execute(receipts.union(notes)).scalars())
     for customer_id in customer_ids:
         if customer_id not in left:
             chores.close(work, "allocate", customer_id, TaskState.answered)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from core import claims, outbox
+from core import claims, outbox, payments
 from core.actions.request import Context, Outcome, Result
 from core.dunning.letters import IN_REVIEW
 from core.dunning.states import RELEASED
@@ -51,16 +51,13 @@ def record_receipt(c: Context) -> Outcome:
 
 
 def allocate_receipt(c: Context) -> Outcome:
-    """From a chore card the customer's oldest unapplied receipt; typed, the receipt named."""
-    N, R = table_of(Receipt), table_of(Receivable)
+    """From a chore card the customer's oldest unapplied receipt or credit note; typed, the one named."""
+    R = table_of(Receivable)
     named = c.text("receipt")
-    mine = select(Receipt).where(N.c.customer_id == c.customer, N.c.open_minor > 0)
-    if named:
-        mine = mine.where(N.c.number == named)
-    receipts = c.work.session.execute(mine.order_by(N.c.received_on, N.c.id)).scalars().all()
-    if not receipts:
+    credits = [x for x in payments.unapplied_credits(c.work, c.customer) if not named or x.number == named]
+    if not credits:
         return Outcome(Result.already, "receipt.nothing_unapplied")
-    receipt = receipts[0]
+    receipt = credits[0]
     number = c.need("receivable")
     receivable = c.work.session.execute(
         select(Receivable)

@@ -7,16 +7,16 @@ unique and the next cycle finds the rest.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, select
 
-from core import cases, chores, claims, disputes, followups, outbox, pauses, promises
+from core import cases, chores, claims, disputes, followups, outbox, pauses, payments, promises
 from core.db import alone
 from core.dunning import stored
 from core.dunning.apply import Chunk
-from core.dunning.decide import decide
+from core.dunning.decide import Decision, decide
 from core.dunning.ladder import Policy
 from core.dunning.letters import FINAL, IN_REVIEW
 from core.dunning.load import candidates, load_cases, load_org
@@ -140,7 +140,14 @@ def run_chunk(work: Work, customer_ids: Sequence[int]) -> list[CustomerPlan]:
     every = [d for i in customer_ids for d in decisions.get(i, ())]
     Chunk(work, policy, policy_id, org, every, states, plans).write()
     _gaps(work, [p.customer_id for p in plans if p.gap])
+    payments.ask_to_allocate(work, policy, sorted({d.case.customer_id for d in every if _netted_away(d, work.today)}))
     return plans
+
+
+def _netted_away(decision: Decision, day: date) -> bool:
+    """A step was reached, and unapplied credit leaves nothing to chase: it is looked at again tomorrow."""
+    tomorrow = day + timedelta(days=1)
+    return any(why == "netted" and decision.next_looks.get(r) == tomorrow for r, why in decision.why_not.items())
 
 
 def _gaps(work: Work, customer_ids: list[int]) -> None:

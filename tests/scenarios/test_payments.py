@@ -1,6 +1,6 @@
 """Money that comes in: in parts, ahead of its allocation, and taken back again."""
 
-from tests.harness import Harness
+from tests.harness import ONE_STEP, Harness
 
 
 def test_part_payments_between_the_steps_show_what_is_left(hk: Harness) -> None:
@@ -105,3 +105,17 @@ def test_a_receipt_that_arrives_for_a_customer_nobody_chases_is_not_announced(hk
     hk.receivable("甲", "100.00", due="2026-07-01", number="I1")
     hk.pay("甲", "100.00", "I1")
     hk.morning("2026-07-10")
+
+
+def test_a_credit_note_that_covers_it_all_asks_finance_once_to_allocate_it(hk: Harness) -> None:
+    hk.begin("2026-07-01 10:00")
+    hk.policy(ONE_STEP)
+    hk.customer("甲", "li")
+    hk.receivable("甲", "100.00", due="2026-07-01", number="I1")
+    hk.credit_note("甲", "100.00")
+    hk.morning("2026-07-06")
+    hk.chat("li").expect_nothing()
+    card = hk.chat("cai").expect_card("¥100.00", kind="receipt.allocate")
+    card.tap("receipt.allocate", receivable="I1")
+    assert card.json["state"] == "closed"
+    assert hk.chat("cai").say("余额 甲")["view"]["balance"] == "0.00"

@@ -20,11 +20,25 @@ from bot.notifications.load.facts import (
 )  # fmt: skip
 from bot.notifications.views import AllocateView, PaymentView, Phrase
 from core.dunning.facts import ReceivableFacts
-from core.models import Entry, EntryKind, OutboxMessage, Promise, PromiseState, Receipt, Task, TaskState
+from core.models import (
+    Allocation,
+    CreditNote,
+    Entry,
+    EntryKind,
+    OutboxMessage,
+    Promise,
+    PromiseState,
+    Receipt,
+    Receivable,
+    Task,
+    TaskState,
+)
 from core.models.base import table_of
 from core.money import Money
+from core.payments import unapplied_credits
 
 N, P, E, O = table_of(Receipt), table_of(Promise), table_of(Entry), table_of(OutboxMessage)  # noqa: E741
+A, R = table_of(Allocation), table_of(Receivable)
 REVERSED_DAYS = 7  # how far before the task a reversal may lie that it is about
 
 
@@ -66,9 +80,21 @@ def arrived(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         kind="payment.arrived",
         view=view,
         customer_code=about.code,
-        receivables=tuple(r.number for r in mine),
+        receivables=_paid_by(facts, [r.id or 0 for r in good]),
         over=ended is not None,
     )
+
+
+def _paid_by(facts: Facts, receipt_ids: list[int]) -> tuple[str, ...]:
+    """What the money settles or settled: the receivables it was put on, oldest first. Taken back, they are named all
+    the same."""
+    rows = facts.work.session.execute(
+        select(R.c.number)
+        .join(A, A.c.receivable_id == R.c.id)
+        .where(A.c.receipt_id.in_(receipt_ids))
+        .order_by(R.c.due_on.is_(None), R.c.due_on, R.c.number)
+    )
+    return tuple(dict.fromkeys(rows.scalars()))
 
 
 def reversed_(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loaded | Cancel:
@@ -114,25 +140,26 @@ def reversed_(facts: Facts, message: Message, task: Task, ended: Phrase | None) 
 
 
 def allocate(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loaded | Cancel:
-    """The customer's oldest receipt that settles nothing yet, and what it could settle."""
+    """The customer's oldest receipt or credit note that settles nothing yet, and what it could settle."""
     about = facts.about(task.customer_id or 0)
-    row = facts.work.session.execute(
-        select(Receipt)
-        .where(N.c.customer_id == about.id, N.c.open_minor > 0, N.c.reversed_on.is_(None))
-        .order_by(N.c.received_on, N.c.id)
-        .limit(1),
-        execution_options={"populate_existing": True},
-    ).scalar_one_or_none()
+    row = next(iter(unapplied_credits(facts.work, about.id)), None)
     if row is None or ended is not None:
         if not message.for_update:
             return Cancel("allocated")
-        known = [e["receipt"] for e in task.events if e.get("kind") == "receipt"]
-        rows = _receipts(facts, known)
-        if not rows:
+        known: list[Receipt | CreditNote] = [
+            *_receipts(facts, [e["receipt"] for e in task.events if e.get("kind") == "receipt"]),
+            *(
+                facts.work.session.get_one(CreditNote, e["credit_note"])
+                for e in task.events
+                if e.get("kind") == "credit_note"
+            ),
+        ]
+        if not known:
             return Cancel("allocated")
-        row = rows[-1]
+        row = known[-1]
         if task.state in (TaskState.open, TaskState.answered):
-            ended = phrase("ended.reversed" if row.reversed_on is not None else "ended.allocated")
+            taken_back = isinstance(row, Receipt) and row.reversed_on is not None
+            ended = phrase("ended.reversed" if taken_back else "ended.allocated")
     candidates = [r for r in about.receivables if r.currency == row.currency]
     view = AllocateView(
         today=facts.today,
@@ -142,9 +169,9 @@ def allocate(facts: Facts, message: Message, task: Task, ended: Phrase | None) -
         number=row.number,
         amount=Money(row.amount_minor, row.currency),
         unallocated=Money(row.open_minor, row.currency),
-        on=row.received_on,
-        payer=row.payer,
-        reference=row.reference,
+        on=row.received_on if isinstance(row, Receipt) else row.issued_on,
+        payer=row.payer if isinstance(row, Receipt) else "",
+        reference=row.reference if isinstance(row, Receipt) else row.reason,
         candidates=tuple(row_of(r, facts.today) for r in candidates),
         ended=ended,
     )
