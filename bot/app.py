@@ -187,7 +187,7 @@ class App:
         if delivery is None or not delivery.ref.isdigit():
             return None
         found = store.messages(work.session, [int(delivery.ref)])
-        return store.card_of(found[0]) if found else None
+        return store.card_of(found[0], self.company.calendar.zone) if found else None
 
     def _reply_card(self, work: Work, handle: str, reply: Reply) -> dict[str, Any] | None:
         if reply.delivery_id is not None:
@@ -201,16 +201,18 @@ class App:
             select(mine.c.id).where(mine.c.channel == "local", mine.c.address == handle).order_by(mine.c.id.desc()).limit(1)
         ).scalar()
         found = store.messages(work.session, [newest]) if newest is not None else []
-        return store.card_of(found[0]) if found else {"kind": reply.card.kind, **card_json(reply.card)}
+        if not found:
+            return {"kind": reply.card.kind, **card_json(reply.card)}
+        return store.card_of(found[0], self.company.calendar.zone)
 
     def chat(self, handle: str) -> dict[str, Any]:
         self._as(handle, self.clock())
         with self.transactions.look(self.clock()) as work:
-            return {"person": handle, "cards": store.cards(work.session, handle)}
+            return {"person": handle, "cards": store.cards(work.session, handle, zone=self.company.calendar.zone)}
 
     def mailbox(self, whose: str = "") -> dict[str, Any]:
         with self.transactions.look(self.clock()) as work:
-            return {"letters": store.letters(work.session, whose or None)}
+            return {"letters": store.letters(work.session, whose or None, self.company.calendar.zone)}
 
 
 def cycle_report(work: Work, delivered: Delivered) -> dict[str, Any]:

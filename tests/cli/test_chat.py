@@ -33,6 +33,7 @@ def test_the_engine_never_goes_back(overdue: CommandLine) -> None:
 def test_a_card_is_read_and_answered(overdue: CommandLine) -> None:
     cards = overdue("chat", "li", "--json").json["cards"]
     card = next(card for card in cards if card["kind"] == "task.overdue")
+    assert card["at"] == "2026-07-02T09:00:00+08:00" and card["updated_at"].endswith("+08:00")
     assert card["title"] in overdue("chat", "li").out
     words = ["tap", str(card["delivery"]), "task.promise", "date=2026-07-06", "--as", "li", "--at", "2026-07-03T10:00"]
     answer = overdue(*words, "--json").json

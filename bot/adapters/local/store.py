@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from sqlalchemy import Select, func, or_, select, text, update
@@ -204,14 +204,14 @@ def _with_deliveries(session: Session, query: Select[Any]) -> list[Message]:
 # --- the public shapes of `huikuan chat --json` and `mailbox --json` --------------------------------------
 
 
-def card_of(message: Message) -> dict[str, Any]:
-    """CARD of interface.md."""
+def card_of(message: Message, zone: tzinfo | None = None) -> dict[str, Any]:
+    """CARD of interface.md; its instants on the clocks of `zone`."""
     facts = message.facts
     head = {
         "delivery": message.delivery,
         "rev": message.rev,
-        "at": message.at.isoformat(),
-        "updated_at": message.updated_at.isoformat(),
+        "at": _shown(message.at, zone),
+        "updated_at": _shown(message.updated_at, zone),
         "customer": facts.get("customer"),
         "task": facts.get("task"),
         "receivables": facts.get("receivables", []),
@@ -225,15 +225,19 @@ def card_of(message: Message) -> dict[str, Any]:
     return head | {"kind": card.kind, "state": state} | card_json(card)
 
 
-def cards(session: Session, handle: str, *, limit: int = 1000) -> list[dict[str, Any]]:
+def _shown(at: datetime, zone: tzinfo | None) -> str:
+    return (at.astimezone(zone) if zone is not None else at).isoformat()
+
+
+def cards(session: Session, handle: str, *, zone: tzinfo | None = None, limit: int = 1000) -> list[dict[str, Any]]:
     """What the bot said to this person, newest last."""
-    return [card_of(m) for m in chat(session, handle, limit=limit) if m.direction == "out"]
+    return [card_of(m, zone) for m in chat(session, handle, limit=limit) if m.direction == "out"]
 
 
-def letter_of(message: Message) -> dict[str, Any]:
+def letter_of(message: Message, zone: tzinfo | None = None) -> dict[str, Any]:
     p = message.payload
     return {
-        "at": message.at.isoformat(),
+        "at": _shown(message.at, zone),
         "to": p.get("to", message.address),
         "cc": list(p.get("cc", ())),
         "subject": p.get("subject", ""),
@@ -243,11 +247,11 @@ def letter_of(message: Message) -> dict[str, Any]:
     }
 
 
-def letters(session: Session, whose: str | None = None) -> list[dict[str, Any]]:
+def letters(session: Session, whose: str | None = None, zone: tzinfo | None = None) -> list[dict[str, Any]]:
     """All letters, or those of a customer (code, name or short name) or of one address."""
     if whose is None:
-        return [letter_of(m) for m in mailbox(session, limit=1000)]
+        return [letter_of(m, zone) for m in mailbox(session, limit=1000)]
     contact, customer = Contact.__table__.c, Customer.__table__.c  # type: ignore[attr-defined]
     named = select(customer.id).where(or_(customer.code == whose, customer.name == whose, customer.short_name == whose))
     addresses = list(session.execute(select(contact.email).where(contact.customer_id.in_(named))).scalars())
-    return [letter_of(m) for m in mailbox(session, [*addresses, whose], limit=1000)]
+    return [letter_of(m, zone) for m in mailbox(session, [*addresses, whose], limit=1000)]
