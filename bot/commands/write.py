@@ -3,7 +3,6 @@
 from calendar import month_abbr
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from sqlmodel import col, select
@@ -14,6 +13,7 @@ from bot.commands.reply import CommandReply, confirm, error, plain, quoted
 from bot.notifications.views import DoneView, Line
 from core import actions
 from core.actions import ActionRequest, Outcome, Result
+from core.actions.request import only_currency
 from core.models import Claim, Customer, Dispute, Pause, Promise
 from core.money import Money, format_major, format_money, parse_major
 
@@ -25,7 +25,8 @@ def change(ask: Ask, name: Named, action: str, given: Mapping[str, str], canonic
     if not (name.exact or ask.confirmed):
         pending = f"/{ask.typed.name} {quoted(name.one.code)} {canonical}".rstrip()
         what = words.of(words.DOES[action][0], ask.lang)
-        return confirm(ask.work, name.one, action, what, details(ask, given, action), given, pending)
+        shown = {"currency": _meant(ask, name.one), **given}
+        return confirm(ask.work, name.one, action, what, details(ask, shown, action), given, pending)
     assert name.one.id is not None
     return act(ask, action, given, "customer", name.one.id, name.one)
 
@@ -34,13 +35,14 @@ def act(
     ask: Ask, action: str, given: Mapping[str, str], subject: str, subject_id: int, customer: Customer | None = None
 ) -> CommandReply:
     assert ask.person.id is not None
+    meant = _meant(ask, customer)  # before the action: it may settle what is open
     outcome = actions.execute(
         ask.work, ActionRequest(ask.person.id, action, dict(given), subject=subject, subject_id=subject_id)
     )
     if outcome.result not in (Result.done, Result.already):
         return error(ask.work, ask.lang, outcome.code, outcome.facts, str(outcome.result))
     already = outcome.result == Result.already
-    lines = () if already else details(ask, _with_currency(given, outcome.facts), action)
+    lines = () if already else details(ask, _with_currency(given, outcome.facts, meant), action)
     told: dict[str, Any] = {"action": action, "code": outcome.code, "input": dict(given), **_facts(outcome.facts)}
     if customer is not None:
         lines = (Line(label=words.label("customer", ask.lang), value=customer.name), *lines)
@@ -52,10 +54,15 @@ def act(
     )  # fmt: skip
 
 
-def _with_currency(given: Mapping[str, str], facts: Mapping[str, Any]) -> Mapping[str, str]:
+def _meant(ask: Ask, customer: Customer | None) -> str:
+    """The currency of an amount typed without one: the only one that is open, else the company's."""
+    return (only_currency(ask.work, customer.id) if customer is not None else None) or ask.work.company.currency
+
+
+def _with_currency(given: Mapping[str, str], facts: Mapping[str, Any], meant: str) -> Mapping[str, str]:
     """For the card: the currency that was found to be meant, where none was typed."""
     found = {currency for _, currency in facts.get("amounts", ())} | ({facts["currency"]} if "currency" in facts else set())
-    return {"currency": found.pop(), **given} if len(found) == 1 else given
+    return {"currency": found.pop() if len(found) == 1 else meant, **given}
 
 
 def _facts(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,7 +108,8 @@ def details(ask: Ask, given: Mapping[str, str], action: str) -> tuple[Line, ...]
         if key == "currency":
             continue
         if key == "amount":
-            text = _amount(text, given.get("currency"), ask.lang)
+            currency = given.get("currency") or ask.work.company.currency
+            text = format_money(Money(parse_major(text, currency), currency), ask.lang)
         elif key in ("date", "paid_on", "until"):
             text = _day(date.fromisoformat(text), ask)
         elif key in ("reason", "outcome"):
@@ -109,11 +117,6 @@ def details(ask: Ask, given: Mapping[str, str], action: str) -> tuple[Line, ...]
         name = "received_on" if key == "date" and action == "receipt.record" else key
         lines.append(Line(label=words.label(name, ask.lang), value=text))
     return tuple(lines)
-
-
-def _amount(text: str, currency: str | None, lang: str) -> str:
-    """Without a currency typed, the number alone: which one it is follows from what is open."""
-    return format_money(Money(parse_major(text, currency), currency), lang) if currency else f"{Decimal(text):,}"
 
 
 def _day(day: date, ask: Ask) -> str:

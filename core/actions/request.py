@@ -106,12 +106,7 @@ class Context:
         value = self.text("currency").upper()
         if value:
             return value
-        R = table_of(Receivable)
-        rows = self.work.session.execute(
-            select(R.c.currency).where(R.c.customer_id == self.customer_id, R.c.open_minor > 0).distinct().limit(2)
-        ).scalars()
-        found = list(rows)
-        return found[0] if len(found) == 1 else None
+        return only_currency(self.work, self.customer_id)
 
     @property
     def customer(self) -> int:
@@ -126,6 +121,16 @@ class Context:
 
 
 Handler = Callable[[Context], Outcome]
+
+
+def only_currency(work: Work, customer_id: int | None) -> str | None:
+    """The one currency that the customer has open; None when that is not one."""
+    R = table_of(Receivable)
+    rows = work.session.execute(
+        select(R.c.currency).where(R.c.customer_id == customer_id, R.c.open_minor > 0).distinct().limit(2)
+    ).scalars()
+    found = list(rows)
+    return found[0] if len(found) == 1 else None
 
 
 def task_id(c: Context) -> int | None:

@@ -180,7 +180,7 @@ def test_the_card_repeats_what_was_understood(desk: Desk) -> None:
         return [(line.label, line.value) for line in desk.says(desk.li, text, lang).view.details]
 
     assert shown("/promise C019 7-15 5万 尾款", "zh") == [
-        ("客户", "华兴商贸有限公司"), ("承诺日期", "7月15日"), ("金额", "50,000.00"), ("备注", "尾款"),
+        ("客户", "华兴商贸有限公司"), ("承诺日期", "7月15日"), ("金额", "¥50,000.00"), ("备注", "尾款"),
     ]  # fmt: skip
     assert shown("/promise C019 2027-01-05 USD 5k", "en")[1:] == [("Promised for", "5 Jan 2027"), ("Amount", "US$5,000.00")]
     assert shown("/dispute C019 质量", "zh")[1:] == [("原因", "质量问题")]
@@ -190,6 +190,17 @@ def test_what_finance_books(desk: Desk) -> None:
     for text, action, given in FINANCE:
         assert desk.says(desk.fin, text).kind == "reply.done"
         assert desk.asked.pop() == (action, "customer", desk.hx.id, given), text
+
+
+def test_an_amount_is_never_without_its_currency(desk: Desk) -> None:
+    def amount(text: str) -> str:
+        return next(line.value for line in desk.says(desk.fin, text).view.details if line.label == "金额")
+
+    assert amount("收款 华兴商贸 5000 7-1") == amount("红字 华兴商贸 5000 退货") == "¥5,000.00"
+    receivable(desk.work, "INV-1", desk.hx, "500.00", currency="USD")
+    assert amount("收款 华兴商贸 5000 7-1") == "US$5,000.00", "the only currency open"
+    assert amount("收款 华兴 5000 7-1") == "US$5,000.00", "asked back, too"
+    assert amount("收款 华兴商贸 EUR 5000 7-1") == "€5,000.00"
 
 
 def test_what_finance_got_wrong(desk: Desk) -> None:
