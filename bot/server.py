@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import signal
 import socket
@@ -18,6 +19,7 @@ from bot.app import App
 from bot.engine import hours_of_work
 from bot.settings import Settings
 from core import jobs
+from core.errors import ConfigError
 from core.time import utcnow
 
 log = logging.getLogger(__name__)
@@ -73,11 +75,16 @@ class Metronome:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """The listening socket; port 0 takes a free one."""
+    """The listening socket; port 0 takes a free one. Errors: system.port_taken, system.failed."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((host, port))
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        code = "system.port_taken" if error.errno == errno.EADDRINUSE else "system.failed"
+        raise ConfigError(code, port=port, detail=error.strerror or str(error)) from None
     return listening
 
 
@@ -130,9 +137,10 @@ def _stop(server: uvicorn.Server, page: FastAPI) -> None:
 
 def serve(settings: Settings, *, host: str, port: int, engine: bool) -> None:
     """`huikuan serve`. The page of the local messenger is only for this machine, behind a one-time token."""
+    listening = bind(host, port)
     app = App(settings)
 
     def ready(address: str) -> None:
         print(address, flush=True)
 
-    asyncio.run(run(app, bind(host, port), engine=engine, ready=ready))
+    asyncio.run(run(app, listening, engine=engine, ready=ready))

@@ -227,7 +227,8 @@ def card(drawn: dict[str, Any]) -> None:
     if drawn.get("text"):
         line("  " + str(drawn["text"]).replace("\n", "\n  "))
     for shown in drawn.get("fields", []):
-        line(f"  {shown['label']}：{shown['value']}")
+        colon = ": " if str(shown["label"]).isascii() else "："
+        line(f"  {shown['label']}{colon}{shown['value']}")
     for row in drawn.get("rows", []):
         line("  " + " | ".join(str(cell) for cell in row))
     actions = [f"{action['label']} ({action['id']})" for action in drawn.get("actions", [])]

@@ -1,5 +1,6 @@
 """Policies: check a file, say it in words, apply it, try it on the present ledger."""
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -88,7 +89,7 @@ def show_policy(
             row = active_row(session, instant(""))
             found = of(row, settings().currency) if row else _default()
             since = row.active_from.isoformat() if row else None
-    lines = describe(found, language())
+    lines = describe(found, language(), settings().currency)
     override = settings().letters
     if override and override != found.letters:
         note = t("HUIKUAN_LETTERS={} 优先于策略", "HUIKUAN_LETTERS={} wins over the policy")
@@ -191,7 +192,10 @@ def _tried(document: dict[str, Any]) -> None:
         rows = [(key, mine.get(key, 0), theirs.get(key, 0) if other else "") for key in {**mine, **theirs}]
         table([title, t("次数", "firings"), t("对比", "against") if other else ""], rows, right=(1, 2))
     count = f"{document['totals']['messages']}" + (f" / {other['messages']}" if other else "")
-    line(t("{} 条消息，{} 天", "{} messages in {} days").format(count, len(document["days"])))
+    whole = (date.fromisoformat(document["to"]) - date.fromisoformat(document["from"])).days + 1
+    busy = f"{len(document['days'])}" + (f" / {len(document['against']['days'])}" if other else "")
+    words = t("{} 天中有 {} 天有事，共 {} 条消息", "{} days, of which {} have something to do: {} messages")
+    line(words.format(whole, busy, count))
 
 
 def register(app: typer.Typer) -> None:

@@ -75,7 +75,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         "serve",
         help=t("正式运行：网页、消息平台、定时器、发送。", "Production: web, messengers, scheduler, sender."),
-        epilog=example("huikuan serve", "huikuan serve --host 0.0.0.0 --port 80 --no-engine"),
+        epilog=example("huikuan serve", "huikuan serve --port 8080", "huikuan serve --no-engine"),
     )(serve)
     app.command(
         "doctor",

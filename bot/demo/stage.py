@@ -72,7 +72,7 @@ def _folder(data: Path | None) -> Iterator[Path]:
 def _listen(port: int) -> socket.socket:
     try:
         return bind(HOST, port)
-    except OSError:
+    except ConfigError:
         raise ConfigError("demo.port_taken", port=port) from None
 
 

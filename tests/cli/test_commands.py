@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import socket
 import zipfile
 from collections.abc import Callable
 
@@ -83,6 +84,25 @@ def test_a_policy_is_shown_in_plain_words(hk: CommandLine) -> None:
     assert "逾期第 16 天" in hk("policy", "show").out
     shown = hk("policy", "show", LADDER, "--json").json
     assert shown["name"] == "ladder-1-5-20-40" and len(shown["lines"]) > 4
+
+
+def test_a_policy_without_limits_names_the_currency_of_the_least_amount(hk: CommandLine) -> None:
+    assert "低于 ¥1.00" in hk("policy", "show", LADDER).out
+
+
+def test_a_dry_run_says_how_many_days_it_looked_at(hk: CommandLine, company: Fill) -> None:
+    company()
+    said = hk("policy", "try", LADDER, "--from", "2026-07-01", "--to", "2026-07-31").out
+    assert "31 天中有 " in said
+
+
+def test_a_taken_port_is_said(hk: CommandLine) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        said = hk("serve", "--port", port, code=2).err
+    assert f"端口 {port} 已被占用" in said
 
 
 def test_applying_a_policy(hk: CommandLine, company: Fill) -> None:
