@@ -167,7 +167,10 @@ def test_an_expired_claim_is_the_owners_again(books: Books) -> None:
     books.act(books.rep, "task.paid", july(8, 10))
     books.cycle(july(14))
     told = books.one("claim.expired", books.manager)
-    assert books.drawn(told, july(14)).view.in_a_row == 2
+    to_wang = books.drawn(told, july(14)).view
+    assert (to_wang.in_a_row, to_wang.claimed_by, to_wang.owner) == (2, "小李", "小李")
+    fields = {f.label: f.value for f in books.card(told, july(14)).fields}
+    assert fields["负责人"] == "小李" and fields["登记人"].startswith("小李")
     pay(books, "120000.00", july(14, 10), to=books.session.get_one(Receivable, 1))
     assert books.load(told, july(14, 10)) == Cancel("settled")
 
@@ -222,12 +225,14 @@ def test_a_pause_that_needs_the_manager(books: Books) -> None:
 
 def test_what_arrived_keeps_its_amounts(books: Books) -> None:
     one = books.session.get_one(Receivable, 1)
+    receivable(books.at(date(2026, 6, 2)), "I2", books.customer, due=date(2026, 7, 2))
     pay(books, "20000.00", july(3), to=one)
     row = books.one("payment.arrived")
     assert books.drawn(row, july(3)).view.amount == (cny(20_000),)
     pay(books, "30000.00", july(3, 10), to=one)
     loaded = books.drawn(row, july(3, 10))
-    assert (loaded.view.amount, loaded.view.count, loaded.view.overdue) == ((cny(50_000),), 2, (cny(70_000),))
+    assert (loaded.view.amount, loaded.view.count, loaded.view.overdue) == ((cny(50_000),), 2, (cny(190_000),))
+    assert loaded.receivables == ("I1",), "what was paid, not what is open"
     shown = books.deliver(row, july(3, 10))
     assert books.load(shown, july(6)) == Cancel("stays"), "yesterday's line stays as it was"
     for receipt_id in (1, 2):

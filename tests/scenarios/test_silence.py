@@ -17,6 +17,7 @@ def test_silence_climbs_from_li_to_the_admin(hk: Harness) -> None:
     ):
         hk.morning(day)
         cards.append(hk.chat(told).expect_card(silent, until, "甲", kind="task.silent", severity="overdue"))
+        cards[-2].expect_update("已超时", f"已上报{told}")
     hk.morning("2026-08-10")  # nobody is above the admin
     assert hk.tasks("甲") == [(p, "open") for p in ("li", "wang", "zhao", "fm", "ada")]  # the task has not moved
 

@@ -119,6 +119,7 @@ def _loaded(
         days=days_of(mine, today),
         in_a_row=in_a_row,
         answer_by=answer_by,
+        late=facts.passed(answer_by),
         owner="" if owner == message.person_id else facts.name(owner),
         ended=ended,
     )

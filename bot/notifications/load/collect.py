@@ -143,6 +143,7 @@ def rise(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
     fresh = [e for e in task.events if e.get("on") == today.isoformat()]
     if task.events and "on" not in task.events[-1]:
         fresh.append(task.events[-1])
+    answer_by = facts.local(facts.answer_by(task, delivering=True), message.person_id)
     view = NoteView(
         today=today,
         customer=about.name,
@@ -151,7 +152,8 @@ def rise(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         days=days,
         overdue=overdue_of(mine, today) or sums((r.chaseable_minor, r.currency) for r in mine if r.chaseable),
         events=events_of(fresh, days),
-        answer_by=facts.local(facts.answer_by(task, delivering=True), message.person_id),
+        answer_by=answer_by,
+        late=facts.passed(answer_by),
     )
     return Loaded(
         kind="note.rise",
@@ -386,6 +388,8 @@ def _view(
         last_by=last_by,
         last_note=last_note,
         answer_by=answer_by,
+        late=facts.passed(answer_by),
+        escalated_to=facts.escalated_to(task) if task is not None and facts.passed(answer_by) else "",
         escalates_to=facts.above(task.person_id) if task is not None and answer_by is not None else "",
         reminder_n=task.reminders + 1 if task is not None else 1,
         silent_who=str(silent.get("who", "")) if silent is not None else "",

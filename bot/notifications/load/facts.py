@@ -290,6 +290,18 @@ class Facts:
             return task.answer_by
         return self.work.company.calendar.answer_by(self.work.now, task.answer_days, self.policy.windows.work)
 
+    def passed(self, answer_by: datetime | None) -> bool:
+        return answer_by is not None and answer_by <= self.work.now
+
+    def escalated_to(self, task: Task) -> str:
+        """Who was told of the silence; nobody yet, or nobody above."""
+        if task.escalated_on is None:
+            return ""
+        T = table_of(Task)
+        opened = select(T.c.person_id).where(T.c.silent_task_id == task.id).order_by(T.c.id.desc()).limit(1)
+        told = self.work.session.execute(opened).scalar()
+        return self.name(told) if told is not None else self.above(task.person_id)
+
 
 def _chunks(ids: Sequence[int]) -> list[list[int]]:
     return [list(ids[i : i + _CHUNK]) for i in range(0, len(ids), _CHUNK)]

@@ -154,6 +154,7 @@ def _loaded(
         limits=limits,
         note=row.note,
         answer_by=answer_by,
+        late=facts.passed(answer_by),
         owner="" if owner == message.person_id else facts.name(owner),
         ended=ended,
     )

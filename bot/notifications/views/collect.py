@@ -51,6 +51,8 @@ class CollectView:
     last_note: str = ""
     answer_by: datetime | None = None
     escalates_to: str = ""  # who is told when answer_by passes
+    late: bool = False  # answer_by has passed
+    escalated_to: str = ""  # who has been told that it passed
     reminder_n: int = 1  # 2 = 第2次提醒
     silent_who: str = ""  # task.silent: who hasn't answered
     silent_since: datetime | None = None
@@ -208,6 +210,7 @@ class NoteView:
     overdue: tuple[Money, ...] = ()
     events: tuple[Phrase, ...] = ()
     answer_by: datetime | None = None
+    late: bool = False  # answer_by has passed
     ended: Phrase | None = None  # note.closed: how the task ended
 
     @property

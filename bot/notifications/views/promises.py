@@ -32,6 +32,7 @@ class PromiseView:
     limits: tuple[Phrase, ...] = ()  # promise.approval: "limit.too_far", "limit.too_little", "limit.too_often"
     note: str = ""
     answer_by: datetime | None = None
+    late: bool = False  # answer_by has passed
     owner: str = ""
     ended: Phrase | None = None
 
@@ -86,6 +87,7 @@ class ClaimView:
     in_a_row: int = 0  # claim.expired: how many expired one after the other
     note: str = ""
     answer_by: datetime | None = None
+    late: bool = False  # answer_by has passed
     owner: str = ""
     ended: Phrase | None = None
 
