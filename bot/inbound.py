@@ -53,7 +53,7 @@ def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
                 return Reply("not_allowed", sentence("account.unknown", {}, work.company.lang)[0])
             lang = as_lang(person.locale, work.company.lang)
             known = work.session.execute(
-                select(E.c.answer).where(E.c.messenger == envelope.messenger, E.c.event_id == envelope.event_id)
+                select(E.c.answer).where(E.c.messenger == envelope.messenger, E.c.event_id == event_of(envelope))
             ).scalar()
             if known is not None:
                 return _from_json(known)
@@ -62,7 +62,7 @@ def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
             reply = desk.typed(envelope.text) if envelope.text else desk.tapped()
             work.session.add(
                 InboundEvent(
-                    messenger=envelope.messenger, event_id=envelope.event_id, at=envelope.at, answer=_to_json(reply)
+                    messenger=envelope.messenger, event_id=event_of(envelope), at=envelope.at, answer=_to_json(reply)
                 )
             )
             return reply
@@ -71,9 +71,14 @@ def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
             raise
         with door.transactions.look(envelope.at) as work:  # the same event, handled by somebody else just now
             answer = work.session.execute(
-                select(E.c.answer).where(E.c.messenger == envelope.messenger, E.c.event_id == envelope.event_id)
+                select(E.c.answer).where(E.c.messenger == envelope.messenger, E.c.event_id == event_of(envelope))
             ).scalar_one()
         return _from_json(answer)
+
+
+def event_of(envelope: Envelope) -> str:
+    """What makes an event one: a messenger's id may be unique for each account only."""
+    return f"{envelope.user_id}:{envelope.event_id}"[-200:]
 
 
 def person_of(work: Work, messenger: str, user_id: str) -> Person | None:

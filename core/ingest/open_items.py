@@ -2,25 +2,23 @@
 
 from array import array
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Table, select
 from sqlmodel import Session
 
 from core.ingest.context import Item, OpenWork, Run
+from core.ingest.payments import Payments
 from core.ingest.reasons import refusal
 from core.models import Receivable
 from core.money import format_major
-
-if TYPE_CHECKING:
-    from core.ingest.receivables import Payments
 
 R: Table = Receivable.__table__  # type: ignore[attr-defined]
 SHARE = 0.3  # more than this vanishing at once is more likely half a file
 _CHUNK = 1000
 
 
-def fell(run: Run, item: Item, old: Any, open_here: int, payments: "Payments") -> bool:
+def fell(run: Run, item: Item, old: Any, open_here: int, payments: Payments) -> bool:
     """A receipt of what the open amount fell by."""
     open_there = item.row["open_minor"]
     if open_there > open_here:
@@ -68,7 +66,6 @@ def check(session: Session, run: Run, present: Present, *, yes: bool, lang: str)
 
 def settle(open_work: OpenWork, run: Run, gone: list[int]) -> None:
     """Receipts for what vanished, in chunks of their own."""
-    from core.ingest.receivables import Payments
 
     for start in range(0, len(gone), _CHUNK):
         with open_work() as work:
