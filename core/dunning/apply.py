@@ -215,6 +215,7 @@ class Chunk:
                 .values(escalations=T.c.escalations + 1, escalated_on=self.work.today),
                 escalated,
             )
+            touched += [row["b_id"] for row in escalated]  # their cards say that it has been reported
         outbox.touch(self.work, "task", touched)
 
     def _new_task(self, customer_id: int, task: PlannedTask) -> dict[str, Any]:
