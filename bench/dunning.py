@@ -132,6 +132,9 @@ def cycles(store: Store, small: int, large: int, firing: int, rounds: int) -> It
         f"a morning's cycle, {count(firing)} firing, {count(large)} ÷ {count(small)}", store.kind, Goal(1.5),
         found.ratios("ours_large", "ours_small"), sides(found, "ours_large", "ours_small"), found.spins,
     )  # fmt: skip
+    left = next(turns["large"], None)
+    if not first.goal.met(first.value) and left is not None:
+        first.where = where(lambda: run_cycle(book.transactions(store, "book_large"), book.morning(left)))
     yield first
     yield second
     store.drop("book_small")

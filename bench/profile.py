@@ -19,7 +19,7 @@ def where(work: Callable[[], object]) -> str:
     database = 0.0
     for (file, _, name), (_, _, own, below, _) in stats.stats.items():  # type: ignore[attr-defined]
         path = Path(file)
-        if "sqlite3.Cursor" in name or "psycopg_binary" in name or "'wait'" in name or name == "wait_c":
+        if "sqlite3.Cursor" in name or "psycopg_binary" in name or (name == "wait" and "psycopg" in file):
             database += own
         if path.is_relative_to(_HERE / "core") or path.is_relative_to(_HERE / "bot"):
             module = ".".join(path.relative_to(_HERE).with_suffix("").parts)
