@@ -6,16 +6,19 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, and_, exists, func, or_, select
 from sqlalchemy.engine import make_url
 from sqlmodel import Session, SQLModel
 
 from bot.settings import Settings, to_company, unknown_environment
-from bot.words import explain, one_line
+from bot.words import explain, one_line, reason
 from core.errors import DomainError
 from core.work import Company
+
+if TYPE_CHECKING:
+    from core.dunning.ladder import Ladder
 
 STUCK_AFTER = timedelta(hours=2)
 CALENDAR_AHEAD = timedelta(days=45)
@@ -223,20 +226,40 @@ def check_deliveries(ward: Ward) -> Check:
 
 
 def check_letters(ward: Ward) -> Check:
+    """Letter firings that wait, and why; one letter for each case. With letters off nothing is waited for."""
     assert ward.session is not None
-    letter = _tables()["letter"]
-    held = letter.c.state.in_(("review", "unsure"))
-    grouped = select(letter.c.state, func.count()).where(held).group_by(letter.c.state)
-    counts = {row[0]: row[1] for row in ward.session.execute(grouped)}
-    if counts.get("review"):
-        message = ward.t(f"{counts['review']} 封信函等财务放行", f"{counts['review']} letters wait for their release")
-        return Check("letters", "warn", message, ward.t("财务的聊天里有放行卡片", "the card stands in finance's chat"))
-    if counts.get("unsure"):
-        message = ward.t(f"{counts['unsure']} 封信函可能没有发出", f"{counts['unsure']} letters were perhaps not sent")
-        return Check("letters", "warn", message)
     if ward.notes.get("letters") == "off":
         return Check("letters", "ok", ward.t("不给客户发信", "no letters to customers"))
-    return Check("letters", "ok", ward.t("没有等待的信函", "no letter is waiting"))
+    f, letter = _tables()["firing"], _tables()["letter"]
+    waiting = (
+        select(f.c.reason, func.count(f.c.case_id.distinct()), func.count(f.c.customer_id.distinct()))
+        .where(f.c.outcome == "deferred", f.c.stage.is_not(None))
+        .group_by(f.c.reason)
+        .order_by(f.c.reason)
+    )
+    held = {why: (letters, customers) for why, letters, customers in ward.session.execute(waiting)}
+    unsure = ward.session.execute(select(func.count()).select_from(letter).where(letter.c.state == "unsure")).scalar_one()
+    parts = []
+    hint = ""
+    if "in_review" in held:
+        n, m = held.pop("in_review")
+        parts.append(ward.t(f"{n} 封信函（{m} 个客户）等财务放行", f"{n} letters to {m} customers wait for their release"))
+        hint = ward.t("财务在聊天里的放行卡片上按“放行”（letters.release）",
+                      "finance presses Release on the card in their chat (letters.release)")  # fmt: skip
+    released = held.pop("released", None)
+    if released:
+        n, m = released
+        parts.append(ward.t(f"{n} 封信函（{m} 个客户）已放行，等信函时段发出",
+                            f"{n} letters to {m} customers are released and go in the next window for letters"))  # fmt: skip
+    for why, (n, m) in held.items():
+        said = reason(why, ward.lang)
+        parts.append(ward.t(f"{n} 封信函（{m} 个客户）未发：{said}", f"{n} letters to {m} customers wait: {said}"))
+    if unsure:
+        parts.append(ward.t(f"{unsure} 封信函可能没有发出", f"{unsure} letters were perhaps not sent"))
+    if not parts:
+        return Check("letters", "ok", ward.t("没有等待的信函", "no letter is waiting"))
+    calm = not hint and not unsure and not set(held) - {"gap", "window", "earlier_stage_first"}
+    return Check("letters", "ok" if calm else "warn", ward.t("；", "; ").join(parts), hint)
 
 
 def check_accounts(ward: Ward) -> Check:
@@ -340,28 +363,31 @@ def _data_check(ward: Ward, found: dict[str, list[dict[str, str]]]) -> Check:
 
 
 def next_steps(ward: Ward, session: Session) -> list[dict[str, Any]]:
-    """For each running case the first step that the ladder has left, on its receivables as they stand today."""
-    from core.dunning.policy import Policy, default_policy, next_offset, parse
+    """For each running case the first step that has not fired yet, on its receivables as they stand today.
+
+    `due_now`: its day has come, and it fires with the next cycle that may chase the receivable."""
+    from core.dunning.policy import Policy, default_policy, parse
 
     tables = _tables()
     case, c, r, stored = tables["case_file"], tables["customer"], tables["receivable"], tables["policy"]
     statement = (
         select(
             case.c.id, case.c.state, case.c.severity, case.c.currency, case.c.policy_id, c.c.code, c.c.name,
-            r.c.number, r.c.due_on, r.c.ladder, r.c.age_shift_days,
+            r.c.id.label("receivable_id"), r.c.number, r.c.due_on, r.c.ladder, r.c.age_shift_days,
         )
         .join_from(case, c, c.c.id == case.c.customer_id)
         .outerjoin(r, and_(r.c.case_id == case.c.id, r.c.open_minor > 0, r.c.due_on.is_not(None)))
         .where(case.c.state != "closed")
-        .order_by(c.c.code, case.c.currency, case.c.id)
+        .order_by(c.c.code, case.c.currency, case.c.id, r.c.due_on, r.c.number)
     )  # fmt: skip
     texts = {row.id: row.toml for row in session.execute(select(stored.c.id, stored.c.toml))}
+    fired = _fired_offsets(session)
     policies: dict[int, Policy] = {}
     found: dict[int, dict[str, Any]] = {}
     for row in session.execute(statement):
         shown = found.setdefault(row.id, {
             "customer": row.code, "name": row.name, "currency": row.currency, "state": row.state,
-            "severity": row.severity, "next": "", "on": None, "receivable": None,
+            "severity": row.severity, "next": "", "on": None, "due_now": False, "receivable": None,
         })  # fmt: skip
         if row.due_on is None:
             continue
@@ -371,11 +397,31 @@ def next_steps(ward: Ward, session: Session) -> list[dict[str, Any]]:
                 parse(text, "", ward.company.currency) if text else default_policy(ward.company.currency)
             )
         ladder = policies[row.policy_id].ladder(row.ladder)
-        offset = next_offset(ladder, (ward.today - row.due_on).days - row.age_shift_days) if ladder else None
+        age = (ward.today - row.due_on).days - row.age_shift_days
+        offset = next_unfired(ladder, fired.get(row.receivable_id), age) if ladder else None
         if ladder is None or offset is None:
             continue
-        on = (row.due_on + timedelta(days=offset + row.age_shift_days)).isoformat()
-        if shown["on"] is None or on < shown["on"]:
+        on = row.due_on + timedelta(days=offset + row.age_shift_days)
+        if shown["on"] is None or on.isoformat() < shown["on"]:
             steps = ", ".join(step.id for step in ladder.steps if offset in step.offsets)
-            shown |= {"next": steps, "on": on, "receivable": row.number}
+            shown |= {"next": steps, "on": on.isoformat(), "due_now": on <= ward.today, "receivable": row.number}
     return list(found.values())
+
+
+def next_unfired(ladder: "Ladder", fired: int | None, age: int) -> int | None:
+    """The first offset that has not fired and still can: all at or below the highest fired is done, and steps before
+    the due date are dropped once it is there (core.dunning.decide)."""
+    return next(
+        (o for o in ladder.offsets if (fired is None or o > fired) and not (o < 0 <= age or (o == 0 and age >= 1))), None
+    )
+
+
+def _fired_offsets(session: Session) -> dict[int, int]:
+    """The highest offset fired of each open receivable, for the due date that it has now."""
+    f, r = _tables()["firing"], _tables()["receivable"]
+    rows = session.execute(
+        select(f.c.receivable_id, func.max(f.c.offset_days))
+        .join(r, and_(r.c.id == f.c.receivable_id, r.c.due_on <= f.c.due_on, r.c.open_minor > 0))
+        .group_by(f.c.receivable_id)
+    )
+    return {receivable_id: offset for receivable_id, offset in rows}

@@ -1,5 +1,6 @@
 """Error codes in words, zh and en: bot/words.toml, else what chats say. A code without words still makes a sentence."""
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import lru_cache
@@ -51,6 +52,36 @@ def sentence(code: str, facts: Mapping[str, Any] | None = None, lang: str = "zh"
     message = words[en].format_map(_Facts(shown))
     hint = words[2 + en].format_map(_Hints(shown)) if len(words) > 2 else ""
     return message, hint
+
+
+_REACHED = re.compile(r"age (-?\d+) reached ([+-]?\d+)")
+_CAUGHT_UP = re.compile(r"caught up: ([+-]?\d+) speaks to (\S+) today")
+
+
+def reason(stored: str, lang: str = "zh") -> str:
+    """Why a firing is what it is (Firing.reason), in words. What has none is shown as it is stored."""
+    zh = lang == "zh"
+    if reached := _REACHED.fullmatch(stored):
+        age, offset = int(reached[1]), int(reached[2])
+        step = _age(offset, zh)
+        if age == offset:
+            return f"到了{step}" if zh else f"reached: {step}"
+        return f"到了{step}（今天{_age(age, zh)}）" if zh else f"reached: {step} (today: {_age(age, zh)})"
+    if caught := _CAUGHT_UP.fullmatch(stored):
+        from core.dunning.words import audience
+
+        step, told = _age(int(caught[1]), zh), audience(caught[2], lang)
+        return f"补做时由{step}的步骤通知{told}" if zh else f"caught up: the step of {step} tells {told}"
+    words = _words(f"reason.{stored}")
+    return words[not zh] if words else stored
+
+
+def _age(days: int, zh: bool) -> str:
+    if days == 0:
+        return "到期当天" if zh else "the due day"
+    if days < 0:
+        return f"到期前{-days}天" if zh else f"{-days} days before due"
+    return f"逾期第{days}天" if zh else f"day {days} overdue"
 
 
 def explain(error: DomainError, lang: str = "zh") -> dict[str, str]:

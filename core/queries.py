@@ -289,6 +289,7 @@ class TraceContact:
     amount_minor: int | None = None
     on: date | None = None
     note: str = ""
+    stage: int = 0  # of a letter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,10 +367,11 @@ def _firings(work: Work, receivable_id: int) -> list[TraceFiring]:
 
 def _contacts(work: Work, receivable_id: int, number: str, customer_id: int) -> list[TraceContact]:
     session, found = work.session, []
-    letter = select(_LETTER.c.created_at, _LETTER.c.to, _LETTER.c.state, _LETTER.c.sent_on, _LETTER.c.receivables)
-    for at, to, state, sent_on, numbers in session.execute(letter.where(_LETTER.c.customer_id == customer_id)):
+    m = _LETTER.c
+    letters = select(m.created_at, m.to, m.state, m.sent_on, m.receivables, m.stage).where(m.customer_id == customer_id)
+    for at, to, state, sent_on, numbers, stage in session.execute(letters):
         if number in numbers:
-            found.append(TraceContact(at=at, what="letter", who=to, state=state, on=sent_on))
+            found.append(TraceContact(at=at, what="letter", who=to, state=state, on=sent_on, stage=stage))
     for kind, table, on in (("promise", _PROMISE, "due_on"), ("claim", _CLAIM, "paid_on"), ("dispute", _DISPUTE, None)):
         c = table.c
         covers = and_(_COVER.c.subject_id == c.id, _COVER.c.kind == kind, _COVER.c.receivable_id == receivable_id)

@@ -15,6 +15,7 @@ from bot.cli.frame import (
     example,
     inputs,
     instant,
+    language,
     line,
     need_local,
     show,
@@ -30,10 +31,13 @@ def run_once(at: At = "", as_json: Json = False) -> int:
     report = application().run_once(now)
 
     def human() -> None:
+        from bot.words import reason, sentence
+
         rows = [
-            (d["customer"], d["receivable"], d["step"], ", ".join(d["to"]) or d["audience"], d["outcome"], d["reason"])
+            (d["customer"], d["receivable"], d["step"], ", ".join(d["to"]) or d["audience"],
+             sentence(f"fired.{d['outcome']}", lang=language())[0], reason(d["reason"], language()))
             for d in report["decisions"]
-        ]
+        ]  # fmt: skip
         if rows:
             heads = t("客户 应收 步骤 给谁 结果 原因", "customer receivable step to outcome reason").split()
             table(heads, rows, report["at"])

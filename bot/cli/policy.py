@@ -1,5 +1,6 @@
 """Policies: check a file, say it in words, apply it, try it on the present ledger."""
 
+from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -191,11 +192,31 @@ def _tried(document: dict[str, Any]) -> None:
         mine, theirs = document["totals"][name], other.get(name, {})
         rows = [(key, mine.get(key, 0), theirs.get(key, 0) if other else "") for key in {**mine, **theirs}]
         table([title, t("次数", "firings"), t("对比", "against") if other else ""], rows, right=(1, 2))
+    _held_back(document)
     count = f"{document['totals']['messages']}" + (f" / {other['messages']}" if other else "")
     whole = (date.fromisoformat(document["to"]) - date.fromisoformat(document["from"])).days + 1
     busy = f"{len(document['days'])}" + (f" / {len(document['against']['days'])}" if other else "")
     words = t("{} 天中有 {} 天有事，共 {} 条消息", "{} days, of which {} have something to do: {} messages")
     line(words.format(whole, busy, count))
+
+
+def _held_back(document: dict[str, Any]) -> None:
+    """What was reached and did not act, and why."""
+    from bot.words import reason, sentence
+
+    counts = Counter(
+        (d["step"], d["outcome"], d["reason"])
+        for day in document["days"]
+        for d in day["decisions"]
+        if d["outcome"] != "acted"
+    )
+    lang = language()
+    rows = [
+        (step, sentence(f"fired.{outcome}", lang=lang)[0], reason(why, lang), n)
+        for (step, outcome, why), n in sorted(counts.items())
+    ]
+    if rows:
+        table(t("步骤 结果 原因 次数", "step outcome reason firings").split(), rows, right=(3,))
 
 
 def register(app: typer.Typer) -> None:

@@ -53,7 +53,12 @@ def doctor(
             line(f"{marks[check['state']]} {check['name']}: {check['message']}{hint}", style)
         if report["cases"]:
             heads = t("客户 币种 状态 级别 下一步 日期", "customer currency state severity next on").split()
-            rows = [(c["customer"], c["currency"], c["state"], c["severity"], c["next"], c["on"]) for c in report["cases"]]
+            now = t("（该做了）", " (due now)")
+            rows = [
+                (*(c[key] for key in ("customer", "currency", "state", "severity", "next")),
+                 (c["on"] or "") + (now if c["due_now"] else ""))
+                for c in report["cases"]
+            ]  # fmt: skip
             table(heads, rows, t("每个案件的下一步", "The next step of every case"))
         for name, rows in report["gaps"].items():
             if rows:

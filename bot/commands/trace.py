@@ -8,6 +8,8 @@ from bot.commands.parser import Ask
 from bot.commands.reply import CommandReply
 from bot.commands.words import happened
 from bot.notifications.views import TraceStep, TraceView
+from bot.words import reason
+from core.dunning.ladder import LETTER_KINDS
 from core.money import Money, format_major
 from core.queries import Trace
 from core.queries import trace as find_trace
@@ -51,12 +53,14 @@ def _steps(ask: Ask, found: Trace) -> tuple[TraceStep, ...]:
         kind = "undone" if entry.kind == "allocation" and entry.amount_minor > 0 else entry.kind
         steps.append(step(entry.on, kind, [entry.reference, entry.reason], abs(entry.amount_minor)))
     for firing in found.firings:
-        why = firing.reason if firing.outcome != "acted" else ""
-        steps.append(step(firing.on, firing.kind.split(".")[0], [firing.step, "、".join(firing.to) or firing.audience, why]))
+        why = reason(firing.reason, ask.lang) if firing.outcome != "acted" else ""
+        kind = firing.kind if firing.kind.startswith("letter.") else firing.kind.split(".")[0]
+        steps.append(step(firing.on, kind, [firing.step, "、".join(firing.to) or firing.audience, why]))
     for contact in found.contacts:
         on = contact.on.isoformat() if contact.on else ""
         day = contact.at.astimezone(zone).date()
-        steps.append(step(day, contact.what, [contact.who, on, contact.note], contact.amount_minor))
+        what = LETTER_KINDS.get(contact.stage, contact.what) if contact.what == "letter" else contact.what
+        steps.append(step(day, what, [contact.who, on, contact.note], contact.amount_minor))
     return tuple(sorted(steps, key=lambda one: one.on))
 
 

@@ -142,8 +142,10 @@ VALUES: dict[str, _Two] = {
 
 # What happened to a receivable, in its trace.
 HAPPENED: dict[str, _Two] = {
-    "issue": ("开票", "issued"), "adjustment": ("调整", "adjusted"), "allocation": ("核销", "paid"), "letter": ("催款函",
-    "letter"),
+    "issue": ("开票", "issued"), "adjustment": ("调整", "adjusted"), "allocation": ("核销", "paid"),
+    "letter": ("信函", "letter"),
+    "letter.friendly": ("友好提醒", "friendly reminder"), "letter.notice": ("付款通知", "payment notice"),
+    "letter.final": ("催款函", "letter of demand"),
     "promise": ("承诺", "promise"), "claim": ("称已付款", "says paid"), "dispute": ("争议", "dispute"), "task": ("提醒",
     "reminder"),
     "alert": ("预警", "alert"), "result": ("登记结果", "result"), "note": ("记录", "note"), "credit_note": ("红字",

@@ -157,6 +157,11 @@ def say(code: str, facts: Mapping[str, Any], lang: str) -> tuple[str, str]:
     return message.format_map(shown), hint.format_map(shown)
 
 
+def audience(code: str, lang: str) -> str:
+    """Whom a step tells, in words."""
+    return str(_word(lang)(code))
+
+
 def describe(policy: "Policy", lang: str = "zh", currency: str = "CNY") -> list[str]:
     """The whole policy, one line a sentence. `currency` is the company's: that of amounts which the policy leaves open."""
     zh = lang == "zh"

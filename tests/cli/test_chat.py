@@ -1,6 +1,7 @@
 """A morning from the command line: the engine runs, a card comes, somebody answers it, a policy is tried."""
 
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 
@@ -22,6 +23,9 @@ def test_the_engine_runs_once_and_says_what_it_did(hk: CommandLine, company: Cal
     assert set(report) == {"at", "decisions", "changes", "sent", "deferred", "failed"}
     assert {(d["receivable"], d["step"]) for d in report["decisions"]} == {("I1", "letter1"), ("I1", "over1")}
     assert report["failed"] == 0 and report["at"] == "2026-07-02T09:00:00+08:00"
+    assert {d["reason"] for d in report["decisions"]} == {"no_profile", "age 1 reached +1"}, "as stored"
+    assert "公司资料不全，不能发信" in hk("policy", "try", str(ROOT / "core/dunning/default.toml"), "--from", "2026-07-03",
+                                       "--to", "2026-07-31").out  # fmt: skip
     again = hk("run-once", "--at", "2026-07-02T09:00", "--json").json
     assert again["sent"] == 0
 
@@ -66,6 +70,22 @@ def test_the_mailbox_is_empty_while_letters_are_off(overdue: CommandLine) -> Non
 def test_the_doctor_names_the_next_step_of_every_case(overdue: CommandLine) -> None:
     (case,) = overdue("doctor", "--json").json["cases"]
     assert (case["customer"], case["state"], case["severity"]) == ("C001", "open", "overdue")
+    # The clock of this test stands long after: what has not fired yet is due now.
+    assert (case["next"], case["on"], case["receivable"]) == ("letter2, over7", "2026-07-08", "I1")
+    assert case["due_now"] == (date.today() >= date(2026, 7, 8))
+
+
+def test_the_doctor_counts_the_letters_that_wait_for_their_release(
+    hk: CommandLine, company: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NAME", "BANK_ACCOUNT", "SIGNATURE"):
+        monkeypatch.setenv(f"HUIKUAN_COMPANY_{name}", "x")
+    company()
+    hk("run-once", "--at", "2026-07-02T09:00")
+    check = next(c for c in hk("doctor", "--json").json["checks"] if c["name"] == "letters")
+    assert check["state"] == "warn" and check["message"] == "1 封信函（1 个客户）等财务放行"
+    assert "letters.release" in check["hint"]
+    assert "等财务放行" in hk("doctor").out
 
 
 def test_a_policy_is_tried_and_nothing_is_written(hk: CommandLine, company: Callable[[], None]) -> None:

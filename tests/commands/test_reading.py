@@ -16,6 +16,7 @@ from core.models import (
     Dispute,
     Entry,
     Firing,
+    Letter,
     Pause,
     Person,
     Promise,
@@ -259,6 +260,15 @@ def test_the_trace_names_contacts(firm: Firm) -> None:
         ("promise", "小李", "60000.00", "2026-07-10", ""),
     ]
     assert firm.work.session.exec(select(func.count()).select_from(Firing)).one() == 0
+
+
+def test_letters_go_by_the_names_of_their_stages_in_a_trace(firm: Firm) -> None:
+    for stage in (1, 2, 3):
+        firm.add(Letter(customer_id=firm.jia.id, currency="CNY", stage=stage, to="a@x.example", state="sent",
+                        created_at=AT, sent_on=date(2026, 7, 2), receivables=["INV-1"]))  # fmt: skip
+    firm.work.session.flush()
+    steps = firm.says(firm.li, "/trace INV-1").view.steps
+    assert sorted(s.what for s in steps if s.what != "开票") == ["付款通知", "催款函", "友好提醒"]
 
 
 @pytest.mark.parametrize(
