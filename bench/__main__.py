@@ -11,7 +11,7 @@ from bench import cards, dunning, figures, imports, starts, table
 from bench.clock import ROUNDS, Measure
 from bench.stores import STORES, Store
 
-ON_DATABASES = ("runs", "cycles", "figures", "imports")
+ON_DATABASES = ("runs", "cycles", "figures", "imports", "memory")
 BY_THEMSELVES = ("cards", "help", "demo")
 
 
@@ -51,7 +51,9 @@ def on(store: Store, names: set[str], sizes: Sizes) -> Iterator[Measure]:
     elif "cycles" in names:
         store.drop("book_large")
     if "imports" in names:
-        yield from imports.imports(store, *sizes.file, sizes.rounds)
+        yield from imports.imports(store, sizes.file[1], sizes.rounds)
+    if "memory" in names:
+        yield from imports.memory(store, *sizes.file)
 
 
 def main() -> None:
