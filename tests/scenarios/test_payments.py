@@ -60,6 +60,20 @@ def test_credit_for_a_part_is_named_and_only_the_rest_is_chased(hk: Harness) -> 
     assert "未核销" not in card.text
 
 
+def test_a_card_and_the_balance_agree_where_credit_waits(hk: Harness) -> None:
+    hk.begin("2026-07-02 08:00")
+    hk.customer("甲", "li")
+    hk.receivable("甲", "100.00", due="2026-07-01", number="I1")
+    hk.receivable("甲", "50.00", due="2026-09-01", number="I2")
+    hk.pay("甲", "40.00")
+    hk.morning("2026-07-02")
+    hk.chat("cai").expect_card("¥40.00", kind="receipt.allocate")
+    card = hk.chat("li").expect_card("逾期金额 ¥60.00", "应收余额 ¥110.00", "未核销款 ¥40.00")
+    assert card.json["kind"] == "task.overdue"
+    said = hk.chat("li").say("余额 甲")["view"]
+    assert (said["balance"], said["overdue"], said["unapplied"]) == ("110.00", "100.00", "-40.00")
+
+
 def test_money_that_waits_to_be_allocated_makes_nobody_silent(hk: Harness) -> None:
     card = hk.overdue()
     hk.at("2026-07-03 10:00")

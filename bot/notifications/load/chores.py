@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from bot.notifications.load import disputes, payments
 from bot.notifications.load.collect import ended_of
-from bot.notifications.load.facts import Cancel, Facts, Loaded, Message, days_of, overdue_of, phrase, sums
+from bot.notifications.load.facts import Cancel, Facts, Loaded, Message, days_of, overdue_of, parts_of, phrase
 from bot.notifications.views import CopyView, FailedView, GapView, Phrase, StaleView, UnsureView
 from core.chores import MESSAGES
 from core.models import (
@@ -82,7 +82,7 @@ def gap(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loa
         code=about.code,
         gap=kind,
         overdue=overdue_of(about.receivables, facts.today),
-        open=sums((r.open_minor, r.currency) for r in about.receivables),
+        open=tuple(p.open for p in parts_of(about, about.receivables, facts.today, whole=True) if p.open.minor),
         days=days_of(about.receivables, facts.today),
         last_owner=facts.name(about.owner_id) if kind == "inactive_owner" else "",
         people=facts.options(people),

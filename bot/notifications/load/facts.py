@@ -342,16 +342,18 @@ def days_of(receivables: Iterable[ReceivableFacts], today: date) -> int:
 
 
 def parts_of(about: About, mine: Iterable[ReceivableFacts], today: date, *, whole: bool) -> tuple[Part, ...]:
-    """One a currency of `mine`. `whole`: what is open counts for the customer, else for `mine` alone."""
+    """One a currency of `mine`. `whole`: what is open counts for the customer, net of credit as /balance shows it, else
+    for `mine` alone."""
     mine = list(mine)
     parts = []
     for currency in sorted({r.currency for r in mine}):
         here = [r for r in mine if r.currency == currency]
         all_open = [r for r in about.receivables if r.currency == currency] if whole else here
+        credit = sum(c.unapplied_minor for c in about.cases if c.currency == currency) if whole else 0
         parts.append(
             Part(
                 overdue=Money(sum(r.chaseable_minor for r in late(here, today)), currency),
-                open=Money(sum(r.open_minor for r in all_open), currency),
+                open=Money(sum(r.open_minor for r in all_open) - credit, currency),
             )
         )
     return tuple(parts)

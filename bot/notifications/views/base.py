@@ -33,7 +33,7 @@ class Part:
     """One currency of a customer."""
 
     overdue: Money  # chaseable overdue
-    open: Money  # everything open, due or not
+    open: Money  # the balance: everything open, due or not, less unapplied credit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
