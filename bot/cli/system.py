@@ -53,9 +53,9 @@ def doctor(
             line(f"{marks[check['state']]} {check['name']}: {check['message']}{hint}", style)
         if report["cases"]:
             heads = t("客户 币种 状态 级别 下一步 日期", "customer currency state severity next on").split()
-            now = t("（该做了）", " (due now)")
+            now, over = t("（该做了）", " (due now)"), t("已走完", "none left")
             rows = [
-                (*(c[key] for key in ("customer", "currency", "state", "severity", "next")),
+                (*(c[key] for key in ("customer", "currency", "state", "severity")), c["next"] or over,
                  (c["on"] or "") + (now if c["due_now"] else ""))
                 for c in report["cases"]
             ]  # fmt: skip
