@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import BindParameter, bindparam, insert, select, update
 
 from core import outbox
 from core.db import insert_many
@@ -45,7 +45,7 @@ _FIRING = (
     "action", "kind", "severity", "stage", "fired_on", "recorded_at", "outcome", "reason", "was", "to",
     "task_id", "outbox_id", "facts",
 )  # fmt: skip
-_WHICH = bindparam("b_ids", expanding=True, literal_execute=True)
+_WHICH: BindParameter[Any] = bindparam("b_ids", expanding=True, literal_execute=True)
 _LOOK = update(R).where(R.c.id.in_(_WHICH)).values(next_step_on=bindparam("b_look"))
 
 

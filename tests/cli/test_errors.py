@@ -156,7 +156,7 @@ def test_every_outcome_of_an_action_has_words() -> None:
     """`outcome.<code>` for what was done, or had been done; states are part of some codes."""
     from core import models
 
-    source = (ROOT / "core/actions.py").read_text(encoding="utf-8")
+    source = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "core/actions").glob("*.py")))
     codes = set(re.findall(r'Outcome\(\s*Result\.(?:done|already|stale), "([a-z_.]+)"', source))
     for family in re.findall(r'Outcome\(\s*Result\.(?:done|already), f"([a-z]+)\.\{', source):
         codes |= {f"{family}.{state}" for state in getattr(models, f"{family.title()}State")}

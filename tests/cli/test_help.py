@@ -102,5 +102,5 @@ def test_the_example_of_the_settings_names_every_one_with_its_default() -> None:
     defaults = Settings.model_construct()
     for name, value in shown.items():
         if name not in ("company", "calendar_days", "letters", "messengers", "database_url", "smtp_url", "imap_url"):
-            assert value == getattr(defaults, name), name
+            assert type(getattr(defaults, name))(value) == getattr(defaults, name), name
     assert Settings(**shown).lang == "zh"
