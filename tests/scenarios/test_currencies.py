@@ -1,6 +1,7 @@
 """Two currencies of one customer: never summed, one task, a case each."""
 
-from tests.harness import ONE_STEP, Card, Harness
+from tests.harness import ONE_STEP, Harness
+from tests.phones import Card
 
 
 def two_currencies(hk: Harness) -> Card:

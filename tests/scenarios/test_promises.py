@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.harness import Card, Harness
+from tests.harness import Harness
+from tests.phones import Card
 
 
 @pytest.mark.parametrize("allocated", [True, False], ids=["allocated", "unapplied"])
