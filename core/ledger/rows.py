@@ -5,11 +5,12 @@ from datetime import date
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Table, and_, case, cast, func, insert, select, update
+from sqlalchemy import BigInteger, Row, Table, and_, case, cast, func, insert, select, text, update
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.util import identity_key
 from sqlmodel import Session, SQLModel
 
+from core.db import insert_many
 from core.models import Allocation, CreditNote, EntryKind, Receipt, Receivable
 from core.work import Work
 
@@ -42,11 +43,26 @@ def complete(model: type[SQLModel], rows: list[dict[str, Any]]) -> list[dict[str
 
 
 def insert_rows(session: Session, table: Table, rows: list[dict[str, Any]]) -> list[int]:
-    """The new keys, in the order of the rows."""
+    """The new keys, in the order of the rows, which all have the same columns.
+
+    Keys come first, rows after: to get them back, rows would go in one by one on SQLite, and on PostgreSQL in statements
+    so long that the driver takes most of the time and memory.
+    """
     if not rows:
         return []
     session.flush()
-    return list(session.scalars(insert(table).returning(table.c.id, sort_by_parameter_order=True), rows))
+    if session.get_bind().dialect.name == "postgresql":
+        ids = list(session.execute(_KEYS, {"table": table.name, "count": len(rows)}).scalars())
+    else:  # only one writer
+        first = (session.scalar(select(func.max(table.c.id))) or 0) + 1
+        ids = list(range(first, first + len(rows)))
+    columns = list(rows[0])
+    values = [(id_, *(row[name] for name in columns)) for id_, row in zip(ids, rows, strict=True)]
+    insert_many(session, table, ["id", *columns], values)
+    return ids
+
+
+_KEYS = text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
 
 
 def insert_entries(work: Work, entries: list[dict[str, Any]]) -> None:
