@@ -42,7 +42,7 @@ def make(
     if day > work.today:
         raise DomainError("claim.future", on=day)
     cases = [c for c in load_cases(work, policy, [customer_id]) if currency in (None, c.currency)]
-    owed = [c for c in cases if covers.in_question(c, work.today)]
+    owed = [c for c in cases if covers.claimable(c, work.today)]
     if not owed:
         raise DomainError("claim.nothing_open")
     if amount_minor is not None and len(owed) > 1:
@@ -50,7 +50,8 @@ def make(
     org = load_org(work)
     made = []
     for case in owed:
-        question = sum(r.chaseable_minor for r in covers.in_question(case, work.today))
+        parts = covers.claimable(case, work.today)
+        question = sum(minor for _, minor in parts)
         amount = question if amount_minor is None else amount_minor
         if amount <= 0:
             raise DomainError("claim.bad_amount")
@@ -66,7 +67,7 @@ def make(
         )
         work.session.add(claim)
         work.session.flush()
-        covers.cover(work, "claim", claim.id or 0, covers.spread(case, amount, work.today))
+        covers.cover(work, "claim", claim.id or 0, covers.take(parts, amount) or covers.spread(case, amount, work.today))
         if amount < question:
             followups.rest_follows(work, policy, customer_id, case.currency)
         work.audit(

@@ -14,23 +14,39 @@ V = table_of(Cover)
 
 
 def in_question(case: CaseFacts, day: date) -> list[ReceivableFacts]:
-    """What "all of it" means for a customer: the case's receivables that may be chased; without a case what is
-    overdue; else everything dated. Oldest first."""
-    chased = [r for r in oldest_first(case.receivables) if r.chaseable]
-    in_case = [r for r in chased if r.case_id is not None]
-    overdue = [r for r in chased if r.age(day) > 0]
-    return in_case or overdue or chased
+    """What "all of it" means for a customer: what is overdue and may be chased, as the card's headline says; else what
+    the ladder has reached; else everything dated. Oldest first."""
+    return _in_question([r for r in oldest_first(case.receivables) if r.chaseable], day)
+
+
+def _in_question(some: list[ReceivableFacts], day: date) -> list[ReceivableFacts]:
+    overdue = [r for r in some if r.age(day) > 0]
+    in_case = [r for r in some if r.case_id is not None]
+    return overdue or in_case or some
+
+
+def claimable(case: CaseFacts, day: date) -> list[tuple[int, int]]:
+    """(receivable, minor) pairs that "it is paid" may be about: as `in_question`, with what has been promised first, since
+    that is what people say is paid."""
+    owed = [r for r in oldest_first(case.receivables) if r.chaseable or (r.why_not == "promised" and r.due_on)]
+    promised = [r for r in owed if r.promised_minor]
+    return [(r.id, r.chaseable_minor + r.promised_minor) for r in promised or _in_question(owed, day)]
 
 
 def spread(case: CaseFacts, amount_minor: int, day: date) -> list[tuple[int, int]]:
     """(receivable, minor) pairs that take up `amount_minor`: first what is in question, then the rest, oldest first."""
     first = in_question(case, day)
     rest = [r for r in oldest_first(case.receivables) if r.chaseable and r not in first]
+    return take([(r.id, r.chaseable_minor) for r in (*first, *rest)], amount_minor)
+
+
+def take(parts: Iterable[tuple[int, int]], amount_minor: int) -> list[tuple[int, int]]:
+    """The first of these (receivable, minor) pairs that add up to `amount_minor`, the last one perhaps partly."""
     taken = []
-    for r in (*first, *rest):
-        part = min(amount_minor, r.chaseable_minor)
+    for receivable_id, minor in parts:
+        part = min(amount_minor, minor)
         if part > 0:
-            taken.append((r.id, part))
+            taken.append((receivable_id, part))
             amount_minor -= part
     return taken
 

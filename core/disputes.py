@@ -173,7 +173,8 @@ def settle(work: Work, dispute: Dispute, outcome: str, amount_minor: int | None 
     if accepted == disputed:
         return None
     data = {"dispute": dispute.id, "amount_minor": disputed - accepted, "currency": dispute.currency}
-    return Event("dispute.rejected", dispute.customer_id, dispute.currency, None, data)
+    kind = "dispute.part" if accepted else "dispute.rejected"
+    return Event(kind, dispute.customer_id, dispute.currency, None, data)
 
 
 def _credit(work: Work, dispute: Dispute, parts: dict[int, int], accepted: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlmodel import col
 
 from core import covers, followups, outbox
@@ -19,11 +19,11 @@ from core.dunning.ladder import Policy
 from core.dunning.load import load_cases, load_org, paid_since, unapplied_since
 from core.dunning.state import Event
 from core.errors import DomainError
-from core.models import Promise, PromiseState, Receivable
+from core.models import Promise, PromiseState, Receipt, Receivable
 from core.models.base import table_of
 from core.work import Work
 
-P = table_of(Promise)
+P, N = table_of(Promise), table_of(Receipt)
 NOT_KEPT = (PromiseState.broken, PromiseState.partly_kept)
 CAME_TRUE = (PromiseState.kept, PromiseState.partly_kept)
 
@@ -111,6 +111,7 @@ def _make(
         note=note,
         ends_on=work.company.calendar.add_working_days(due_on, limits.promise_tolerance_days),
         replacements=replacements,
+        after_receipt_id=work.session.execute(select(func.coalesce(func.max(N.c.id), 0))).scalar_one(),
         task_id=task_id,
     )
     if earlier is not None:
@@ -177,17 +178,17 @@ def decide(work: Work, policy: Policy, promise: Promise, *, approve: bool) -> No
         )
     ).scalar_one_or_none()
     if earlier is not None:
-        _end(work, earlier, PromiseState.replaced)
-        work.session.flush()
-    promise.state = PromiseState.open
-    promise.made_at = work.now
-    work.session.flush()
+        # Too late to put it off: it is judged first.
+        _end(work, earlier, verdict(work, earlier) if earlier.ends_on < work.today else PromiseState.replaced)
     case = next((c for c in load_cases(work, policy, [promise.customer_id]) if c.currency == promise.currency), None)
-    if case is not None:
-        question = sum(r.chaseable_minor for r in covers.in_question(case, work.today))
-        covers.cover(work, "promise", promise.id or 0, covers.spread(case, promise.amount_minor, work.today))
-        if promise.amount_minor < question:
-            followups.rest_follows(work, policy, promise.customer_id, promise.currency)
+    question = sum(r.chaseable_minor for r in covers.in_question(case, work.today)) if case is not None else 0
+    if case is None or not question:
+        raise DomainError("promise.nothing_open")
+    promise.state = PromiseState.open
+    work.session.flush()
+    covers.cover(work, "promise", promise.id or 0, covers.spread(case, promise.amount_minor, work.today))
+    if promise.amount_minor < question:
+        followups.rest_follows(work, policy, promise.customer_id, promise.currency)
     work.audit("promise.approved", "promise", promise.id, promise.customer_id)
 
 
@@ -195,8 +196,8 @@ def received(work: Work, promise: Promise) -> int:
     """Money recorded after the promise was made and effective by its end: on what it covers, or not applied yet."""
     until = min(promise.ends_on, work.today)
     covered = covers.covered(work, "promise", promise.id or 0)
-    paid = sum(paid_since(work, list(covered), promise.made_at, until).values())
-    return paid + unapplied_since(work, promise.customer_id, promise.currency, promise.made_at, until)
+    paid = sum(paid_since(work, list(covered), promise.after_receipt_id, until).values())
+    return paid + unapplied_since(work, promise.customer_id, promise.currency, promise.after_receipt_id, until)
 
 
 def _nothing_open(work: Work, promise: Promise) -> bool:

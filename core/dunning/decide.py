@@ -49,7 +49,8 @@ def decide(policy: Policy, case: CaseFacts, day: date) -> Decision:
             decision.why_not[r.id] = "no_ladder"
             decision.next_looks[r.id] = None
             continue
-        shift = r.age_shift_days or _old_debt_shift(ladder, r, day)
+        # A due date moved later starts anew, so a shift of the old one no longer counts.
+        shift = r.age_shift_days if r.fired_offset is not None else _old_debt_shift(ladder, r, day)
         age = r.age(day) - shift
         reached = _reached(ladder, r, age)
         if not r.chaseable:

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import BigInteger, and_, cast, func, or_, select
@@ -208,28 +207,28 @@ def _covers(
     if not promised:
         return
     open_promises = session.execute(
-        select(Q.c.id, Q.c.customer_id, Q.c.currency, Q.c.made_at).where(
+        select(Q.c.id, Q.c.customer_id, Q.c.currency, Q.c.after_receipt_id).where(
             Q.c.id.in_(promised),
             Q.c.state == PromiseState.open,
         )
     )
-    for promise_id, customer_id, currency, made_at in open_promises:
+    for promise_id, customer_id, currency, after in open_promises:
         covered = promised[promise_id]
-        paid = paid_since(work, list(covered), made_at, day)
+        paid = paid_since(work, list(covered), after, day)
         for receivable_id, amount in covered.items():
             by_id[receivable_id].promised_minor = max(0, amount - paid.get(receivable_id, 0))
-        cases[customer_id, currency].promise_money_minor = unapplied_since(work, customer_id, currency, made_at, day)
+        cases[customer_id, currency].promise_money_minor = unapplied_since(work, customer_id, currency, after, day)
 
 
-def paid_since(work: Work, receivable_ids: Sequence[int], since: Any, until: date) -> dict[int, int]:
-    """Receipt money allocated to each receivable that was recorded after `since` and is effective by `until`."""
+def paid_since(work: Work, receivable_ids: Sequence[int], after: int, until: date) -> dict[int, int]:
+    """Receipt money allocated to each receivable recorded after receipt `after` and is effective by `until`."""
     rows = work.session.execute(
         select(A.c.receivable_id, cast(func.sum(A.c.amount_minor), BigInteger))
         .join(N, N.c.id == A.c.receipt_id)
         .where(
             A.c.receivable_id.in_(receivable_ids),
             A.c.undone_on.is_(None),
-            N.c.recorded_at > since,
+            N.c.id > after,
             N.c.received_on <= until,
         )
         .group_by(A.c.receivable_id)
@@ -237,14 +236,14 @@ def paid_since(work: Work, receivable_ids: Sequence[int], since: Any, until: dat
     return {receivable_id: minor for receivable_id, minor in rows}
 
 
-def unapplied_since(work: Work, customer_id: int, currency: str, since: Any, until: date) -> int:
-    """Unallocated receipt money of the customer that was recorded after `since` and is effective by `until`."""
+def unapplied_since(work: Work, customer_id: int, currency: str, after: int, until: date) -> int:
+    """Unallocated receipt money of the customer recorded after receipt `after` and is effective by `until`."""
     total = work.session.execute(
         select(cast(func.coalesce(func.sum(N.c.open_minor), 0), BigInteger)).where(
             N.c.customer_id == customer_id,
             N.c.currency == currency,
             N.c.reversed_on.is_(None),
-            N.c.recorded_at > since,
+            N.c.id > after,
             N.c.received_on <= until,
         )
     ).scalar_one()

@@ -100,6 +100,12 @@ class People:
         else:
             self._names[name] = person_id
 
+    def copy(self) -> "People":
+        return People(dict(self._handles), dict(self._names))
+
+    def of_handle(self, handle: str) -> int | None:
+        return self._handles.get(handle.casefold())
+
     def get(self, text: str, column: str) -> int:
         found = self._handles.get(text.removeprefix("@").casefold())
         if found is None:

@@ -44,6 +44,8 @@ class PeopleLoader:
         ids = insert_ids(session, Person, [self._columns(item) for item in fresh])
         for item, made in zip(fresh, ids, strict=True):
             everybody.add(made, item.row["handle"], item.row["name"])
+        for item in old:
+            everybody.add(known[item.row["handle"].casefold()].id, item.row["handle"], item.row["name"])
         audit_many(work, "person.created", "person", [(made, None, {"by": "import"}) for made in ids])
         changes: dict[int, dict[str, Any]] = {}
         for item, made in zip(fresh, ids, strict=True):
@@ -69,14 +71,16 @@ class PeopleLoader:
         """Without the rows whose manager or deputy is neither known nor a row that stays; until nothing changes."""
         left = list(items)
         while True:
-            handles = {item.row["handle"].casefold() for item in left}
-            names = [item.row["name"] for item in left]
+            after = known.copy()
+            for number, item in enumerate(left, 1):
+                handle = item.row["handle"]
+                after.add(after.of_handle(handle) or -number, handle, item.row["name"])
             staying = []
             for item in left:
                 try:
                     for column in _ABOVE:
                         if column in item.row:
-                            self._check(item, column, known, handles, names)
+                            self._check(item, column, after)
                 except Reject as error:
                     self.run.reject(item.number, item.cells, error)
                 else:
@@ -85,16 +89,12 @@ class PeopleLoader:
                 return left
             left = staying
 
-    def _check(self, item: Item, column: str, known: People, handles: set[str], names: list[str]) -> None:
+    def _check(self, item: Item, column: str, after: People) -> None:
+        """`after`: everybody with the names of this file, and their former ones."""
         text = item.row[column].removeprefix("@")
         if text.casefold() == item.row["handle"].casefold():
             raise Reject("own_manager", column, text)
-        if text.casefold() in handles:
-            return
-        if names.count(text) > 1:
-            raise Reject("ambiguous_person", column, text)
-        if text not in names:
-            known.get(text, column)
+        after.get(item.row[column], column)
 
     def _columns(self, item: Item) -> dict[str, Any]:
         row = item.row
@@ -140,19 +140,24 @@ class AccountsLoader:
         changes: dict[int, dict[str, Any]] = {}
         preferred: dict[int, tuple[str, str]] = {}
         audits: list[tuple[int, int | None, dict[str, Any]]] = []
+        persons: list[tuple[Item, int]] = []
         for item in items:
             row = item.row
             row["messenger"] = row["messenger"].casefold()
             try:
-                person = people.get(row["person"], "person")
+                persons.append((item, people.get(row["person"], "person")))
             except Reject as error:
                 self.run.reject(item.number, item.cells, error)
                 continue
+            if row.get("preferred"):
+                preferred[persons[-1][1]] = (row["messenger"], row["user_id"])
+        for item, person in persons:
+            row = item.row
             key = (row["messenger"], row["user_id"])
+            if row.get("preferred"):
+                row["preferred"] = preferred[person] == key  # of several in one file the last one counts
             if row["messenger"] not in self.run.company.messengers:
                 report.warn(item.number, "messenger_off", "messenger", row["messenger"])
-            if row.get("preferred"):
-                preferred[person] = key
             was = known.get(key)
             if was is None:
                 fresh.append({

@@ -35,7 +35,7 @@ def blank(cells: list[Any]) -> bool:
 def scan(table: Table, parser: RowParser, filemap: FileMap, lang: str) -> Scan:
     """Keys are kept as eight bytes each, so that a long file needs little memory."""
     columns = KEYS[filemap.kind]
-    dates = [] if filemap.date_order in ("DMY", "MDY") else [
+    dates = [] if filemap.date_order else [  # where the map names an order, a date that does not fit rejects its row
         (name, index) for name, index in parser.indexes.items() if name in DATES
     ]  # fmt: skip
     parts = [array("q") for _ in range(_PARTS)]

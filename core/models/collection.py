@@ -205,6 +205,7 @@ class Promise(SQLModel, table=True):
     ended_at: datetime | None = None
     received_minor: int = minor(default=0)
     replacements: int = 0  # how many promises in a row this one replaces
+    after_receipt_id: int = 0  # the latest receipt when it was made: only later ones can keep it
     told: list[int] = json_list()  # persons who heard that it was not kept, and must hear a correction
     task_id: int | None = Field(default=None)
 

@@ -373,6 +373,7 @@ def upgrade() -> None:
     sa.Column('ended_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('received_minor', sa.BigInteger(), nullable=False),
     sa.Column('replacements', sa.Integer(), nullable=False),
+    sa.Column('after_receipt_id', sa.Integer(), nullable=False),
     sa.Column('told', sa.JSON(), nullable=False),
     sa.Column('task_id', sa.Integer(), nullable=True),
     sa.CheckConstraint("state IN ('proposed', 'open', 'kept', 'partly_kept', 'broken', 'replaced', 'rejected', 'withdrawn')", name=op.f('ck_promise_state')),
