@@ -24,8 +24,10 @@ A spin loop before and after shows whether the machine was quiet; if the two dif
 - *Plain SELECTs*: `SELECT *` of one customer's rows in each of the seven tables that a balance needs.
 - The import validates 200k rows of a CSV file; the other side has the values ready, and commits as often (every 1,000 rows).
 - *Card*: the bare loop, too, puts the names of the view in place for every card and every row of it.
-- Both sides run once before they are measured. Memory is taken in two rounds, the demo from nothing once; the demo's goals are
-  seconds. A row may have been measured on another day than its neighbour: `--only` measures some, and keeps the others.
+- Warmed up, untimed, by one round of both sides: cycles, figures, cards, `--help`; by one run of ours: the dunning runs (as
+  in a running server, the statements have been built); not warmed: imports and the demo.
+- Memory is taken in two rounds, the demo from nothing once; the demo's goals are seconds. Rows may have been measured on
+  different days and commits: `--only` measures some of them and keeps the others.
 """
 
 
