@@ -109,6 +109,12 @@ def refused(importer: Importer, *args: object, **options: object) -> DomainError
     return caught.value
 
 
+def test_a_date_that_does_not_fit_the_order_of_the_map_rejects_its_row(importer: Importer) -> None:
+    text = "number,customer,issued_on,amount\nA,C1,2026/1/2,5\nB,C1,03/04/2026,5\n"
+    report = importer("receivables", text, 'date_order = "YMD"\ncreate_customers = true')
+    assert report.created == 1 and codes(report.rejected) == [(3, "bad_date")]
+
+
 def test_files_refused_as_a_whole(importer: Importer) -> None:
     text = "number,customer,issued_on,amount\nA,C1,1/2/2026,5\n"
     error = refused(importer, "receivables", text)

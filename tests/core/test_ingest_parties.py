@@ -70,6 +70,25 @@ def test_managers_in_a_circle_are_told(importer: Importer) -> None:
     assert report.created == 2 and codes(report.warnings) == [(2, "manager_cycle"), (3, "manager_cycle")]
 
 
+def test_a_row_refers_by_the_new_name_that_another_row_gives(importer: Importer) -> None:
+    importer("people", PEOPLE)
+    report = importer("people", [
+        ["handle", "name", "manager"], ["zhao", "钱总", ""], ["wang", "王芳", "钱总"], ["new", "新人", "钱总"],
+    ])  # fmt: skip
+    assert (report.rejected, report.created, report.updated) == ([], 1, 1)
+    report = importer("people", [["handle", "name", "manager"], ["zhou", "李雷", ""], ["wang", "王芳", "李雷"]])
+    assert codes(report.rejected) == [(3, "ambiguous_person")]
+
+
+def test_of_two_preferred_accounts_the_last_one_counts_each_time(importer: Importer) -> None:
+    importer("people", PEOPLE)
+    rows = [["messenger", "user_id", "person", "preferred"], ["local", "a", "li", "yes"], ["local", "b", "li", "yes"]]
+    importer("accounts", rows)
+    again = importer("accounts", rows)
+    assert (again.updated, again.unchanged) == (0, 2)
+    assert {a.user_id: a.preferred for a in importer.rows(Account)} == {"a": False, "b": True}
+
+
 def test_accounts(importer: Importer) -> None:
     importer("people", PEOPLE)
     head = ["person", "messenger", "user_id", "preferred"]
