@@ -14,6 +14,7 @@ from core.time import local_instant
 from core.work import Work
 
 U = table_of(FollowUp)
+OF_ITS_DAY = ("again_on", "follow_up")  # on a later day they only mean that something is left to do
 
 
 def later(
@@ -65,8 +66,9 @@ def remember(work: Work, events: Iterable[Event]) -> None:
     work.session.flush()
 
 
-def take(work: Work, customer_ids: Collection[int], currencies: Mapping[int, Collection[str]]) -> dict[int, list[Event]]:
-    """Takes up what is due for these customers. `currencies`: those a customer has open, for one that names none."""
+def take(work: Work, customer_ids: Collection[int], open_in: Mapping[int, Mapping[str, bool]]) -> dict[int, list[Event]]:
+    """Takes up what is due for these customers. `open_in`: the currencies a customer has something open in, and whether
+    any of it may be chased. Where none may be for now, it waits: a debt never drops off everybody's desk."""
     rows = work.session.execute(
         select(FollowUp)
         .where(U.c.done_at.is_(None), U.c.due_at <= work.now, U.c.customer_id.in_(list(customer_ids)))
@@ -74,11 +76,26 @@ def take(work: Work, customer_ids: Collection[int], currencies: Mapping[int, Col
     ).scalars()
     events: dict[int, list[Event]] = {}
     for row in rows.all():
+        known = open_in.get(row.customer_id, {})
+        here = {c: chased for c, chased in known.items() if row.currency in ("", c)}
+        if here and not any(here.values()):
+            continue
         row.done_at = work.now
-        for currency in [row.currency] if row.currency else sorted(currencies.get(row.customer_id, ())):
-            event = Event(row.kind, row.customer_id, currency, row.person_id, dict(row.data))
+        late = work.company.calendar.business_date(row.due_at) < work.today
+        kind = "rest" if late and row.kind in OF_ITS_DAY else row.kind
+        for currency in sorted(c for c, chased in here.items() if chased):
+            event = Event(kind, row.customer_id, currency, row.person_id, dict(row.data))
             events.setdefault(row.customer_id, []).append(event)
     return events
+
+
+def answered(work: Work, customer_id: int) -> None:
+    """A new result makes what an earlier one wanted to come back to pointless."""
+    work.session.execute(
+        U.update()
+        .where(U.c.customer_id == customer_id, U.c.done_at.is_(None), U.c.kind.in_(OF_ITS_DAY))
+        .values(done_at=work.now)
+    )
 
 
 def due_customers(work: Work) -> list[int]:

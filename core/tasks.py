@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from core import chores, followups
+from core import chores, followups, outbox
 from core.dunning.ladder import Policy
 from core.dunning.load import load_org
 from core.errors import DomainError
@@ -39,6 +39,7 @@ def open_tasks(work: Work, customer_id: int) -> list[Task]:
 def answer(work: Work, customer_id: int, kind: str, **facts: Any) -> None:
     """Records the result and closes the customer's open collect tasks."""
     work.audit(f"task.{kind}", "customer", customer_id, customer_id, **facts)
+    followups.answered(work, customer_id)
     chores.end(work, open_tasks(work, customer_id), TaskState.answered, result={"kind": kind, **facts})
 
 
@@ -125,6 +126,36 @@ def _follow(work: Work, policy: Policy, customer_id: int) -> None:
     calendar = work.company.calendar
     day = calendar.add_working_days(work.today, policy.limits.follow_up_days)
     followups.later(work, customer_id, "follow_up", local_instant(day, policy.windows.work.start, calendar.zone))
+
+
+def wake(work: Work, policy: Policy) -> None:
+    """A snoozed task comes back on its day, with its card sent anew."""
+    rows = work.session.execute(
+        select(Task).where(T.c.state == TaskState.open, T.c.snoozed_until <= work.today).order_by(T.c.id)
+    ).scalars()
+    found = rows.all()
+    org = load_org(work) if found else None
+    messages = []
+    for task in found:
+        task.snoozed_until = None
+        task.reminders += 1
+        task.rev += 1
+        messages.append(
+            outbox.row(
+                work,
+                key=f"task:{task.id}:card:{task.reminders}",
+                kind=task.message,
+                subject="task",
+                subject_id=task.id or 0,
+                customer_id=task.customer_id,
+                person_id=task.person_id,
+                task_id=task.id,
+                windowed=True,
+                not_before=outbox.in_work_window(work, policy.windows, org.members[task.person_id] if org else None),
+            )
+        )
+    work.session.flush()
+    outbox.enqueue(work, messages)
 
 
 def snooze(work: Work, policy: Policy, task: Task, until: date) -> None:

@@ -372,8 +372,9 @@ def _sent(work: Work, message: OutboxMessage, parcel: Parcel, ref: str) -> None:
         _answer_by(work, [i["id"] for i in message.data["items"] if i["subject"] == "task"])
     elif message.task_id is not None:
         _answer_by(work, [message.task_id])
-        if message.subject == "task" and message.kind != "note.rise":
-            outbox.touch(work, "task", [message.task_id])  # an older card of it points to this one
+        if message.subject == "task":
+            # An older card of it points to this one; the card that a note of a rise points to shows the same days.
+            outbox.touch(work, "task", [message.task_id])
 
 
 def _answer_by(work: Work, task_ids: Sequence[int], *, only_first: bool = False) -> None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, select
 
-from core import cases, chores, claims, disputes, followups, outbox, pauses, payments, promises
+from core import cases, chores, claims, disputes, followups, outbox, pauses, payments, promises, tasks
 from core.db import alone
 from core.dunning import stored
 from core.dunning.apply import Chunk
@@ -67,6 +67,7 @@ def prepare(work: Work) -> list[list[int]]:
     followups.remember(work, [*events, *expired, *pauses.end_due(work)])
     promises.remind_due(work, policy)
     disputes.report_overdue(work, policy)
+    tasks.wake(work, policy)
     found = {*candidates(work), *_silent(work), *_letters_waiting(work), *followups.due_customers(work)}
     customers = sorted(found)
     if last is None:
@@ -131,7 +132,11 @@ def run_chunk(work: Work, customer_ids: Sequence[int]) -> list[CustomerPlan]:
     kept = stored.by_id(work, {c.policy_id for c in facts if c.policy_id not in (None, policy_id)})
     for case in facts:
         decisions[case.customer_id].append(decide(kept.get(case.policy_id, policy), case, work.today))
-    events = followups.take(work, customer_ids, {i: [d.case.currency for d in decisions[i]] for i in decisions})
+    open_in = {
+        i: {d.case.currency: any(r.chaseable for r in d.case.receivables) for d in decisions[i] if d.case.receivables}
+        for i in decisions
+    }
+    events = followups.take(work, customer_ids, open_in)
     plans = [
         plan(policy, org, sending, states[i], decisions[i], events.get(i, ()), work.now, work.today)
         for i in customer_ids
@@ -168,7 +173,7 @@ def finish(work: Work) -> None:
 
 
 def _ask_for_release(work: Work) -> None:
-    """Once a day one card to each person in finance while letters wait to be released."""
+    """One card to each person in finance while letters wait to be released; it always shows what waits now."""
     _, policy = active(work)
     if (work.company.letters or policy.letters) != "review":
         return
@@ -177,6 +182,12 @@ def _ask_for_release(work: Work) -> None:
         return
     org = load_org(work)
     day = int(work.today.strftime("%Y%m%d"))
+    D, O = outbox.D, outbox.O  # noqa: E741
+    shown = select(D.c.person_id).where(D.c.subject == "release", D.c.state == "open")
+    coming = select(O.c.person_id).where(O.c.subject == "release", O.c.op == "send", O.c.state.in_(outbox.WAITING))
+    have = set(work.session.execute(shown.union(coming)).scalars())
+    days = select(D.c.subject_id).where(D.c.subject == "release", D.c.state == "open")
+    outbox.touch(work, "release", list(work.session.execute(days.distinct()).scalars()))  # one card, drawn anew
     outbox.enqueue(
         work,
         [
@@ -190,6 +201,7 @@ def _ask_for_release(work: Work) -> None:
                 not_before=outbox.outside_quiet(work, policy.windows, org.members[person]),
             )
             for person in chores.holders(org, "finance")
+            if person not in have
         ],
     )
 
