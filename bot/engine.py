@@ -1,11 +1,15 @@
 """The metronome's work: one cycle of the engine in transactions of its own, then the morning digests. Holds no state."""
 
-from datetime import datetime
+from datetime import datetime, time, timedelta
 
 from bot.transactions import Transactions
 from core import garbage
 from core.dunning import cycle
+from core.policies import active
+from core.time import local_instant
 from core.work import Work
+
+MORNING = time(9)
 
 
 def run_cycle(transactions: Transactions, now: datetime) -> int:
@@ -22,19 +26,14 @@ def run_cycle(transactions: Transactions, now: datetime) -> int:
 
 
 def hours_of_work(work: Work, since: datetime, until: datetime) -> list[datetime]:
-    """When the metronome ticks after `since`, up to and including `until`: 09:00 every day, each hour of work on
-    working days (dunning.md section 3)."""
-    from datetime import time, timedelta
-
-    from core.policies import active
-    from core.time import local_instant
-
+    """When the metronome ticks after `since`, up to and including `until`: 09:00 every day, and on working days each
+    hour of work and the start of the window, where that is not on the hour (dunning.md section 3)."""
     _, policy = active(work)
     calendar, ticks = work.company.calendar, []
     window = policy.windows.work
+    working = sorted({MORNING, window.start, *(time(h) for h in range(24) if window.holds(time(h)))})
     day, last = calendar.business_date(since), calendar.business_date(until)
     while day <= last:
-        hours = [h for h in range(24) if window.holds(time(h))] if calendar.works(day) else [window.start.hour]
-        ticks += [local_instant(day, time(h), calendar.zone) for h in hours]
+        ticks += [local_instant(day, at, calendar.zone) for at in (working if calendar.works(day) else [MORNING])]
         day += timedelta(days=1)
     return [t for t in ticks if since < t <= until]
