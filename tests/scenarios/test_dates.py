@@ -111,7 +111,7 @@ def test_old_debts_that_start_at_the_first_step(hk: Harness) -> None:
     hk.morning("2026-07-16")
     hk.chat("li").expect_card(kind="promise.due")
     hk.morning("2026-07-20")
-    hk.chat("li").expect_card("未兑现")
+    hk.chat("li").expect_card("部分兑现")
     hk.morning("2026-07-21")  # age 7 for the ladder
     assert [f[:2] for f in hk.firings("I1")][2:] == [("07-21", "letter2"), ("07-21", "over7")]
     hk.chat("li").expect_card("逾期 41 天")
