@@ -1,5 +1,7 @@
 """The letter of demand (stage 3): a file that the owner checks, signs and sends. The machine never sends it."""
 
+import logging
+from contextlib import suppress
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -17,6 +19,7 @@ from core.work import Work
 
 L, T, C, R = table_of(Letter), table_of(Task), table_of(Customer), table_of(Receivable)
 FINAL = 3
+log = logging.getLogger(__name__)
 
 _PAGE = """<!doctype html>
 <html lang="{lang}"><meta charset="utf-8"><title>{title}</title>
@@ -42,22 +45,33 @@ _PAGE = """<!doctype html>
 def write_letters(transactions: Transactions, now: datetime, folder: Path) -> list[Path]:
     """Renders the letters of demand that have no text yet, keeps them, writes them to files, and tells their tasks.
 
-    The text stands in the database; the file is made from it and can be made again.
+    A letter whose file cannot be written is not kept: it is rendered again at the next tick. The rest goes on.
     """
     with transactions.look(now) as work:
         waiting = list(work.session.execute(select(L.c.id).where(L.c.stage == FINAL, L.c.subject == "")).scalars())
     written = []
     for letter_id in waiting:
-        with transactions.work(now) as work:
-            made = _keep(work, letter_id)
-        if made is None:
-            continue
-        name, page = made
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / name
-        path.write_text(page, encoding="utf-8")
-        written.append(path)
+        try:
+            with transactions.work(now) as work:
+                made = _keep(work, letter_id)
+                if made is not None:
+                    written.append(_write(folder, *made))
+        except OSError as error:
+            log.warning("letter of demand %s not written to %s: %s", letter_id, folder, error)
     return written
+
+
+def _write(folder: Path, name: str, page: str) -> Path:
+    """All of it or nothing, so that nobody prints half a letter."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f".{name}.part"
+    try:
+        part.write_text(page, encoding="utf-8")
+        return part.replace(folder / name)
+    except OSError:
+        with suppress(OSError):
+            part.unlink()
+        raise
 
 
 def _keep(work: Work, letter_id: int) -> tuple[str, str] | None:

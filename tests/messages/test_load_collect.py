@@ -1,19 +1,25 @@
 """Cards of chasing, loaded from what is true when they leave: amounts, days, events, and how they end."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlmodel import Session
 
+from bot.notifications.documents import write_letters
 from bot.notifications.load import Cancel, Facts, Loaded, Message, final_document, load, load_many, message_of
 from bot.notifications.templates import render
 from bot.notifications.views import CollectView, LetterView, NoteView, PromiseView
 from core.cases import refresh
-from core.models import Contact, Task
+from core.models import Contact, Letter, Task
 from core.models.base import table_of
 from core.money import Money
-from core.work import Profile
+from core.work import Profile, Work
 from tests.factories import customer, make_company, morning, person, receipt
 from tests.messages.loading import Books, receivable
 
@@ -318,6 +324,30 @@ def test_the_document_of_the_last_stage(books: Books) -> None:
     view = final_document(books.at(july(31)), task_id=books.task(books.rep).id)
     assert isinstance(view, LetterView)
     assert "最长逾期30天" in render("document.final", view, "zh").text
+
+
+def test_a_letter_whose_file_cannot_be_written_is_tried_again(books: Books, tmp_path: Path) -> None:
+    receivable(books.at(date(2026, 6, 1)), "I1", books.customer)
+    for day in (2, 8, 31):
+        books.cycle(july(day))
+
+    @contextmanager
+    def work(now: datetime) -> Iterator[Work]:
+        with books.session.begin_nested():
+            yield books.at(now)
+
+    transactions: Any = SimpleNamespace(work=work, look=work)
+    folder = tmp_path / "letters"
+    folder.write_text("in the way")
+    assert write_letters(transactions, july(31), folder) == []
+    books.session.expire_all()
+    letters = select(Letter).where(table_of(Letter).c.stage == 3)
+    assert books.session.execute(letters).scalar_one().subject == ""
+    folder.unlink()
+    (written,) = write_letters(transactions, july(31), folder)
+    assert "甲商贸" in written.read_text() and list(folder.iterdir()) == [written]
+    assert books.session.execute(letters).scalar_one().subject
+    assert write_letters(transactions, july(31), folder) == []
 
 
 def test_letters_to_release(session: Session) -> None:
