@@ -241,6 +241,14 @@ def test_what_arrived_keeps_its_amounts(books: Books) -> None:
     assert books.drawn(shown, july(3, 12)).view.ended.code == "ended.reversed"
 
 
+def test_promised_money_is_overdue_all_the_same(books: Books) -> None:
+    one = books.session.get_one(Receivable, 1)
+    books.act(books.rep, "task.promise", july(2, 10), date="2026-07-10")
+    pay(books, "20000.00", july(3, 10), to=one)
+    view = books.drawn(books.one("payment.arrived"), july(3, 10)).view
+    assert (view.overdue, view.aside, view.days) == ((cny(100_000),), (cny(100_000),), 2)
+
+
 def test_a_reversed_receipt_brings_the_case_back(books: Books) -> None:
     one = books.session.get_one(Receivable, 1)
     made = pay(books, "120000.00", july(3), to=one)

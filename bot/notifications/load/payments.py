@@ -60,6 +60,7 @@ def arrived(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
     customer_id = message.customer_id or good[0].customer_id
     about = facts.about(customer_id)
     mine = _visible(facts, about, message.person_id)
+    unpaid = [r for r in mine if r.due_on and r.age(facts.today) > 0 and _unpaid(r) > 0]
     view = PaymentView(
         today=facts.today,
         customer=about.name,
@@ -70,9 +71,10 @@ def arrived(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         count=len(good),
         numbers=tuple(r.number for r in good),
         unapplied=sums((r.open_minor, r.currency) for r in good if ended is None),
-        overdue=overdue_of(mine, facts.today),
+        overdue=sums((_unpaid(r), r.currency) for r in unpaid),
         open=sums((r.open_minor, r.currency) for r in mine),
-        days=days_of(mine, facts.today),
+        days=max((r.age(facts.today) for r in unpaid), default=0),
+        aside=sums((_unpaid(r) - (r.chaseable_minor if r.chaseable else 0), r.currency) for r in unpaid),
         promise=_promise(facts, customer_id, good),
         ended=ended,
     )
@@ -83,6 +85,11 @@ def arrived(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         receivables=_paid_by(facts, [r.id or 0 for r in good]),
         over=ended is not None,
     )
+
+
+def _unpaid(r: ReceivableFacts) -> int:
+    """Promised, claimed or disputed money has not arrived: only what credit covers is out."""
+    return r.open_minor - r.netted_minor
 
 
 def _paid_by(facts: Facts, receipt_ids: list[int]) -> tuple[str, ...]:
