@@ -208,7 +208,7 @@ RULES: dict[str, Rule] = {
     "task.other": _TASK,
     "task.note": _TASK,
     "task.snooze": _TASK,
-    "task.reassign": Rule(frozenset({Relation.above}), frozenset({"finance_manager"})),
+    "task.reassign": _TASK,
     "dispute.settle": _TASK,  # own = the dispute's owner, not the rep who raised it
     "pause.set": _TASK,
     "pause.end": _TASK,

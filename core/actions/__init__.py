@@ -49,6 +49,8 @@ def execute(work: Work, request: ActionRequest) -> Outcome:
     found = _subject(work, policy, request)
     if isinstance(found, Outcome):
         return found
+    if _no_such_button(found, spec):
+        return Outcome(Result.invalid, "action.unknown", {"action": request.action})
     if not _allowed(work, person, spec, found):
         return Outcome(Result.not_allowed, "action.not_allowed", {"action": request.action})
     if spec.fresh and found.delivery is not None and request.seen_rev is not None and request.seen_rev != found.delivery.rev:
@@ -96,7 +98,8 @@ def _customer_of(work: Work, subject: str, subject_id: int) -> int | None:
     if subject == "customer":
         return subject_id
     if subject == "arrived":
-        return work.session.get_one(OutboxMessage, subject_id).customer_id
+        message = work.session.get(OutboxMessage, subject_id)
+        return None if message is None else message.customer_id
     model = _TABLES.get(subject)
     if model is None:
         return None
@@ -104,44 +107,82 @@ def _customer_of(work: Work, subject: str, subject_id: int) -> int | None:
     return None if row is None else int(row.customer_id) if row.customer_id is not None else None
 
 
-def _belongs_to(context: Context) -> int | None:
+def _no_such_button(context: Context, spec: "Spec") -> bool:
+    """A button that no card about such a subject has: its id would be taken for that of something else."""
+    if context.subject not in spec.subjects:
+        return True
+    if context.subject == "task" and context.request.action == "dispute.settle":
+        return context.work.session.get_one(Task, context.subject_id).kind != "dispute"
+    return context.customer_id is None and not spec.no_customer
+
+
+def _belongs_to(context: Context) -> set[int | None]:
     """Whose subject it is, for "own" and "above": the task's person, the dispute's owner, whoever asked."""
-    work, session = context.work, context.work.session
-    if context.delivery is not None and context.request.action.startswith(("task.", "customer.", "dispute.", "receipt.")):
-        if context.subject == "task":
-            return session.get_one(Task, context.subject_id).person_id
-        return context.delivery.person_id
+    session, action = context.work.session, context.request.action
+    if action == "dispute.settle":
+        meant = approvals.disputes_meant(context)
+        if meant:  # one by one: what belongs to several belongs to nobody
+            owners = {dispute.owner_id for dispute in meant}
+            return owners if len(owners) == 1 else set()
     if context.subject == "task":
-        return session.get_one(Task, context.subject_id).person_id
-    if context.subject == "dispute":
-        return session.get_one(Dispute, context.subject_id).owner_id
-    if context.subject == "promise":
-        return session.get_one(Promise, context.subject_id).made_by_id
+        task = session.get_one(Task, context.subject_id)
+        if task.kind in ("collect", "reversed") or action in ("task.other", "task.snooze") or not action.startswith("task."):
+            return {task.person_id} | (_responsible(context) if action == "task.reassign" else set())
+        return _responsible(context)  # of a chore whose card has no such button
+    if context.subject == "promise" and action.startswith("promise."):
+        return {session.get_one(Promise, context.subject_id).made_by_id}
     if context.subject == "pause":
-        return session.get_one(Pause, context.subject_id).made_by_id
+        return {session.get_one(Pause, context.subject_id).made_by_id}
+    return _responsible(context)
+
+
+def _responsible(context: Context) -> set[int | None]:
+    """Who looks after the customer, or the part of it that is in question."""
+    work, session = context.work, context.work.session
     if context.customer_id is None:
-        return None
+        return set()
+    owner = session.get_one(Customer, context.customer_id).owner_id
+    R = table_of(Receivable)
+    if context.subject == "case":
+        currency = session.get_one(Case, context.subject_id).currency
+        query = select(R.c.owner_id).where(
+            R.c.customer_id == context.customer_id, R.c.currency == currency, R.c.open_minor > 0
+        )
+        return {one if one is not None else owner for one in session.execute(query.distinct()).scalars()} or {owner}
     mine = [t.person_id for t in tasks.open_tasks(work, context.customer_id)]
     if work.person_id in mine:
-        return work.person_id
-    R = table_of(Receivable)
+        return {work.person_id}
     owned = session.execute(
         select(R.c.id)
         .where(R.c.customer_id == context.customer_id, R.c.owner_id == work.person_id, R.c.open_minor > 0)
         .limit(1)
     ).first()
-    return work.person_id if owned else session.get_one(Customer, context.customer_id).owner_id
+    return {work.person_id if owned else owner}
 
 
 def _allowed(work: Work, person: Person, spec: "Spec", context: Context) -> bool:
-    owner = _belongs_to(context)
-    relation = relation_to(work.session, person.id or 0, person.roles, owner)
-    if may(spec.verb or context.request.action, person.roles, relation):
+    if _asked_for_it(person, context):
+        return False
+    owners, verb = _belongs_to(context) or {None}, spec.verb or context.request.action
+    if any(may(verb, person.roles, relation_to(work.session, person.id or 0, person.roles, owner)) for owner in owners):
         return True
-    # Whoever was sent the card may press its buttons: a stand-in has no role that says so. Never for approvals of
-    # one's own request, which `may` refuses by its own rule.
-    sent_to_them = context.delivery is not None and context.delivery.person_id == person.id
-    return sent_to_them and owner != person.id
+    # Whoever was sent a card may press the buttons that it has: a stand-in has no role that says so.
+    delivery = context.delivery
+    return delivery is not None and delivery.person_id == person.id and delivery.kind in spec.cards
+
+
+def _asked_for_it(person: Person, context: Context) -> bool:
+    """Nobody decides what they asked for or said themselves, whatever their roles and whoever was sent the card."""
+    session, action = context.work.session, context.request.action
+    if action == "claim.confirm":
+        return session.get_one(Claim, context.subject_id).made_by_id == person.id
+    if action in ("promise.approve", "promise.reject"):
+        return session.get_one(Promise, context.subject_id).made_by_id == person.id
+    if action in ("pause.approve", "pause.reject"):
+        return session.get_one(Pause, context.subject_id).made_by_id == person.id
+    if action == "dispute.settle" and "finance_manager" not in person.roles:
+        return any(dispute.made_by_id == person.id for dispute in approvals.disputes_meant(context))
+    return False
 
 
 def _gone(context: Context, spec: "Spec") -> Outcome | None:
@@ -161,37 +202,52 @@ def _gone(context: Context, spec: "Spec") -> Outcome | None:
 
 @dataclass(frozen=True)
 class Spec:
-    """What an action needs. `fresh`: a tap on an older revision of the card is stale. `verb`: its row in permissions."""
+    """What an action needs.
+
+    `subjects`: what it may be pressed or typed about; anything else is no such action. `cards`: the messages with such
+    a button, which whoever was sent one may press. `fresh`: a tap on an older revision of the card is stale. `verb`:
+    its row in permissions. `no_customer`: works on a task that is about nobody.
+    """
 
     handler: Handler
+    subjects: tuple[str, ...]
+    cards: tuple[str, ...] = ()
     fresh: bool = False
     verb: str = ""
+    no_customer: bool = False
 
+
+_ABOUT = ("task", "case", "customer", "promise", "claim", "arrived")
+_ALERTS = ("alert.severe", "alert.high_risk")
+_CARDS = (*_ALERTS, "promise.due", "promise.broken", "claim.expired")
+_TYPED = ("customer",)
 
 # Ids are permanent: cards in people's chats carry them.
 TABLE: dict[str, Spec] = {
-    "task.promise": Spec(results.promise),
-    "task.paid": Spec(results.paid),
-    "task.part_paid": Spec(results.part_paid),
-    "task.dispute": Spec(results.dispute),
-    "task.not_reached": Spec(results.not_reached),
-    "task.copy": Spec(results.copy),
-    "task.other": Spec(results.other),
-    "task.note": Spec(results.note),
-    "task.snooze": Spec(results.snooze),
-    "task.reassign": Spec(results.reassign),
-    "customer.assign": Spec(results.assign),
-    "claim.confirm": Spec(approvals.confirm_claim, fresh=True),
-    "claim.void": Spec(approvals.void_claim, fresh=True),
-    "promise.approve": Spec(approvals.decide_promise(True), fresh=True),
-    "promise.reject": Spec(approvals.decide_promise(False), fresh=True),
-    "pause.approve": Spec(approvals.decide_pause(True), fresh=True),
-    "pause.reject": Spec(approvals.decide_pause(False), fresh=True),
-    "pause.set": Spec(approvals.pause),
-    "pause.end": Spec(approvals.unpause),
-    "dispute.settle": Spec(approvals.settle_dispute, fresh=True),
-    "receipt.record": Spec(finance.record_receipt),
-    "receipt.allocate": Spec(finance.allocate_receipt),
-    "credit_note.record": Spec(finance.record_credit_note),
-    "letters.release": Spec(finance.release_letters, fresh=True),
+    "task.promise": Spec(results.promise, _ABOUT, _CARDS),
+    "task.paid": Spec(results.paid, _ABOUT, _CARDS),
+    "task.part_paid": Spec(results.part_paid, _ABOUT, _CARDS),
+    "task.dispute": Spec(results.dispute, _ABOUT, _CARDS),
+    "task.not_reached": Spec(results.not_reached, _ABOUT, _CARDS),
+    "task.copy": Spec(results.copy, _ABOUT, _CARDS),
+    "task.other": Spec(results.other, _ABOUT, _CARDS, no_customer=True),
+    "task.note": Spec(results.note, _TYPED),
+    "task.snooze": Spec(results.snooze, _ABOUT, _CARDS, no_customer=True),
+    "task.reassign": Spec(results.reassign, _ABOUT, _ALERTS),
+    "customer.assign": Spec(results.assign, ("task", "customer"), ("task.gap",)),
+    "claim.confirm": Spec(approvals.confirm_claim, ("claim",), ("claim.review",), fresh=True),
+    "claim.void": Spec(approvals.void_claim, ("claim",), ("claim.review",), fresh=True),
+    "promise.approve": Spec(approvals.decide_promise(True), ("promise",), ("promise.approval",), fresh=True),
+    "promise.reject": Spec(approvals.decide_promise(False), ("promise",), ("promise.approval",), fresh=True),
+    "pause.approve": Spec(approvals.decide_pause(True), ("pause",), ("pause.approval",), fresh=True),
+    "pause.reject": Spec(approvals.decide_pause(False), ("pause",), ("pause.approval",), fresh=True),
+    "pause.set": Spec(approvals.pause, _TYPED),
+    "pause.end": Spec(approvals.unpause, _TYPED),
+    "dispute.settle": Spec(approvals.settle_dispute, ("task", "dispute", "customer"), ("dispute.open",), fresh=True),
+    "receipt.record": Spec(finance.record_receipt, _TYPED),
+    "receipt.allocate": Spec(finance.allocate_receipt, ("task", "customer", "receipt"), ("receipt.allocate",)),
+    "credit_note.record": Spec(finance.record_credit_note, _TYPED),
+    "letters.release": Spec(
+        finance.release_letters, ("release",), ("letters.release",), fresh=True, no_customer=True
+    ),
 }

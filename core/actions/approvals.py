@@ -68,20 +68,23 @@ def unpause(c: Context) -> Outcome:
     return Outcome(Result.done, "pause.ended")
 
 
-def settle_dispute(c: Context) -> Outcome:
+def disputes_meant(c: Context) -> list[Dispute]:
+    """The one on the card, else the customer's running ones in the currency that was named."""
     if c.subject == "dispute":
-        dispute = c.work.session.get_one(Dispute, c.subject_id)
-        if dispute.state != "open":
-            return Outcome(Result.already, f"dispute.{dispute.state}")
-    else:
-        open_ones = disputes.running(c.work, c.customer)
-        currency = c.text("currency").upper()
-        open_ones = [d for d in open_ones if not currency or d.currency == currency]
-        if not open_ones:
-            return Outcome(Result.already, "dispute.none")
-        if len(open_ones) > 1:
-            raise DomainError("dispute.which_currency", currencies=", ".join(sorted(d.currency for d in open_ones)))
-        dispute = open_ones[0]
+        return [c.work.session.get_one(Dispute, c.subject_id)]
+    currency = c.text("currency").upper()
+    return [d for d in disputes.running(c.work, c.customer) if not currency or d.currency == currency]
+
+
+def settle_dispute(c: Context) -> Outcome:
+    found = disputes_meant(c)
+    if not found:
+        return Outcome(Result.already, "dispute.none")
+    if len(found) > 1:
+        raise DomainError("dispute.which_currency", currencies=", ".join(sorted(d.currency for d in found)))
+    [dispute] = found
+    if dispute.state != "open":
+        return Outcome(Result.already, f"dispute.{dispute.state}")
     outcome = c.need("outcome")
     value = c.text("amount")
     amount = parse_major(value.replace(",", ""), dispute.currency) if value else None
