@@ -24,6 +24,8 @@ _FIRING, _LETTER, _AUDIT = _TABLES["firing"], _TABLES["letter"], _TABLES["audit"
 SEVERITIES = ("critical", "severe", "overdue", "due_soon")  # riskiest first
 MAX_PROMISES = 10  # shown on a balance
 MAX_NOTES = 20  # in a trace, the newest
+# What a result of a task leaves behind, which a trace tells of itself.
+RECORDED = {"promise": "promise", "paid": "claim", "part_paid": "claim", "dispute": "dispute"}
 # What a receivable is, when several are true: the first.
 COVERED = {"dispute": "disputed", "claim": "claimed", "promise": "promised"}
 
@@ -366,7 +368,14 @@ def _firings(work: Work, receivable_id: int) -> list[TraceFiring]:
 
 
 def _contacts(work: Work, receivable_id: int, number: str, customer_id: int) -> list[TraceContact]:
-    session, found = work.session, []
+    session, found = work.session, list[TraceContact]()
+    names = {row.handle: row.name for row in session.execute(select(_PERSON.c.handle, _PERSON.c.name))}
+
+    def called(actor: str) -> str:
+        """The person, of "cli:root as li"."""
+        handle = actor.rpartition(" as ")[2]
+        return str(names.get(handle, handle))
+
     m = _LETTER.c
     letters = select(m.created_at, m.to, m.state, m.sent_on, m.receivables, m.stage).where(m.customer_id == customer_id)
     for at, to, state, sent_on, numbers, stage in session.execute(letters):
@@ -381,15 +390,20 @@ def _contacts(work: Work, receivable_id: int, number: str, customer_id: int) -> 
             found.append(
                 TraceContact(at=at, what=kind, who=who or "", state=state, amount_minor=amount, on=day[0] if day else None)
             )
+    told = {(contact.what, contact.at) for contact in found}
+    logged = dict[tuple[Any, ...], TraceContact]()  # a result closes everybody's task; it is told once
     t = _TASK.c
     answered = select(t.closed_at, t.closed_by, t.result).select_from(_TASK.join(_LINK, _LINK.c.task_id == t.id))
     for at, who, result in session.execute(answered.where(_LINK.c.receivable_id == receivable_id, t.closed_at.is_not(None))):
         if result:
-            what = str(result.get("result") or result.get("action") or "result")
-            found.append(TraceContact(at=at, what=what, who=who, note=str(result.get("note") or "")))
+            what = str(result.get("kind") or "result")
+            if (RECORDED.get(what), at) not in told:
+                note = str(result.get("note") or result.get("what") or "")
+                logged[at, what, who] = TraceContact(at=at, what=what, who=called(who), note=note)
+    found += logged.values()
     a = _AUDIT.c
     notes = select(a.at, a.actor, a.data).where(a.customer_id == customer_id, a.action == "task.note")
     for at, who, data in session.execute(notes.order_by(a.at.desc()).limit(MAX_NOTES)):
-        found.append(TraceContact(at=at, what="note", who=who, note=str(data.get("note") or "")))
+        found.append(TraceContact(at=at, what="note", who=called(who), note=str(data.get("note") or "")))
     found.sort(key=lambda contact: (contact.at, contact.what))
     return found

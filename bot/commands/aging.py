@@ -1,5 +1,6 @@
 """/aging and /overdue: everything a person sees, by age and by size."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -144,11 +145,15 @@ def _amounts(row: Figures) -> dict[str, str]:
 def overdue(ask: Ask) -> CommandReply:
     limit = OVERDUE_SHOWN
     if ask.typed.words:
-        number = fold("".join(ask.typed.words)).removeprefix("前").removeprefix("top").removesuffix("名")
+        typed = "".join(ask.typed.words)
+        number = "" if typed[0] in "-−－–—" else fold(typed).removeprefix("前").removeprefix("top").removesuffix("名")
         if not (number.isdecimal() and number.isascii() and len(number) < 7 and int(number)):
             return ask.error("command.rest", value=" ".join(ask.typed.words), usage=ask.usage)
         limit = min(int(number), OVERDUE_MAX)
-    rows = overdue_ranking(ask.work.session, ask.work.today, ask.scope, limit)
+    rows = overdue_ranking(ask.work.session, ask.work.today, ask.scope, limit + 1)
+    cut = {key for key, many in Counter(row.currency for row in rows).items() if many > limit}
+    last = {row.currency: at for at, row in enumerate(rows)}
+    rows = [row for at, row in enumerate(rows) if row.currency not in cut or at != last[row.currency]]
     currency = main_currency(ask.work.company.currency, {row.currency: row.overdue for row in rows})
     wanted = sorted({row.customer_id for row in rows})
     query = (
@@ -171,6 +176,7 @@ def overdue(ask: Ask) -> CommandReply:
         today=ask.work.today, as_of=ask.work.today, currency=currency,
         customers=tuple(line for line in lines if line.overdue.currency == currency),
         total=tuple(Money(sums[key], key) for key in sorted(sums, key=lambda key: (key != currency, key))),
+        cut=bool(cut),
     )  # fmt: skip
 
     def part(key: str) -> list[dict[str, Any]]:

@@ -60,7 +60,8 @@ def _steps(ask: Ask, found: Trace) -> tuple[TraceStep, ...]:
         on = contact.on.isoformat() if contact.on else ""
         day = contact.at.astimezone(zone).date()
         what = LETTER_KINDS.get(contact.stage, contact.what) if contact.what == "letter" else contact.what
-        steps.append(step(day, what, [contact.who, on, contact.note], contact.amount_minor))
+        who = "" if contact.who == "system" else contact.who
+        steps.append(step(day, what, [who, on, contact.note], contact.amount_minor))
     return tuple(sorted(steps, key=lambda one: one.on))
 
 

@@ -151,6 +151,8 @@ HAPPENED: dict[str, _Two] = {
     "alert": ("预警", "alert"), "result": ("登记结果", "result"), "note": ("记录", "note"), "credit_note": ("红字",
     "credit note"),
     "undone": ("撤销核销", "unallocated"),
+    "paid": ("称已付款", "says paid"), "part_paid": ("称已付部分", "says part is paid"), "not_reached": ("联系不上",
+    "not reached"), "copy": ("需要单据", "needs a copy"), "other": ("其他结果", "other result"),
 }  # fmt: skip
 
 

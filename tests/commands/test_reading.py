@@ -9,6 +9,7 @@ from sqlalchemy import event
 from sqlmodel import Session, func, select
 
 from bot.commands import CommandReply, handle
+from bot.notifications.templates import render
 from core.models import (
     Audit,
     Cover,
@@ -260,6 +261,38 @@ def test_the_trace_names_contacts(firm: Firm) -> None:
         ("promise", "小李", "60000.00", "2026-07-10", ""),
     ]
     assert firm.work.session.exec(select(func.count()).select_from(Firing)).one() == 0
+
+
+def test_the_trace_names_results_and_who_logged_them(firm: Firm) -> None:
+    for somebody in (firm.li, firm.fin):
+        task = firm.add(Task(kind="collect", message="task.overdue", customer_id=firm.jia.id, currency="CNY",
+                             person_id=somebody.id, opened_at=AT, state="answered", closed_at=AT,
+                             closed_by="cli:root as li", result={"kind": "other", "note": "换了会计"}))  # fmt: skip
+        firm.add(TaskReceivable(task_id=task.id, receivable_id=firm.late.id))
+    firm.work.session.flush()
+    reply = firm.says(firm.li, "/trace INV-1")
+    assert [(c["what"], c["who"], c["note"]) for c in reply.json["contacts"]] == [("other", "小李", "换了会计")]
+    assert [(s.what, s.detail) for s in reply.view.steps][-1] == ("其他结果", "小李 换了会计")
+
+
+def test_what_is_overdue_in_another_currency_is_said(firm: Firm) -> None:
+    firm.old.due_on = date(2026, 8, 1)
+    receivable(firm.work, "U-1", firm.yi, "500.00", due=date(2026, 7, 2), currency="USD")
+    firm.work.session.flush()
+    reply = firm.says(firm.fin, "/balance C002")
+    text = render(reply.kind, reply.view, "zh").text
+    assert "有逾期 US$500.00" in text and "没有逾期" not in text
+
+
+def test_the_first_of_the_overdue_are_called_that(firm: Firm) -> None:
+    receivable(firm.work, "U-1", firm.jia, "500.00", due=date(2026, 7, 2), currency="USD")
+    firm.work.session.flush()
+    every = firm.says(firm.fin, "/overdue").view
+    one = firm.says(firm.fin, "/overdue 1").view
+    assert not every.cut and every.count > 1
+    assert one.cut and one.count == 1 and one.customers == every.customers[:1]
+    assert "前 1 名" in render("reply.overdue", one, "zh").title
+    assert firm.says(firm.fin, "/overdue -1").code == "command.rest"
 
 
 def test_letters_go_by_the_names_of_their_stages_in_a_trace(firm: Firm) -> None:

@@ -372,9 +372,9 @@ def test_every_code_is_a_word() -> None:
 
 def test_every_event_of_the_engine_has_a_sentence() -> None:
     kinds = (
-        "promise.broken", "promise.partly_kept", "claim.expired", "claim.void", "dispute.rejected", "pause.ended",
-        "follow_up", "rest", "again_on", "not_reached", "task.silent", "letter.final", "handed_over", "alert.severe",
-        "alert.high_risk",
+        "promise.broken", "promise.partly_kept", "claim.expired", "claim.void", "dispute.rejected", "dispute.part",
+        "pause.ended", "follow_up", "rest", "again_on", "not_reached", "task.silent", "letter.final", "handed_over",
+        "alert.severe", "alert.high_risk",
     )  # fmt: skip
     for kind in kinds:
         (said,) = events_of([{"kind": kind, "currency": "CNY", "amount_minor": 100}], 7)

@@ -223,6 +223,7 @@ def _event(event: dict[str, Any], days: int) -> Phrase | None:
 
 _PLAIN = {
     "dispute.rejected": "event.dispute_rejected",
+    "dispute.part": "event.dispute_part",
     "pause.ended": "event.pause_ended",
     "follow_up": "event.follow_up",
     "rest": "event.rest",

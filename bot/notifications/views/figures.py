@@ -78,7 +78,7 @@ class BalanceView:
 
     @property
     def tone(self) -> str:
-        return "warning" if self.overdue.minor else "info"
+        return "info" if self.fine else "warning"
 
     @property
     def has_undated(self) -> bool:
@@ -93,8 +93,12 @@ class BalanceView:
         return self.overdue.minor != 0
 
     @property
+    def others_overdue(self) -> tuple[Money, ...]:
+        return tuple(line.overdue for line in self.others if line.overdue.minor)
+
+    @property
     def fine(self) -> bool:
-        return not self.is_overdue
+        return not self.is_overdue and not self.others_overdue
 
     @classmethod
     def example(cls, lang: str) -> Self:
@@ -196,7 +200,8 @@ class OverdueView:
     as_of: date
     currency: str
     customers: tuple[OverdueLine, ...]
-    total: tuple[Money, ...] = ()
+    total: tuple[Money, ...] = ()  # of those shown
+    cut: bool = False  # there are more than were asked for
 
     @property
     def count(self) -> int:
