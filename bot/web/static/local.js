@@ -5,7 +5,7 @@ const WORDS = {
   zh: {
     brand: '回款', view: '按谁的能力显示', people: '人员', hour: '+1 小时', day: '次日 9:00', workday: '下个工作日', pick: '选时间…',
     views: { full: '完整', slack: 'Slack', dingtalk: '钉钉', wecom: '企业微信', text: '纯文本' },
-    mailbox: '客户邮箱', mailboxNote: '发给客户的信', say: '例如：余额 华兴商贸', send: '发送',
+    mailbox: '客户邮箱', mailboxNote: '发给客户的信', say: '例如：余额 花果山', send: '发送',
     quick: ['待办', '逾期', '账龄', '帮助'], nothing: '还没有消息', nothingNote: '到了该提醒的时候，消息会出现在这里。',
     noLetters: '还没有信', noLettersNote: '政策打开信函后，发给客户的信会出现在这里。', older: '更早的消息', fresh: '新消息 ↓', closed: '已结束',
     cancel: '取消', ok: '确定', close: '关闭', dates: ['今天', '昨天', '明天', '3 天后', '周五', '月底'], all: '不填 = 全部', search: '按姓名查找', which: '显示哪些人',
@@ -17,7 +17,7 @@ const WORDS = {
   en: {
     brand: 'Huikuan', view: 'Show as in', people: 'People', hour: '+1 hour', day: 'Next day 9:00', workday: 'Next workday', pick: 'Pick…',
     views: { full: 'Everything', slack: 'Slack', dingtalk: 'DingTalk', wecom: 'WeCom', text: 'Plain text' },
-    mailbox: 'Customer mail', mailboxNote: 'Letters to customers', say: 'e.g. balance Huaxing', send: 'Send',
+    mailbox: 'Customer mail', mailboxNote: 'Letters to customers', say: 'e.g. balance hgsgy', send: 'Send',
     quick: ['/todo', '/overdue', '/aging', '/help'], nothing: 'No messages yet', nothingNote: 'When it is time to remind somebody, it shows here.',
     noLetters: 'No letters yet', noLettersNote: 'Once the policy switches letters on, they show here.', older: 'Earlier messages', fresh: 'New messages ↓', closed: 'Closed',
     cancel: 'Cancel', ok: 'OK', close: 'Close', dates: ['Today', 'Yesterday', 'Tomorrow', 'In 3 days', 'Friday', 'Month end'], all: 'blank = everything', search: 'Find by name', which: 'Whose chats to show',
