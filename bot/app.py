@@ -163,7 +163,7 @@ class App:
             with self.transactions.look(now) as work:
                 found = work.session.get(Delivery, int(delivery))
                 mine = found is not None and found.address == handle
-                seen = int(rev) if rev.isdecimal() else found.rev if found is not None else None
+                seen = int(rev) if rev.isdecimal() and len(rev) <= 15 else found.rev if found is not None else None
             reply = await self.local.tap(handle, int(delivery), action, seen, inputs)
             with self.transactions.look(now) as work:
                 # Whoever may not see the card learns nothing of it, not even that it is there.
@@ -184,7 +184,7 @@ class App:
 
     def _card(self, work: Work, delivery_id: int) -> dict[str, Any] | None:
         delivery = work.session.get(Delivery, delivery_id)
-        if delivery is None or not delivery.ref.isdigit():
+        if delivery is None or not delivery.ref.isdecimal():
             return None
         found = store.messages(work.session, [int(delivery.ref)])
         return store.card_of(found[0], self.company.calendar.zone) if found else None

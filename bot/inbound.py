@@ -19,7 +19,7 @@ from bot.commands.dates import parse_date
 from bot.fit import ask_card, fit
 from bot.notifications.load import Cancel, Message
 from bot.notifications.load import load as load_view
-from bot.notifications.templates import render, templates
+from bot.notifications.templates import ACTION_IDS, render, templates
 from bot.plain import parse_reply
 from bot.transactions import Transactions
 from bot.words import sentence
@@ -33,6 +33,7 @@ from core.work import Work
 
 D, A, P, E, O = (table_of(m) for m in (Delivery, Account, Person, InboundEvent, OutboxMessage))  # noqa: E741
 OPENS = "task.log"
+MAX_DIGITS = 15  # of an id that comes from outside
 DATES = {"date", "paid_on", "again_on", "until"}
 
 
@@ -111,6 +112,8 @@ class _Desk:
         delivery_id = None
         if answered.pending is not None and not confirmed:
             delivery_id = self._keep(card, "command", 0, {"text": answered.pending, "who": self.person.handle})
+        elif card.actions and answered.pending is None:
+            delivery_id = self._keep(card, "todo", 0, {})
         if delivery is not None:
             self._close(delivery, card)
         return Reply(outcome, message, card, answered.json, delivery_id)
@@ -148,7 +151,7 @@ class _Desk:
             if not result:
                 return self._ask(delivery, templates().action(OPENS, self.lang))
             action = f"task.{result}"
-        if action not in actions.TABLE:
+        if action not in actions.TABLE or action not in ACTION_IDS:  # some are only typed
             return self._said(Outcome(Result.invalid, "action.unknown", {"action": action}))
         if self._must_ask(action, given) and delivery.state == "open":
             return self._ask(delivery, templates().action(action, self.lang))
@@ -189,7 +192,7 @@ class _Desk:
         """
         subject, _, number = item.rpartition(":")
         subject = subject or "task"
-        if not number.isdigit():
+        if not number.isdecimal() or len(number) > MAX_DIGITS:
             return self._said(Outcome(Result.invalid, "task.none"))
         found = self.work.session.execute(
             select(O.c.kind, O.c.customer_id, O.c.data)

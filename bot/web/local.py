@@ -14,7 +14,7 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
-from fastapi import APIRouter, FastAPI, Header, Request
+from fastapi import APIRouter, FastAPI, Header, Query, Request
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from fastapi.staticfiles import StaticFiles
@@ -54,11 +54,14 @@ class PageHost(Protocol):
     async def advance(self, to: datetime, progress: Callable[[datetime], None]) -> None: ...
 
 
+MAX_ID = 2**53  # what JavaScript counts exactly, and a column holds
+
+
 class Tap(BaseModel):
     person: str
-    delivery: int
+    delivery: int = Field(ge=0, le=MAX_ID)
     action: str = Field(max_length=100)
-    rev: int | None = None
+    rev: int | None = Field(default=None, ge=0, le=MAX_ID)
     input: dict[str, str] = Field(default_factory=dict, max_length=30)
 
 
@@ -215,7 +218,9 @@ def _routes(front: Front) -> APIRouter:
         }
 
     @router.get("/api/chat/{handle}")
-    async def get_chat(handle: str, profile: View = "full", before: int | None = None) -> Any:
+    async def get_chat(
+        handle: str, profile: View = "full", before: Annotated[int | None, Query(ge=0, le=MAX_ID)] = None
+    ) -> Any:
         found = await front.read(lambda s: store.chat(s, handle, before=before))
         return {"items": front.items(found, profile)}
 
@@ -249,7 +254,9 @@ def _routes(front: Front) -> APIRouter:
 
     @router.get("/api/events", response_class=EventSourceResponse)
     async def get_events(
-        since: int, profile: View = "full", last_event_id: Annotated[int | None, Header()] = None
+        since: Annotated[int, Query(le=MAX_ID)],
+        profile: View = "full",
+        last_event_id: Annotated[int | None, Header(le=MAX_ID)] = None,
     ) -> AsyncIterable[ServerSentEvent]:
         # A little of the past again: what was written just before may not have had its delivery yet.
         async for event in _tail(front, last_event_id or max(since - 20, 0), profile):

@@ -1,0 +1,64 @@
+"""Who may press what: a button of another card, a decision about one's own request, the hand-over of a task."""
+
+from core.models import Claim, Dispute, Promise, Receipt
+from core.models.base import table_of
+from tests.harness import Harness
+from tests.scenarios.racing import count, deliveries, tap
+
+
+def test_a_button_of_another_card_is_no_such_action(hk: Harness) -> None:
+    hk.overdue()
+    [card] = deliveries(hk, "li")
+    for who in ("li", "wang", "cai", "fm"):
+        for action, given in (
+            ("claim.confirm", {"number": "X"}), ("claim.void", {}), ("promise.approve", {}), ("promise.reject", {}),
+            ("pause.approve", {}), ("pause.reject", {}), ("letters.release", {}),
+            ("dispute.settle", {"outcome": "accepted"}),
+            ("receipt.record", {"amount": "5"}), ("credit_note.record", {"amount": "5", "reason": "x"}),
+            ("task.note", {"note": "x"}), ("pause.set", {"until": "2026-07-06", "reason": "x"}), ("pause.end", {}),
+        ):  # fmt: skip
+            answer = tap(hk.app, hk.now, who, card, action, **given)
+            assert (answer.outcome, answer.card) == ("invalid", None), (who, action, answer)
+    assert count(hk, Claim) == count(hk, Promise) == count(hk, Receipt) == 0
+
+
+def test_nobody_settles_a_dispute_that_they_raised(hk: Harness) -> None:
+    card = hk.overdue()
+    hk.person("li", roles=["rep", "finance"])
+    [mine] = deliveries(hk, "li")
+    card.tap("task.dispute", reason="price")
+    hk.chat("fm").expect_card(kind="dispute.open")
+    [chore] = deliveries(hk, "fm")
+    for who in ("li", "cai", "wang"):
+        for delivery in (chore, mine):
+            answer = tap(hk.app, hk.now, who, delivery, "dispute.settle", outcome="accepted")
+            assert answer.outcome in ("not_allowed", "invalid")
+        hk.run(hk.app.local.say(who, "/dispute 甲 accept"))
+        for message in hk.unread("local", who):
+            hk.read(message)
+        assert count(hk, Dispute, table_of(Dispute).c.state == "open") == 1, who
+    assert tap(hk.app, hk.now, "fm", chore, "dispute.settle", outcome="accepted").outcome == "done"
+    hk.deliver()
+
+
+def test_a_rep_in_finance_does_not_confirm_their_own_claim(hk: Harness) -> None:
+    card = hk.overdue()
+    hk.person("li", roles=["rep", "finance"])
+    hk.at("2026-07-03 10:00")
+    card.tap("task.paid", paid_on="2026-07-02")
+    hk.chat("cai").expect_card(kind="claim.review")
+    hk.chat("li").expect_card(kind="claim.review")
+    [own] = deliveries(hk, "li", "claim")
+    assert tap(hk.app, hk.now, "li", own, "claim.confirm", number="B-1").outcome == "not_allowed"
+    assert count(hk, Receipt) == 0
+
+
+def test_a_task_is_handed_over_by_its_person_and_whoever_is_above(hk: Harness) -> None:
+    hk.overdue()
+    [card] = deliveries(hk, "li")
+    assert tap(hk.app, hk.now, "lin", card, "task.reassign", person="lin").outcome != "done"
+    assert tap(hk.app, hk.now, "cai", card, "task.reassign", person="lin").outcome == "not_allowed"
+    assert tap(hk.app, hk.now, "zhao", card, "task.reassign", person="li").outcome == "done"
+    assert tap(hk.app, hk.now, "li", card, "task.reassign", person="lin").outcome == "done"
+    hk.deliver()
+    hk.chat("lin").expect_card()
