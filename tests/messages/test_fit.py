@@ -128,7 +128,7 @@ def test_a_card_that_replaces_another_asks_one_thing():
 def test_a_confirmation_is_a_card_with_one_button():
     card, _ = fit(example("promise.approval", "zh"), PROFILES["wecom"], today=TODAY)
     asked, lost = ask_card(card, card.actions[0], PROFILES["wecom"], today=TODAY)
-    assert asked.text.startswith("批准 华兴商贸") and asked.text.endswith("的承诺?")
+    assert asked.text.startswith("批准 华兴商贸") and asked.text.endswith("的承诺？")
     assert [(a.id, a.draw, a.confirm) for a in asked.actions] == [("promise.approve", "button", None)]
     assert lost == ()
 

@@ -18,7 +18,7 @@ from bot.notifications.templates import templates
 from core import chores
 from core.cases import refresh
 from core.ledger import post
-from core.models import ImportRun, Letter, OutboxMessage, Person, Receipt, Receivable
+from core.models import ImportRun, Letter, OutboxMessage, Person, PromiseState, Receipt, Receivable
 from core.money import Money
 from core.policies import active
 from tests.factories import DAY, customer, morning, receipt
@@ -368,6 +368,10 @@ def test_every_code_is_a_word() -> None:
     assert set(_SAYS) <= templates().kinds
     for kind in chores.MESSAGES.values():
         assert kind in templates().kinds
+
+
+def test_every_state_of_a_promise_is_a_word() -> None:
+    assert set(PromiseState) <= set(templates().word_groups["promise"])
 
 
 def test_every_event_of_the_engine_has_a_sentence() -> None:
