@@ -11,7 +11,7 @@ from sqlmodel import SQLModel
 from core.ledger.balances import Balance, balance
 from core.models import Customer
 from core.money import digits
-from core.permissions import Scope
+from core.permissions import Scope, sees_whole_customer
 from core.work import Work
 
 _TABLES = SQLModel.metadata.tables
@@ -330,7 +330,9 @@ def trace(work: Work, scope: Scope, number: str) -> Trace | None:
         days_overdue=max(late, 0),
         entries=_entries(work, row.id),
         firings=_firings(work, row.id),
-        contacts=_contacts(work, row.id, row.number, row.customer_id),
+        contacts=_contacts(
+            work, row.id, row.number, row.customer_id, notes=sees_whole_customer(work.session, scope, row.customer_id)
+        ),
     )
 
 
@@ -367,7 +369,10 @@ def _firings(work: Work, receivable_id: int) -> list[TraceFiring]:
     ]  # fmt: skip
 
 
-def _contacts(work: Work, receivable_id: int, number: str, customer_id: int) -> list[TraceContact]:
+def _contacts(
+    work: Work, receivable_id: int, number: str, customer_id: int, *, notes: bool
+) -> list[TraceContact]:
+    """`notes`: with those about the whole customer."""
     session, found = work.session, list[TraceContact]()
     names = {row.handle: row.name for row in session.execute(select(_PERSON.c.handle, _PERSON.c.name))}
 
@@ -402,8 +407,8 @@ def _contacts(work: Work, receivable_id: int, number: str, customer_id: int) -> 
                 logged[at, what, who] = TraceContact(at=at, what=what, who=called(who), note=note)
     found += logged.values()
     a = _AUDIT.c
-    notes = select(a.at, a.actor, a.data).where(a.customer_id == customer_id, a.action == "task.note")
-    for at, who, data in session.execute(notes.order_by(a.at.desc()).limit(MAX_NOTES)):
+    said = select(a.at, a.actor, a.data).where(a.customer_id == customer_id, a.action == "task.note")
+    for at, who, data in session.execute(said.order_by(a.at.desc()).limit(MAX_NOTES)) if notes else ():
         found.append(TraceContact(at=at, what="note", who=called(who), note=str(data.get("note") or "")))
     found.sort(key=lambda contact: (contact.at, contact.what))
     return found
