@@ -119,6 +119,12 @@ def scope_of(session: Session, person_id: int) -> Scope:
     return Scope(owner_ids=frozenset(owner_ids), region=region)
 
 
+def letters_of(session: Session, person_id: int | None) -> Scope:
+    """The customers whose letters this person releases: what they see. A stand-in who sees nobody, everybody's."""
+    scope = scope_of(session, person_id) if person_id is not None else EVERYTHING
+    return EVERYTHING if scope.nothing else scope
+
+
 def may_see_customer(session: Session, scope: Scope, customer_id: int) -> bool:
     if scope.nothing:
         return False

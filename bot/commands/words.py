@@ -87,6 +87,7 @@ _REFUSED: dict[str, _Two] = {
     "promise.which_currency": ("请写明币种：{currencies}", "Which currency: {currencies}?"),
     "receipt.future": ("{on} 还没有到", "{on} has not come yet"),
     "receipt.nothing_unapplied": ("收款没有可核销的余额", "Nothing is left of the receipt"),
+    "receipt.other_currency": ("收款币种是 {receipt}，不是 {currency}", "The receipt is in {receipt}, not in {currency}"),
     "receipt.there": ("这笔收款已登记：{number}", "That receipt is recorded already: {number}"),
     "task.again_past": ("{on} 已经过去了", "{on} has passed"),
     "task.again_too_far": ("最晚到 {latest}", "Not later than {latest}"),

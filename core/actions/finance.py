@@ -10,12 +10,14 @@ from core.errors import DomainError
 from core.ledger.post import allocate, new_credit_notes, new_receipts
 from core.models import (
     CreditNote,
+    Customer,
     Firing,
     Receipt,
     Receivable,
 )
 from core.models.base import table_of
 from core.money import parse_major
+from core.permissions import letters_of
 
 
 def record_receipt(c: Context) -> Outcome:
@@ -24,15 +26,15 @@ def record_receipt(c: Context) -> Outcome:
         raise DomainError("receipt.future", on=day)
     currency = c.currency() or c.work.company.currency
     number = c.text("number") or f"HK-{c.customer}-{c.work.now:%Y%m%d%H%M%S%f}"
+    N = table_of(Receipt)
+    if c.work.session.execute(select(N.c.id).where(N.c.source == "manual", N.c.number == number)).first():
+        return Outcome(Result.already, "receipt.there", {"number": number})
     adopted = claims.adopt(
         c.work, c.policy, customer_id=c.customer, currency=currency,
         amount_minor=c.money("amount", required=True) or 0, received_on=day, number=number, source="manual",
     )  # fmt: skip
     if adopted is not None:
         return Outcome(Result.done, "receipt.was_claim", {"number": number, "receipt": adopted})
-    N = table_of(Receipt)
-    if c.work.session.execute(select(N.c.id).where(N.c.source == "manual", N.c.number == number)).first():
-        return Outcome(Result.already, "receipt.there", {"number": number})
     [receipt_id] = new_receipts(
         c.work,
         [
@@ -67,7 +69,9 @@ def allocate_receipt(c: Context) -> Outcome:
     ).scalar_one_or_none()
     if receivable is None:
         raise DomainError("receivable.unknown", number=number)
-    value = c.text("amount")
+    value, currency = c.text("amount"), c.text("currency").upper()
+    if currency and currency != receipt.currency:
+        raise DomainError("receipt.other_currency", currency=currency, receipt=receipt.currency)
     amount = parse_major(value.replace(",", ""), receipt.currency) if value else None
     allocation = allocate(c.work, receipt, receivable, amount)
     facts = {"receipt": receipt.number, "receivable": number, "minor": allocation.amount_minor, "currency": receipt.currency}
@@ -99,10 +103,12 @@ def record_credit_note(c: Context) -> Outcome:
 
 def release_letters(c: Context) -> Outcome:
     """Finance lets the reviewed letters go; the next cycle in the letters window sends them, stage by stage."""
-    F = table_of(Firing)
+    F, C = table_of(Firing), table_of(Customer)
+    theirs = select(C.c.id).where(letters_of(c.work.session, c.work.person_id).customers())
     released = c.work.session.execute(
         F.update()
         .where(F.c.outcome == "deferred", F.c.reason == IN_REVIEW, F.c.stage.is_not(None))
+        .where(F.c.customer_id.in_(theirs))
         .values(reason=RELEASED)
         .returning(F.c.customer_id)
     ).scalars()

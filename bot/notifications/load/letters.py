@@ -11,11 +11,12 @@ from bot.notifications.views import LetterRow, LetterSample, LetterView, Release
 from core.dunning.facts import CaseFacts, ReceivableFacts
 from core.dunning.letters import FINAL, listed, stage_of
 from core.dunning.states import load_states
-from core.models import Audit, Firing, FiringOutcome, Letter, Receivable, Task
+from core.models import Audit, Customer, Firing, FiringOutcome, Letter, Receivable, Task
 from core.models.base import table_of
+from core.permissions import letters_of
 from core.work import Work
 
-F, R, U = table_of(Firing), table_of(Receivable), table_of(Audit)
+F, R, U, C = table_of(Firing), table_of(Receivable), table_of(Audit), table_of(Customer)
 SAMPLES = 5
 
 
@@ -67,7 +68,7 @@ def final_document(
 
 def release(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
     """The letters that wait for finance: how many, how much, some samples."""
-    waiting = _in_review(facts)
+    waiting = _in_review(facts, message.person_id)
     letters = [(about, case, stage) for about, case, stage in waiting if stage is not None]
     if not letters and not message.for_update:
         return Cancel("none")
@@ -108,12 +109,14 @@ def release(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
     return Loaded(kind="letters.release", view=view, over=ended is not None)
 
 
-def _in_review(facts: Facts) -> list[tuple[About, CaseFacts, int]]:
-    """Every letter that waits for the release: customer, case, stage."""
+def _in_review(facts: Facts, person_id: int | None) -> list[tuple[About, CaseFacts, int]]:
+    """Every letter that waits for this person's release: customer, case, stage."""
+    theirs = select(C.c.id).where(letters_of(facts.work.session, person_id).customers())
     customers = list(
         facts.work.session.execute(
             select(F.c.customer_id)
             .where(F.c.outcome == FiringOutcome.deferred, F.c.reason == "in_review", F.c.stage < FINAL)
+            .where(F.c.customer_id.in_(theirs))
             .distinct()
             .order_by(F.c.customer_id)
         ).scalars()
