@@ -21,6 +21,7 @@ from bot.notifications.load import Cancel, Message
 from bot.notifications.load import load as load_view
 from bot.notifications.templates import ACTION_IDS, render, templates
 from bot.plain import parse_reply
+from bot.text import clean
 from bot.transactions import Transactions
 from bot.words import sentence
 from core import actions
@@ -60,7 +61,7 @@ def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
                 return _from_json(known)
             work = replace(work, person_id=person.id, actor=actor or person.handle)
             desk = _Desk(door, work, person, lang, envelope)
-            reply = desk.typed(envelope.text) if envelope.text else desk.tapped()
+            reply = desk.typed(clean(envelope.text)) if envelope.text else desk.tapped()
             work.session.add(
                 InboundEvent(
                     messenger=envelope.messenger, event_id=event_of(envelope), at=envelope.at, answer=_to_json(reply)
@@ -143,7 +144,8 @@ class _Desk:
             return self._said(Outcome(Result.invalid, "delivery.unknown", {"delivery": self.envelope.delivery_id}))
         if delivery.subject == "command":
             return self._command(delivery)
-        action, given = self.envelope.action, dict(self.envelope.input)
+        action = clean(self.envelope.action)
+        given = {clean(name): clean(str(value)) for name, value in self.envelope.input.items()}
         if action == "task.open":
             return self._open(given.get("task", ""))
         if action == OPENS:
@@ -225,7 +227,7 @@ class _Desk:
             return self._said(Outcome(Result.already, "card.closed"), delivery)
         pending = delivery.card["data"]["text"]
         if self.envelope.action == "reply.pick":
-            pending = commands.picked(pending, self.envelope.input.get("pick", ""))
+            pending = commands.picked(pending, clean(self.envelope.input.get("pick", "")))
         elif self.envelope.action != "reply.confirm":
             return self._said(Outcome(Result.invalid, "action.unknown", {"action": self.envelope.action}))
         return self.typed(pending, confirmed=True, delivery=delivery)

@@ -26,6 +26,7 @@ _CN_DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六":
 _NUMBER = r"(\d{1,3}|[一二两三四五六七八九]?十?[一二三四五六七八九]?|半)"
 _WEEKDAY = r"(mon|tue|wed|thu|fri|sat|sun)(?:day|sday|nesday|rsday|urday)?"
 _MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?\.?"
+MAX_YEARS = 10  # from today's year
 MAX_WORDS = 4  # of a date: "end of next month"
 
 
@@ -41,10 +42,14 @@ def parse_date(text: str, today: date, *, future: bool | None = True) -> date:
             continue
         try:
             found = read(match, today, future)
+        except LookupError:
+            continue
         except (ValueError, OverflowError):
             raise DomainError("date.no_such_day", value=text) from None
         if found is None:
             continue
+        if abs(found.year - today.year) > MAX_YEARS:
+            raise DomainError("date.unknown", value=text)
         if future is True and found < today:
             raise DomainError("date.past", value=text, date=found.isoformat(), next="")
         if future is False and found > today:
@@ -78,7 +83,8 @@ def _plain(text: str) -> str:
 
 
 def _number(text: str) -> int:
-    if text.isdigit():
+    """Raises LookupError: 半, 一一, and whatever else stands where a number should."""
+    if text.isdecimal():
         return int(text)
     tens, ten, ones = text.partition("十")
     if not ten:
@@ -147,7 +153,7 @@ def _ago(match: re.Match[str], today: date, sign: int) -> date:
 def _english_day(month: str, day: str, year: str | None, today: date, future: bool | None, value: str) -> date | None:
     if year is None:
         return _month_day(_EN_MONTHS[month], int(day), today, future, value)
-    if abs(int(year) - today.year) > 10:  # "jul 15 2000": the 2000 is an amount
+    if abs(int(year) - today.year) > MAX_YEARS:  # "jul 15 2000": the 2000 is an amount
         return None
     return date(int(year), _EN_MONTHS[month], int(day))
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from bot.commands.amounts import take_amount
 from bot.commands.dates import MAX_WORDS, looks_like_date, take_date
 from bot.commands.reply import PICK, CommandReply, choice, error
+from bot.text import clean
 from core.errors import DomainError
 from core.models import Customer, Person
 from core.money import format_major
@@ -57,7 +58,7 @@ class Typed:
 
 def parse(text: str) -> Typed:
     """`/balance 华兴`, `余额 华兴`, `余额华兴`, `/hk balance 华兴`, `／ＢＡＬＡＮＣＥ 华兴` are the same."""
-    text = text.replace("\u200b", "").strip()
+    text = clean(text).replace("\u200b", "").strip()
     tokens = [(token.strip('"“”「」'), token[0] in '"“「') for token in _TOKENS.findall(text)]
     head = _folded(tokens[0][0]) if tokens else ""
     if head == "hk" and len(tokens) > 1:

@@ -22,6 +22,8 @@ from core.models.base import table_of
 from core.money import parse_major
 from core.work import Work
 
+MAX_YEARS = 10  # how far a day may lie from today that somebody types or picks
+
 
 class Result(StrEnum):
     """done: it took effect now. already: it had taken effect before, or the subject is closed; nothing changed.
@@ -88,9 +90,12 @@ class Context:
         if not value:
             return None
         try:
-            return date.fromisoformat(value)
+            found = date.fromisoformat(value)
         except ValueError:
             raise DomainError("input.bad_date", name=name, value=value) from None
+        if abs(found.year - self.work.today.year) > MAX_YEARS:
+            raise DomainError("input.bad_date", name=name, value=value)
+        return found
 
     def money(self, name: str, *, required: bool = False) -> int | None:
         value = self.need(name) if required else self.text(name)

@@ -38,3 +38,40 @@ def test_the_buttons_of_an_answered_todo_work(hk: Harness) -> None:
     promised = tap(hk.app, hk.now, "li", opened.delivery_id, "task.promise", date="2026-07-06")
     assert promised.outcome == "done"
     hk.deliver()
+
+
+@pytest.mark.parametrize("day", ["半日", "一一日", "三一号", "半月半日", "9999-12-31", "0001-01-01", "2050-01-01"])
+def test_a_day_that_is_none_or_far_away_is_a_sentence(hk: Harness, day: str) -> None:
+    hk.overdue()
+    [card] = deliveries(hk, "li")
+    for action, name in (("task.promise", "date"), ("task.paid", "paid_on")):
+        assert tap(hk.app, hk.now, "li", card, action, **{name: day}).outcome == "invalid"
+    for line in (f"/promise 甲 {day}", f"/paid 甲 100 {day}"):
+        reply = hk.run(hk.app.local.say("li", line))
+        assert reply.outcome == "invalid", line
+    for message in hk.unread("local", "li"):
+        hk.read(message)
+
+
+def test_characters_that_nobody_types_are_left_out(hk: Harness) -> None:
+    hk.overdue()
+    reply = hk.run(hk.app.local.say("li", "/log 甲 a\x00b\x1b\ud800c"))
+    assert reply.outcome == "done" and "a b c" in str(reply.view)
+    [card] = deliveries(hk, "li")
+    assert tap(hk.app, hk.now, "li", card, "task.other", note="\x00x\ud800").outcome == "done"
+    hk.deliver()
+    for message in hk.unread("local", "li"):
+        hk.read(message)
+
+
+def test_a_receipt_that_is_there_is_no_claim(hk: Harness) -> None:
+    card = hk.overdue()
+    hk.at("2026-07-03 10:00")
+    card.tap("task.paid", paid_on="2026-07-02", amount="100")
+    hk.chat("cai").expect_card(kind="claim.review").tap("claim.confirm", number="B-1")
+    first = hk.run(hk.app.local.say("cai", "/receipt 甲 100 今天 A-1"))
+    again = hk.run(hk.app.local.say("cai", "/receipt 甲 100 今天 A-1"))
+    assert (first.outcome, again.outcome) == ("done", "already")
+    for who in ("cai", "li"):
+        for message in hk.unread("local", who):
+            hk.read(message)

@@ -1,0 +1,14 @@
+"""Text from outside, without what no keyboard writes: PostgreSQL refuses NUL, UTF-8 has no lone surrogates."""
+
+import unicodedata
+
+
+def clean(text: str) -> str:
+    """Control characters become spaces (line ends and tabs stay), lone surrogates go."""
+    if text.isprintable():
+        return text
+    return "".join(
+        " " if kind == "Cc" and char not in "\n\r\t" else char
+        for char in text
+        if (kind := unicodedata.category(char)) != "Cs"
+    )
