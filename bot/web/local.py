@@ -18,7 +18,7 @@ from fastapi import APIRouter, FastAPI, Header, Query, Request
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from sqlalchemy import Engine
 from sqlmodel import Session
 from starlette.responses import Response
@@ -27,6 +27,7 @@ from bot.adapters.base import Envelope, Reply
 from bot.adapters.local import LocalAdapter, store
 from bot.adapters.local.adapter import next_step
 from bot.card import dump
+from bot.text import clean
 from bot.web.guard import Guard, SignIn
 from bot.web.page import VIEWS, item, people
 from core.db import reading
@@ -57,17 +58,20 @@ class PageHost(Protocol):
 MAX_ID = 2**53  # what JavaScript counts exactly, and a column holds
 
 
+Text = Annotated[str, BeforeValidator(lambda said: clean(said) if isinstance(said, str) else said)]
+
+
 class Tap(BaseModel):
-    person: str
+    person: Text
     delivery: int = Field(ge=0, le=MAX_ID)
-    action: str = Field(max_length=100)
+    action: Text = Field(max_length=100)
     rev: int | None = Field(default=None, ge=0, le=MAX_ID)
-    input: dict[str, str] = Field(default_factory=dict, max_length=30)
+    input: dict[Text, Text] = Field(default_factory=dict, max_length=30)
 
 
 class Say(BaseModel):
-    person: str
-    text: str = Field(min_length=1, max_length=4000)
+    person: Text
+    text: Text = Field(min_length=1, max_length=4000)
 
 
 class Turn(BaseModel):

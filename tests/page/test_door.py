@@ -76,3 +76,14 @@ def test_a_long_chat_comes_in_pages(http: httpx2.Client, host: Sample) -> None:
     latest = http.get("/api/chat/lina").json()["items"]
     earlier = http.get(f"/api/chat/lina?before={latest[0]['id']}").json()["items"]
     assert [i["card"]["title"] for i in earlier + latest] == [f"第 {n} 条" for n in range(103)]
+
+
+def test_ids_and_text_that_nobody_sends_are_refused_or_cleaned(http: httpx2.Client) -> None:
+    for delivery in (2**70, -1):
+        body = {"person": "li", "delivery": delivery, "action": "task.paid", "input": {}}
+        assert http.post("api/tap", json=body).status_code == 422
+    body = {"person": "li", "delivery": 2**53, "action": "task.\x00\x1b", "input": {"a\x00": "\x00"}}
+    assert http.post("api/tap", json=body).status_code < 500
+    said = b'{"person": "li", "text": "/log \\ud800 \\u0000"}'
+    assert http.post("api/say", content=said, headers={"content-type": "application/json"}).status_code < 500
+    assert http.get(f"api/chat/li?before={2**70}").status_code == 422
