@@ -17,6 +17,7 @@ def confirm_claim(c: Context) -> Outcome:
     if claim.state != "pending":
         return Outcome(Result.already, f"claim.{claim.state}")
     receipt = claims.confirm(c.work, claim, c.text("number"))
+    c.receipts.append(receipt.id or 0)
     return Outcome(Result.done, "claim.confirmed", {"number": receipt.number, "receipt": receipt.id})
 
 

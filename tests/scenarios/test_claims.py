@@ -17,6 +17,7 @@ def test_a_confirmed_claim_settles_it_and_its_import_is_not_a_second_receipt(hk:
     assert hk.state("甲") == "waiting"
     ask = hk.chat("cai").expect_card("¥100.00", kind="claim.review", buttons=("claim.confirm", "claim.void"))
     ask.tap("claim.confirm", number="B-77")
+    hk.chat("li").expect_card("¥100.00", "已无逾期款", kind="payment.arrived")
     assert "B-77" in ask.text
     assert ask.json["state"] == "closed"
     assert hk.state("甲") == "closed"
@@ -88,4 +89,5 @@ def test_paid_in_part_is_a_claim_for_that_part(hk: Harness) -> None:
     hk.morning("2026-07-03")
     rest = hk.chat("li").expect_card("¥70.00", "继续催收")
     ask.tap("claim.confirm")
+    hk.chat("li").expect_card("¥30.00", "¥70.00", kind="payment.arrived")
     assert "¥70.00" in rest.text

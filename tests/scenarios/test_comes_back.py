@@ -34,6 +34,7 @@ def test_says_paid_on_the_day_of_a_promise_is_about_what_was_promised(hk: Harnes
     hk.morning("2026-07-06")
     hk.chat("li").expect_card(kind="promise.due").tap("task.paid")
     hk.chat("cai").expect_card("¥100.00", kind="claim.review").tap("claim.confirm")
+    hk.chat("li").expect_card("¥100.00", kind="payment.arrived")
     assert hk.promises("甲") == ["kept"]
     assert hk.chat("cai").say("余额 甲")["view"]["balance"] == "78.00"
     hk.morning("2026-07-20")

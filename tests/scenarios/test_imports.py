@@ -9,6 +9,7 @@ RECEIVABLES = "number,customer,issued_on,due_on,amount"
 def test_a_confirmed_claim_that_is_imported_later_is_not_counted_twice(hk: Harness) -> None:
     hk.overdue(policy=ONE_STEP).tap("task.paid", paid_on="2026-07-02")
     hk.chat("cai").expect_card(kind="claim.review").tap("claim.confirm")
+    hk.chat("li").expect_card("¥100.00", kind="payment.arrived")
     assert hk.state("甲") == "closed"
     hk.at("2026-07-03 10:00")
     report = hk.imports("receipts", RECEIPTS, "BANK-1,甲,2026-07-03,100.00,")
