@@ -1,6 +1,8 @@
 """Who may press what: a button of another card, a decision about one's own request, the hand-over of a task."""
 
-from core.models import Claim, Dispute, Promise, Receipt
+from sqlalchemy import select
+
+from core.models import Claim, Customer, Dispute, Firing, Promise, Receipt
 from core.models.base import table_of
 from tests.harness import Harness
 from tests.scenarios.racing import count, deliveries, tap
@@ -62,3 +64,39 @@ def test_a_task_is_handed_over_by_its_person_and_whoever_is_above(hk: Harness) -
     assert tap(hk.app, hk.now, "li", card, "task.reassign", person="lin").outcome == "done"
     hk.deliver()
     hk.chat("lin").expect_card()
+
+
+def test_finance_of_a_region_releases_the_letters_of_that_region(hk: Harness) -> None:
+    hk.begin("2026-06-01 08:00", letters="review")
+    hk.person("cai", region="华东")
+    for code, region in (("甲", "华东"), ("乙", "华北")):
+        hk.customer(code, "li", region=region, email=f"{region}@example.com")
+        hk.receivable(code, "100.00", due="2026-07-01", issued="2026-06-01")
+    hk.morning("2026-07-02")
+    found = []
+    for who in ("cai", "li", "wang", "fm"):
+        for message in hk.unread("local", who):
+            with hk.look() as work:
+                found.append((who, hk._shown(work, message)))
+            hk.read(message)
+    [shown] = [text for who, text in found if who == "cai" and "letters.release" in text]
+    assert "1 封" in shown, found
+    [card] = deliveries(hk, "cai", "release")
+    assert tap(hk.app, hk.now, "cai", card, "letters.release").outcome == "done"
+    F, C = table_of(Firing), table_of(Customer)
+    with hk.look() as work:
+        rows = work.session.execute(
+            select(C.c.code, F.c.reason).join(C, C.c.id == F.c.customer_id).where(F.c.outcome == "deferred")
+        ).all()
+    assert {code for code, why in rows if why == "in_review"} == {"乙"}
+
+
+def test_notes_about_the_whole_customer_are_not_for_who_has_one_receivable(hk: Harness) -> None:
+    hk.overdue()
+    hk.receivable("甲", "50.00", due="2026-08-01", number="I2", owner="lin", issued="2026-06-01")
+    hk.run(hk.app.local.say("li", "/log 甲 秘密"))
+    whole, part = (hk.run(hk.app.local.say(who, "/trace I2")) for who in ("li", "lin"))
+    assert "秘密" in str(whole.view) and part.outcome == "done" and "秘密" not in str(part.view)
+    for who in ("li", "lin"):
+        for message in hk.unread("local", who):
+            hk.read(message)
