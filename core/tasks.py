@@ -111,7 +111,7 @@ def needs_copy(work: Work, policy: Policy, customer_id: int, what: str) -> None:
         customer_id=customer_id,
         data={"kind": "copy", "what": what, "by": work.actor},
     )
-    _follow(work, policy, customer_id)
+    come_back(work, policy, customer_id)
 
 
 def other(work: Work, policy: Policy, customer_id: int, note: str) -> None:
@@ -119,10 +119,11 @@ def other(work: Work, policy: Policy, customer_id: int, note: str) -> None:
     if not note.strip():
         raise DomainError("task.note_needed")
     answer(work, customer_id, "other", note=note.strip())
-    _follow(work, policy, customer_id)
+    come_back(work, policy, customer_id)
 
 
-def _follow(work: Work, policy: Policy, customer_id: int) -> None:
+def come_back(work: Work, policy: Policy, customer_id: int) -> None:
+    """A new task for whoever is responsible after some working days."""
     calendar = work.company.calendar
     day = calendar.add_working_days(work.today, policy.limits.follow_up_days)
     followups.later(work, customer_id, "follow_up", local_instant(day, policy.windows.work.start, calendar.zone))

@@ -84,6 +84,8 @@ def other(c: Context) -> Outcome:
         note = c.need("note")
         c.work.audit("chore.done", "task", task.id, task.customer_id, kind=task.kind, note=note)
         chores.close(c.work, task.kind, task.customer_id, TaskState.answered)
+        if task.kind == "reversed":  # the debt is back, and the ladder may have ended
+            tasks.come_back(c.work, c.policy, c.customer)
         return Outcome(Result.done, "task.logged")
     tasks.other(c.work, c.policy, c.customer, c.need("note"))
     return Outcome(Result.done, "task.logged")
