@@ -89,6 +89,7 @@ class Front:
         self.target: datetime | None = None
         self.reached: datetime | None = None
         self.failed = ""
+        self.moves = 0  # grows with every change of the clock: an answer may be overtaken by the stream of events
         self.closed = False
         self._task: asyncio.Task[None] | None = None
         self._bells: set[asyncio.Event] = set()
@@ -137,6 +138,7 @@ class Front:
             "works": calendar.works(calendar.business_date(now)),
             "target": self.target.astimezone(calendar.zone).isoformat() if self.target else None,
             "failed": self.failed,
+            "moves": self.moves,
         }
 
     def when(self, turn: Turn) -> datetime:
@@ -159,6 +161,7 @@ class Front:
         return to
 
     def turn(self, to: datetime) -> None:
+        self.moves += 1
         self.target, self.reached, self.failed = to, self.host.clock(), ""
         self._task = asyncio.create_task(self._turn(to))
 
@@ -169,10 +172,12 @@ class Front:
             self.failed = str(error) or type(error).__name__
             raise
         finally:
+            self.moves += 1
             self.target = self.reached = None
             self.ring()
 
     def _progress(self, at: datetime) -> None:
+        self.moves += 1
         self.reached = at
 
 

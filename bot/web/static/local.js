@@ -475,6 +475,7 @@ async function turn(body) {
 }
 function showClock(clock) {
   const before = state.clock;
+  if (before && clock.moves < before.moves) return; // the answer to a click, overtaken by the stream
   state.clock = clock;
   if (!state.demo) return;
   $('clock-time').textContent = clock.now.slice(11, 16);
