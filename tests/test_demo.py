@@ -63,6 +63,7 @@ def heard() -> Iterator[Heard]:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory, heard: Heard) -> Iterator[App]:
     app = made(tmp_path_factory.mktemp("demo"))
+    logging.getLogger().removeHandler(heard)  # other demos of this module have other stories
     yield app
     asyncio.run(app.stop())
 
