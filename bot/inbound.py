@@ -116,7 +116,7 @@ class _Desk:
         elif card.actions and answered.pending is None:
             delivery_id = self._keep(card, "todo", 0, {})
         if delivery is not None:
-            self._close(delivery, card)
+            self._close(delivery)
         return Reply(outcome, message, card, answered.json, delivery_id)
 
     def _reply_code(self, text: str) -> Reply | None:
@@ -271,7 +271,7 @@ class _Desk:
         self.work.session.flush()
         return delivery.id or 0
 
-    def _close(self, delivery: Delivery, card: Card) -> None:
+    def _close(self, delivery: Delivery) -> None:
         """A question that was answered has no buttons any more."""
         delivery.state = "closed"
         delivery.updated_at = self.work.now

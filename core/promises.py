@@ -9,6 +9,7 @@ broken, partly_kept -> kept, partly_kept   by a back-dated receipt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlmodel import col
@@ -17,6 +18,7 @@ from core import covers, followups, outbox
 from core.dunning.facts import CaseFacts
 from core.dunning.ladder import Policy
 from core.dunning.load import load_cases, load_org, paid_since, unapplied_since
+from core.dunning.org import Org
 from core.dunning.state import Event
 from core.errors import DomainError
 from core.models import Promise, PromiseState, Receipt, Receivable
@@ -297,20 +299,23 @@ def announce(work: Work, policy: Policy, events: Sequence[Event]) -> None:
         if manager is None:
             continue
         promise.told = [*promise.told, manager]
-        rows.append(
-            outbox.row(
-                work,
-                key=f"promise:{promise.id}:broken:{manager}",
-                kind="promise.broken",
-                subject="promise",
-                subject_id=promise.id or 0,
-                customer_id=promise.customer_id,
-                person_id=manager,
-                windowed=True,
-                not_before=outbox.in_work_window(work, policy.windows, org.members[manager]),
-            )
-        )
+        rows.append(_card(work, policy, org, promise, "broken", manager))
     outbox.enqueue(work, rows)
+
+
+def _card(work: Work, policy: Policy, org: Org, promise: Promise, what: str, person: int) -> dict[str, Any]:
+    """A card about a promise for somebody's next work window, once: `what` is broken or due."""
+    return outbox.row(
+        work,
+        key=f"promise:{promise.id}:{what}:{person}",
+        kind=f"promise.{what}",
+        subject="promise",
+        subject_id=promise.id or 0,
+        customer_id=promise.customer_id,
+        person_id=person,
+        windowed=True,
+        not_before=outbox.in_work_window(work, policy.windows, org.members[person]),
+    )
 
 
 def remind_due(work: Work, policy: Policy) -> None:
@@ -332,19 +337,7 @@ def remind_due(work: Work, policy: Policy) -> None:
         owners = [r.owner_id for r in case.receivables if r.id in covered]
         people, _ = org.resolve("owner", owners[0] if owners else None, case.owner_id, case.region)
         for person in people:
-            messages.append(
-                outbox.row(
-                    work,
-                    key=f"promise:{promise.id}:due:{person}",
-                    kind="promise.due",
-                    subject="promise",
-                    subject_id=promise.id or 0,
-                    customer_id=promise.customer_id,
-                    person_id=person,
-                    windowed=True,
-                    not_before=outbox.in_work_window(work, policy.windows, org.members[person]),
-                )
-            )
+            messages.append(_card(work, policy, org, promise, "due", person))
     outbox.enqueue(work, messages)
 
 
