@@ -1,0 +1,76 @@
+"""A fake messenger's server: its own port, thread and loop, so that a slow or blocking client never stops it."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Self, TypeVar
+
+from aiohttp import web
+
+T = TypeVar("T")
+PATIENCE = 15.0  # seconds that anything asked of the fake may take
+
+
+class FakeServer:
+    """`start` and `stop`, or `with`. Subclasses add their routes in `routes` and end their sockets in `closing`."""
+
+    def __init__(self, port: int = 0) -> None:
+        self._port = port
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=type(self).__name__, daemon=True)
+        self._runner: web.AppRunner | None = None
+        self.wrong: list[str] = []  # what the product did that the messenger would refuse or suffer from
+
+    def routes(self, app: web.Application) -> None:
+        raise NotImplementedError
+
+    async def closing(self) -> None:
+        """Ends what would keep the server from stopping, such as open web sockets."""
+
+    @property
+    def url(self) -> str:
+        """Without a slash at its end."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> Self:
+        self._thread.start()
+        self.run(self._serve())
+        return self
+
+    def stop(self) -> None:
+        self.run(self._shut())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE)
+        self._loop.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def run(self, steps: Coroutine[Any, Any, T]) -> T:
+        """Runs something in the server's loop from any other thread, and waits for it."""
+        return asyncio.run_coroutine_threadsafe(steps, self._loop).result(PATIENCE)
+
+    def call(self, do: Callable[[], T]) -> T:
+        """The same for a plain function: state is only touched in the server's loop."""
+
+        async def once() -> T:
+            return do()
+
+        return self.run(once())
+
+    async def _serve(self) -> None:
+        app = web.Application(client_max_size=64 * 2**20)
+        self.routes(app)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+
+    async def _shut(self) -> None:
+        await self.closing()
+        if self._runner is not None:
+            await self._runner.cleanup()
