@@ -60,7 +60,7 @@ class Leaf:
             self._root = self._compile()
         return self._root
 
-    def __call__(self, context: Context) -> str:
+    def draw(self, context: Context) -> str:
         if self.const is not None:
             return self.const
         try:
@@ -217,7 +217,7 @@ class Language:
             return phrase.text or phrase.code
         names: dict[str, Any] = {name: getattr(phrase, name) for name in leaf.names if name != "today"}
         names["today"] = today
-        return leaf(self.context(names))
+        return leaf.draw(self.context(names))
 
     def bind(self, words: Mapping[str, Mapping[str, Mapping[str, str]]]) -> None:
         self.words = {

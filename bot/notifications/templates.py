@@ -191,18 +191,16 @@ class Templates:
         if not isinstance(view, t.view):
             raise TypeError(f"{kind} is rendered from {t.view.__name__}, not {type(view).__name__}")
         language = self._languages[lang]
-        names: Names = {name: getattr(view, name) for name in t.names}
+        names: Names = dict(zip(t.names, t.read(view), strict=True))
         context = language.context(names)
         closed = t.closed is not None and bool(names["closed"])
         if closed and t.closed is not None:
-            title, tone = t.closed(context), "success" if names["ended"].code in _GOOD_ENDS else "muted"
+            title, tone = t.closed.draw(context), "success" if names["ended"].code in _GOOD_ENDS else "muted"
         else:
-            title = next(s.leaf(context) for s in t.title if s.when is None or s.when(names))
-            tone = t.tone(context)
-        text = (
-            s.leaf(context) for s in t.text if (s.closed or not closed) and (s.when is None or s.when(names))
-        )
-        footer = (s.leaf(context) for s in t.footer if s.when is None or s.when(names))
+            title = next(s.leaf.draw(context) for s in t.title if s.when is None or s.when(names))
+            tone = t.tone.draw(context)
+        text = [s.leaf.draw(context) for s in t.text if (s.closed or not closed) and (s.when is None or s.when(names))]
+        footer = [s.leaf.draw(context) for s in t.footer if s.when is None or s.when(names)]
         rows, more = ((), 0) if closed else _rows(t.rows, names, language)
         return Card(
             kind=kind,
@@ -224,8 +222,7 @@ def _spread(each: Each, names: Names, language: Language, limit: int | None = No
     data = {name: names[name] for name in each.outer}
     context = language.context(data)
     for item in names[each.each][:limit]:
-        for name in each.own:
-            data[name] = getattr(item, name)
+        data.update(zip(each.own, each.read(item), strict=True))
         yield item, context
 
 
@@ -236,12 +233,12 @@ def _fields(specs: tuple[FieldSpec, ...], names: Names, context: Any, language: 
             continue
         if spec.each is None:
             label = spec.label.const
-            out.append(Field(
-                line(spec.label(context), MAX_LABEL) if label is None else label, line(spec.value(context), MAX_VALUE)
-            ))  # fmt: skip
+            if label is None:
+                label = line(spec.label.draw(context), MAX_LABEL)
+            out.append(Field(label, line(spec.value.draw(context), MAX_VALUE)))
             continue
         for _, ctx in _spread(spec.each, names, language):
-            out.append(Field(line(spec.label(ctx), MAX_LABEL), line(spec.value(ctx), MAX_VALUE)))
+            out.append(Field(line(spec.label.draw(ctx), MAX_LABEL), line(spec.value.draw(ctx), MAX_VALUE)))
     return tuple(out)
 
 
@@ -252,7 +249,7 @@ def _rows(specs: tuple[RowsSpec, ...], names: Names, language: Language) -> tupl
             continue
         more += max(0, len(names[spec.each.each]) - spec.max)
         for _, ctx in _spread(spec.each, names, language, spec.max):
-            out.append(tuple(line(cell(ctx), MAX_CELL) for cell in spec.cells))
+            out.append(tuple([line(cell.draw(ctx), MAX_CELL) for cell in spec.cells]))
     return tuple(out), more
 
 
@@ -263,11 +260,11 @@ def _actions(specs: tuple[ActionSpec, ...], names: Names, context: Any, language
             continue
         action = spec.action
         if spec.confirm is not None:
-            action = replace(action, confirm=tidy_line(spec.confirm(context)))
+            action = replace(action, confirm=tidy_line(spec.confirm.draw(context)))
         if spec.choices is not None:
             name, value, label, each = spec.choices
             choices = tuple(
-                Choice(str(getattr(item, value)), line(label(ctx), MAX_LABEL))
+                Choice(str(getattr(item, value)), line(label.draw(ctx), MAX_LABEL))
                 for item, ctx in _spread(each, names, language)
             )
             action = replace(
