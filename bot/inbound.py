@@ -30,6 +30,7 @@ from core.errors import DomainError
 from core.models import Account, Delivery, InboundEvent, OutboxMessage, Person
 from core.models.base import table_of
 from core.money import Money, format_major
+from core.waiting import waiting
 from core.work import Work
 
 D, A, P, E, O = (table_of(m) for m in (Delivery, Account, Person, InboundEvent, OutboxMessage))  # noqa: E741
@@ -203,23 +204,26 @@ class _Desk:
             .order_by(O.c.id.desc())
             .limit(1)
         ).first()
-        if found is None:
-            return self._said(Outcome(Result.invalid, "task.none"))
+        if found is not None:
+            kind, customer_id, data = found.kind, found.customer_id, found.data
+        else:  # /todo lists what waits for somebody before its card goes out
+            row = next((w for w in waiting(self.work, self.person.id or 0) if w.item == item), None)
+            if row is None:
+                return self._said(Outcome(Result.invalid, "task.none"))
+            kind, customer_id, data = row.kind, row.customer_id, {}
         message = Message(
-            kind=found.kind,
+            kind=kind,
             subject=subject,
             subject_id=int(number),
             person_id=self.person.id,
-            customer_id=found.customer_id,
-            data=found.data,
+            customer_id=customer_id,
+            data=data,
         )
         loaded = load_view(self.work, message, self.lang)
         if isinstance(loaded, Cancel):
             return self._said(Outcome(Result.already, "card.closed"))
         card = self._fit(render(loaded.kind, loaded.view, self.lang))
-        delivery_id = self._keep(
-            card, subject, int(number), found.data, customer_id=found.customer_id, code=loaded.customer_code
-        )
+        delivery_id = self._keep(card, subject, int(number), data, customer_id=customer_id, code=loaded.customer_code)
         return Reply("done", "", card, {}, delivery_id)
 
     def _command(self, delivery: Delivery) -> Reply:

@@ -201,13 +201,16 @@ class TodoRow:
     answer_by: datetime | None
     overdue: dict[str, int]  # by currency, of the receivables that the task is about
     days_overdue_max: int
+    events: list[dict[str, Any]] = field(default_factory=list)
+    disputed: dict[str, int] = field(default_factory=dict)  # by currency, of a dispute's task
 
 
 def todo(work: Work, person_id: int) -> list[TodoRow]:
     """The person's open tasks, riskiest first: by severity, by what is overdue, by age."""
     t = _TASK.c
     tasks = select(
-        t.id, t.kind, t.severity, t.answer_by, t.snoozed_until, _CUSTOMER.c.code, _CUSTOMER.c.short_name, _CUSTOMER.c.name
+        t.id, t.kind, t.severity, t.answer_by, t.snoozed_until, t.events, t.customer_id,
+        _CUSTOMER.c.code, _CUSTOMER.c.short_name, _CUSTOMER.c.name,
     ).select_from(_TASK.outerjoin(_CUSTOMER, _CUSTOMER.c.id == t.customer_id))
     tasks = tasks.where(t.person_id == person_id, t.state == "open")
     r = _RECEIVABLE.c
@@ -222,6 +225,13 @@ def todo(work: Work, person_id: int) -> list[TodoRow]:
     for task_id, currency, amount, due_on in work.session.execute(sums):
         overdue.setdefault(task_id, {})[currency] = amount
         oldest[task_id] = min(due_on, oldest.get(task_id, due_on))
+    b = _DISPUTE.c
+    disputing = select(t.customer_id).where(t.person_id == person_id, t.state == "open", t.kind == "dispute")
+    disputes = select(b.customer_id, b.currency, cast(func.sum(b.amount_minor), BigInteger))
+    disputes = disputes.where(b.state == "open", b.customer_id.in_(disputing)).group_by(b.customer_id, b.currency)
+    disputed: dict[int, dict[str, int]] = {}
+    for customer_id, currency, amount in work.session.execute(disputes):
+        disputed.setdefault(customer_id, {})[currency] = amount
     rows = [
         TodoRow(
             task_id=row.id,
@@ -233,6 +243,8 @@ def todo(work: Work, person_id: int) -> list[TodoRow]:
             answer_by=row.answer_by,
             overdue=overdue.get(row.id, {}),
             days_overdue_max=(work.today - oldest[row.id]).days if row.id in oldest else 0,
+            events=row.events,
+            disputed=disputed.get(row.customer_id, {}) if row.kind == "dispute" else {},
         )
         for row in work.session.execute(tasks)
     ]

@@ -7,31 +7,86 @@ from bot.commands.collection import missing
 from bot.commands.parser import Ask, fields, named
 from bot.commands.reply import CommandReply
 from bot.commands.write import change
-from bot.notifications.views import TodoLine, TodoView
+from bot.notifications.views import Phrase, TodoLine, TodoView
 from core.money import Money, format_major
 from core.queries import TodoRow, main_currency
 from core.queries import todo as todo_rows
+from core.waiting import Waiting, waiting
 
 
 def todo(ask: Ask) -> CommandReply:
     assert ask.person.id is not None
     company = ask.work.company.calendar.zone
     zone = ZoneInfo(ask.person.timezone) if ask.person.timezone else company
-    rows = todo_rows(ask.work, ask.person.id)
+    rows, asked = todo_rows(ask.work, ask.person.id), waiting(ask.work, ask.person.id)
     view = TodoView(
         today=ask.work.today,
         person=ask.person.name,
-        tasks=tuple(
+        tasks=tuple(_decision(row) for row in asked)
+        + tuple(
             TodoLine(
                 task=str(row.task_id), customer=row.customer, severity=row.severity, state=row.state,
                 overdue=tuple(Money(minor, currency) for currency, minor in sorted(row.overdue.items())),
                 days_overdue_max=row.days_overdue_max, answer_by=row.answer_by and row.answer_by.astimezone(zone),
+                event=_chore(row),
             )
             for row in rows
         ),
     )  # fmt: skip
-    json = {"person": ask.person.handle, "tasks": [_json(ask, row, company) for row in rows]}
+    json = {
+        "person": ask.person.handle,
+        "tasks": [_json(ask, row, company) for row in rows],
+        "waiting": [_asked(row) for row in asked],
+    }
     return CommandReply(kind="reply.todo", view=view, json=json)
+
+
+_DECISIONS = {
+    "promise.approval": "todo.promise_approval",
+    "pause.approval": "todo.pause_approval",
+    "claim.review": "todo.claim",
+    "dispute.open": "todo.dispute",
+    "promise.due": "todo.promise_due",
+    "letters.release": "todo.letters",
+}
+_CHORES = {
+    "allocate": "todo.allocate",
+    "assign": "event.gap",
+    "reversed": "todo.reversed",
+    "letter": "event.letter_unsure",
+    "undelivered": "todo.undelivered",
+    "receipts": "event.receipts_stale",
+}
+
+
+def _decision(row: Waiting) -> TodoLine:
+    amount = (Money(row.amount_minor, row.currency),) if row.currency else ()
+    said = Phrase(code=_DECISIONS[row.kind], on=row.on, amount=amount, who=row.who, n=row.count)
+    return TodoLine(
+        task=row.item, customer=row.customer, severity="overdue", overdue=(), days_overdue_max=0, answer_by=None,
+        state="open", event=said,
+    )  # fmt: skip
+
+
+def _chore(row: TodoRow) -> Phrase | None:
+    """What a task that isn't the dunning one is about."""
+    if row.kind == "dispute":
+        amount = tuple(Money(minor, currency) for currency, minor in sorted(row.disputed.items()))
+        return Phrase(code="todo.dispute", amount=amount)
+    if row.kind == "copy":
+        what = dict.fromkeys(str(event.get("what", "")) for event in row.events if event.get("kind") == "copy")
+        return Phrase(code="event.copy_wanted", text="、".join(what))
+    return Phrase(code=_CHORES[row.kind]) if row.kind in _CHORES else None
+
+
+def _asked(row: Waiting) -> dict[str, Any]:
+    """`item` is what `task.open` takes; no amount and no day where there is none."""
+    return {
+        "item": row.item, "kind": row.kind, "customer": row.code, "name": row.customer,
+        "amount": format_major(row.amount_minor, row.currency) if row.currency else None,
+        "currency": row.currency or None, "on": row.on.isoformat() if row.on else None, "by": row.who,
+        "customers": row.count or 1,
+    }  # fmt: skip
 
 
 def _json(ask: Ask, row: TodoRow, zone: ZoneInfo) -> dict[str, Any]:

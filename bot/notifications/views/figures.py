@@ -9,6 +9,7 @@ from typing import Self
 
 from bot.notifications.views.base import (
     SHANGHAI,
+    Phrase,
     example_name,
     example_person,
     example_short,
@@ -223,18 +224,21 @@ class OverdueView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TodoLine:
-    task: str
+    """A task, or what waits for a decision: then `event` says for which."""
+
+    task: str  # what the line opens: a task's id, or another subject such as `claim:12`
     customer: str
     severity: str
     overdue: tuple[Money, ...]
     days_overdue_max: int
     answer_by: datetime | None
     state: str
+    event: Phrase | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TodoView:
-    """reply.todo: riskiest first; each line opens its task."""
+    """reply.todo: what waits for a decision, then tasks, riskiest first; each line opens its card."""
 
     today: date
     person: str
@@ -252,7 +256,11 @@ class TodoView:
     def example(cls, lang: str) -> Self:
         return cls(
             today=date(2026, 7, 8), person=example_person(lang),
-            tasks=(TodoLine(task="T1", customer=example_short(lang), severity="overdue", overdue=(yuan(120_000),),
+            tasks=(TodoLine(task="promise:7", customer=example_short(lang), severity="overdue", overdue=(),
+                            days_overdue_max=0, answer_by=None, state="open",
+                            event=Phrase(code="todo.promise_approval", on=date(2026, 8, 20), amount=(yuan(80_000),),
+                                         who=example_person(lang))),
+                   TodoLine(task="T1", customer=example_short(lang), severity="overdue", overdue=(yuan(120_000),),
                             days_overdue_max=7, answer_by=datetime(2026, 7, 10, 18, tzinfo=SHANGHAI), state="open"),),
         )  # fmt: skip
 

@@ -1,0 +1,124 @@
+"""What waits for one person's decision or attention besides their tasks. Reads only, one statement a kind."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Select, exists, func, literal, null, or_, select
+from sqlmodel import SQLModel
+
+from core.models import ClaimState, DisputeState, FiringOutcome, PauseState, PromiseState, TaskState
+from core.permissions import letters_of
+from core.work import Work
+
+_TABLES = SQLModel.metadata.tables
+_PERSON, _CUSTOMER, _RECEIVABLE, _COVER = (_TABLES[name] for name in ("person", "customer", "receivable", "cover"))
+_PROMISE, _CLAIM, _DISPUTE, _PAUSE = (_TABLES[name] for name in ("promise", "claim", "dispute", "pause"))
+_TASK, _FIRING, _OUTBOX = _TABLES["task"], _TABLES["firing"], _TABLES["outbox"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """`kind` is the kind of its card, `subject` and `id` what the card is about."""
+
+    kind: str
+    subject: str
+    id: int
+    customer_id: int | None = None
+    code: str = ""
+    customer: str = ""
+    amount_minor: int = 0
+    currency: str = ""
+    on: date | None = None
+    who: str = ""  # asked for it
+    count: int = 0  # customers, of letters to release
+
+    @property
+    def item(self) -> str:
+        return f"{self.subject}:{self.id}"
+
+
+def waiting(work: Work, person_id: int) -> list[Waiting]:
+    """Decisions first, then what is due today; the oldest of a kind first."""
+    found: list[Waiting] = []
+    for query in _queries(work, person_id):
+        for row in work.session.execute(query):
+            found.append(
+                Waiting(
+                    kind=row.kind, subject=row.subject, id=row.id, customer_id=row.customer_id, code=row.code or "",
+                    customer=row.short_name or row.name or "", amount_minor=row.amount_minor or 0,
+                    currency=row.currency or "", on=row.day, who=row.who or "",
+                )
+            )  # fmt: skip
+    letters = _letters(work, person_id)
+    if letters is not None:
+        found.append(letters)
+    return found
+
+
+def _queries(work: Work, person_id: int) -> list[Select[Any]]:
+    p, z, m, b = _PROMISE.c, _PAUSE.c, _CLAIM.c, _DISPUTE.c
+    t, v, r = _TASK.c, _COVER.c, _RECEIVABLE.c
+    # Responsible is the receivable's owner, else the customer's; whoever stands in for them was sent the card.
+    covered = _COVER.join(_RECEIVABLE, r.id == v.receivable_id)
+    theirs = exists(
+        select(literal(1)).select_from(covered)
+        .where(v.kind == "promise", v.subject_id == p.id, v.active)
+        .where(func.coalesce(r.owner_id, _CUSTOMER.c.owner_id) == person_id)
+    )  # fmt: skip
+    on_task = exists(
+        select(literal(1)).where(t.kind == "dispute", t.state == TaskState.open)
+        .where(t.customer_id == b.customer_id, t.person_id == person_id)
+    )  # fmt: skip
+    return [
+        _about(_PROMISE, "promise.approval", "promise", p.amount_minor, p.currency, p.due_on).where(
+            p.state == PromiseState.proposed, p.ends_on >= work.today, _sent(_PROMISE, "promise.approval", person_id)
+        ),
+        _about(_PAUSE, "pause.approval", "pause", null(), null(), z.until).where(
+            z.state == PauseState.proposed, z.until >= work.today, _sent(_PAUSE, "pause.approval", person_id)
+        ),
+        _about(_CLAIM, "claim.review", "claim", m.amount_minor, m.currency, m.paid_on).where(
+            m.state == ClaimState.pending, _sent(_CLAIM, "claim.review", person_id)
+        ),
+        # Usually a task of theirs; without one (it was handed over, or an import made it) it waits all the same.
+        _about(_DISPUTE, "dispute.open", "dispute", b.amount_minor, b.currency, null()).where(
+            b.state == DisputeState.open, b.owner_id == person_id, ~on_task
+        ),
+        _about(_PROMISE, "promise.due", "promise", p.amount_minor, p.currency, p.due_on).where(
+            p.state == PromiseState.open, p.due_on == work.today, or_(theirs, _sent(_PROMISE, "promise.due", person_id))
+        ),
+    ]
+
+
+def _about(table: Any, kind: str, subject: str, amount: Any, currency: Any, day: Any) -> Select[Any]:
+    c = _CUSTOMER.c
+    columns = (
+        literal(kind).label("kind"), literal(subject).label("subject"), table.c.id, table.c.customer_id, c.code,
+        c.short_name, c.name, amount.label("amount_minor"), currency.label("currency"), day.label("day"),
+        _PERSON.c.name.label("who"),
+    )  # fmt: skip
+    tables = table.join(_CUSTOMER, c.id == table.c.customer_id).outerjoin(_PERSON, _PERSON.c.id == table.c.made_by_id)
+    return select(*columns).select_from(tables).order_by(table.c.id)
+
+
+def _sent(table: Any, kind: str, person_id: int) -> Any:
+    """Whether they were asked: whoever was not sent the card is not the one to decide."""
+    o = _OUTBOX.c
+    theirs = select(literal(1)).where(o.subject == table.name, o.subject_id == table.c.id, o.person_id == person_id)
+    return exists(theirs.where(o.kind == kind, o.op == "send"))
+
+
+def _letters(work: Work, person_id: int) -> Waiting | None:
+    """Letters in review, of the customers whose letters this person releases; once they were asked."""
+    o, f = _OUTBOX.c, _FIRING.c
+    asked = select(func.max(o.subject_id)).where(o.subject == "release", o.op == "send", o.person_id == person_id)
+    day = work.session.execute(asked).scalar()
+    if day is None:
+        return None
+    theirs = select(_CUSTOMER.c.id).where(letters_of(work.session, person_id).customers())
+    count = work.session.execute(
+        select(func.count(f.customer_id.distinct())).where(
+            f.outcome == FiringOutcome.deferred, f.reason == "in_review", f.stage < 3, f.customer_id.in_(theirs)
+        )
+    ).scalar_one()
+    return Waiting(kind="letters.release", subject="release", id=int(day), count=count) if count else None
