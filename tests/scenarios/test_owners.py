@@ -115,3 +115,47 @@ def test_who_has_no_account_anywhere_becomes_a_task_for_somebody_who_has(hk: Har
     failed.tap("task.other", note="已绑定")
     assert failed.json["state"] == "closed"
     hk.chat("li").expect_nothing()
+
+
+ALERT_NEXT_DAY = ONE_STEP + """
+[[ladder.step]]
+id = "alert2"
+at = 2
+audience = ["owner.manager"]
+action = "alert"
+severity = "severe"
+message = "alert.severe"
+"""
+
+
+def test_a_manager_hands_the_customer_over_from_an_alert(hk: Harness) -> None:
+    card = hk.overdue(policy=ALERT_NEXT_DAY)
+    hk.morning("2026-07-03")
+    hk.chat("li").expect_card(kind="note.rise")
+    alert = hk.chat("wang").expect_card(kind="alert.severe", buttons=("task.reassign",))
+    alert.tap("task.reassign", by="lin", person="lin", expect="invalid")  # for lin there is no such card
+    said = alert.tap("task.reassign", person="lin")
+    assert "已移交" in said["message"] and "lin" in said["message"]
+    card.expect_update("已移交 lin", state="closed")
+    hk.chat("lin").expect_card("¥100.00", "li", kind="task.overdue", severity="severe")
+    assert alert.json["state"] == "open" and "lin" in alert.text  # still severe, and now lin's
+    assert hk.tasks("甲") == [("li", "handed_over"), ("lin", "open")]
+    alert.tap("task.reassign", person="nobody", expect="invalid")
+    hk.pay("甲", "100.00", "I1")
+    hk.chat("lin").expect_card(kind="payment.arrived")  # the new owner's, not li's
+    alert.expect_update("已结清", state="closed")
+
+
+def test_a_manager_hands_over_what_came_to_them_by_silence(hk: Harness) -> None:
+    card = hk.overdue(policy=ONE_STEP)
+    hk.morning("2026-07-07")
+    silent = hk.chat("wang").expect_card("li", kind="task.silent", buttons=("task.reassign",))
+    silent.tap("task.reassign", person="lin")
+    card.expect_update("已移交 lin", state="closed")
+    moved = hk.chat("lin").expect_card("¥100.00", "7月9日 18:00", kind="task.overdue")
+    # A manager's own task doesn't move with the responsibility: it says whose the customer is now.
+    assert hk.tasks("甲") == [("li", "handed_over"), ("wang", "open"), ("lin", "open")]
+    assert "负责人 lin" in silent.text and silent.json["state"] == "open"
+    moved.tap("task.promise", date="2026-07-10")  # a result on either closes both
+    silent.expect_update("已承诺", state="closed")
+    assert hk.tasks("甲") == [("li", "handed_over"), ("wang", "answered"), ("lin", "answered")]

@@ -133,3 +133,21 @@ def test_a_credit_note_that_covers_it_all_asks_finance_once_to_allocate_it(hk: H
     card.tap("receipt.allocate", receivable="I1")
     assert card.json["state"] == "closed"
     assert hk.chat("cai").say("余额 甲")["view"]["balance"] == "0.00"
+
+
+def test_money_of_another_currency_than_the_receipts_is_refused_in_words(hk: Harness) -> None:
+    hk.begin("2026-07-02 08:00")
+    hk.customer("甲", "li")
+    hk.receivable("甲", "100.00", due="2026-08-01", number="I1")
+    hk.pay("甲", "50.00", number="R-1")
+    cai = hk.chat("cai")
+    typed = cai.say("核销 R-1 I1 USD 50")
+    assert (typed["outcome"], typed["view"]["error"]["code"]) == ("invalid", "receipt.other_currency")
+    assert typed["view"]["error"]["message"] == "收款币种是 CNY，不是 USD"
+    hk.at("2026-07-02 10:00")
+    chore = cai.expect_card("¥50.00", kind="receipt.allocate")
+    pressed = chore.tap("receipt.allocate", receivable="I1", amount="US$50", expect="invalid")
+    assert "收款币种是 CNY，不是 USD" in pressed["message"]
+    assert "¥50.00" in chore.text and chore.json["state"] == "open"
+    chore.tap("receipt.allocate", receivable="I1", amount="50")
+    assert chore.json["state"] == "closed"
