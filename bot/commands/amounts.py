@@ -35,6 +35,10 @@ _SHAPE = re.compile(
     rf"(?P<number>\d[\d.,']*|[一二两三四五六七八九十](?={_UNIT}))\s*(?P<unit>{_UNIT})?\s*"
     rf"(?P<after>{_any(_AFTER)}|[a-z]{{3}})?"
 )
+# 1亿2000万, 3万5千: each part has its unit, so there is one reading. 1万5 has two, and 五万三 too.
+_COMPOUND = re.compile(rf"((?:\d+(?:\.\d+)?(?:{_UNIT})){{2,}})(元|块|块钱|圆|元整)?")
+_PART = re.compile(rf"(\d+(?:\.\d+)?)({_UNIT})")
+_HALF = re.compile(rf"[\d一二两三四五六七八九十][\d.,]*(?:{_UNIT})[\d一二两三四五六七八九][\d.,]*(元|块)?")
 _PLAIN = re.compile(r"\d+(\.\d+)?")
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?")
 # What can only be meant as an amount, even when it is a wrong one.
@@ -44,13 +48,15 @@ _TRIED = re.compile(r"[-+]?\s*([¥$€£]\s*)?[-+]?\d[\d.,']*(e[-+]?\d+)?|[-+]?(
 def parse_amount(text: str, default: str) -> tuple[int, str | None]:
     """(minor units, the currency if one is written). The minor units are of that currency, else of `default`.
 
-    Errors: amount.bad(value), amount.ambiguous(value), amount.negative(value), amount.zero(value), and
+    Errors: amount.bad(value), amount.unit(value), amount.ambiguous(value), amount.negative(value), amount.zero(value), and
     money.precision(value, currency, digits), money.too_large(value).
     """
     plain = _plain(text)
     match = _SHAPE.fullmatch(plain)
     if match is None:
-        raise DomainError("amount.bad", value=text)
+        if compound := _COMPOUND.fullmatch(plain):
+            return _added(compound[1], text, default), None
+        raise DomainError("amount.unit" if _HALF.fullmatch(plain) else "amount.bad", value=text)
     if "-" in (match["sign"], match["sign2"]):
         raise DomainError("amount.negative", value=text)
     currency = _currency(match, text)
@@ -66,6 +72,17 @@ def parse_amount(text: str, default: str) -> tuple[int, str | None]:
     if minor == 0:
         raise DomainError("amount.zero", value=text)
     return minor, currency
+
+
+def _added(parts: str, text: str, default: str) -> int:
+    """The sum of the parts, each smaller than the unit of the one before."""
+    total, below = Decimal(0), None
+    for number, unit in _PART.findall(parts):
+        value = Decimal(number).scaleb(_UNITS[unit])
+        if below is not None and value >= Decimal(1).scaleb(below):
+            raise DomainError("amount.bad", value=text)
+        total, below = total + value, _UNITS[unit]
+    return to_minor(total, default)
 
 
 def _currency(match: re.Match[str], text: str) -> str | None:
@@ -92,6 +109,8 @@ def _plain(text: str) -> str:
 def looks_like_amount(text: str) -> bool:
     """Whether it must be meant as an amount: `1.234,56` is a wrong amount, `3月货款` is a note."""
     plain = _plain(text)
+    if _COMPOUND.fullmatch(plain) or _HALF.fullmatch(plain):
+        return True
     return bool(_TRIED.fullmatch(plain)) or bool(
         (match := _SHAPE.fullmatch(plain)) and _written(match["before"], _BEFORE) and _written(match["after"], _AFTER)
     )

@@ -26,7 +26,7 @@ def promise(ask: Ask) -> CommandReply:
     if isinstance(name, CommandReply):
         return name
     currency = ask.currency_of(name.one)
-    found = fields(name.rest, ask.work.today, currency)
+    found = fields(name.rest, ask.work.today, currency, needs_day=True)
     if found.day is None:
         return missing(ask, found.rest, "date.unknown")
     given = {"date": found.day.isoformat(), **amount_input(found, currency)}

@@ -26,6 +26,7 @@ _CN_DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六":
 _NUMBER = r"(\d{1,3}|[一二两三四五六七八九]?十?[一二三四五六七八九]?|半)"
 _WEEKDAY = r"(mon|tue|wed|thu|fri|sat|sun)(?:day|sday|nesday|rsday|urday)?"
 _MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?\.?"
+_DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})")
 MAX_YEARS = 10  # from today's year
 MAX_WORDS = 4  # of a date: "end of next month"
 
@@ -69,6 +70,12 @@ def take_date(words: Sequence[str], today: date, *, future: bool | None = True) 
             if failure is None or failure.code == "date.unknown":
                 failure = error
     raise failure or DomainError("date.unknown", value="")
+
+
+def dotted(text: str) -> bool:
+    """`12.1`: 1 December, or twelve and a tenth. What stands beside it decides, or nobody."""
+    match = _DOTTED.fullmatch(unicodedata.normalize("NFKC", text))
+    return match is not None and 1 <= int(match[1]) <= 12 and 1 <= int(match[2]) <= 31
 
 
 def looks_like_date(text: str) -> bool:
@@ -165,7 +172,7 @@ _FORMS: list[tuple[re.Pattern[str], _Read]] = [
         ("|".join(sorted(_DAYS, key=len, reverse=True)), lambda m, t, f: t + timedelta(days=_DAYS[m[0]])),
         (r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})[日号]?", lambda m, t, f: date(int(m[1]), int(m[2]), int(m[3]))),
         (r"(20\d{2})(\d{2})(\d{2})", lambda m, t, f: date(int(m[1]), int(m[2]), int(m[3]))),
-        (r"(\d{1,2})[-/](\d{1,2})", lambda m, t, f: _month_day(int(m[1]), int(m[2]), t, f, m[0])),
+        (r"(\d{1,2})[-/.](\d{1,2})[日号]?", lambda m, t, f: _month_day(int(m[1]), int(m[2]), t, f, m[0])),
         (r"(明年)(\d{1,2})月(\d{1,2})[日号]?", lambda m, t, f: date(t.year + 1, int(m[2]), int(m[3]))),
         (r"(去年)(\d{1,2})月(\d{1,2})[日号]?", lambda m, t, f: date(t.year - 1, int(m[2]), int(m[3]))),
         (rf"{_NUMBER}月{_NUMBER}[日号]?",

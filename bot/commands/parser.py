@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from bot.commands.amounts import take_amount
-from bot.commands.dates import MAX_WORDS, looks_like_date, take_date
+from bot.commands.amounts import looks_like_amount, take_amount
+from bot.commands.dates import MAX_WORDS, dotted, looks_like_date, take_date
 from bot.commands.reply import PICK, CommandReply, choice, error
 from bot.text import clean
 from core.errors import DomainError
@@ -159,20 +159,80 @@ class Fields:
 
 
 def fields(
-    words: Iterable[str], today: date, currency: str, *, day: bool = True, future: bool | None = True, amount: bool = True
+    words: Iterable[str],
+    today: date,
+    currency: str,
+    *,
+    day: bool = True,
+    future: bool | None = True,
+    amount: bool = True,
+    needs_day: bool = False,
 ) -> Fields:
-    """A date and an amount before the first word that is neither. A wrong date or amount is an error, not a note."""
+    """A date and an amount before the first word that is neither. A wrong date or amount is an error, not a note.
+
+    `needs_day`: a lone `12.1` is the date then. Errors: date.or_amount(value), and those of dates and amounts.
+    """
     left, found = tuple(words), Fields()
     while left:
-        if day and found.day is None and any(looks_like_date(" ".join(left[:n])) for n in range(1, MAX_WORDS + 1)):
-            found.day, count = take_date(left, today, future=future)
-        elif amount and found.amount_minor is None and (taken := take_amount(left, currency)):
+        apart = _unglued(left)
+        wants_day, wants_amount = day and found.day is None, amount and found.amount_minor is None
+        is_day = wants_day and _says_day(apart)
+        if is_day and wants_amount and dotted(apart[0]):
+            is_day = _dotted_day(apart, needs_day)
+        if is_day:
+            found.day, count = take_date(apart, today, future=future)
+        elif wants_amount and (taken := take_amount(apart, currency)):
             found.amount_minor, found.currency, count = taken
         else:
             break
-        left = left[count:]
+        left = apart[count:]
     found.rest = left
     return found
+
+
+def _says_day(words: tuple[str, ...]) -> bool:
+    return any(looks_like_date(" ".join(words[:n])) for n in range(1, MAX_WORDS + 1))
+
+
+def _dotted_day(words: tuple[str, ...], needs_day: bool) -> bool:
+    """Whether a first word like `12.1` is a date: beside an amount it is, beside a date it is an amount."""
+    following = words[1:]
+    if following and not dotted(following[0]):
+        if take_quietly(following):
+            return True
+        if _says_day(following):
+            return False
+    elif following:
+        raise DomainError("date.or_amount", value=words[0])
+    if not needs_day:
+        raise DomainError("date.or_amount", value=words[0])
+    return True
+
+
+_JOINT = re.compile(r"(?<!\d)[，,](?=.)|(?<=\d)[，,](?!\d)|[、；;]")
+_GLUED_DAY = re.compile(r"(.*[日号天周一二三四五六底末])(\d.*)")
+
+
+def _unglued(words: tuple[str, ...]) -> tuple[str, ...]:
+    """`12月1日5万元`, `12月1日，5万元，电话确认`: a date or an amount at the beginning of a word is a word of its own."""
+    first = words[0]
+    if looks_like_date(first) or looks_like_amount(first):
+        return words
+    parts = _JOINT.split(first, maxsplit=1)
+    if len(parts) == 2 and parts[0] and _one_thing(parts[0]):
+        return (parts[0], *([parts[1]] if parts[1] else []), *words[1:])
+    return _split_day(first) + words[1:]
+
+
+def _one_thing(text: str) -> bool:
+    return looks_like_date(text) or looks_like_amount(text) or len(_split_day(text)) > 1
+
+
+def _split_day(text: str) -> tuple[str, ...]:
+    match = _GLUED_DAY.fullmatch(unicodedata.normalize("NFKC", text))
+    if match and looks_like_date(match[1]) and looks_like_amount(match[2]):
+        return match[1], match[2]
+    return (text,)
 
 
 def amount_input(found: Fields, currency: str) -> dict[str, str]:

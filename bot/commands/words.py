@@ -35,6 +35,14 @@ ERRORS: dict[str, tuple[_Two, _Two]] = {
         ("“{value}”可以有两种读法", "“{value}” could mean two amounts"),
         ("请写成 1234.56 或 1,234.56", "Please write 1234.56 or 1,234.56"),
     ),
+    "amount.unit": (
+        ("“{value}”缺少单位，读法不止一种", "“{value}” lacks a unit and could be read in two ways"),
+        ("请写成 1.5万 或 15000", "Please write 15k or 15000"),
+    ),
+    "date.or_amount": (
+        ("“{value}”可以是日期，也可以是金额", "“{value}” could be a date or an amount"),
+        ("日期请写成 7月15日 或 7-15，金额请写成 12.10元", "Please write a date as 7-15, an amount as CNY 12.10"),
+    ),
     "amount.negative": (("金额不能是负数：{value}", "An amount cannot be negative: {value}"), ("", "")),
     "amount.zero": (("金额不能是零", "An amount cannot be zero"), ("", "")),
     "money.precision": (("{currency} 最多 {digits} 位小数：{value}", "{currency} has {digits} decimals: {value}"), ("", "")),

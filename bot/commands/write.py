@@ -8,6 +8,7 @@ from typing import Any
 from sqlmodel import col, select
 
 from bot.commands import words
+from bot.commands.dates import dotted
 from bot.commands.parser import Ask, Named, pick
 from bot.commands.reply import CommandReply, confirm, error, plain, quoted
 from bot.notifications.views import DoneView, Line
@@ -127,7 +128,9 @@ def _day(day: date, ask: Ask) -> str:
 
 
 def canonical_amount(given: Mapping[str, str]) -> str:
-    return f"{given.get('currency', '')} {given['amount']}".strip() if "amount" in given else ""
+    """As it can only be read as an amount: `12.10` alone might be a day."""
+    amount = given.get("amount", "")
+    return f"{given.get('currency', '')} {'+' if dotted(amount) else ''}{amount}".strip()
 
 
 def joined(*parts: str) -> str:
