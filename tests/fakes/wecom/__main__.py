@@ -1,0 +1,44 @@
+"""`python -m tests.fakes.wecom --port 8063 --callback http://127.0.0.1:8080/wecom/callback`: WeCom in a browser."""
+
+import argparse
+import threading
+
+from tests.fakes.wecom import FakeWecom
+
+PEOPLE = ["zhangsan=张三", "lisi=李四", "manager=李经理", "finance=王敏"]
+
+
+def main() -> None:
+    given = argparse.ArgumentParser(description=__doc__)
+    given.add_argument("--port", type=int, default=8063)
+    given.add_argument("--callback", default="http://127.0.0.1:8080/wecom/callback")
+    given.add_argument("--member", action="append", metavar="USERID=NAME", help=f"default: {' '.join(PEOPLE)}")
+    given.add_argument("--secret", default="", help="default: a new one")
+    given.add_argument("--token", default="", help="default: a new one")
+    given.add_argument("--aes-key", default="", help="43 characters; default: a new one")
+    options = given.parse_args()
+    members = dict((entry.split("=", 1) * 2)[:2] for entry in options.member or PEOPLE)
+    fake = FakeWecom(
+        options.port,
+        callback=options.callback,
+        secret=options.secret,
+        token=options.token,
+        aes_key=options.aes_key,
+        members=members,
+    )
+    with fake:
+        print(f"# page for humans: {fake.url}/   callbacks go to {options.callback}")
+        print(f"WECOM_BASE_URL={fake.url}")
+        print(f"WECOM_CORP_ID={fake.corp_id}")
+        print(f"WECOM_AGENT_ID={fake.agent_id}")
+        print(f"WECOM_SECRET={fake.secret}")
+        print(f"WECOM_TOKEN={fake.token}")
+        print(f"WECOM_AES_KEY={fake.aes_key}", flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print("stopped")
+
+
+if __name__ == "__main__":
+    main()
