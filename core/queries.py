@@ -272,7 +272,9 @@ class TraceEntry:
     kind: str
     amount_minor: int
     reference: str
-    actor: str
+    actor: str  # the person's name; "" where nobody did it
+    handle: str
+    via: str  # chat, import, system, or who sat at the machine: cli:root
     reason: str
 
 
@@ -286,7 +288,8 @@ class TraceFiring:
     severity: str
     outcome: str
     reason: str
-    to: list[str]
+    to: list[str]  # handles, or addresses of contacts
+    names: list[str]  # the same as people are called
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,19 +339,29 @@ def trace(work: Work, scope: Scope, number: str) -> Trace | None:
     state = "settled"
     if row.open_minor:
         state = receivable_states(work, row.customer_id, [row], _pauses(work, row.customer_id))[row.id]
+    people = work.session.execute(select(_PERSON.c.handle, _PERSON.c.name))
+    names = {person.handle: person.name for person in people}
     return Trace(
         row=row,
         state=state,
         days_overdue=max(late, 0),
-        entries=_entries(work, row.id),
-        firings=_firings(work, row.id),
+        entries=_entries(work, row.id, names),
+        firings=_firings(work, row.id, names),
         contacts=_contacts(
-            work, row.id, row.number, row.customer_id, notes=sees_whole_customer(work.session, scope, row.customer_id)
+            work, row.id, row.number, row.customer_id, names, notes=sees_whole_customer(work.session, scope, row.customer_id)
         ),
     )
 
 
-def _entries(work: Work, receivable_id: int) -> list[TraceEntry]:
+def _acted(actor: str, names: dict[str, str]) -> tuple[str, str, str]:
+    """(name, handle, through what) of `cli:root as li`, `li`, `import` or `system`."""
+    machine, at_machine, handle = actor.rpartition(" as ")
+    if not at_machine and (handle not in names or handle in ("system", "import")):
+        return "", "", handle
+    return names.get(handle, handle), handle, machine if at_machine else "chat"
+
+
+def _entries(work: Work, receivable_id: int, names: dict[str, str]) -> list[TraceEntry]:
     e = _ENTRY.c
     tables = _ENTRY.outerjoin(_RECEIPT, _RECEIPT.c.id == e.receipt_id)
     tables = tables.outerjoin(_CREDIT_NOTE, _CREDIT_NOTE.c.id == e.credit_note_id)
@@ -357,16 +370,19 @@ def _entries(work: Work, receivable_id: int) -> list[TraceEntry]:
                func.coalesce(_RECEIPT.c.number, _CREDIT_NOTE.c.number, "").label("reference"))
         .select_from(tables).where(e.receivable_id == receivable_id).order_by(e.effective_on, e.id)
     )  # fmt: skip
-    return [
-        TraceEntry(
-            on=row.effective_on, at=row.recorded_at, kind=row.kind, amount_minor=row.amount_minor,
-            reference=row.reference, actor=row.actor, reason=row.reason,
-        )
-        for row in work.session.execute(query)
-    ]  # fmt: skip
+    found = []
+    for row in work.session.execute(query):
+        name, handle, via = _acted(row.actor, names)
+        found.append(
+            TraceEntry(
+                on=row.effective_on, at=row.recorded_at, kind=row.kind, amount_minor=row.amount_minor,
+                reference=row.reference, actor=name, handle=handle, via=via, reason=row.reason,
+            )
+        )  # fmt: skip
+    return found
 
 
-def _firings(work: Work, receivable_id: int) -> list[TraceFiring]:
+def _firings(work: Work, receivable_id: int, names: dict[str, str]) -> list[TraceFiring]:
     f = _FIRING.c
     query = (
         select(f.fired_on, f.step, f.occurrence, f.audience, f.kind, f.severity, f.outcome, f.reason, f.to)
@@ -376,22 +392,21 @@ def _firings(work: Work, receivable_id: int) -> list[TraceFiring]:
         TraceFiring(
             on=row.fired_on, step=row.step, occurrence=row.occurrence, audience=row.audience, kind=row.kind,
             severity=row.severity, outcome=row.outcome, reason=row.reason, to=row.to,
+            names=[names.get(one, one) for one in row.to],
         )
         for row in work.session.execute(query)
     ]  # fmt: skip
 
 
 def _contacts(
-    work: Work, receivable_id: int, number: str, customer_id: int, *, notes: bool
+    work: Work, receivable_id: int, number: str, customer_id: int, names: dict[str, str], *, notes: bool
 ) -> list[TraceContact]:
     """`notes`: with those about the whole customer."""
     session, found = work.session, list[TraceContact]()
-    names = {row.handle: row.name for row in session.execute(select(_PERSON.c.handle, _PERSON.c.name))}
 
     def called(actor: str) -> str:
-        """The person, of "cli:root as li"."""
-        handle = actor.rpartition(" as ")[2]
-        return str(names.get(handle, handle))
+        name, _, via = _acted(actor, names)
+        return name or via
 
     m = _LETTER.c
     letters = select(m.created_at, m.to, m.state, m.sent_on, m.receivables, m.stage).where(m.customer_id == customer_id)

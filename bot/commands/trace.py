@@ -51,11 +51,11 @@ def _steps(ask: Ask, found: Trace) -> tuple[TraceStep, ...]:
     steps = []
     for entry in found.entries:
         kind = "undone" if entry.kind == "allocation" and entry.amount_minor > 0 else entry.kind
-        steps.append(step(entry.on, kind, [entry.reference, entry.reason], abs(entry.amount_minor)))
+        steps.append(step(entry.on, kind, [entry.actor, entry.reference, entry.reason], abs(entry.amount_minor)))
     for firing in found.firings:
         why = reason(firing.reason, ask.lang) if firing.outcome != "acted" else ""
         kind = firing.kind if firing.kind.startswith("letter.") else firing.kind.split(".")[0]
-        steps.append(step(firing.on, kind, [firing.step, "、".join(firing.to) or firing.audience, why]))
+        steps.append(step(firing.on, kind, [firing.step, "、".join(firing.names) or firing.audience, why]))
     for contact in found.contacts:
         on = contact.on.isoformat() if contact.on else ""
         day = contact.at.astimezone(zone).date()
@@ -81,7 +81,7 @@ def _json(ask: Ask, found: Trace) -> dict[str, Any]:
         "order": row.order_no, "contract": row.contract_no, "clause": row.terms, "shipment": _event(found),
         "entries": [
             {"on": e.on.isoformat(), "at": e.at.astimezone(zone).isoformat(), "kind": e.kind, "amount": text(e.amount_minor),
-             "reference": e.reference, "actor": e.actor, "reason": e.reason}
+             "reference": e.reference, "actor": e.actor, "handle": e.handle, "via": e.via, "reason": e.reason}
             for e in found.entries
         ],
         "firings": [

@@ -1,6 +1,7 @@
 """What people ask: balances, aging, what is overdue, what is to do. Today is Wednesday, 8 July 2026."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -247,6 +248,20 @@ def test_the_trace_of_an_invoice(firm: Firm) -> None:
     assert [step.what for step in firm.says(firm.li, "/trace INV-1", "en").view.steps] == ["issued", "paid"]
     assert firm.says(firm.zhang, "/trace INV-1").code == "receivable.unknown"
     assert firm.says(firm.li, "/trace").code == "command.usage"
+
+
+def test_the_trace_says_who_booked_an_entry_and_through_what(firm: Firm) -> None:
+    for actor, number in (("cli:root as fin", "R-1"), ("fin", "R-2"), ("import", "R-3"), ("system", "R-4")):
+        receipt(replace(firm.work, actor=actor), firm.jia, "100.00", on=date(2026, 7, 3), number=number, to=firm.late)
+    reply = firm.says(firm.li, "/trace INV-1")
+    assert [(e["reference"], e["actor"], e["handle"], e["via"]) for e in reply.json["entries"]][1:] == [
+        ("R-1", "财务", "fin", "cli:root"),
+        ("R-2", "财务", "fin", "chat"),
+        ("R-3", "", "", "import"),
+        ("R-4", "", "", "system"),
+    ]
+    assert [step.detail for step in reply.view.steps][1:] == ["财务 R-1", "财务 R-2", "R-3", "R-4"]
+    assert "cli:" not in json.dumps([step.detail for step in reply.view.steps])
 
 
 def test_the_trace_names_contacts(firm: Firm) -> None:
