@@ -11,7 +11,6 @@ from bot.commands.balance import BUCKETS, buckets
 from bot.commands.parser import Ask, Typed, named, pick
 from bot.commands.reply import CommandReply
 from bot.notifications.views import AgingLine, AgingView, OverdueLine, OverdueView
-from core import garbage
 from core.ledger.balances import Figures
 from core.ledger.reports import AgingRow, Basis, names, overdue_ranking, totals
 from core.ledger.reports import aging as aging_rows
@@ -46,9 +45,10 @@ def aging(ask: Ask) -> CommandReply:
                 return found
             customer, shown = found, found.name
     only = customer.id if customer else None
-    with garbage.later():
-        rows = aging_rows(ask.work.session, ask.work.today, basis=basis, scope=scope, customer_id=only)
-        return _reply(ask, rows, basis, shown, customer)
+    rows = aging_rows(
+        ask.work.session, ask.work.today, basis=basis, scope=scope, customer_id=only, largest=GROUPS_MAX
+    )
+    return _reply(ask, rows, basis, shown, customer)
 
 
 def _owner(ask: Ask, words: list[str]) -> Scope | CommandReply:
@@ -99,10 +99,11 @@ def _reply(ask: Ask, rows: list[AgingRow], basis: Basis, shown: str, customer: C
     preferred = (customer.currency if customer else "") or ask.work.company.currency
     currency = main_currency(preferred, {key: row.total for key, row in sums.items()})
     main = sums.get(currency) or Figures(currency=currency)
-    listed = {key: [row for row in rows if row.currency == key] for key in sums}  # largest first
-    shown_of = {key: groups[:GROUPS_MAX] for key, groups in listed.items()}
-    called = names(ask.work.session, "customer", [row.key for groups in shown_of.values() for row in groups])
-    groups = shown_of.get(currency, [])
+    called = names(ask.work.session, "customer", [row.key for row in rows if not row.smaller])
+    listed = {key: [row for row in rows if row.currency == key and not row.smaller] for key in sums}  # largest first
+    rest_of = {row.currency: row for row in rows if row.smaller}
+    groups = listed.get(currency, [])
+    left_out = rest_of[currency].smaller if currency in rest_of else 0
 
     def line(row: AgingRow) -> AgingLine:
         return AgingLine(key=called[row.key][1], **money(row, *BUCKETS, "unapplied", "total"))
@@ -113,7 +114,7 @@ def _reply(ask: Ask, rows: list[AgingRow], basis: Basis, shown: str, customer: C
     view = AgingView(
         today=ask.work.today, as_of=ask.work.today, basis="due" if basis == "due" else "issued", scope=shown,
         currency=currency,
-        groups=Lines(len(listed.get(currency, ())), groups, line),
+        groups=Lines(len(groups) + left_out, groups, line),
         **money(main, *BUCKETS, "undated", "unapplied", "total"),
         others=tuple(Money(row.total, row.currency) for key, row in sorted(sums.items()) if key != currency),
     )  # fmt: skip
@@ -122,13 +123,12 @@ def _reply(ask: Ask, rows: list[AgingRow], basis: Basis, shown: str, customer: C
         row = sums.get(key) or main
         lines = [
             {"key": called[group.key][0], "name": called[group.key][1], "buckets": buckets(group), **_amounts(group)}
-            for group in shown_of.get(key, ())
+            for group in listed.get(key, ())
         ]
-        smaller = listed.get(key, [])[GROUPS_MAX:]
         rest = {}
-        if smaller:
-            sum_of = totals(smaller)[key]
-            rest = {"rest": {"groups": len(smaller), "buckets": buckets(sum_of), **_amounts(sum_of)}}
+        if key in rest_of:
+            sum_of = rest_of[key]
+            rest = {"rest": {"groups": sum_of.smaller, "buckets": buckets(sum_of), **_amounts(sum_of)}}
         return {"currency": key, "groups": lines, **rest, "buckets": buckets(row), **_amounts(row)}
 
     json = {

@@ -1,4 +1,4 @@
-"""Reports over everything: one set-based statement for each part, names joined afterwards for what is shown.
+"""Reports over everything: one set-based statement, names joined afterwards for what is shown.
 
 What was open on a past day is the caches less the entries since, and sums are linear: the receivables are read once,
 from one covering index, whatever the day; the entries since are subtracted by the same columns.
@@ -7,10 +7,26 @@ from one covering index, whatever the day; the entries since are subtracted by t
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
-from operator import itemgetter
+from itertools import pairwise
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, cast, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Select,
+    String,
+    Subquery,
+    and_,
+    case,
+    cast,
+    func,
+    not_,
+    null,
+    or_,
+    select,
+    union_all,
+)
 from sqlmodel import Session, SQLModel
 
 from core.ledger.balances import ZERO, Figures, changed_since, credit_parts, open_rows
@@ -28,6 +44,7 @@ class AgingRow(Figures):
     """One group in one currency. `key`: a customer's id, a responsible person's id (None: nobody), or a region."""
 
     key: int | str | None
+    smaller: int = 0  # not a group, but the sum of so many that are smaller than all before
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,44 +66,37 @@ def aging(
     group: Group = "customer",
     scope: Scope | None = None,
     customer_id: int | None = None,
+    largest: int | None = None,
 ) -> list[AgingRow]:
     """Open amounts by age, a row for each group and currency that has any, largest total first.
 
+    `largest`: so many of each currency; what smaller ones there are comes as one row after them.
     By due date, or by date of issue ("invoice": day 0 counts as 1-30, nothing is not due or undated).
     """
     if scope is not None and scope.nothing:
         return []
-    changed = changed_since(session, as_of)
-    found: dict[tuple[Any, str], AgingRow] = {}
-    for query in _receivable_parts(as_of, changed, basis, group, scope, customer_id):
-        # There may be as many groups as customers, so this is written to be short of steps.
-        for key, currency, everything, over0, over30, over60, over90, undated in session.execute(query):
-            over0, over30, over60, over90 = over0 or 0, over30 or 0, over60 or 0, over90 or 0
-            row = found.get((key, currency))
-            if row is None:
-                row = found[key, currency] = AgingRow(key=key, currency=currency)
-            row.not_due += everything - over0
-            row.d1_30 += over0 - over30
-            row.d31_60 += over30 - over60
-            row.d61_90 += over60 - over90
-            row.d90_plus += over90
-            row.undated += undated or 0
-    for query in _credit_queries(as_of, changed, group, scope, customer_id):
-        for key, currency, amount in session.execute(query):
-            row = found.get((key, currency))
-            if row is None:
-                row = found[key, currency] = AgingRow(key=key, currency=currency)
-            row.unapplied += amount
-    ranked = []
-    for (key, currency), row in found.items():
-        overdue = (row.d1_30, row.d31_60, row.d61_90, row.d90_plus)
-        sound = 0 <= row.undated <= row.not_due and min(overdue) >= 0 >= row.unapplied
-        assert sound, "the journal and its caches disagree: run the ledger's check"
-        total = sum(overdue) + row.not_due + row.unapplied
-        if total or row.unapplied:
-            ranked.append((currency, -total, str(key), row))
-    ranked.sort(key=itemgetter(0, 1, 2))
-    return [row for *_, row in ranked]
+    ranked = _ranked(_grouped(as_of, changed_since(session, as_of), basis, group, scope, customer_id), largest)
+    rows = []
+    for key, currency, place, groups, everything, over0, over30, over60, over90, undated, unapplied, unsound in (
+        session.execute(ranked)
+    ):
+        assert not unsound, "the journal and its caches disagree: run the ledger's check"
+        shared = largest is not None and place > largest
+        rows.append(
+            AgingRow(
+                key=None if shared else key,
+                smaller=groups if shared else 0,
+                currency=currency,
+                not_due=everything - over0,
+                d1_30=over0 - over30,
+                d31_60=over30 - over60,
+                d61_90=over60 - over90,
+                d90_plus=over90,
+                undated=undated,
+                unapplied=unapplied,
+            )
+        )
+    return rows
 
 
 def totals(rows: Collection[Figures]) -> dict[str, Figures]:
@@ -156,22 +166,61 @@ def names(session: Session, group: Group, keys: Collection[int | str | None]) ->
 
 # --- the parts of the aging -----------------------------------------------------------------------
 
+_SUMS = ("everything", "over0", "over30", "over60", "over90", "undated", "unapplied")
 
-def _ages(as_of: date, basis: Basis, amount: ColumnElement[int]) -> list[ColumnElement[Any]]:
+
+def _ranked(groups: Subquery, largest: int | None) -> Select[Any]:
+    """Key, currency, place, how many groups, the sums, and how many groups can't be so.
+
+    There may be as many groups as customers: those after the `largest` share the place behind them, so that they are
+    summed up where they are.
+    """
+    g = groups.c
+    total = g.everything + g.unapplied
+    falling = (g.everything - g.undated, g.over0, g.over30, g.over60, g.over90, ZERO, g.unapplied)
+    sound = and_(g.undated >= ZERO, *(more >= less for more, less in pairwise(falling)))
+    by_size = total.desc(), func.coalesce(cast(g.key, String), "None")
+    place: ColumnElement[int] = func.row_number().over(partition_by=g.currency, order_by=by_size)
+    if largest is not None:
+        place = case((place <= largest, place), else_=largest + 1)
+    rows = select(groups, place.label("place"), case((sound, 0), else_=1).label("unsound"))
+    r = rows.where(or_(total != ZERO, g.unapplied != ZERO, not_(sound))).subquery("ranked").c
+    sums = [cast(func.sum(r[name]), BigInteger) for name in (*_SUMS, "unsound")]
+    by = r.currency, r.place
+    return select(func.min(r.key), *by, func.count(), *sums).group_by(*by).order_by(*by)
+
+
+def _grouped(
+    as_of: date, changed: bool, basis: Basis, group: Group, scope: Scope | None, customer_id: int | None
+) -> Subquery:
+    """The parts put together: one row for each group and currency."""
+    part = union_all(
+        *_receivable_parts(as_of, changed, basis, group, scope, customer_id),
+        *_credit_parts(as_of, changed, group, scope, customer_id),
+    ).subquery("part")
+    by = part.c.key, part.c.currency
+    sums = [cast(func.coalesce(func.sum(part.c[name]), ZERO), BigInteger).label(name) for name in _SUMS]
+    return select(*by, *sums).group_by(*by).subquery("grouped")
+
+
+def _ages(as_of: date, basis: Basis, amount: ColumnElement[int]) -> dict[str, ColumnElement[int]]:
     """The sums of everything, of what is in 1-30 or older, in 31-60 or older, 61-90 or older, 90+, and undated.
 
     One comparison a sum is half the time of two; the columns are the differences.
     """
     dated = _RECEIVABLE.c.due_on if basis == "due" else _RECEIVABLE.c.issued_on
-    everything = cast(func.sum(amount), BigInteger)
-
-    def total(condition: ColumnElement[bool]) -> ColumnElement[int]:
-        return cast(func.sum(amount).filter(condition), BigInteger)
-
-    older = [total(dated < as_of - timedelta(days=days)) for days in (30, 60, 90)]
+    sums: dict[str, ColumnElement[int]] = {"everything": func.sum(amount)}
+    for days in (0, 30, 60, 90):
+        sums[f"over{days}"] = func.sum(amount).filter(dated < as_of - timedelta(days=days))
     if basis == "invoice":
-        return [everything, everything, *older, cast(ZERO, BigInteger)]
-    return [everything, total(dated < as_of), *older, total(dated.is_(None))]
+        return sums | {"over0": func.sum(amount)}
+    return sums | {"undated": func.sum(amount).filter(dated.is_(None))}
+
+
+def _part(key: ColumnElement[Any], currency: ColumnElement[str], sums: dict[str, ColumnElement[int]]) -> Select[Any]:
+    """One of what `_grouped` puts together; a sum that it has nothing to say about is null."""
+    columns = (cast(sums.get(name, null()), BigInteger).label(name) for name in _SUMS)
+    return select(key.label("key"), currency, *columns).group_by(key, currency)
 
 
 def _receivable_parts(
@@ -190,28 +239,28 @@ def _receivable_parts(
     for tables, amount, condition in parts:
         if group != "customer" or (scope is not None and not scope.all):
             tables = tables.join(_CUSTOMER, _CUSTOMER.c.id == _RECEIVABLE.c.customer_id)
-        query = select(key, _RECEIVABLE.c.currency, *_ages(as_of, basis, amount)).select_from(tables).where(condition)
+        query = _part(key, _RECEIVABLE.c.currency, _ages(as_of, basis, amount)).select_from(tables).where(condition)
         if scope is not None and not scope.all:
             query = query.where(scope.receivables())
         if customer_id is not None:
             query = query.where(_RECEIVABLE.c.customer_id == customer_id)
-        queries.append(query.group_by(key, _RECEIVABLE.c.currency))
+        queries.append(query)
     return queries
 
 
-def _credit_queries(
+def _credit_parts(
     as_of: date, changed: bool, group: Group, scope: Scope | None, customer_id: int | None
 ) -> list[Select[Any]]:
     """Unapplied credit belongs to the customer: it counts with its owner and region, and for who sees it whole."""
     queries = []
     for table, amount, condition in credit_parts(as_of, changed):
         key = {"customer": table.c.customer_id, "owner": _CUSTOMER.c.owner_id, "region": _CUSTOMER.c.region}[group]
-        query = select(key, table.c.currency, cast(func.sum(amount), BigInteger)).where(condition)
+        query = _part(key, table.c.currency, {"unapplied": func.sum(amount)}).where(condition)
         if group != "customer" or (scope is not None and not scope.all):
             query = query.select_from(table.join(_CUSTOMER, _CUSTOMER.c.id == table.c.customer_id))
         if scope is not None:
             query = query.where(scope.customers_whole())
         if customer_id is not None:
             query = query.where(table.c.customer_id == customer_id)
-        queries.append(query.group_by(key, table.c.currency))
+        queries.append(query)
     return queries
