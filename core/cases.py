@@ -280,23 +280,29 @@ def _moved(work: Work, policy: Policy, org: Org, task: Task, owner: int) -> Task
     )
     work.session.add(target)
     work.session.flush()
-    outbox.enqueue(
-        work,
-        [
-            outbox.row(
-                work,
-                key=f"task:{target.id}:card:0",
-                kind=target.message,
-                subject="task",
-                subject_id=target.id or 0,
-                customer_id=target.customer_id,
-                person_id=owner,
-                task_id=target.id,
-                windowed=True,
-                not_before=outbox.in_work_window(work, policy.windows, org.members[owner]),
-            )
-        ],
-    )
+    windows, member, task_id = policy.windows, org.members[owner], target.id or 0
+    customer_id = task.customer_id or 0
+    there = outbox.adopt(work, customer_id, owner, subject="task", subject_id=task_id, kind=target.message)
+    if there == "shown":
+        outbox.enqueue(
+            work,
+            [
+                outbox.rise(
+                    work, windows, member,
+                    subject="task", subject_id=task_id, customer_id=customer_id, severity=target.severity,
+                )
+            ],
+        )  # fmt: skip
+    elif not there:
+        outbox.enqueue(
+            work,
+            [
+                outbox.task_card(
+                    work, windows, member,
+                    task_id=task_id, person_id=owner, customer_id=customer_id, kind=target.message,
+                )
+            ],
+        )  # fmt: skip
     return target
 
 

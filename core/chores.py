@@ -86,17 +86,14 @@ def open_chore(
     outbox.enqueue(
         work,
         [
-            outbox.row(
+            outbox.task_card(
                 work,
-                key=f"task:{task.id}:card:0",
-                kind=task.message,
-                subject="task",
-                subject_id=task.id or 0,
-                customer_id=customer_id,
+                policy.windows,
+                org.members.get(task.person_id) if org else None,
+                task_id=task.id or 0,
                 person_id=task.person_id,
-                task_id=task.id,
-                windowed=True,
-                not_before=outbox.in_work_window(work, policy.windows, org.members.get(task.person_id) if org else None),
+                customer_id=customer_id,
+                kind=task.message,
             )
             for task in fresh
         ],

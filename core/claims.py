@@ -4,6 +4,7 @@ pending -> confirmed | void | expired
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import date, timedelta
 
 from sqlalchemy import select
@@ -145,33 +146,18 @@ def expire_due(work: Work) -> list[Event]:
     return events
 
 
-def announce(work: Work, policy: Policy, events: Collection[Event]) -> None:
-    """Two expired claims in a row go to the manager."""
-    expired = [e for e in events if e.kind == "claim.expired"]
-    if not expired:
-        return
-    org = load_org(work)
-    rows = []
-    for event in expired:
-        if _expired_in_a_row(work, event.customer_id) < policy.limits.claim_expired_tell:
+def announce(work: Work, policy: Policy, events: Collection[Event]) -> list[Event]:
+    """Two expired claims in a row go to the manager: what they must hear."""
+    org = load_org(work) if events else None
+    upwards = []
+    for event in events:
+        if org is None or _expired_in_a_row(work, event.customer_id) < policy.limits.claim_expired_tell:
             continue
         claim = work.session.get_one(Claim, event.data["claim"])
         manager = next(iter(org.chain(claim.made_by_id)), None)
         if manager is not None:
-            rows.append(
-                outbox.row(
-                    work,
-                    key=f"claim:{claim.id}:expired:{manager}",
-                    kind="claim.expired",
-                    subject="claim",
-                    subject_id=claim.id or 0,
-                    customer_id=claim.customer_id,
-                    person_id=manager,
-                    windowed=True,
-                    not_before=outbox.in_work_window(work, policy.windows, org.members[manager]),
-                )
-            )
-    outbox.enqueue(work, rows)
+            upwards.append(replace(event, kind=f"told.{event.kind}", person_id=manager))
+    return upwards
 
 
 def _expired_in_a_row(work: Work, customer_id: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from core.dunning.ladder import Policy
-from core.dunning.state import Event
+from core.dunning.state import NOTICES, Event
 from core.models import FollowUp
 from core.models.base import table_of
 from core.time import local_instant
@@ -68,7 +68,8 @@ def remember(work: Work, events: Iterable[Event]) -> None:
 
 def take(work: Work, customer_ids: Collection[int], open_in: Mapping[int, Mapping[str, bool]]) -> dict[int, list[Event]]:
     """Takes up what is due for these customers. `open_in`: the currencies a customer has something open in, and whether
-    any of it may be chased. Where none may be for now, it waits: a debt never drops off everybody's desk."""
+    any of it may be chased. Where none may be for now, it waits: a debt never drops off everybody's desk. What is only
+    to be known doesn't wait."""
     rows = work.session.execute(
         select(FollowUp)
         .where(U.c.done_at.is_(None), U.c.due_at <= work.now, U.c.customer_id.in_(list(customer_ids)))
@@ -77,7 +78,8 @@ def take(work: Work, customer_ids: Collection[int], open_in: Mapping[int, Mappin
     events: dict[int, list[Event]] = {}
     for row in rows.all():
         known = open_in.get(row.customer_id, {})
-        here = {c: chased for c, chased in known.items() if row.currency in ("", c)}
+        notice = row.kind in NOTICES
+        here = {c: notice or chased for c, chased in known.items() if row.currency in ("", c)}
         if here and not any(here.values()):
             continue
         row.done_at = work.now
@@ -94,6 +96,15 @@ def answered(work: Work, customer_id: int) -> None:
     work.session.execute(
         U.update()
         .where(U.c.customer_id == customer_id, U.c.done_at.is_(None), U.c.kind.in_(OF_ITS_DAY))
+        .values(done_at=work.now)
+    )
+
+
+def drop(work: Work, customer_id: int, currency: str, kind: str) -> None:
+    """What was to come back is no longer true."""
+    work.session.execute(
+        U.update()
+        .where(U.c.customer_id == customer_id, U.c.currency == currency, U.c.kind == kind, U.c.done_at.is_(None))
         .values(done_at=work.now)
     )
 

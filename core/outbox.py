@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Table, and_, exists, select
+from sqlalchemy import ColumnElement, Table, and_, exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.dunning.ladder import Windows
 from core.dunning.org import Member
+from core.dunning.state import NOTICES
 from core.models import Delivery, OutboxMessage, OutboxState
 from core.models.base import table_of
 from core.policies import active
@@ -85,6 +86,92 @@ def enqueue(work: Work, rows: Sequence[dict[str, Any]]) -> None:
         return
     insert = postgresql.insert if work.session.get_bind().dialect.name == "postgresql" else sqlite.insert
     work.session.execute(insert(O).on_conflict_do_nothing(index_elements=["key"]), list(rows))
+
+
+def task_card(
+    work: Work,
+    windows: Windows,
+    member: Member | None,
+    *,
+    task_id: int,
+    person_id: int,
+    customer_id: int | None,
+    kind: str,
+    number: int = 0,
+) -> dict[str, Any]:
+    """The row of a task's card for its reader's work window. `number`: of the reminder; 0 = the first card."""
+    return row(
+        work,
+        key=f"task:{task_id}:card:{number}",
+        kind=kind,
+        subject="task",
+        subject_id=task_id,
+        customer_id=customer_id,
+        person_id=person_id,
+        task_id=task_id,
+        windowed=True,
+        not_before=in_work_window(work, windows, member),
+    )
+
+
+def rise(
+    work: Work, windows: Windows, member: Member | None, *, subject: str, subject_id: int, customer_id: int, severity: str
+) -> dict[str, Any]:
+    """The row of the one short message that goes with a card which now says something worse: edits notify nobody."""
+    person_id = member.id if member is not None else None
+    return row(
+        work,
+        key=f"{subject}:{subject_id}:rise:{severity}:{work.today.isoformat()}"
+        + (f":{person_id}" if subject != "task" else ""),
+        kind="note.rise",
+        subject=subject,
+        subject_id=subject_id,
+        customer_id=customer_id,
+        person_id=person_id,
+        task_id=subject_id if subject == "task" else None,
+        data={"severity": severity},
+        windowed=True,
+        not_before=in_work_window(work, windows, member),
+    )
+
+
+def adopt(
+    work: Work,
+    customer_id: int,
+    person_id: int,
+    *,
+    subject: str,
+    subject_id: int,
+    kind: str,
+    data: dict[str, Any] | None = None,
+) -> str:
+    """Today's card without a task becomes the card of `subject`: one card per person, customer and day.
+
+    Returns "shown" when somebody has seen it (a short message must say what is new), "waiting", or "" without such a card.
+    """
+    values: dict[str, Any] = {"subject": subject, "subject_id": subject_id, "kind": kind}
+    task_id = subject_id if subject == "task" else None
+    waiting = work.session.execute(
+        update(O)
+        .where(O.c.customer_id == customer_id, O.c.person_id == person_id, O.c.op == "send", O.c.state.in_(WAITING))
+        .where(_bare(O.c.subject, O.c.kind))
+        .values(**values, task_id=task_id, data=data or {})
+    )
+    shown = work.session.execute(
+        update(D)
+        .where(D.c.customer_id == customer_id, D.c.person_id == person_id, D.c.on_date == work.today)
+        .where(_bare(D.c.subject, D.c.kind))
+        .values(**values)
+    )
+    touch(work, subject, [subject_id])
+    if shown.rowcount:  # type: ignore[attr-defined]
+        return "shown"
+    return "waiting" if waiting.rowcount else ""  # type: ignore[attr-defined]
+
+
+def _bare(subject: ColumnElement[str], kind: ColumnElement[str]) -> ColumnElement[bool]:
+    """A card without a task: an alert, or a notice. A task that a broken promise opened has a card of that kind, too."""
+    return or_(subject == "case", and_(subject != "task", kind.in_(set(NOTICES.values()))))
 
 
 def touch(work: Work, subject: str, subject_ids: Collection[int]) -> None:

@@ -7,9 +7,8 @@ broken, partly_kept -> kept, partly_kept   by a back-dated receipt
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import date, time, timedelta
 
 from sqlalchemy import func, select, update
 from sqlmodel import col
@@ -18,11 +17,11 @@ from core import covers, followups, outbox
 from core.dunning.facts import CaseFacts
 from core.dunning.ladder import Policy
 from core.dunning.load import load_cases, load_org, paid_since, unapplied_since
-from core.dunning.org import Org
 from core.dunning.state import Event
 from core.errors import DomainError
 from core.models import Promise, PromiseState, Receipt, Receivable
 from core.models.base import table_of
+from core.time import local_instant
 from core.work import Work
 
 P, N = table_of(Promise), table_of(Receipt)
@@ -132,6 +131,7 @@ def _make(
         _ask_manager(work, policy, promise, case, needs)
     else:
         covers.cover(work, "promise", promise.id, covers.spread(case, amount, work.today))
+        _remind(work, promise)
         if amount < question:
             followups.rest_follows(work, policy, customer_id, currency)
     return Made(promise, needs)
@@ -189,6 +189,7 @@ def decide(work: Work, policy: Policy, promise: Promise, *, approve: bool) -> No
     promise.state = PromiseState.open
     work.session.flush()
     covers.cover(work, "promise", promise.id or 0, covers.spread(case, promise.amount_minor, work.today))
+    _remind(work, promise)
     if promise.amount_minor < question:
         followups.rest_follows(work, policy, promise.customer_id, promise.currency)
     work.audit("promise.approved", "promise", promise.id, promise.customer_id)
@@ -223,6 +224,8 @@ def _end(work: Work, promise: Promise, state: PromiseState) -> None:
     promise.state = state
     promise.ended_at = work.now
     covers.release(work, "promise", promise.id or 0)
+    if state != PromiseState.rejected:
+        followups.drop(work, promise.customer_id, promise.currency, "promise.due")
     work.audit(f"promise.{state}", "promise", promise.id, promise.customer_id, received_minor=promise.received_minor)
     work.session.flush()
     outbox.touch(work, "promise", [promise.id or 0])
@@ -286,59 +289,41 @@ def not_kept_in_a_row(work: Work, customer_id: int) -> int:
     return count
 
 
-def announce(work: Work, policy: Policy, events: Sequence[Event]) -> None:
-    """From the second promise in a row that was not kept, the manager is told, too."""
+def announce(work: Work, policy: Policy, events: Sequence[Event]) -> list[Event]:
+    """From the second promise in a row that was not kept, the manager is told, too: what they must hear."""
     told = [e for e in events if e.kind.startswith("promise.") and e.data["in_a_row"] >= policy.limits.promise_not_kept_tell]
     if not told:
-        return
+        return []
     org = load_org(work)
-    rows = []
+    upwards = []
     for event in told:
         promise = work.session.get_one(Promise, event.data["promise"])
         manager = next(iter(org.chain(promise.made_by_id)), None)
         if manager is None:
             continue
         promise.told = [*promise.told, manager]
-        rows.append(_card(work, policy, org, promise, "broken", manager))
-    outbox.enqueue(work, rows)
+        upwards.append(replace(event, kind=f"told.{event.kind}", person_id=manager))
+    return upwards
 
 
-def _card(work: Work, policy: Policy, org: Org, promise: Promise, what: str, person: int) -> dict[str, Any]:
-    """A card about a promise for somebody's next work window, once: `what` is broken or due."""
-    return outbox.row(
-        work,
-        key=f"promise:{promise.id}:{what}:{person}",
-        kind=f"promise.{what}",
-        subject="promise",
-        subject_id=promise.id or 0,
-        customer_id=promise.customer_id,
-        person_id=person,
-        windowed=True,
-        not_before=outbox.in_work_window(work, policy.windows, org.members[person]),
-    )
-
-
-def remind_due(work: Work, policy: Policy) -> None:
-    """On the day of a promise, a card to whoever is responsible."""
-    rows = work.session.execute(
-        select(Promise).where(P.c.state == PromiseState.open, P.c.due_on <= work.today, P.c.ends_on >= work.today)
-    ).scalars()
-    due = rows.all()
-    if not due:
+def _remind(work: Work, promise: Promise) -> None:
+    """On its day, a card to whoever is responsible. One made for the same day needs none."""
+    calendar = work.company.calendar
+    if promise.due_on <= calendar.business_date(promise.made_at):
         return
-    org = load_org(work)
-    cases = {(c.customer_id, c.currency): c for c in load_cases(work, policy, sorted({p.customer_id for p in due}))}
-    messages = []
-    for promise in due:
-        case = cases.get((promise.customer_id, promise.currency))
-        if case is None:
-            continue
-        covered = covers.covered(work, "promise", promise.id or 0)
-        owners = [r.owner_id for r in case.receivables if r.id in covered]
-        people, _ = org.resolve("owner", owners[0] if owners else None, case.owner_id, case.region)
-        for person in people:
-            messages.append(_card(work, policy, org, promise, "due", person))
-    outbox.enqueue(work, messages)
+    followups.later(
+        work,
+        promise.customer_id,
+        "promise.due",
+        local_instant(promise.due_on, time(0), calendar.zone),
+        currency=promise.currency,
+        data={
+            "promise": promise.id,
+            "amount_minor": promise.amount_minor,
+            "currency": promise.currency,
+            "due_on": promise.due_on.isoformat(),
+        },
+    )
 
 
 def correct(work: Work, policy: Policy, customer_ids: Collection[int]) -> None:

@@ -142,17 +142,15 @@ def wake(work: Work, policy: Policy) -> None:
         task.reminders += 1
         task.rev += 1
         messages.append(
-            outbox.row(
+            outbox.task_card(
                 work,
-                key=f"task:{task.id}:card:{task.reminders}",
-                kind=task.message,
-                subject="task",
-                subject_id=task.id or 0,
-                customer_id=task.customer_id,
+                policy.windows,
+                org.members[task.person_id] if org else None,
+                task_id=task.id or 0,
                 person_id=task.person_id,
-                task_id=task.id,
-                windowed=True,
-                not_before=outbox.in_work_window(work, policy.windows, org.members[task.person_id] if org else None),
+                customer_id=task.customer_id,
+                kind=task.message,
+                number=task.reminders,
             )
         )
     work.session.flush()

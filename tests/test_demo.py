@@ -109,7 +109,7 @@ def test_her_chat_has_a_past(demo: App) -> None:
         ("sunlihua", {"alert.severe", "promise.approval"}),
         ("zhengkai", {"task.critical"}),
         ("zhoumin", {"claim.review", "receipt.allocate", "task.copy"}),
-        ("hejing", {"task.gap", "dispute.open"}),
+        ("hejing", {"task.overdue", "dispute.open"}),
         ("wutao", {"alert.severe"}),
         ("chenhao", {"task.overdue", "reply.done"}),
         ("zhaoxue", {"task.overdue", "task.due_soon"}),

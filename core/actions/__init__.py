@@ -234,7 +234,7 @@ TABLE: dict[str, Spec] = {
     "task.note": Spec(results.note, _TYPED),
     "task.snooze": Spec(results.snooze, _ABOUT, _CARDS, no_customer=True),
     "task.reassign": Spec(results.reassign, _ABOUT, _ALERTS),
-    "customer.assign": Spec(results.assign, ("task", "customer"), ("task.gap",)),
+    "customer.assign": Spec(results.assign, ("task", "customer"), ("task.gap", "task.overdue", "task.due_soon")),
     "claim.confirm": Spec(approvals.confirm_claim, ("claim",), ("claim.review",), fresh=True),
     "claim.void": Spec(approvals.void_claim, ("claim",), ("claim.review",), fresh=True),
     "promise.approve": Spec(approvals.decide_promise(True), ("promise",), ("promise.approval",), fresh=True),

@@ -1,4 +1,4 @@
-"""Writes what was planned: cases, tasks, messages, letters, holds and firings of a chunk of customers.
+"""Writes what was planned: cases, tasks, messages, holds and firings of a chunk of customers.
 
 Bulk statements only; everything of one chunk is one transaction of the caller's.
 """
@@ -12,21 +12,17 @@ from sqlalchemy import BindParameter, bindparam, insert, select, update
 
 from core import outbox
 from core.db import insert_many
+from core.dunning import mailing
 from core.dunning.decide import Decision
 from core.dunning.facts import worse
-from core.dunning.ladder import LETTER_KINDS, Policy
-from core.dunning.letters import FINAL, LetterPlan
+from core.dunning.ladder import Policy
 from core.dunning.org import Org
-from core.dunning.state import CustomerPlan, CustomerState, PlannedTask
-from core.dunning.states import RELEASED
+from core.dunning.state import NOTICES, CustomerPlan, CustomerState, Event, PlannedTask
 from core.models import (
     Audit,
     Case,
     Firing,
-    FiringOutcome,
     Hold,
-    Letter,
-    LetterState,
     OutboxMessage,
     Task,
     TaskReceivable,
@@ -37,7 +33,7 @@ from core.models.receivable import Receivable
 from core.work import Work
 
 R, F, T, TR = table_of(Receivable), table_of(Firing), table_of(Task), table_of(TaskReceivable)
-K, H, L, O = table_of(Case), table_of(Hold), table_of(Letter), table_of(OutboxMessage)  # noqa: E741
+K, H, O = table_of(Case), table_of(Hold), table_of(OutboxMessage)  # noqa: E741
 
 _IDS = 5000  # keys in one statement
 _FIRING = (
@@ -67,14 +63,14 @@ class Chunk:
         self.case_ids: dict[tuple[int, str], int] = {}
         self.task_ids: dict[tuple[int, int], int] = {}  # (customer, person)
         self.messages: list[dict[str, Any]] = []
-        self.letter_keys: dict[tuple[int, str], str] = {}  # (customer, currency) -> outbox key
+        self.letters: dict[tuple[int, str], int] = {}  # (customer, currency) -> outbox id
 
     def write(self) -> None:
         self._cases()
         self._receivables()
         self._tasks()
         self._alerts()
-        self._letters()
+        self.letters = mailing.write(self.work, self.plans, self.states, self.case_ids)
         self._holds()
         outbox.enqueue(self.work, self.messages)
         self._firings()
@@ -159,9 +155,14 @@ class Chunk:
             for (customer_id, task), task_id in zip(new, ids, strict=True):
                 self.task_ids[customer_id, task.person_id] = task_id
                 if task.card == "adopt":
-                    self._adopt(customer_id, task, task_id)
+                    outbox.adopt(
+                        self.work, customer_id, task.person_id,
+                        subject="task", subject_id=task_id, kind=task.message, data={},
+                    )  # fmt: skip
                 else:
                     self._card(customer_id, task, task_id, 0)
+                if task.note:
+                    self._note(customer_id, task.person_id, "task", task_id, task.severity)
         touched = []
         updates = []
         for customer_id, task in changed:
@@ -185,7 +186,7 @@ class Chunk:
             if task.card in ("remind", "update"):
                 touched.append(task.id)
             if task.note:
-                self._note(customer_id, task, task.id)
+                self._note(customer_id, task.person_id, "task", task.id, task.severity)
         if updates:
             self.work.session.execute(
                 update(T)
@@ -229,179 +230,85 @@ class Chunk:
 
     def _card(self, customer_id: int, task: PlannedTask, task_id: int, number: int) -> None:
         self.messages.append(
-            outbox.row(
+            outbox.task_card(
                 self.work,
-                key=f"task:{task_id}:card:{number}",
+                self.policy.windows,
+                self.org.members[task.person_id],
+                task_id=task_id,
+                person_id=task.person_id,
+                customer_id=customer_id,
                 kind=task.message,
-                subject="task",
-                subject_id=task_id,
-                customer_id=customer_id,
-                person_id=task.person_id,
-                task_id=task_id,
-                windowed=True,
-                not_before=outbox.in_work_window(self.work, self.policy.windows, self.org.members[task.person_id]),
+                number=number,
             )
         )
 
-    def _note(self, customer_id: int, task: PlannedTask, task_id: int) -> None:
+    def _note(self, customer_id: int, person_id: int, subject: str, subject_id: int, severity: str) -> None:
         self.messages.append(
-            outbox.row(
+            outbox.rise(
                 self.work,
-                key=f"task:{task_id}:rise:{task.severity}:{self.work.today.isoformat()}",
-                kind="note.rise",
-                subject="task",
-                subject_id=task_id,
+                self.policy.windows,
+                self.org.members[person_id],
+                subject=subject,
+                subject_id=subject_id,
                 customer_id=customer_id,
-                person_id=task.person_id,
-                task_id=task_id,
-                data={"severity": task.severity},
-                windowed=True,
-                not_before=outbox.in_work_window(self.work, self.policy.windows, self.org.members[task.person_id]),
+                severity=severity,
             )
         )
-
-    def _adopt(self, customer_id: int, task: PlannedTask, task_id: int) -> None:
-        """Today's alert card becomes the task's card: one card per person, customer and day."""
-        values = {"subject": "task", "subject_id": task_id, "kind": task.message}
-        D = outbox.D
-        case_cards = (
-            O.c.customer_id == customer_id,
-            O.c.person_id == task.person_id,
-            O.c.subject == "case",
-            O.c.op == "send",
-        )
-        self.work.session.execute(
-            update(O).where(*case_cards, O.c.state.in_(outbox.WAITING)).values(**values, task_id=task_id)
-        )
-        self.work.session.execute(
-            update(D)
-            .where(
-                D.c.customer_id == customer_id,
-                D.c.person_id == task.person_id,
-                D.c.subject == "case",
-                D.c.on_date == self.work.today,
-            )
-            .values(**values)
-        )
-        outbox.touch(self.work, "task", [task_id])
-        self._note(customer_id, task, task_id)
 
     def _alerts(self) -> None:
         touched = []
         for plan in self.plans:
             for alert in plan.alerts:
                 case_id = self.case_ids[plan.customer_id, alert.currency]
-                if alert.update:
+                if alert.note:
+                    self._note(plan.customer_id, alert.person_id, "case", case_id, alert.severity)
+                data = {"severity": alert.severity}
+                if alert.card == "update":
                     touched.append(plan.customer_id)  # the card may be that of another currency's case
-                    continue
-                self.messages.append(
-                    outbox.row(
-                        self.work,
-                        key=f"alert:{case_id}:{alert.person_id}:{self.work.today.isoformat()}",
-                        kind=alert.kind,
-                        subject="case",
-                        subject_id=case_id,
-                        customer_id=plan.customer_id,
-                        person_id=alert.person_id,
-                        data={"severity": alert.severity},
-                        windowed=True,
-                        not_before=outbox.in_work_window(self.work, self.policy.windows, self.org.members[alert.person_id]),
+                elif alert.card == "adopt":
+                    outbox.adopt(
+                        self.work, plan.customer_id, alert.person_id,
+                        subject="case", subject_id=case_id, kind=alert.kind, data=data,
+                    )  # fmt: skip
+                else:
+                    key = f"alert:{case_id}:{alert.person_id}:{self.work.today.isoformat()}"
+                    self._bare(
+                        plan.customer_id, alert.person_id, key, alert.kind, subject="case", subject_id=case_id, data=data
                     )
-                )
+            for notice in plan.notices:
+                if notice.update:
+                    touched.append(plan.customer_id)
+                else:
+                    self._notice(plan.customer_id, notice.person_id, notice.event)
         outbox.touch_customers(self.work, touched)
 
-    def _letters(self) -> None:
-        """The letters that go now, and the fate of firings that waited for them."""
-        self._still_waiting()
-        going: list[tuple[CustomerPlan, str, LetterPlan]] = []
-        for plan in self.plans:
-            going += [
-                (plan, currency, letter) for currency, letter in plan.letters.items() if isinstance(letter, LetterPlan)
-            ]
-        if not going:
-            return
-        rows = []
-        for plan, currency, letter in going:
-            known = self.states[plan.customer_id].letters.get(currency, self.states[plan.customer_id].new_letters)
-            final = letter.stage == FINAL
-            rows.append(
-                {
-                    "customer_id": plan.customer_id,
-                    "currency": currency,
-                    "stage": letter.stage,
-                    "to": "" if final else known.to,
-                    "cc": [known.cc] if letter.cc else [],
-                    # The final letter is a file: a human sends it, and it counts for the gap from now on.
-                    "state": (LetterState.sent if final else LetterState.queued).value,
-                    "created_at": self.work.now,
-                    "sent_on": self.work.today if final else None,
-                    "receivables": list(letter.receivables) if final else [],
-                    "subject": "",
-                    "text": "",
-                }
-            )
-        ids = self.work.session.execute(insert(L).returning(L.c.id, sort_by_parameter_order=True), rows).scalars().all()
-        waited = []
-        for (plan, currency, letter), letter_id in zip(going, ids, strict=True):
-            waited.append((plan.customer_id, currency, letter))
-            if letter.stage == FINAL:
-                continue
-            known = self.states[plan.customer_id].letters.get(currency, self.states[plan.customer_id].new_letters)
-            key = self.letter_keys[plan.customer_id, currency] = f"letter:{letter_id}"
-            self.messages.append(
-                outbox.row(
-                    self.work,
-                    key=key,
-                    kind=LETTER_KINDS[letter.stage],
-                    subject="letter",
-                    subject_id=letter_id,
-                    customer_id=plan.customer_id,
-                    address=known.to,
-                    not_before=self.work.now,
-                )
-            )
-        outbox.enqueue(self.work, self.messages)
-        self.messages = []
-        for customer_id, currency, letter in waited:
-            self.work.session.execute(
-                update(F)
-                .where(
-                    F.c.customer_id == customer_id,
-                    F.c.receivable_id.in_(letter.receivables),
-                    F.c.stage <= letter.stage,
-                    F.c.outcome == FiringOutcome.deferred,
-                )
-                .values(
-                    outcome=FiringOutcome.acted,
-                    was=FiringOutcome.deferred,
-                    changed_at=self.work.now,
-                    outbox_id=self._outbox_id(customer_id, currency),
-                )
-            )
+    def _notice(self, customer_id: int, person_id: int, event: Event) -> None:
+        kind = NOTICES[event.kind]
+        about, _, what = kind.partition(".")  # promise.due is about a promise
+        told = {"kind": event.kind.removeprefix("told."), "on": self.work.today.isoformat(), **event.data}
+        key = f"{about}:{event.data[about]}:{what}:{person_id}"
+        self._bare(
+            customer_id, person_id, key, kind, subject=about, subject_id=event.data[about], data={"events": [told]}
+        )
 
-    def _still_waiting(self) -> None:
-        """A letter that has got its contact may have to be reviewed now: the reason says what it waits for today."""
-        waiting: dict[str, list[int]] = defaultdict(list)
-        for plan in self.plans:
-            for currency, why in plan.letters.items():
-                case_id = self.case_ids.get((plan.customer_id, currency))
-                if isinstance(why, str) and why and case_id is not None:
-                    waiting[why].append(case_id)
-        for why, case_ids in waiting.items():
-            self.work.session.execute(
-                update(F)
-                .where(
-                    F.c.case_id.in_(case_ids),
-                    F.c.outcome == FiringOutcome.deferred,
-                    F.c.stage.is_not(None),
-                    F.c.reason.not_in((why, RELEASED)),
-                )
-                .values(reason=why)
+    def _bare(
+        self, customer_id: int, person_id: int, key: str, kind: str, *, subject: str, subject_id: int, data: dict[str, Any]
+    ) -> None:
+        """A card without a task."""
+        self.messages.append(
+            outbox.row(
+                self.work,
+                key=key,
+                kind=kind,
+                subject=subject,
+                subject_id=subject_id,
+                customer_id=customer_id,
+                person_id=person_id,
+                data=data,
+                windowed=True,
+                not_before=outbox.in_work_window(self.work, self.policy.windows, self.org.members[person_id]),
             )
-
-    def _outbox_id(self, customer_id: int, currency: str) -> int | None:
-        key = self.letter_keys.get((customer_id, currency))
-        return None if key is None else self.work.session.execute(select(O.c.id).where(O.c.key == key)).scalar_one()
+        )
 
     def _holds(self) -> None:
         wanted: dict[tuple[int, str, str], dict[str, Any]] = {}
@@ -462,7 +369,7 @@ class Chunk:
                 task_id = next((self.task_ids[customer_id, p] for p in f.to if (customer_id, p) in self.task_ids), None)
                 outbox_id = None
                 if f.outcome == "acted" and f.addresses:
-                    outbox_id = self._outbox_id(customer_id, f.currency)
+                    outbox_id = self.letters.get((customer_id, f.currency))
                 elif f.outcome == "acted" and f.to:
                     person = f.to[0]
                     outbox_id = (

@@ -61,11 +61,10 @@ def prepare(work: Work) -> list[list[int]]:
     else:
         chores.close(work, "receipts", None, TaskState.answered)
         events += promises.judge_due(work)
-        promises.announce(work, policy, events)
+        events += promises.announce(work, policy, events)
     expired = claims.expire_due(work)
-    claims.announce(work, policy, expired)
+    expired += claims.announce(work, policy, expired)
     followups.remember(work, [*events, *expired, *pauses.end_due(work)])
-    promises.remind_due(work, policy)
     disputes.report_overdue(work, policy)
     tasks.wake(work, policy)
     found = {*candidates(work), *_silent(work), *_letters_waiting(work), *followups.due_customers(work)}
@@ -162,7 +161,11 @@ def _gaps(work: Work, customer_ids: list[int]) -> None:
     _, policy = active(work)
     org = load_org(work)
     people = chores.holders(org, "finance_manager")[:1]
-    for customer_id in customer_ids:
+    asked = select(T.c.customer_id).where(  # whoever stands in is asked on the card that they have
+        among(T.c.customer_id, customer_ids), T.c.person_id.in_(people), T.c.kind == "collect", T.c.as_owner,
+        T.c.state == TaskState.open,
+    )  # fmt: skip
+    for customer_id in sorted(set(customer_ids) - set(work.session.execute(asked).scalars())):
         chores.open_chore(work, policy, "assign", people, customer_id=customer_id)
 
 

@@ -7,6 +7,7 @@ and day, a rise updates the card and sends one short message, a further step on 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 
 from core.dunning.decide import Decision, Hit
@@ -14,7 +15,17 @@ from core.dunning.facts import worse
 from core.dunning.ladder import LETTER_KINDS, SEVERITIES, Policy
 from core.dunning.letters import FINAL, LetterPlan, LetterSending, plan_letter
 from core.dunning.org import Org
-from core.dunning.state import CustomerPlan, CustomerState, Event, PlannedAlert, PlannedFiring, PlannedTask, TaskFacts
+from core.dunning.state import (
+    NOTICES,
+    CustomerPlan,
+    CustomerState,
+    Event,
+    PlannedAlert,
+    PlannedFiring,
+    PlannedNotice,
+    PlannedTask,
+    TaskFacts,
+)
 
 DEFAULT_ANSWER_DAYS = 2
 FOR_MANAGER = ("not_reached",)  # events for somebody who isn't responsible: a task of their own about all of it
@@ -54,15 +65,20 @@ def plan(
     decisions = list(decisions)
     touches: dict[int, _Touch] = {}
     alerts: dict[int, list[tuple[str, Hit]]] = {}
+    notices: dict[int, list[Event]] = {}
     for decision in decisions:
         _steps(result, org, decision, touches, alerts)
     for decision in decisions:
         _letters(result, org, sending, state, decision, touches, day)
     for event in events:
-        _event(policy, org, decisions, event, touches, day)
+        if event.kind in NOTICES:
+            _notice(org, decisions, event, notices)
+        else:
+            _event(policy, org, decisions, event, touches, day)
     _silence(result, policy, org, state, decisions, touches, now)
-    _tasks(result, state, touches, alerts, day)
+    _tasks(result, state, touches, alerts, notices, day)
     _alerts(result, state, alerts)
+    _notices(result, state, notices)
     return result
 
 
@@ -184,6 +200,21 @@ def _event(policy: Policy, org: Org, decisions: list[Decision], event: Event, to
         touch.receivables.update(r.id for r in own or chased)
 
 
+def _notice(org: Org, decisions: list[Decision], event: Event, notices: dict[int, list[Event]]) -> None:
+    case = next((d.case for d in decisions if d.case.currency == event.currency), None)
+    if case is None:
+        return
+    if event.person_id is None:
+        promised = next((r for r in case.receivables if r.promised_minor), None)
+        people, _ = org.resolve("owner", promised.owner_id if promised else None, case.owner_id, case.region)
+    elif org.active(event.person_id):
+        people = (event.person_id,)
+    else:
+        people = tuple(islice(org.chain(event.person_id), 1))
+    for person in people:
+        notices.setdefault(person, []).append(event)
+
+
 def _answer_days(policy: Policy) -> int:
     """What the policy gives an owner to answer, where no step says it."""
     given = (s.answer_by for ladder in policy.ladders for s in ladder.steps if s.answer_by and "owner" in s.audience)
@@ -225,12 +256,13 @@ def _tasks(
     state: CustomerState,
     touches: dict[int, _Touch],
     alerts: dict[int, list[tuple[str, Hit]]],
+    notices: dict[int, list[Event]],
     day: date,
 ) -> None:
     top = max(result.severities.values(), key=SEVERITIES.index, default="")
-    for person in alerts:
+    for person in (*alerts, *notices):
         task = state.tasks.get(person)
-        if task is not None:  # one card per person, customer and day: the task's takes the alert in
+        if task is not None:  # one card per person, customer and day: the task's takes everything in
             touches.setdefault(person, _Touch(as_owner=False, message=task.message))
     for person in sorted({*touches, *state.tasks}):
         touch = touches.get(person)
@@ -244,10 +276,13 @@ def _tasks(
         for currency, hit in alerts.pop(person, []):
             touch.events.append({"kind": hit.step.message, "currency": currency, "days": hit.offset})
             touch.severity = worse(touch.severity or "due_soon", hit.step.severity or "due_soon")
+        for event in notices.pop(person, []):
+            touch.events.append({"kind": event.kind.removeprefix("told."), "on": day.isoformat(), **event.data})
         touch.severity = worse(touch.severity or "due_soon", top or "due_soon")
         if task is not None:
             result.tasks.append(_changed(task, touch, day))
             continue
+        shown = [cards[person] for cards in (state.alerts, state.notices) if person in cards]
         result.tasks.append(
             PlannedTask(
                 person_id=person,
@@ -257,9 +292,9 @@ def _tasks(
                 message=touch.message or "task.overdue",
                 answer_days=touch.answer_days,
                 receivables=touch.receivables,
-                events=touch.events,
-                card="adopt" if person in state.alerts else "new",
-                note=person in state.alerts,
+                events=[*(e for card in shown for e in card.events), *touch.events],
+                card="adopt" if shown else "new",
+                note=any(not card.pending for card in shown),
                 silent_task_id=touch.silent_task_id,
             )
         )
@@ -301,4 +336,16 @@ def _alerts(result: CustomerPlan, state: CustomerState, alerts: dict[int, list[t
     for person, hits in sorted(alerts.items()):
         currency, worst = max(hits, key=lambda pair: (pair[1].offset, SEVERITIES.index(pair[1].step.severity or "due_soon")))
         severity = max((h.step.severity or "due_soon" for _, h in hits), key=SEVERITIES.index)
-        result.alerts.append(PlannedAlert(person, currency, worst.step.message, severity, update=person in state.alerts))
+        shown, notice = state.alerts.get(person), state.notices.get(person)
+        card = "update" if shown is not None else "adopt" if notice is not None else "new"
+        before = shown or notice
+        note = before is not None and not before.pending and worse(before.severity, severity) != before.severity
+        result.alerts.append(PlannedAlert(person, currency, worst.step.message, severity, card, note))
+
+
+def _notices(result: CustomerPlan, state: CustomerState, notices: dict[int, list[Event]]) -> None:
+    """A card of their own only for who gets no other about this customer today; a second one is drawn on the first."""
+    alerted = {alert.person_id for alert in result.alerts} | set(state.alerts)
+    for person, events in sorted(notices.items()):
+        update = person in alerted or person in state.notices
+        result.notices.append(PlannedNotice(person, events[0], update))

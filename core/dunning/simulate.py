@@ -150,7 +150,7 @@ def _remember(
             task.escalated |= task.id == task_id
     for change in planned.tasks:
         _remember_task(policy, work, memory, change, day)
-    memory.state.alerts = set()
+    memory.state.alerts, memory.state.notices = {}, {}
 
 
 def _remember_letters(memory: _Memory, planned: CustomerPlan, decisions: list[Decision], day: date) -> None:
@@ -238,7 +238,7 @@ def _report(
         elif task.note:
             message("note.rise", handle, silence)
     for alert in planned.alerts:
-        if not alert.update:
+        if alert.card == "new":
             message(alert.kind, org.members[alert.person_id].handle, False)
     for letter in planned.letters.values():
         if isinstance(letter, LetterPlan) and letter.stage < 3:

@@ -30,9 +30,8 @@ class TaskFacts:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something besides a step that needs the owner again, drawn on their card.
-
-    `kind`: promise.broken, promise.partly_kept, claim.expired, dispute.rejected, pause.ended, follow_up.
+    """Something besides a step. Most need the owner again: promise.broken, promise.partly_kept, claim.expired,
+    dispute.rejected, pause.ended, follow_up. Those in NOTICES are only to be known.
     """
 
     kind: str
@@ -42,13 +41,32 @@ class Event:
     data: dict[str, Any] = field(default_factory=dict)
 
 
+# An event that asks for nothing -> the card that tells of it, where no other card of that person and day does.
+NOTICES = {
+    "promise.due": "promise.due",
+    "told.promise.broken": "promise.broken",
+    "told.promise.partly_kept": "promise.broken",
+    "told.claim.expired": "claim.expired",
+}
+
+
+@dataclass(slots=True)
+class CardFacts:
+    """A card without a task that waits, or was delivered today. `events`: the notice that it tells of."""
+
+    pending: bool
+    severity: str = "due_soon"
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+
 @dataclass(slots=True)
 class CustomerState:
-    """One customer's open tasks (by person), alert cards that are still today's, and letters (by currency)."""
+    """One customer's open tasks and today's cards without a task (by person), and letters (by currency)."""
 
     customer_id: int
     tasks: dict[int, TaskFacts] = field(default_factory=dict)
-    alerts: set[int] = field(default_factory=set)  # persons with an alert card pending or delivered today
+    alerts: dict[int, CardFacts] = field(default_factory=dict)
+    notices: dict[int, CardFacts] = field(default_factory=dict)
     letters: dict[str, LetterFacts] = field(default_factory=dict)
     new_letters: LetterFacts = field(default_factory=LetterFacts)  # for a currency that has had none
     released: bool = False
@@ -67,7 +85,8 @@ class PlannedFiring:
 
 @dataclass(slots=True)
 class PlannedTask:
-    """A task to open (`id` None) or to change. `card`: new, remind, update or none; `note`: one short message of a rise."""
+    """A task to open (`id` None) or to change. `card`: new, adopt (today's card without a task becomes its card), remind,
+    update or none; `note`: one short message of a rise."""
 
     person_id: int
     id: int | None
@@ -84,12 +103,22 @@ class PlannedTask:
 
 @dataclass(slots=True)
 class PlannedAlert:
-    """A card without a task. `update`: today's alert card takes it in."""
+    """A card without a task. `card`: new, adopt (today's notice becomes it) or update (today's alert takes it in)."""
 
     person_id: int
     currency: str
     kind: str
     severity: str
+    card: str
+    note: bool
+
+
+@dataclass(slots=True)
+class PlannedNotice:
+    """Somebody is to know. `update`: a card of today takes it in."""
+
+    person_id: int
+    event: Event
     update: bool
 
 
@@ -101,6 +130,7 @@ class CustomerPlan:
     firings: list[PlannedFiring] = field(default_factory=list)
     tasks: list[PlannedTask] = field(default_factory=list)
     alerts: list[PlannedAlert] = field(default_factory=list)
+    notices: list[PlannedNotice] = field(default_factory=list)
     letters: dict[str, LetterPlan | str] = field(default_factory=dict)  # by currency; a text says why none goes
     holds: list[tuple[str, str, Hit]] = field(default_factory=list)  # (currency, order | high_risk, hit)
     escalated: list[int] = field(default_factory=list)  # task ids whose silence has been reported upwards

@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, or_, select
 
 from core.dunning.ladder import Policy
 from core.dunning.letters import FINAL, LetterFacts, LetterSending
-from core.dunning.state import CustomerState, TaskFacts
+from core.dunning.state import NOTICES, CardFacts, CustomerState, TaskFacts
 from core.models import (
     Case,
     CaseState,
@@ -80,21 +80,24 @@ def _cards(work: Work, customer_ids: Sequence[int], states: dict[int, CustomerSt
     shown = and_(O.c.done_at >= midnight, or_(O.c.state == OutboxState.sent, O.c.reason == "in_digest"))
     running = and_(O.c.subject == "case", K.c.id == O.c.subject_id, K.c.state != CaseState.closed)
     rows = work.session.execute(
-        select(O.c.customer_id, O.c.person_id, O.c.subject, O.c.subject_id, O.c.state, K.c.id)
+        select(O.c.customer_id, O.c.person_id, O.c.subject, O.c.subject_id, O.c.state, K.c.id, O.c.data)
         .outerjoin(K, running)
         .where(
             among(O.c.customer_id, customer_ids),
             O.c.op == "send",
-            O.c.subject.in_(("task", "case")),
+            or_(O.c.subject.in_(("task", "case")), O.c.kind.in_(set(NOTICES.values()))),
             O.c.kind != "note.rise",
             or_(O.c.state.in_(WAITING), shown),
         )
     )
-    for customer_id, person_id, subject, subject_id, message_state, running_case in rows:
+    for customer_id, person_id, subject, subject_id, message_state, running_case, data in rows:
         state = states[customer_id]
-        if subject == "case":
-            if running_case is not None:  # the card of a closed case ends: nothing can join it
-                state.alerts.add(person_id)
+        if subject != "task":
+            card = CardFacts(message_state in WAITING, data.get("severity", "due_soon"), data.get("events", []))
+            if subject != "case":
+                state.notices[person_id] = card
+            elif running_case is not None:  # the card of a closed case ends: nothing can join it
+                state.alerts[person_id] = card
             continue
         task = state.tasks.get(person_id)
         if task is None or task.id != subject_id:

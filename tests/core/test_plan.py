@@ -10,17 +10,17 @@ from core.dunning.facts import CaseFacts
 from core.dunning.letters import LetterSending
 from core.dunning.org import Org
 from core.dunning.plan import plan
-from core.dunning.state import CustomerPlan, CustomerState, Event, PlannedTask, TaskFacts
+from core.dunning.state import CardFacts, CustomerPlan, CustomerState, Event, PlannedTask, TaskFacts
 from tests.core.dunning_facts import ADA, CAI, DAY, FM, LI, NOW, POLICY, WANG, ZHAO, ZHOU, case, org, owed
 
 OFF = LetterSending(mode="off", profile=True, in_window=True, stale=False, gap_days=2)
 
 
 def planned(
-    *cases: CaseFacts, tasks: dict[int, TaskFacts] | None = None, alerts: set[int] | None = None,
+    *cases: CaseFacts, tasks: dict[int, TaskFacts] | None = None, alerts: dict[int, CardFacts] | None = None,
     events: list[Event] | None = None, people: Org | None = None,
 ) -> CustomerPlan:  # fmt: skip
-    state = CustomerState(1, tasks=tasks or {}, alerts=alerts or set())
+    state = CustomerState(1, tasks=tasks or {}, alerts=alerts or {})
     decisions = [decide(POLICY, c, DAY) for c in cases]
     return plan(POLICY, people or org(), OFF, state, decisions, events or [], NOW, DAY)
 
@@ -115,9 +115,9 @@ def test_nobody_at_all_is_still_a_firing_with_its_reason() -> None:
 
 def test_alerts_are_cards_without_a_task_and_raise_every_open_task() -> None:
     result = planned(case(owed(age=16, fired_offset=7)), tasks={LI: task(carded_on=DAY - timedelta(days=9))})
-    assert [(a.person_id, a.kind, a.severity, a.update) for a in result.alerts] == [
-        (WANG, "alert.severe", "severe", False),
-        (ZHOU, "alert.severe", "severe", False),
+    assert [(a.person_id, a.kind, a.severity, a.card) for a in result.alerts] == [
+        (WANG, "alert.severe", "severe", "new"),
+        (ZHOU, "alert.severe", "severe", "new"),
     ]
     found = only(result)
     assert (found.person_id, found.severity, found.card, found.note) == (LI, "severe", "update", True)
@@ -134,7 +134,7 @@ def test_an_alert_for_somebody_with_a_task_is_drawn_on_its_card() -> None:
 
 def test_a_task_adopts_the_alert_card_of_the_day() -> None:
     silent = task(answer_by=NOW - timedelta(hours=15))
-    result = planned(case(owed(age=20, fired_offset=16)), tasks={LI: silent}, alerts={WANG})
+    result = planned(case(owed(age=20, fired_offset=16)), tasks={LI: silent}, alerts={WANG: CardFacts(pending=False)})
     wang = next(t for t in result.tasks if t.person_id == WANG)
     assert (wang.card, wang.note, wang.message, wang.silent_task_id) == ("adopt", True, "task.silent", 7)
 

@@ -56,13 +56,13 @@ def message_of(row: object) -> Message:
 def _load(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
     if message.kind == "note.closed":
         return _closed(facts, message, lang)
+    if message.kind == "note.rise":
+        return (collect.rise if message.subject == "task" else collect.alert_rise)(facts, message)
     loader = SUBJECTS.get(message.subject)
     return Cancel("unknown_subject") if loader is None else loader(facts, message, lang)
 
 
 def _task(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
-    if message.kind == "note.rise":
-        return collect.rise(facts, message, lang)
     task = facts.task(message.subject_id)
     return (collect.task_card if task.kind == "collect" else _chores.chore)(facts, message, lang)
 

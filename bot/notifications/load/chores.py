@@ -27,7 +27,6 @@ from core.models import (
 from core.models.base import table_of
 
 F, P, I, O = table_of(Firing), table_of(Promise), table_of(ImportRun), table_of(OutboxMessage)  # noqa: E741
-SELLERS = ("rep", "sales_manager", "sales_director")  # who may look after a customer
 
 
 def chore(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
@@ -73,8 +72,6 @@ def gap(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loa
             if not message.for_update:
                 return Cancel("assigned")
             ended = ended if ended is not None else phrase("ended.assigned", who=facts.name(about.owner_id))
-    people = [m.id for m in facts.org.members.values() if m.active and m.roles.intersection(SELLERS)]
-    people.sort(key=lambda i: (facts.org.members[i].name, i))
     view = GapView(
         today=facts.today,
         customer=about.name,
@@ -85,7 +82,7 @@ def gap(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loa
         open=tuple(p.open for p in parts_of(about, about.receivables, facts.today, whole=True) if p.open.minor),
         days=days_of(about.receivables, facts.today),
         last_owner=facts.name(about.owner_id) if kind == "inactive_owner" else "",
-        people=facts.options(people),
+        people=facts.sellers(),
         ended=ended,
     )
     return _loaded(task, view, about.code, tuple(r.number for r in about.receivables))

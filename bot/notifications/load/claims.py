@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from bot.notifications.load.events import news
 from bot.notifications.load.facts import Cancel, Facts, Loaded, Message, days_of, overdue_of, phrase
 from bot.notifications.views import ClaimView, Phrase
+from core.dunning.state import NOTICES
 from core.models import Audit, Claim, ClaimState, Cover, Receipt, Receivable, Task
 from core.models.base import table_of
 from core.money import Money
@@ -104,6 +106,8 @@ def _loaded(
     if task is not None and ended is None:
         answer_by = facts.local(facts.answer_by(task, delivering=not message.for_update), message.person_id)
     owner = facts.org.responsible(next((r.owner_id for r in mine), None), about.owner_id)
+    notice = task is None and ended is None and message.kind in NOTICES.values()
+    told = news(facts, about, message.delivered_on or today, but=f"claim:{row.id}") if notice else ()
     view = ClaimView(
         today=today,
         customer=about.name,
@@ -121,6 +125,7 @@ def _loaded(
         answer_by=answer_by,
         late=facts.passed(answer_by),
         owner="" if owner == message.person_id else facts.name(owner),
+        events=told,
         ended=ended,
     )
     return Loaded(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 
+from bot.notifications.load.events import OF_THE_DAY, events_of, news
 from bot.notifications.load.facts import (
     About,
     Cancel,
@@ -27,6 +27,7 @@ from bot.notifications.load.facts import (
     worst,
 )  # fmt: skip
 from bot.notifications.views import CollectView, NoteView, Phrase
+from core.chores import holders
 from core.dunning.facts import ReceivableFacts, worse
 from core.models import Case, CaseState, Delivery, Firing, OutboxMessage, PauseState, Task, TaskState
 from core.models.base import table_of
@@ -37,7 +38,6 @@ SPECIAL = {
     "claim.expired": ("claim.expired",),
 }
 NOTES = ("note.rise", "note.closed")
-OF_THE_DAY = ("again_on", "follow_up", "rest")  # “agreed for today” is not true tomorrow
 SET_ASIDE = ("promised", "claimed", "disputed", "paused")
 
 
@@ -55,7 +55,8 @@ def task_card(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         if not message.for_update:
             return Cancel(_why_not(mine))
         ended = _set_aside(about, mine)
-    special = _special(task)
+    unowned = _unowned(facts, about, mine, task) if ended is None else None
+    special = _special(task) if unowned is None else None
     if special is not None:
         from bot.notifications.load import claims, promises
 
@@ -63,7 +64,11 @@ def task_card(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         drawn = of_task(facts, message, task, ended)
         if drawn is not None:
             return replace(drawn, over=over)
-    view = _view(facts, about, mine, message, lang, task=task, ended=ended)
+    view = _view(
+        facts, about, mine, message, lang, task=task, ended=ended, told=(unowned,) if unowned is not None else ()
+    )
+    if unowned is not None:
+        view = replace(view, people=facts.sellers())
     return Loaded(
         kind=_kind(task, view),
         view=view,
@@ -102,7 +107,8 @@ def alert_card(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         ended = _set_aside(about, mine)
     # The card may outlive its own case: it also carries what is owed in another currency.
     severity = worst(c.case_severity for c in about.cases if c.currency in alive) if alive else case.severity
-    view = _view(facts, about, mine, message, lang, severity=severity, ended=ended)
+    also = news(facts, about, message.delivered_on or facts.today)
+    view = _view(facts, about, mine, message, lang, severity=severity, ended=ended, told=also)
     return Loaded(
         kind=message.kind,
         view=view,
@@ -124,7 +130,33 @@ def _carried(facts: Facts, message: Message) -> set[int]:
     return set(facts.work.session.execute(select(F.c.receivable_id).where(F.c.outbox_id.in_(siblings))).scalars())
 
 
-def rise(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
+def alert_rise(facts: Facts, message: Message) -> Loaded | Cancel:
+    """One short message: the card of an alert says something worse than when it was sent."""
+    if message.for_update:
+        return Cancel("stays")
+    case = facts.work.session.get_one(Case, message.subject_id)
+    about = facts.about(case.customer_id)
+    mine = [r for r in about.receivables if r.case_id is not None]
+    if case.state != CaseState.open or not any(r.chaseable for r in mine):
+        return Cancel(_why_not(mine))
+    view = NoteView(
+        today=facts.today,
+        customer=about.name,
+        short=about.short,
+        severity=message.data["severity"],
+        days=days_of(mine, facts.today),
+        overdue=overdue_of(mine, facts.today),
+    )
+    return Loaded(
+        kind="note.rise",
+        view=view,
+        customer_code=about.code,
+        receivables=tuple(r.number for r in mine),
+        severity=view.severity,
+    )
+
+
+def rise(facts: Facts, message: Message) -> Loaded | Cancel:
     """One short message about a rise. It is said once: an edit would change what somebody has read."""
     if message.for_update:
         return Cancel("stays")
@@ -188,53 +220,6 @@ def ended_of(facts: Facts, task: Task) -> Phrase | None:
     if kind == "other":
         return phrase("ended.other", text=str(result.get("note", "")))
     return phrase("ended.answered", who=facts.actor(task.closed_by))
-
-
-def events_of(events: Iterable[dict[str, Any]], days: int, skip: Iterable[str] = ()) -> tuple[Phrase, ...]:
-    """What happened besides the steps, as sentences, each once; `skip`: kinds that the card says anyway."""
-    skip = set(skip)
-    found = [_event(e, days) for e in events if e.get("kind") not in skip or e.get("file")]
-    return tuple(dict.fromkeys(p for p in found if p is not None))
-
-
-def _event(event: dict[str, Any], days: int) -> Phrase | None:
-    kind = event.get("kind", "")
-    if kind == "promise.broken":
-        return phrase("event.promise_broken", on=day(event.get("due_on")), amount=_amount(event, "amount_minor"))
-    if kind == "promise.partly_kept":
-        return phrase("event.promise_partly", on=day(event.get("due_on")), amount=_amount(event, "received_minor"))
-    if kind == "claim.expired":
-        return phrase("event.claim_expired", amount=_amount(event, "amount_minor"))
-    if kind == "claim.void":
-        return phrase("event.claim_voided", amount=_amount(event, "amount_minor"))
-    if kind == "alert.severe":
-        return phrase("event.severe", n=days)
-    if kind == "not_reached":
-        return phrase("event.not_reached_often", n=int(event.get("times", 0)))
-    if kind == "task.silent":
-        return phrase("event.silent", who=str(event.get("who", "")))
-    if kind == "handed_over":
-        return phrase("event.handed_over", who=str(event.get("from", "")))
-    if kind == "letter.final" and event.get("file"):
-        return phrase("event.letter_file", text=str(event["file"]))
-    code = _PLAIN.get(kind)
-    return None if code is None else phrase(code)
-
-
-_PLAIN = {
-    "dispute.rejected": "event.dispute_rejected",
-    "dispute.part": "event.dispute_part",
-    "pause.ended": "event.pause_ended",
-    "follow_up": "event.follow_up",
-    "rest": "event.rest",
-    "again_on": "event.not_reached",
-    "letter.final": "event.letter_ready",
-    "alert.high_risk": "event.high_risk",
-}
-
-
-def _amount(event: dict[str, Any], name: str) -> Any:
-    return sums([(int(event.get(name) or 0), str(event.get("currency", "")))])
 
 
 def _of(facts: Facts, about: About, task: Task) -> list[ReceivableFacts]:
@@ -305,6 +290,17 @@ def _aside(about: About, reason: str) -> Phrase | None:
     return None
 
 
+def _unowned(facts: Facts, about: About, mine: list[ReceivableFacts], task: Task) -> Phrase | None:
+    """Nobody is responsible, and the reader, who stands in, is the one to choose somebody: asked on this card."""
+    if not task.as_owner or task.person_id not in holders(facts.org, "finance_manager")[:1]:
+        return None
+    lost = [r for r in mine if facts.org.responsible(r.owner_id, about.owner_id) is None]
+    if not lost:
+        return None
+    owner = about.owner_of(lost[0])
+    return phrase("event.no_owner") if owner is None else phrase("event.owner_left", who=facts.name(owner))
+
+
 def _special(task: Task) -> str | None:
     """promise.broken or claim.expired, while that is all there is to say: no reminder, no other event."""
     kinds = SPECIAL.get(task.message)
@@ -337,6 +333,7 @@ def _view(
     ended: Phrase | None,
     task: Task | None = None,
     severity: str = "",
+    told: tuple[Phrase, ...] = (),
 ) -> CollectView:
     today, reader = facts.today, message.person_id
     chaseable = [r for r in mine if r.chaseable]
@@ -356,7 +353,7 @@ def _view(
     events = [e for e in events if e.get("kind") not in OF_THE_DAY or e.get("on") == facts.today.isoformat()]
     if silent is not None and message_kind == "task.silent":
         events = [e for e in events if not (e.get("kind") == "task.silent" and e.get("who") == silent.get("who"))]
-    told = events_of(events, days, skip)
+    told = (*events_of(events, days, skip), *told)
     if task is not None and ended is None and task.snoozed_until is not None and task.snoozed_until > today:
         told = (*told, phrase("ended.snoozed", on=task.snoozed_until))
     answer_by = None
@@ -396,7 +393,7 @@ def _view(
         silent_who=str(silent.get("who", "")) if silent is not None else "",
         silent_since=facts.local(datetime.fromisoformat(since), reader) if since else None,
         events=told,
-        no_contact=not about.no_letters and not _mail(about),
+        no_contact=facts.letters_on and not about.no_letters and not _mail(about),
         redelivered=bool(message.data.get("redelivered")),
         owner=_owner(facts, about, oldest, reader),
         ended=ended,

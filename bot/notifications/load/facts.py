@@ -44,6 +44,9 @@ CONTACTS = (
 _CHUNK = 500
 
 
+SELLERS = ("rep", "sales_manager", "sales_director")  # who may look after a customer
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """What is to be drawn: an outbox row about to leave, or (`for_update`) a delivery to be drawn anew."""
@@ -136,6 +139,10 @@ class Facts:
     @property
     def today(self) -> date:
         return self.work.today
+
+    @property
+    def letters_on(self) -> bool:
+        return (self.work.company.letters or self.policy.letters) != "off"
 
     def preload(self, messages: Iterable[Message]) -> None:
         """Reads what these messages are about, at once."""
@@ -280,6 +287,11 @@ class Facts:
 
     def options(self, people: Iterable[int]) -> tuple[Option, ...]:
         return tuple(Option(value=self.org.members[i].handle, label=self.org.members[i].name) for i in people)
+
+    def sellers(self) -> tuple[Option, ...]:
+        """Who may be made to look after a customer, by name."""
+        found = [m for m in self.org.members.values() if m.active and m.roles.intersection(SELLERS)]
+        return self.options(m.id for m in sorted(found, key=lambda m: (m.name, m.id)))
 
     # --- answer-by ---
 

@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from sqlalchemy import select
 
+from bot.notifications.load.events import news
 from bot.notifications.load.facts import Cancel, Facts, Loaded, Message, days_of, overdue_of, phrase, sums
 from bot.notifications.views import Phrase, PromiseView
 from core import promises
 from core.dunning.facts import ReceivableFacts
+from core.dunning.state import NOTICES
 from core.models import Audit, Promise, PromiseState, Task
 from core.models.base import table_of
 from core.money import Money
@@ -135,6 +137,8 @@ def _loaded(
     if task is not None and ended is None:
         answer_by = facts.local(facts.answer_by(task, delivering=not message.for_update), message.person_id)
     owner = facts.org.responsible(next((r.owner_id for r in mine), None), about.owner_id)
+    notice = task is None and ended is None and message.kind in NOTICES.values()
+    told = news(facts, about, message.delivered_on or today, but=f"promise:{row.id}") if notice else ()
     view = PromiseView(
         today=today,
         customer=about.name,
@@ -156,6 +160,7 @@ def _loaded(
         answer_by=answer_by,
         late=facts.passed(answer_by),
         owner="" if owner == message.person_id else facts.name(owner),
+        events=told,
         ended=ended,
     )
     return Loaded(

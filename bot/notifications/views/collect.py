@@ -8,6 +8,7 @@ from typing import Self
 
 from bot.notifications.views.base import (
     SHANGHAI,
+    Option,
     Part,
     Phrase,
     ReceivableRow,
@@ -57,6 +58,7 @@ class CollectView:
     silent_who: str = ""  # task.silent: who hasn't answered
     silent_since: datetime | None = None
     events: tuple[Phrase, ...] = ()  # news drawn on this card: "event.promise_broken", ...
+    people: tuple[Option, ...] = ()  # nobody is responsible: whom the reader may choose
     no_contact: bool = False  # a letter is due and the customer has no finance contact
     redelivered: bool = False  # 重发: an earlier copy may have arrived
     read_only: bool = False  # no buttons: somebody else took over

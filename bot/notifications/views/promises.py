@@ -34,6 +34,7 @@ class PromiseView:
     answer_by: datetime | None = None
     late: bool = False  # answer_by has passed
     owner: str = ""
+    events: tuple[Phrase, ...] = ()  # what else happened with the customer today
     ended: Phrase | None = None
 
     @property
@@ -65,6 +66,7 @@ class PromiseView:
             overdue=(yuan(100_000),), days=7, limits=(Phrase(code="limit.too_far", n=30),),
             note="等月底排款" if lang == "zh" else "month-end payment run",
             answer_by=datetime(2026, 7, 10, 18, tzinfo=SHANGHAI), owner=example_person(lang),
+            events=(Phrase(code="event.claim_expired", amount=(yuan(8_000),)),),
         )
 
 
@@ -89,6 +91,7 @@ class ClaimView:
     answer_by: datetime | None = None
     late: bool = False  # answer_by has passed
     owner: str = ""
+    events: tuple[Phrase, ...] = ()  # what else happened with the customer today
     ended: Phrase | None = None
 
     @property
@@ -107,6 +110,7 @@ class ClaimView:
             paid_on=date(2026, 7, 6), expires_on=date(2026, 7, 10), numbers=("INV-2026-1001",),
             overdue=(yuan(120_000),), days=7, in_a_row=2, note="电汇" if lang == "zh" else "wire",
             answer_by=datetime(2026, 7, 10, 18, tzinfo=SHANGHAI), owner=example_person(lang),
+            events=(Phrase(code="event.promise_due", on=date(2026, 7, 8), amount=(yuan(8_000),)),),
         )
 
 
