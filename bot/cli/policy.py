@@ -26,6 +26,8 @@ from bot.cli.frame import (
     table,
 )
 
+SHOWN_DAYS, SHOWN_A_DAY, SHOWN_NAMES = 40, 8, 4  # of a dry run, in the list by day
+
 policy = typer.Typer(rich_markup_mode=None, help=t("催收策略。", "Dunning policies."), no_args_is_help=True)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help=t("策略文件（TOML）", "policy file (TOML)"))]
@@ -183,10 +185,77 @@ def try_(
         document = try_policy(session, company, new, first, last)
         if other is not None:
             document["against"] = try_policy(session, company, other, first, last)
+        document["names"] = _names(session, document)
     show(document, as_json, lambda: _tried(document))
 
 
+def _names(session: Any, document: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """What the codes and handles of the document are called."""
+    from sqlmodel import select
+
+    from core.models import Customer, Person
+
+    days = [*document["days"], *document.get("against", {}).get("days", ())]
+    said = [item for day in days for item in (*day["decisions"], *day["messages"])]
+    codes = {item["customer"] for item in said} - {None}
+    rows = session.exec(select(Customer.code, Customer.name, Customer.short_name))
+    people = session.exec(select(Person.handle, Person.name))
+    return {
+        "customers": {code: short or name for code, name, short in rows if code in codes},
+        "people": {handle: name for handle, name in people},
+    }
+
+
+def _days(document: dict[str, Any]) -> None:
+    """Day by day who would get what about whom; the first of each, since a quarter is long."""
+    from bot.notifications.templates import templates
+
+    lang, names, other = language(), document["names"], document.get("against")
+    mine, theirs = _sent(document), _sent(other) if other else {}
+    days = sorted({**mine, **theirs})
+    rows: list[tuple[str, ...]] = []
+    for on in days[:SHOWN_DAYS]:
+        ours, compared = mine.get(on, []), theirs.get(on, [])
+        every = list(dict.fromkeys([*ours, *compared]))
+        for n, (to, kind, customers) in enumerate(every[:SHOWN_A_DAY]):
+            called = [names["customers"].get(code, code) for code in customers[:SHOWN_NAMES]]
+            about = t("、", ", ").join(called) + _more(len(customers) - len(called))
+            whose = ""
+            if other and ((to, kind, customers) not in ours or (to, kind, customers) not in compared):
+                whose = t("仅本策略", "only this") if (to, kind, customers) in ours else t("仅对比策略", "only the other")
+            word = templates().word(kind, "kind", "zh" if lang == "zh" else "en")
+            rows.append((f"{on}" if not n else "", names["people"].get(to, to), word, about, whose))
+        if len(every) > SHOWN_A_DAY:
+            rows.append(("", _more(len(every) - SHOWN_A_DAY).strip(), "", "", ""))
+    if rows:
+        heads = t("日期 发给 内容 客户", "date to what customer").split()
+        table([*heads, t("对比", "against") if other else ""], rows)
+    if len(days) > SHOWN_DAYS:
+        left = len(days) - SHOWN_DAYS
+        line(t("还有 {} 天，完整清单请加 --json", "{} more days; --json lists them all").format(left), "dim")
+
+
+def _more(count: int) -> str:
+    return t(" 还有 {} 项", " and {} more").format(count) if count > 0 else ""
+
+
+def _sent(document: dict[str, Any]) -> dict[str, list[tuple[str, str, tuple[str, ...]]]]:
+    """By the day it is sent: to whom, what, about which customers. A digest is about those of the day's cards."""
+    found: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {}
+    for one in document["days"]:
+        cards: dict[str, dict[str, None]] = {}
+        for decision in one["decisions"]:
+            if decision["outcome"] == "acted" and decision["kind"].startswith(("task.", "alert.")):
+                for to in decision["to"]:
+                    cards.setdefault(to, {})[decision["customer"]] = None
+        for message in one["messages"]:
+            about = (message["customer"],) if message["customer"] else tuple(cards.get(message["to"], ()))
+            found.setdefault(message["on"], []).append((message["to"], message["kind"], about))
+    return found
+
+
 def _tried(document: dict[str, Any]) -> None:
+    _days(document)
     other = document.get("against", {}).get("totals", {})
     for name, title in (("by_step", t("步骤", "step")), ("by_audience", t("给谁", "audience"))):
         mine, theirs = document["totals"][name], other.get(name, {})
@@ -237,7 +306,10 @@ def register(app: typer.Typer) -> None:
     )(apply)
     policy.command(
         "try",
-        help=t("在现有账本上试算策略，什么也不保存。", "Tries a policy on the present ledger; writes nothing."),
+        help=t(
+            "在现有账本上试算策略：哪天谁会收到哪个客户的什么消息。什么也不保存。",
+            "Tries a policy on the present ledger: who would get what about whom on which day. Writes nothing.",
+        ),
         epilog=example("huikuan policy try mine.toml --from 2026-07-01 --to 2026-09-30 --json"),
     )(try_)
     app.add_typer(policy, name="policy")

@@ -98,3 +98,40 @@ def test_a_policy_is_tried_and_nothing_is_written(hk: CommandLine, company: Call
     assert set(hk(*words, "--against", ladder, "--json").json["against"]["totals"]) == set(answer["totals"])
     assert hk.refused("policy", "try", ladder, "--from", "2026-07-31", "--to", "2026-07-01")["code"] == "policy.bad_range"
     assert (hk.folder / "var/huikuan.db").read_bytes() == before
+
+
+def test_a_dry_run_names_who_would_get_what_about_whom_on_which_day(
+    hk: CommandLine, company: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company()
+    default, ladder = (str(ROOT / name) for name in ("core/dunning/default.toml", "examples/ladder-1-5-20-40.toml"))
+    words = ["policy", "try", default, "--from", "2026-07-01", "--to", "2026-07-31"]
+    rows = [line.split() for line in hk(*words).out.splitlines()]
+    assert ["2026-07-02", "小李", "逾期待办", "华兴商贸"] in rows
+    assert ["2026-07-07", "王总", "超时上报", "华兴商贸"] in rows
+    answer = hk(*words, "--json").json
+    assert answer["names"]["customers"] == {"C001": "华兴商贸"} and answer["names"]["people"]["li"] == "小李"
+    told = {(m["on"], m["to"], m["kind"], m["customer"]) for one in answer["days"] for m in one["messages"]}
+    assert ("2026-07-02", "li", "task.overdue", "C001") in told
+
+    compared = [line.split() for line in hk(*words, "--against", ladder).out.splitlines()]
+    assert ["2026-07-02", "小李", "逾期待办", "华兴商贸", "仅本策略"] in compared
+    assert any(row[-1:] == ["仅对比策略"] for row in compared)
+
+    monkeypatch.setattr("bot.cli.policy.SHOWN_A_DAY", 1)
+    monkeypatch.setattr("bot.cli.policy.SHOWN_DAYS", 5)
+    short = hk(*words).out
+    assert "还有 1 项" in short and "完整清单请加 --json" in short
+
+
+def test_a_digest_of_a_dry_run_says_about_whom(hk: CommandLine, company: Callable[[], None]) -> None:
+    company()
+    lines = [f"C9{n},客户{n},li" for n in range(7)]
+    hk("import", "customers", hk.file("c.csv", "code,name,owner\n" + "\n".join(lines) + "\n"), "--at", "2026-06-02T09:00")
+    lines = [f"K{n},C9{n},2026-06-01,2026-07-01,500.00" for n in range(7)]
+    head = "number,customer,issued_on,due_on,amount\n"
+    hk("import", "receivables", hk.file("k.csv", head + "\n".join(lines) + "\n"), "--at", "2026-06-02T09:00")
+    default = str(ROOT / "core/dunning/default.toml")
+    said = hk("policy", "try", default, "--from", "2026-07-01", "--to", "2026-07-02").out
+    [digest] = [line for line in said.splitlines() if "每日汇总" in line]
+    assert "小李" in digest and "客户0、客户1" in digest and "还有 4 项" in digest
