@@ -72,8 +72,7 @@ class Attacks:
     def _wrong_corp(self) -> tuple[str, bytes]:
         """Signed with the right token, encrypted for another company."""
         own = self._own()
-        other = Crypto(own.token, "0" * 43, "ww" + secrets.token_hex(8))
-        other._key = own._key
+        other = Crypto(own.token, own.aes_key, "ww" + secrets.token_hex(8))
         return self._line.sealed(self._event(), self._agentid, crypto=other)
 
     def _wrong_key(self) -> tuple[str, bytes]:

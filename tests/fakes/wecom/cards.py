@@ -254,9 +254,7 @@ class CardCheck:
             raise Refused(code, f"{path} needs {least} to {most} elements")
         return [dict(self._object(inner, path)) for inner in value]
 
-    def _text(
-        self, value: Mapping[str, Any], key: str, path: str, chars: int = 0, size: int = 0, code: int = 0
-    ) -> str:
+    def _text(self, value: Mapping[str, Any], key: str, path: str, chars: int = 0, size: int = 0, code: int = 0) -> str:
         """`chars` is advice, `size` (bytes) is not, `code` says that the text is required."""
         text = value.get(key)
         if text in (None, "") and code:

@@ -26,6 +26,7 @@ class Crypto:
         if len(aes_key) != 43:
             raise ValueError(f"an EncodingAESKey has 43 characters, not {len(aes_key)}")
         self.token = token
+        self.aes_key = aes_key
         self.receiver = receiver
         self._key = base64.b64decode(aes_key + "=")
 

@@ -1,6 +1,7 @@
 """The way to the product: encrypted callbacks with their deadline and retries, and the passive reply that comes back."""
 
 import asyncio
+import io
 import secrets
 import time
 from collections.abc import Callable
@@ -172,7 +173,9 @@ class Line:
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=seconds)) as session,
-                session.request(method, url, data=body or None, headers=XML, allow_redirects=False) as response,
+                session.request(
+                    method, url, data=io.BytesIO(body) if body else None, headers=XML, allow_redirects=False
+                ) as response,
             ):
                 text, status = (await response.read()).decode("utf-8", "replace"), response.status
         except TimeoutError:

@@ -167,9 +167,7 @@ class Phones:
     def words(self, userid: str, text: str, app: App, msgid: str = "") -> str:
         """The XML of a text message."""
         number = int(msgid or secrets.randbelow(2**62))
-        return xml.element(
-            "xml", {**self._head(userid, "text"), "Content": text, "MsgId": number, "AgentID": app.agentid}
-        )
+        return xml.element("xml", {**self._head(userid, "text"), "Content": text, "MsgId": number, "AgentID": app.agentid})
 
     # --- passive replies
 
