@@ -93,9 +93,7 @@ MENUS: dict[str, Check] = {
     ),
 }
 CHOICES: dict[str, Check] = {
-    "checkboxes": picker(
-        "checkboxes", "options", options=many(marked_option, 10), initial_options=many(marked_option, 10)
-    ),
+    "checkboxes": picker("checkboxes", "options", options=many(marked_option, 10), initial_options=many(marked_option, 10)),
     "radio_buttons": picker("radio_buttons", "options", options=many(marked_option, 10), initial_option=marked_option),
 }
 DATES: dict[str, Check] = {
@@ -198,9 +196,7 @@ EVERYWHERE: dict[str, Check] = {
             expand=flag,
         ),
     ),
-    "actions": block(
-        "actions", "elements", elements=many(by_type({**BUTTONS, **CHOICES, **DATES, **MOMENT, **MENUS}), 25)
-    ),
+    "actions": block("actions", "elements", elements=many(by_type({**BUTTONS, **CHOICES, **DATES, **MOMENT, **MENUS}), 25)),
     "context": block(
         "context",
         "elements",
@@ -210,9 +206,7 @@ EVERYWHERE: dict[str, Check] = {
     "divider": block("divider"),
     "image": both(
         either("image_url slack_file"),
-        block(
-            "image", "alt_text", image_url=words(3000), slack_file=image_source, alt_text=words(2000), title=plain(2000)
-        ),
+        block("image", "alt_text", image_url=words(3000), slack_file=image_source, alt_text=words(2000), title=plain(2000)),
     ),
     "input": block(
         "input",

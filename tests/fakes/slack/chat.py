@@ -97,9 +97,7 @@ def as_sent(at: Workspace, message: Message, *, metadata: bool = True) -> dict[s
     return sent
 
 
-@method(
-    "chat.postMessage", f"channel text blocks metadata thread_ts reply_broadcast markdown_text {LOOKS}", "chat:write"
-)
+@method("chat.postMessage", f"channel text blocks metadata thread_ts reply_broadcast markdown_text {LOOKS}", "chat:write")
 def post_message(at: Workspace, args: Args) -> dict[str, Any]:
     channel = target(at, args.get("channel"))
     check_content(at, "chat.postMessage", args)

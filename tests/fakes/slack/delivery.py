@@ -218,10 +218,10 @@ class Courier:
 
 
 def _reply(text: str) -> Any:
-    """What an HTTP answer says: nothing, JSON, or the plain text of a slash command's answer."""
+    """What an HTTP answer says: nothing, JSON, or the plain text that answers a slash command."""
     if not text.strip():
         return None
     try:
         return json.loads(text)
     except ValueError:
-        return text
+        return {"text": text}

@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -37,8 +38,8 @@ class FakeSlack(FakeServer):
         api = WebApi(self.at)
         app.router.add_route("*", "/api/{method}", api.handle)
         app.router.add_get("/link/", self.sockets.handle)
-        app.router.add_post("/respond/{key}", lambda request: others.respond(self.at, request))
-        app.router.add_post("/upload/{file}", lambda request: others.receive_upload(self.at, request))
+        app.router.add_post("/respond/{key}", partial(others.respond, self.at))
+        app.router.add_post("/upload/{file}", partial(others.receive_upload, self.at))
         HandPage(self.at, self.people).routes(app)
 
     def start(self) -> "FakeSlack":

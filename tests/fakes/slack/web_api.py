@@ -35,7 +35,7 @@ def method(
     """Registers a function as a Web API method with the arguments that Slack documents for it."""
 
     def register(do: Callable[[Workspace, Args], dict[str, Any]]) -> Callable[[Workspace, Args], dict[str, Any]]:
-        METHODS[name] = Method(do, frozenset(args.split()) | {"token"}, scope, by_app)
+        METHODS[name] = Method(do, frozenset(args.split()) | {"token", "team_id"}, scope, by_app)
         return do
 
     return register
@@ -144,9 +144,7 @@ class WebApi:
         return self._at.pace.wait_for(str(call.args.get("channel")), self._at.now())
 
 
-async def with_faults(
-    at: Workspace, request: web.Request, name: str, do: Callable[[], web.Response]
-) -> web.StreamResponse:
+async def with_faults(at: Workspace, request: web.Request, name: str, do: Callable[[], web.Response]) -> web.StreamResponse:
     """Does it, unless a fault for `name` is in the way or spoils the answer."""
     fault = at.faults.take(name)
     if fault is None:
