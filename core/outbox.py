@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Table, and_, exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.dunning.ladder import Windows
-from core.dunning.org import Member
+from core.dunning.org import Member, Org
 from core.dunning.state import NOTICES
 from core.models import Delivery, OutboxMessage, OutboxState
 from core.models.base import table_of
@@ -133,6 +133,26 @@ def rise(
         windowed=True,
         not_before=in_work_window(work, windows, member),
     )
+
+
+def decided(
+    work: Work, windows: Windows, org: Org, *, subject: str, subject_id: int, customer_id: int, asked_by: int | None
+) -> None:
+    """Tells whoever asked for something beyond their limits what was decided, unless they did so themselves."""
+    member = org.members.get(asked_by) if asked_by is not None else None
+    if member is None or not member.active or asked_by == work.person_id:
+        return
+    note = row(
+        work,
+        key=f"{subject}:{subject_id}:decided",
+        kind="note.decided",
+        subject=subject,
+        subject_id=subject_id,
+        customer_id=customer_id,
+        person_id=asked_by,
+        not_before=outside_quiet(work, windows, member),
+    )
+    enqueue(work, [note])
 
 
 def adopt(

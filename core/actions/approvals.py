@@ -2,6 +2,7 @@
 
 from core import claims, disputes, outbox, pauses, promises, tasks
 from core.actions.request import Context, Handler, Outcome, Result, amounts_of
+from core.dunning.load import load_org
 from core.errors import DomainError
 from core.models import (
     Claim,
@@ -29,6 +30,13 @@ def void_claim(c: Context) -> Outcome:
     return Outcome(Result.done, "claim.voided")
 
 
+def _tell(c: Context, asked_by: int | None) -> None:
+    outbox.decided(
+        c.work, c.policy.windows, load_org(c.work),
+        subject=c.subject, subject_id=c.subject_id, customer_id=c.customer, asked_by=asked_by,
+    )  # fmt: skip
+
+
 def decide_promise(approve: bool) -> Handler:
     def handler(c: Context) -> Outcome:
         promise = c.work.session.get_one(Promise, c.subject_id)
@@ -40,6 +48,7 @@ def decide_promise(approve: bool) -> Handler:
             tasks.answer(c.work, c.customer, "promise", due_on=promise.due_on.isoformat(), amounts=amounts, approved=True)
             tasks.others_follow(c.work, c.policy, c.customer, [promise.currency])
         outbox.touch(c.work, "promise", [c.subject_id])
+        _tell(c, promise.made_by_id)
         return Outcome(Result.done, "promise.approved" if approve else "promise.rejected")
 
     return handler
@@ -51,6 +60,7 @@ def decide_pause(approve: bool) -> Handler:
         if pause.state != "proposed":
             return Outcome(Result.already, f"pause.{pause.state}")
         pauses.decide(c.work, pause, approve=approve)
+        _tell(c, pause.made_by_id)
         return Outcome(Result.done, "pause.approved" if approve else "pause.rejected")
 
     return handler

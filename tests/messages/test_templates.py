@@ -47,6 +47,7 @@ KINDS = [
     "digest.daily",
     "note.rise",
     "note.closed",
+    "note.decided",
     "reply.balance",
     "reply.aging",
     "reply.overdue",
@@ -126,7 +127,7 @@ class TestEveryKind:
 
     def test_it_says_something_with_every_optional_thing_missing(self, kind: str, lang: Lang):
         view = bare(templates().view_of(kind).example(lang))
-        if kind == "note.closed":
+        if kind in ("note.closed", "note.decided"):
             view = dataclasses.replace(view, ended=Phrase(code="ended.settled"))
         card = templates().render(kind, view, lang)
         assert card.title and "None" not in words(card)

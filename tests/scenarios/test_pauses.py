@@ -35,6 +35,7 @@ def test_more_than_fourteen_days_or_a_second_one_needs_the_manager(hk: Harness) 
     hk.morning("2026-07-03")
     assert hk.state("甲") == "open"  # until then dunning goes on
     ask.tap("pause.reject")
+    hk.chat("li").expect_card("wang 已驳回", "催收照常", kind="note.decided")
     assert hk.state("甲") == "open"
     assert card.json["state"] == "open"
 
@@ -47,5 +48,6 @@ def test_more_than_fourteen_days_or_a_second_one_needs_the_manager(hk: Harness) 
     assert hk.state("甲") == "open"
     second.tap("pause.approve", by="li", expect="not_allowed")
     second.tap("pause.approve")
+    hk.chat("li").expect_card("wang 已批准", kind="note.decided")
     again.expect_update("暂停催收", state="closed")
     assert hk.state("甲") == "waiting"

@@ -155,6 +155,7 @@ def test_a_promise_too_far_away_waits_for_the_manager_and_dunning_goes_on(hk: Ha
     second = li.expect_card("第2次提醒")
 
     ask.tap("promise.approve")
+    li.expect_card("wang 已批准", "8月20日", "¥100.00", kind="note.decided")  # said to whoever asked
     assert ask.json["state"] == "closed"
     assert hk.promises("甲") == ["open"]
     assert hk.state("甲") == "waiting"
@@ -171,6 +172,7 @@ def test_a_promise_of_too_little_that_the_manager_rejects_changes_nothing(hk: Ha
     card.tap("task.promise", date="2026-07-10", amount="40")
     ask = hk.chat("wang").expect_card("¥40.00", "50", kind="promise.approval")
     ask.tap("promise.reject")
+    hk.chat("li").expect_card("wang 已驳回", "未获批准", kind="note.decided")
     assert hk.promises("甲") == ["rejected"]
     assert hk.state("甲") == "open"
     assert card.json["state"] == "open"
@@ -185,6 +187,7 @@ def test_who_puts_off_a_third_time_needs_the_manager(hk: Harness) -> None:
     ask = hk.chat("wang").expect_card("2 次", kind="promise.approval")
     assert hk.promises("甲") == ["replaced", "replaced", "open", "proposed"]
     ask.tap("promise.approve")
+    hk.chat("li").expect_card(kind="note.decided")
     assert hk.promises("甲") == ["replaced", "replaced", "replaced", "open"]
     hk.morning("2026-07-15")
     hk.chat("li").expect_card(kind="promise.due")
@@ -200,6 +203,7 @@ def test_nobody_approves_their_own_promise(hk: Harness) -> None:
 def test_an_approved_promise_of_a_part_leaves_the_rest_to_chase(hk: Harness) -> None:
     hk.overdue().tap("task.promise", date="2026-07-15", amount="40")
     hk.chat("wang").expect_card("¥40.00", kind="promise.approval").tap("promise.approve")
+    hk.chat("li").expect_card(kind="note.decided")
     assert hk.promises("甲") == ["open"]
     hk.morning("2026-07-03")
     hk.chat("li").expect_card("¥60.00", "继续催收")

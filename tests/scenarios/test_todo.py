@@ -39,6 +39,7 @@ def test_a_promise_to_approve_waits_for_the_manager_until_it_is_decided(hk: Harn
     assert listed(hk, "lin")[0] == listed(hk, "li")[0] == []
     assert "8月20日" in opened(hk, "wang", "promise:1")
     ask.tap("promise.reject")
+    hk.chat("li").expect_card("wang 已驳回", kind="note.decided")
     assert listed(hk, "wang")[0] == []
 
 
@@ -50,6 +51,7 @@ def test_a_pause_to_approve_waits_for_the_manager(hk: Harness) -> None:
     assert items == ["pause:1"] and "暂停催收待您审批：至 7月17日（li）" in text
     assert opened(hk, "wang", "pause:1")
     ask.tap("pause.approve")
+    hk.chat("li").expect_card("wang 已批准", kind="note.decided")
     assert listed(hk, "wang")[0] == []
 
 

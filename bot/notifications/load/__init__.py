@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from bot.notifications.load import chores as _chores
 from bot.notifications.load import claims, collect, disputes, letters, pauses, payments, promises
 from bot.notifications.load import digest as _digest
+from bot.notifications.load.decisions import decided
 from bot.notifications.load.facts import Cancel, Facts, Loaded, Message
 from bot.notifications.load.letters import final_document
 from bot.notifications.views import NoteView, Phrase
@@ -58,6 +59,8 @@ def _load(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         return _closed(facts, message, lang)
     if message.kind == "note.rise":
         return (collect.rise if message.subject == "task" else collect.alert_rise)(facts, message)
+    if message.kind == "note.decided":
+        return decided(facts, message)
     loader = SUBJECTS.get(message.subject)
     return Cancel("unknown_subject") if loader is None else loader(facts, message, lang)
 

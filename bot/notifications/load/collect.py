@@ -37,7 +37,7 @@ SPECIAL = {
     "promise.broken": ("promise.broken", "promise.partly_kept"),
     "claim.expired": ("claim.expired",),
 }
-NOTES = ("note.rise", "note.closed")
+NOTES = ("note.rise", "note.closed", "note.decided")
 SET_ASIDE = ("promised", "claimed", "disputed", "paused")
 
 

@@ -1,0 +1,49 @@
+"""What became of a request beyond somebody's limits, told to whoever asked."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from bot.notifications.load.facts import Cancel, Facts, Loaded, Message, phrase, sums
+from bot.notifications.views import NoteView, Phrase
+from core.models import Audit, Pause, PauseState, Promise, PromiseState
+from core.models.base import table_of
+
+U = table_of(Audit)
+
+
+def decided(facts: Facts, message: Message) -> Loaded | Cancel:
+    """One short message, said once: an edit would change what somebody has read."""
+    if message.for_update:
+        return Cancel("stays")
+    promise = message.subject == "promise"
+    told = _promise(facts, message.subject_id) if promise else _pause(facts, message.subject_id)
+    approved = told.code.endswith("_approved")
+    actor = facts.work.session.execute(
+        select(U.c.actor)
+        .where(U.c.subject == message.subject, U.c.subject_id == message.subject_id)
+        .where(U.c.action == f"{message.subject}.{'approved' if approved else 'rejected'}")
+        .order_by(U.c.id.desc())
+        .limit(1)
+    ).scalar()
+    about = facts.about(message.customer_id or 0)
+    view = NoteView(
+        today=facts.today,
+        customer=about.name,
+        short=about.short,
+        severity="due_soon" if approved else "overdue",
+        events=(told,),
+        ended=phrase("ended.approved" if approved else "ended.rejected", who=facts.actor(actor) if actor else ""),
+    )
+    return Loaded(kind="note.decided", view=view, customer_code=about.code, over=True)
+
+
+def _promise(facts: Facts, promise_id: int) -> Phrase:
+    row = facts.work.session.get_one(Promise, promise_id)
+    code = "event.promise_rejected" if row.state == PromiseState.rejected else "event.promise_approved"
+    return phrase(code, on=row.due_on, amount=sums([(row.amount_minor, row.currency)]))
+
+
+def _pause(facts: Facts, pause_id: int) -> Phrase:
+    row = facts.work.session.get_one(Pause, pause_id)
+    return phrase("event.pause_rejected" if row.state == PauseState.rejected else "event.pause_approved", on=row.until)
