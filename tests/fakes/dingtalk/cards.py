@@ -7,38 +7,15 @@ from aiohttp import web
 
 from .state import CARD_ADVISED, Button, Card, Json, Message, Refused, World, needed, new_id, only_keys, text_map
 
-CREATE = set(
-    [
-        "callbackRouteKey",
-        "callbackType",
-        "cardAtUserIds",
-        "cardData",
-        "cardTemplateId",
-        "coFeedOpenSpaceModel",
-        "imGroupOpenSpaceModel",
-        "imRobotOpenSpaceModel",
-        "imSingleOpenSpaceModel",
-        "openDynamicDataConfig",
-        "outTrackId",
-        "privateData",
-        "topOpenSpaceModel",
-        "userId",
-        "userIdType",
-    ]
-)
-DELIVER = set(
-    [
-        "coFeedOpenDeliverModel",
-        "docOpenDeliverModel",
-        "imGroupOpenDeliverModel",
-        "imRobotOpenDeliverModel",
-        "imSingleOpenDeliverModel",
-        "openSpaceId",
-        "outTrackId",
-        "topOpenDeliverModel",
-        "userIdType",
-    ]
-)
+CREATE = {
+    "callbackRouteKey", "callbackType", "cardAtUserIds", "cardData", "cardTemplateId", "coFeedOpenSpaceModel",
+    "imGroupOpenSpaceModel", "imRobotOpenSpaceModel", "imSingleOpenSpaceModel", "openDynamicDataConfig", "outTrackId",
+    "privateData", "topOpenSpaceModel", "userId", "userIdType",
+}
+DELIVER = {
+    "coFeedOpenDeliverModel", "docOpenDeliverModel", "imGroupOpenDeliverModel", "imRobotOpenDeliverModel",
+    "imSingleOpenDeliverModel", "openSpaceId", "outTrackId", "topOpenDeliverModel", "userIdType",
+}
 UPDATE = {"cardData", "cardUpdateOptions", "outTrackId", "privateData", "userIdType"}
 SPACE_MODEL = {"lastMessageI18n", "notification", "searchSupport", "supportForward"}
 DELIVER_MODELS = {

@@ -207,10 +207,10 @@ class FakeDingTalk(FakeServer):
         self, path: str, *, status: int = 500, code: str = "ServiceUnavailable", message: str = "", times: int = 1
     ) -> None:
         """`path`: "/v1.0/card/*" or "PUT /v1.0/card/instances"; for oapi paths `code` is the errcode."""
-        self._trouble(Trouble(path, times, "fail", status, code, message or code))
+        self._trouble(Trouble(path, times, "fail", status, code))
 
     def limit(self, path: str, times: int = 1) -> None:
-        self.fail(path, status=403, code="QpsLimit", message="请求过于频繁", times=times)
+        self.fail(path, status=403, code="QpsLimit", times=times)
 
     def slow(self, path: str, seconds: float, times: int = 1) -> None:
         self._trouble(Trouble(path, times, "slow", seconds=seconds))

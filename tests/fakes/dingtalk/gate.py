@@ -27,7 +27,6 @@ class Trouble:
     kind: str  # fail, slow, drop, drop_before, hold
     status: int = 500
     code: str = ""
-    message: str = ""
     seconds: float = 0.0
     release: asyncio.Event | None = None
 
@@ -128,7 +127,7 @@ class Gate:
     async def _before(self, trouble: Trouble, request: web.Request) -> None:
         match trouble.kind:
             case "fail":
-                raise Refused(trouble.code, trouble.message, status=trouble.status, wrong=False)
+                raise Refused(trouble.code, trouble.code, status=trouble.status, wrong=False)
             case "slow":
                 await asyncio.sleep(trouble.seconds)
             case "hold" if trouble.release is not None:

@@ -160,23 +160,10 @@ def _check_button(name: str, button: Any) -> None:
         raise ValueError(f"{name}: {button['text']} does nothing, its event is {event!r}")
 
 
-FIELD_TYPES = set(
-    [
-        "TEXT",
-        "TEXT_AREA",
-        "NUMBER",
-        "SELECT",
-        "MULTI_SELECT",
-        "DATE",
-        "TIME",
-        "DATETIME",
-        "CHECKBOX",
-        "SWITCH",
-        "CHECKBOX_GROUP",
-        "MULTI_CHECKBOX_GROUP",
-        "TEXT_ARRAY",
-    ]
-)
+FIELD_TYPES = {
+    "TEXT", "TEXT_AREA", "NUMBER", "SELECT", "MULTI_SELECT", "DATE", "TIME", "DATETIME", "CHECKBOX", "SWITCH",
+    "CHECKBOX_GROUP", "MULTI_CHECKBOX_GROUP", "TEXT_ARRAY",
+}
 
 
 def _fields(name: str, text: str) -> list[Json]:

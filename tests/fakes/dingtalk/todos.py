@@ -6,28 +6,11 @@ from aiohttp import web
 
 from .state import Json, Refused, Todo, User, World, needed, new_id, only_keys
 
-CREATE = set(
-    [
-        "actionList",
-        "bizCategoryId",
-        "contentFieldList",
-        "creatorId",
-        "description",
-        "detailUrl",
-        "dueTime",
-        "executorIds",
-        "isOnlyShowExecutor",
-        "notifyConfigs",
-        "participantIds",
-        "priority",
-        "remindNotifyConfigs",
-        "reminderTimeStamp",
-        "sourceId",
-        "subject",
-        "thirdExtension",
-        "todoType",
-    ]
-)
+CREATE = {
+    "actionList", "bizCategoryId", "contentFieldList", "creatorId", "description", "detailUrl", "dueTime", "executorIds",
+    "isOnlyShowExecutor", "notifyConfigs", "participantIds", "priority", "remindNotifyConfigs", "reminderTimeStamp",
+    "sourceId", "subject", "thirdExtension", "todoType",
+}
 UPDATE = {"contentFieldList", "description", "done", "dueTime", "executorIds", "participantIds", "subject"}
 CODE = "todo.taskCreate.paramError"
 
