@@ -119,7 +119,10 @@ def _page(app: App) -> FastAPI:
     """The local messenger's page, where the local messenger is listed; else nothing but a sign of life."""
     from bot.web.local import create_local_page
 
-    page = create_local_page(app) if "local" in app.company.messengers else FastAPI(title="huikuan", openapi_url=None)
+    if "local" in app.company.messengers:
+        page = create_local_page(app, app.settings.letters_dir)
+    else:
+        page = FastAPI(title="huikuan", openapi_url=None)
 
     @page.get("/healthz")
     async def alive() -> dict[str, str]:

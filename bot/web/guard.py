@@ -85,7 +85,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    headers[name] = value
+                    if name not in headers or name != "Content-Security-Policy":  # a letter has a narrower one
+                        headers[name] = value
             await send(message)
 
         answer = self._refuse(HTTPConnection(scope))

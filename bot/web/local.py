@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
 from fastapi import APIRouter, FastAPI, Header, Query, Request
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, BeforeValidator, Field
@@ -29,6 +29,7 @@ from bot.adapters.local.adapter import next_step
 from bot.card import dump
 from bot.text import clean
 from bot.web.guard import Guard, SignIn
+from bot.web.letters import letter_file, policy_of
 from bot.web.page import VIEWS, item, people
 from core.db import reading
 from core.errors import DomainError, Unreachable
@@ -55,6 +56,8 @@ class PageHost(Protocol):
     async def advance(self, to: datetime, progress: Callable[[datetime], None]) -> None: ...
 
 
+_NO_LETTER = """<!doctype html><html lang="zh"><meta charset="utf-8"><title>回款 huikuan</title>
+<h1>没有这份催款函</h1><p lang="en">There is no such letter.</p></html>"""
 MAX_ID = 2**53  # what JavaScript counts exactly, and a column holds
 
 
@@ -82,8 +85,9 @@ class Turn(BaseModel):
 class Front:
     """The page's own moving parts: its adapter, the clock's task, and a bell for those who wait for news."""
 
-    def __init__(self, host: PageHost) -> None:
+    def __init__(self, host: PageHost, letters: Path | None = None) -> None:
         self.host = host
+        self.letters = letters
         self.adapter = LocalAdapter(host.engine, host.clock)
         self.sign_in = SignIn()
         self.target: datetime | None = None
@@ -106,8 +110,8 @@ class Front:
         return await asyncio.to_thread(run)
 
     def items(self, messages: list[store.Message], view: str) -> list[dict[str, Any]]:
-        day_of = self.host.company.calendar.business_date
-        return [item(m, view, day_of(m.updated_at)) for m in messages]
+        calendar = self.host.company.calendar
+        return [item(m, view, calendar.business_date(m.updated_at), calendar.zone) for m in messages]
 
     def ring(self) -> None:
         for bell in self._bells:
@@ -181,10 +185,13 @@ class Front:
         self.reached = at
 
 
-def create_local_page(host: PageHost) -> FastAPI:
-    """The application. `page.state.front.sign_in.new_token()` makes a link: `<where it is mounted>/enter?token=…`."""
+def create_local_page(host: PageHost, letters: Path | None = None) -> FastAPI:
+    """The application. `letters` is the folder of the letters of demand.
+
+    `page.state.front.sign_in.new_token()` makes a link: `<where it is mounted>/enter?token=…`.
+    """
     page = FastAPI(title="huikuan", openapi_url=None)
-    front = Front(host)
+    front = Front(host, letters)
     page.state.front = front
     page.add_middleware(Guard, sign_in=front.sign_in)
     page.include_router(_routes(front))
@@ -236,6 +243,22 @@ def _routes(front: Front) -> APIRouter:
     @router.get("/api/mailbox")
     async def get_mailbox() -> Any:
         return {"items": front.items(await front.read(store.mailbox), "full")}
+
+    @router.get("/letters/{handle}/{name}")
+    async def get_letter(handle: str, name: str) -> Response:
+        """A reader who may not see the customer gets the same answer as for a file that isn't there."""
+
+        def page_of(session: Session) -> str | None:
+            path = letter_file(session, front.letters, handle, name) if front.letters is not None else None
+            try:
+                return path.read_text(encoding="utf-8") if path is not None else None
+            except OSError:
+                return None
+
+        page = await front.read(page_of)
+        if page is None:
+            return HTMLResponse(_NO_LETTER, 404)
+        return HTMLResponse(page, headers={"Content-Security-Policy": policy_of(page)})
 
     @router.post("/api/tap")
     async def post_tap(tap: Tap) -> Any:

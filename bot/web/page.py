@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, tzinfo
 from typing import Any
 
 from sqlalchemy import select
@@ -51,22 +51,23 @@ def people(session: Session) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def item(message: store.Message, view: str, today: date) -> dict[str, Any]:
-    """One message for the page. `view` is a messenger whose limits it should show; `today` dates its ready answers."""
+def item(message: store.Message, view: str, today: date, zone: tzinfo = UTC) -> dict[str, Any]:
+    """One message for the page. `view` is a messenger whose limits it should show; `today` dates its ready answers.
+    Instants are on the clocks of `zone`."""
     head: dict[str, Any] = {
         "id": message.id,
         "channel": message.channel,
         "person": message.address,
         "direction": message.direction,
         "version": message.version,
-        "at": message.at.isoformat(),
-        "updated": message.updated_at.isoformat(),
+        "at": message.at.astimezone(zone).isoformat(),
+        "updated": message.updated_at.astimezone(zone).isoformat(),
         "delivery": message.delivery,
         "rev": message.rev,
         "state": message.state,
     }
     if message.channel == "mail":
-        return head | {"letter": store.letter_of(message)}
+        return head | {"letter": store.letter_of(message, zone)}
     if "card" not in message.payload:
         return head | {"text": message.payload.get("text", ""), "outcome": message.payload.get("outcome", "")}
     card, lost = _as_seen(load(message.payload["card"]), view, today)

@@ -195,9 +195,9 @@ def fill(host: Sample) -> None:
 
 
 @contextlib.contextmanager
-def serving(host: Sample) -> Iterator[tuple[str, FastAPI]]:
+def serving(host: Sample, letters: Path | None = None) -> Iterator[tuple[str, FastAPI]]:
     """The page on a free port of this machine, in a thread."""
-    page = create_local_page(host)
+    page = create_local_page(host, letters)
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(page, log_level="error", timeout_graceful_shutdown=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from sqlalchemy import Engine
 from bot.adapters.base import Envelope, Reply
 from bot.adapters.local import store
 from bot.card import Action, Card, Choice, Input
+from bot.notifications.views import Phrase
 from core.db import reading, transaction
 from core.models import Delivery
 from tests.page.sample import CHROMIUM, FLAGS, Sample, collect, fill, link
@@ -279,3 +281,14 @@ def test_a_lost_connection_is_said_and_found_again(tab: Page, host: Sample, site
     host.now += timedelta(minutes=1)
     host.send("lina", Card("note.rise", "zh", "info", "又连上了"))
     expect(phone(tab, "lina").locator("article").last).to_contain_text("又连上了")
+
+
+def test_the_letter_that_a_card_names_is_a_link_for_its_reader(tab: Page, host: Sample) -> None:
+    name = "letter-of-demand_华兴_01_2026-07-08_7.html"
+    told = (Phrase(code="event.letter_file", text=name),)
+    host.post("wangwei", "letter.final", collect(events=told), severity="critical")
+    found = phone(tab, "wangwei").get_by_role("link", name=name)
+    expect(found).to_have_attribute("href", re.compile(r"^letters/wangwei/letter-of-demand_%E5%8D%8E"))
+    with tab.context.expect_page() as opened:
+        found.click()
+    expect(opened.value.locator("h1")).to_have_text("没有这份催款函")  # this page has no folder of letters

@@ -237,7 +237,7 @@ function draw(item) {
   if (!item.card) return h('div.line' + (item.direction === 'in' ? '.in' : ''), { 'data-id': item.id }, h('p', {}, item.text), at);
   const card = item.card, attributes = { 'data-id': item.id, 'data-delivery': item.delivery, 'data-kind': card.kind, 'data-rev': item.rev, 'data-state': card.closed || item.state === 'closed' ? 'closed' : 'open' };
   const body = h(`article.card.t-${toneOf(card)}${card.plain === undefined ? '' : '.bare'}`, { 'aria-label': card.title },
-    card.closed ? h('div.done', {}, '✓ ' + t.closed) : null, ...(card.plain === undefined ? parts(card) : [h('p.plain', {}, card.plain)]));
+    card.closed ? h('div.done', {}, '✓ ' + t.closed) : null, ...(card.plain === undefined ? parts(card, item.person) : [h('p.plain', {}, linked(card.plain, item.person))]));
   const buttons = card.closed ? [] : card.actions.map(action => control(item, action)).filter(Boolean);
   if (buttons.length && card.plain === undefined) body.append(h('div.actions', {}, buttons));
   return h('div.message' + (card.closed ? '.closed' : ''), attributes, body,
@@ -261,10 +261,14 @@ function lostWords(text, actions) {
   return `${name}：${why.replace(pattern, words)}`;
 }
 const MONEY = /^[^\d]{0,4}-?[\d,]+\.\d\d/, AMOUNT = /^[-+−]?[^\d\s]{1,4}\s?[-−]?[\d,]+(\.\d+)?$/;
-function parts(card) {
+const LETTER = /(letter-of-demand_[\p{L}\p{N}_-]+_\d{4}-\d\d-\d\d_\d+\.html)/u;
+function linked(text, person) { // the letter of demand that a card names opens in a tab of its own
+  return text.split(LETTER).map((part, i) => i % 2 ? h('a', { href: `letters/${encodeURIComponent(person)}/${encodeURIComponent(part)}`, target: '_blank', rel: 'noopener' }, part) : part);
+}
+function parts(card, person) {
   return [
     card.title ? h('h3', {}, card.title) : null,
-    card.text ? h('p.text', {}, card.text) : null,
+    card.text ? h('p.text', {}, linked(card.text, person)) : null,
     card.fields.length ? h('dl.fields', {}, card.fields.map(field =>
       h('div' + ([...field.value].length > 17 || field.value.includes('\n') ? '.wide' : ''), {}, h('dt', {}, field.label), h('dd.text' + (AMOUNT.test(field.value) ? '.money' : ''), {}, field.value)))) : null,
     card.rows.length ? h('ul.rows', {}, card.rows.map(row), card.rows_more ? h('li.more', {}, card.lang === 'en' ? `and ${card.rows_more} more` : `还有 ${card.rows_more} 项`) : null) : null,
