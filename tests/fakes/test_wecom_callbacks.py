@@ -16,7 +16,7 @@ from tests.fakes.wecom_product import Client, Product, dead_button, passive
 CARDS = json.loads((Path(__file__).parents[1] / "data/wecom-cards.json").read_text(encoding="utf-8"))
 TODO = CARDS["a_todo"]["template_card"]
 PROMISE = "t1.promise.T8F3K2"
-SHORT = 0.4  # seconds that stand for WeCom's five
+SHORT = 0.8  # seconds that stand for WeCom's five
 
 
 @pytest.fixture
@@ -252,6 +252,20 @@ def test_a_bad_passive_reply_is_written_down_and_changes_nothing(
     assert wecom.last("zhangsan").card == TODO
     assert [done.problem in one for one in wecom.wrong] == [True]
     wecom.wrong.clear()
+
+
+def test_a_passive_card_may_not_take_another_cards_task(wecom: FakeWecom, product: Product, client: Client) -> None:
+    send(client)
+    send(client, card={**TODO, "task_id": "another"})
+    card = CLOSED.replace("</TemplateCard>", "<TaskId>{}</TaskId></TemplateCard>")
+    product.answer = lambda event: card.format("another")
+    assert "42014" in wecom.tap("lisi", wecom.screen("lisi")[0], PROMISE).problem
+    assert wecom.screen("lisi")[0].replaced == ""
+    assert len(wecom.wrong) == 1
+    wecom.wrong.clear()
+    product.answer = lambda event: card.format(TODO["task_id"])
+    wecom.tap("lisi", wecom.screen("lisi")[0], "t1.paid.T8F3K2")
+    assert wecom.screen("lisi")[0].replaced == "已登记"
 
 
 def test_the_envelope_of_a_passive_reply_is_checked_as_well(wecom: FakeWecom, product: Product, client: Client) -> None:

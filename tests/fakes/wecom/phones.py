@@ -75,7 +75,7 @@ class Phones:
         if delivery.reply is not None:
             # [?] A passive update uses up the tap's code: the stricter of the two ways to read the page.
             self._corp.codes[code].used = True
-            self._apply(delivery.reply, found, member)
+            delivery = self._apply(delivery, delivery.reply, found, member)
         return delivery
 
     def _tap_xml(
@@ -195,16 +195,17 @@ class Phones:
             except Refused as refused:
                 raise BadReply(f"the card is refused: {refused}") from refused
 
-    def _apply(self, reply: Reply, message: Message, member: Member) -> None:
+    def _apply(self, delivery: Delivery, reply: Reply, message: Message, member: Member) -> Delivery:
         if reply.kind == "update_button":
             message.views[member.userid].replaced = reply.text
-            return
+            return delivery
         try:
             self._corp.take_task(message.agentid, reply.card, message.msgid)
         except Refused as refused:
-            self._wrong.append(f"passive update for {member.userid}: {refused}")
-            return
+            self._wrong.append(f"{delivery.what}: {refused}")
+            return replace(delivery, reply=None, problem=str(refused))
         self._corp.show(message, member.userid, reply.card)
+        return delivery
 
     def _answered(self, kind: str, delivery: Delivery, member: Member, app: App) -> Delivery:
         delivery = self._settle(kind, delivery, member)
