@@ -9,7 +9,19 @@ import pytest
 import requests
 
 from tests.fakes.dingtalk import FakeDingTalk, NotOnScreen, Seen
-from tests.fakes.dingtalk_product import BUTTONS, DELIVER, TEMPLATE, Json, Product, card, change, played, products
+from tests.fakes.dingtalk_product import (
+    BUTTONS,
+    DELIVER,
+    TEMPLATE,
+    Json,
+    Product,
+    card,
+    change,
+    played,
+    products,
+    template,
+    variable,
+)
 
 
 @pytest.fixture
@@ -252,6 +264,28 @@ def test_what_a_template_does_not_show_is_wrong(fake: FakeDingTalk, product: Any
     expected.append("does nothing")
     assert [part in found for part, found in zip(expected, fake.wrong, strict=True)] == [True] * 6
     fake.wrong.clear()
+
+
+def test_a_template_with_single_buttons(fake: FakeDingTalk, product: Any) -> None:
+    """The way out should a ButtonGroup not work in a plain card: buttons in the template, shown on a condition."""
+    shown = {"valueType": "condition", "condition": {"op": "and", "conditions": [{"op": "isTrue", "variable": "open"}]}}
+    props = {
+        "text": {"type": "dynamicString", "content": "${label}"},
+        "actionType": "request",
+        "actionId": {"type": "dynamicString", "content": "task.${which}"},
+        "params": [{"type": "fixed", "name": "v", "value": "7"}],
+        "visible": shown,
+    }
+    exported = template(variable("label"), variable("which"), variable("open"))
+    editor = json.loads(exported["editorData"])
+    editor["schema"]["componentsTree"] = [{"componentName": "SingleButton", "props": props}]
+    fake.add_template("single.schema", json.dumps({**exported, "editorData": json.dumps(editor)}))
+    running = product(lambda _: change(open="false"))
+    values = {"label": "承诺", "which": "promise", "open": "true"}
+    running.call("POST", DELIVER, card(cardTemplateId="single.schema", cardData={"cardParamMap": values}))
+    assert fake.tap("li", "hk:test:1", "承诺").applied and fake.card("li", "hk:test:1").buttons == ()
+    held = json.loads(running.cards.heard[-1]["content"])["cardPrivateData"]
+    assert held == {"actionIds": ["task.promise"], "params": {"v": "7"}}
 
 
 # --- to-dos and people ----------------------------------------------------------------------------

@@ -161,6 +161,15 @@ def test_of_two_connections_one_hears_it(fake: FakeDingTalk, product: Any) -> No
     assert sum(heard) == 12 and min(heard) > 0
 
 
+def test_an_event_wanted_later_stays_with_the_sdk(fake: FakeDingTalk, product: Any) -> None:
+    """It comes again, and 0.24.4b1 repeats its first ack from memory: the handler never sees it a second time."""
+    fake.stream.redeliver_after = 0.1
+    running = product(event_status="LATER")
+    told = fake.event("bpms_instance_change", {"result": "agree"}, patience=1)
+    assert fake.acks(told) == [{"code": 200, "data": {"status": "LATER"}}] * 4
+    assert not told.acked and len(running.events.heard) == 1
+
+
 # --- what goes wrong ------------------------------------------------------------------------------
 
 

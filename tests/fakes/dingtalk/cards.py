@@ -186,6 +186,8 @@ class Cards:
         for key, value in ((key, value) for values in everything for key, value in values.items()):
             if len(value) > CARD_ADVISED:
                 self.world.complain(f"card {card.out_track_id}: {key} has {len(value)} characters, sources cap it lower")
+        for user in private.keys() - self.world.users.keys():
+            self.world.complain(f"card {card.out_track_id}: privateData of {user!r}, who is nobody")
         template = self.world.templates.get(card.template_id)
         if template is None:
             return

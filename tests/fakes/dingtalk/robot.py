@@ -1,6 +1,7 @@
 """What the robot says: single chats, groups, the session webhook; read status and recall."""
 
 import json
+import re
 from typing import Any
 
 from aiohttp import web
@@ -104,6 +105,8 @@ class Robot:
         key, values = message
         kind = KINDS.get(key, "action_card" if key.startswith("sampleActionCard") else "other")
         text = values.get("text") or values.get("content") or json.dumps(values, ensure_ascii=False)
+        if kind == "markdown" and re.search(r"^\|?\s*:?-{3,}:?\s*\|", text, re.MULTILINE):
+            self.world.complain("a robot's markdown message has a table, which is not drawn [?]")
         post = Message(new_id("msg"), kind, "robot", list(people), conversation, values.get("title", ""), text)
         post.links, post.query_key = _links(values), query_key
         self.world.post(post)

@@ -33,9 +33,14 @@ class Template:
         return [] if self.types is None else sorted(set(names) & set(self.types) - self.private)
 
     def button_groups(self, values: Variables) -> list[list[Json]]:
-        """The buttons of each visible ButtonGroup. Raises ValueError when a variable is not what it must be."""
+        """The buttons of each visible ButtonGroup, and each visible SingleButton.
+
+        Raises ValueError when a variable is not what it must be.
+        """
         groups = self._component("ButtonGroup", "dynamicButtons", "buttonGroup", values)
-        return [_buttons(name, values[name]) for name, _ in groups if values.get(name)]
+        single = [node["props"] for node in self._nodes if node["componentName"] == "SingleButton"]
+        found = [_buttons(name, values[name]) for name, _ in groups if values.get(name)]
+        return found + [[_single(props, values)] for props in single if _visible(props, values)]
 
     def form(self, values: Variables) -> tuple[list[Json], str, Json] | None:
         """The visible form: its fields, the action id it sends and what it sends besides the fields."""
@@ -181,12 +186,30 @@ def _fields(name: str, text: str) -> list[Json]:
 
 def _action_id(props: Json, values: Variables) -> str:
     """A form without an action id of its own sends "submit" [?]."""
-    for node in _walk(props):
-        action = node.get("actionId")
-        content = action.get("content") if isinstance(action, dict) else action
-        if isinstance(content, str) and content:
-            return re.sub(r"\$\{(\w+)\}", lambda match: values.get(match[1], ""), content)
-    return "submit"
+    found = (_text(node.get("actionId"), values) for node in _walk(props))
+    return next((action for action in found if action), "submit")
+
+
+def _text(held: Any, values: Variables) -> str:
+    """A fixed text, one with ${variables} in it, or a variable's value."""
+    if not isinstance(held, dict):
+        return held if isinstance(held, str) else ""
+    if held.get("valueType") == "fixed" and held.get("type") != "dynamicString":
+        return str(held.get("value", ""))
+    if held.get("variable"):
+        return values.get(held["variable"], "")
+    return re.sub(r"\$\{(\w+)\}", lambda match: values.get(match[1], ""), held.get("content") or "")
+
+
+def _single(props: Json, values: Variables) -> Json:
+    """A SingleButton in the shape of a ButtonGroup's."""
+    request = props.get("actionType") in ("request", "eventChain")
+    params: Json = {"url": _text(props.get("url"), values)}
+    if request:
+        params = {"actionId": _action_id(props, values), "params": _fixed_params(props, values, "")}
+    status = _text(props.get("status"), values) or "normal"
+    event = {"type": "sendCardRequest" if request else "openLink", "params": params}
+    return {"text": _text(props.get("text"), values), "status": status, "event": event}
 
 
 def _fixed_params(props: Json, values: Variables, form: str) -> Json:
