@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from core import covers, followups
+from core import covers, followups, outbox
 from core.chores import close, holders, open_chore
 from core.dunning.ladder import DISPUTE_REASONS, Policy
 from core.dunning.load import load_cases, load_org
 from core.dunning.state import Event
 from core.errors import DomainError
 from core.ledger.post import allocate, new_credit_notes
-from core.models import CreditNote, Dispute, DisputeState, Receivable, TaskState
+from core.models import CreditNote, Dispute, DisputeState, Receivable, Task, TaskState
 from core.models.base import table_of
 from core.work import Work
 
@@ -221,6 +221,11 @@ def report_overdue(work: Work, policy: Policy) -> None:
             severity="severe",
             answer_days=policy.limits.dispute_days,
         )
+    # Their owners' cards say that it is late, too.
+    T = table_of(Task)
+    customers = [dispute.customer_id for dispute in found]
+    shown = select(T.c.id).where(T.c.kind == "dispute", T.c.state == TaskState.open, T.c.customer_id.in_(customers))
+    outbox.touch(work, "task", list(work.session.execute(shown).scalars()) if found else [])
 
 
 def end_settled(work: Work, customer_ids: list[int]) -> None:

@@ -254,7 +254,7 @@ def todo(work: Work, person_id: int) -> list[TodoRow]:
 def _task_state(work: Work, answer_by: datetime | None, snoozed_until: date | None) -> str:
     if snoozed_until is not None and snoozed_until > work.today:
         return "snoozed"
-    return "silent" if answer_by is not None and answer_by < work.now else "open"
+    return "silent" if answer_by is not None and answer_by <= work.now else "open"
 
 
 def _risk(row: TodoRow) -> tuple[int, int, int, int]:

@@ -28,7 +28,7 @@ def todo(ask: Ask) -> CommandReply:
                 task=str(row.task_id), customer=row.customer, severity=row.severity, state=row.state,
                 overdue=tuple(Money(minor, currency) for currency, minor in sorted(row.overdue.items())),
                 days_overdue_max=row.days_overdue_max, answer_by=row.answer_by and row.answer_by.astimezone(zone),
-                event=_chore(row),
+                late=row.answer_by is not None and row.answer_by <= ask.work.now, event=_chore(row),
             )
             for row in rows
         ),

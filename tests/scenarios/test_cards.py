@@ -44,6 +44,8 @@ def test_six_cards_in_the_morning_become_one_digest_and_later_ones_come_singly(h
 
     hk.morning("2026-07-07")  # six silent tasks: a digest for the manager as well
     hk.chat("wang").expect_card("6 项", kind="digest.daily")
+    digest.expect_update("最早的答复期限 7月6日 18:00 已超时")
+    assert "请在" not in digest.text
 
 
 def test_a_digest_is_decided_once_a_morning(hk: Harness) -> None:

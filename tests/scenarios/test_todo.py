@@ -1,10 +1,14 @@
 """/todo lists what waits for somebody's word beside their tasks, and each line opens its card."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import event
 
+from bot.notifications.templates import render
+from bot.notifications.views import REGISTRY
 from core import waiting
-from tests.harness import Harness
+from tests.harness import ONE_STEP, Harness
 
 
 def listed(hk: Harness, handle: str) -> tuple[list[str], str]:
@@ -109,6 +113,40 @@ def test_a_promise_due_today_waits_for_whoever_is_responsible(hk: Harness, card_
     assert listed(hk, "lin")[0] == []
     hk.sleep_until("2026-07-07 08:00")
     assert listed(hk, "li")[0] == []
+
+
+def test_a_passed_answer_by_is_called_that(hk: Harness) -> None:
+    card = hk.overdue(policy=ONE_STEP)
+    assert "7月6日 18:00 前" in listed(hk, "li")[1]
+    hk.morning("2026-07-07")
+    hk.chat("wang").expect_card(kind="task.silent")
+    assert "已超时" in card.text
+    text = listed(hk, "li")[1]
+    assert "7月6日 18:00 已超时" in text and "前" not in text
+
+
+def test_a_dispute_that_is_late_says_so_on_every_card_of_it(hk: Harness) -> None:
+    hk.overdue(policy=ONE_STEP).tap("task.dispute", reason="quality")
+    card = hk.chat("fm").expect_card("请在 7月9日 18:00 前处理", kind="dispute.open")
+    hk.morning("2026-07-10")
+    upper = hk.chat("ada").expect_card("处理期限 7月9日 18:00 已超时，请尽快处理", kind="dispute.open")
+    card.expect_update("处理期限 7月9日 18:00 已超时，请尽快处理", state="open")
+    assert "请在" not in card.text + upper.text
+    assert "已超时" in listed(hk, "fm")[1]
+
+
+def test_a_copy_and_a_digest_that_are_late_say_so() -> None:
+    for lang, words in (("zh", "已超时"), ("en", "was due by")):
+        for kind in ("copy", "digest"):
+            view = REGISTRY[kind].example(lang)
+            name = {"copy": "task.copy", "digest": "digest.daily"}[kind]
+            late, before = (render(name, replace(view, late=is_late), lang).text for is_late in (True, False))
+            assert words in late and words not in before and ("请在" in before or "by" in before)
+            assert "请在" not in late
+    digest = REGISTRY["digest"].example("zh")
+    lines = tuple(replace(line, late=n == 0) for n, line in enumerate(digest.lines))
+    rows = render("digest.daily", replace(digest, lines=lines), "zh").rows
+    assert ["已超时" in " ".join(row) for row in rows] == [True, False, False, False, False, False]
 
 
 def test_the_number_of_statements_does_not_grow_with_what_waits(hk: Harness) -> None:

@@ -94,6 +94,7 @@ def copy(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Lo
     asked = [e for e in task.events if e.get("kind") == "copy"]
     in_case = [r for r in about.receivables if r.case_id is not None] or about.receivables
     contact = about.contacts.get("finance")
+    answer_by = _answer_by(facts, message, task) if ended is None else None
     view = CopyView(
         today=facts.today,
         customer=about.name,
@@ -102,7 +103,8 @@ def copy(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Lo
         asked_by=facts.actor(str(asked[-1].get("by", ""))) if asked else "",
         numbers=tuple(r.number for r in in_case),
         contact=" ".join(x for x in (contact.name, contact.email) if x) if contact is not None else "",
-        answer_by=_answer_by(facts, message, task) if ended is None else None,
+        answer_by=answer_by,
+        late=facts.passed(answer_by),
         ended=ended,
     )
     return _loaded(task, view, about.code, view.numbers)

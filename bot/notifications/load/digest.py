@@ -27,12 +27,14 @@ def digest(facts: Facts, message: Message, lang: str, load: Load) -> Loaded | Ca
     total: dict[str, DigestLine] = {}
     for line, loaded in ordered:
         total.setdefault(loaded.customer_code, line)
+    answer_by = min((line.answer_by for line, _ in ordered if line.answer_by is not None), default=None)
     view = DigestView(
         today=facts.today,
         person=facts.name(message.person_id),
         lines=tuple(line for line, _ in ordered),
         total=sums((m.minor, m.currency) for line in total.values() for m in line.overdue),
-        answer_by=min((line.answer_by for line, _ in ordered if line.answer_by is not None), default=None),
+        answer_by=answer_by,
+        late=facts.passed(answer_by),
         ended=None if ordered else phrase("ended.resolved"),
     )
     return Loaded(
@@ -71,6 +73,7 @@ def _line(item: dict[str, Any], loaded: Loaded) -> DigestLine:
         overdue=overdue,
         days=days,
         answer_by=getattr(view, "answer_by", None),
+        late=getattr(view, "late", False),
         event=events[-1] if events else None,
     )
 

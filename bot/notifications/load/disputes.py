@@ -91,6 +91,7 @@ def _loaded(
         numbers=numbers,
         note=row.note,
         answer_by=facts.local(row.answer_by, message.person_id) if ended is None else None,
+        late=ended is None and facts.passed(row.answer_by),
         outcome=str(row.state) if row.state in SETTLED else "",
         credit=Money(row.accepted_minor, row.currency) if row.accepted_minor else None,
         settled_by=settled_by,

@@ -136,6 +136,7 @@ class CopyView:
     numbers: tuple[str, ...] = ()  # receivables of the case
     contact: str = ""  # whom to send it to: name, mail
     answer_by: datetime | None = None
+    late: bool = False  # answer_by has passed
     ended: Phrase | None = None
 
     @property
@@ -160,6 +161,7 @@ class DigestLine:
     overdue: tuple[Money, ...]
     days: int
     answer_by: datetime | None = None
+    late: bool = False  # answer_by has passed
     event: Phrase | None = None  # why it is here today, when that isn't the ladder
 
 
@@ -172,6 +174,7 @@ class DigestView:
     lines: tuple[DigestLine, ...]
     total: tuple[Money, ...] = ()  # overdue over all lines
     answer_by: datetime | None = None  # the earliest
+    late: bool = False  # it has passed
     ended: Phrase | None = None
 
     @property

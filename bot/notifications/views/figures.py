@@ -233,6 +233,7 @@ class TodoLine:
     days_overdue_max: int
     answer_by: datetime | None
     state: str
+    late: bool = False  # answer_by has passed
     event: Phrase | None = None
 
 

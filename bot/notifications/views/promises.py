@@ -129,6 +129,7 @@ class DisputeView:
     numbers: tuple[str, ...] = ()
     note: str = ""
     answer_by: datetime | None = None
+    late: bool = False  # answer_by has passed
     outcome: str = ""  # accepted | rejected | part
     credit: Money | None = None  # credit note given
     settled_by: str = ""
