@@ -210,6 +210,15 @@ def test_limits_errors_and_quota(fake: FakeDingTalk, product: Any) -> None:
     assert [call.status for call in fake.calls(SEND)] == [403, 200, 200, 403, 200, 200, 403]
 
 
+def test_a_call_that_does_not_exist(fake: FakeDingTalk) -> None:
+    assert Calls(fake).call("POST", "/v1.0/robot/oToMessages/send", {})[0] == 404
+    assert Calls(fake).call("GET", "/v1.0/card/instances")[0] == 405
+    assert fake.wrong == [
+        "POST /v1.0/robot/oToMessages/send: InvalidAction.NotFound: no such call",
+        "GET /v1.0/card/instances: InvalidAction.NotFound: no such call",
+    ]
+
+
 def test_an_unclear_outcome(fake: FakeDingTalk, product: Any) -> None:
     running = product()
     running.token = running.get_token()

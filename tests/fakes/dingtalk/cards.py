@@ -123,9 +123,10 @@ class Cards:
         prefix, _, spaces = body["openSpaceId"].partition("//")
         if prefix != "dtv1.card" or not spaces:
             return [self._result(body["openSpaceId"], "", "spaceId is illegal")]
-        return [self._deliver_to(card, *space.partition(".")[::2], body) for space in spaces.split(";")]
+        return [self._deliver_to(card, space, body) for space in spaces.split(";")]
 
-    def _deliver_to(self, card: Card, kind: str, space: str, body: Json) -> Json:
+    def _deliver_to(self, card: Card, where: str, body: Json) -> Json:
+        kind, _, space = where.partition(".")
         name, allowed = DELIVER_MODELS.get(kind, ("", set()))
         model = body.get(name)
         if not name or not model or name.replace("Deliver", "Space") not in card.space_models:

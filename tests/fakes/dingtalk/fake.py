@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -40,9 +40,12 @@ class FakeDingTalk(FakeServer):
 
     def routes(self, app: web.Application) -> None:
         app.middlewares.append(self.gate.middleware)
-        parts = [self.gate, self.stream, self.card_calls, Robot(self.world), Todos(self.world), Oapi(self.world)]
-        for part in [*parts, Hand(self.people)]:
-            part.routes(app)
+        for routed in (self.gate, self.stream, self.card_calls):
+            routed.routes(app)
+        Robot(self.world).routes(app)
+        Todos(self.world).routes(app)
+        Oapi(self.world).routes(app)
+        Hand(self.people).routes(app)
 
     async def _serve(self) -> None:
         await super()._serve()
@@ -130,7 +133,7 @@ class FakeDingTalk(FakeServer):
     def todos(self, user: str) -> list[Todo]:
         return self.call(lambda: self.people.todos(user))
 
-    def _slow(self, steps: Any, how: Mapping[str, Any]) -> Answer:
+    def _slow(self, steps: Coroutine[Any, Any, Answer], how: Mapping[str, Any]) -> Answer:
         patience = how.get("patience", 5.0) + PATIENCE
         return asyncio.run_coroutine_threadsafe(steps, self._loop).result(patience)
 

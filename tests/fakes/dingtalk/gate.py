@@ -75,14 +75,14 @@ class Gate:
 
     def _check_token(self, request: web.Request) -> None:
         if request.path.startswith("/v1.0/"):
-            given, kinds = request.headers.get("x-acs-dingtalk-access-token", ""), ("api", "oapi")
+            given, kinds = request.headers.get("x-acs-dingtalk-access-token", ""), ["api", "oapi"]
         else:
             # Whether oapi takes the new kind of token is contradictory [?]: gettoken's is the one that surely works.
-            given, kinds = request.query.get("access_token", ""), ("oapi",)
-        good = [token for token, until in map(self.tokens.get, kinds, [("", 0.0)] * 2) if until > self.world.now()]
-        if given and given in good:
+            given, kinds = request.query.get("access_token", ""), ["oapi"]
+        known = {token: kind for kind, (token, until) in self.tokens.items() if until > self.world.now()}
+        if known.get(given) in kinds:
             return
-        wrong = not given or any(given == token for token, _ in self.tokens.values() if "oapi" in kinds and len(kinds) == 1)
+        wrong = not given or given in known  # none at all, or one of the other kind
         code = "InvalidAuthentication" if request.path.startswith("/v1.0/") else "40014"
         raise Refused(code, "不合法的access_token", status=401, wrong=wrong)
 
@@ -118,6 +118,8 @@ class Gate:
             response = await handler(request)
         except Refused as refused:
             response = self._refusal(request, refused)
+        except web.HTTPException as unknown:
+            response = self._refusal(request, Refused("InvalidAction.NotFound", "no such call", status=unknown.status))
         except (ValueError, TypeError, AttributeError, KeyError) as fault:
             response = self._refusal(request, Refused("InvalidParameter", f"not understood: {fault!r}"))
         if trouble is not None and trouble.kind.startswith("drop") and request.transport is not None:

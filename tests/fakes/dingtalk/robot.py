@@ -157,17 +157,13 @@ class Robot:
 
 
 def _by_session(body: Json) -> tuple[str, Json]:
-    match body.get("msgtype"):
-        case "text":
-            values, key, wanted = body.get("text"), "sampleText", ("content",)
-        case "markdown":
-            values, key, wanted = body.get("markdown"), "sampleMarkdown", ("title", "text")
-        case "actionCard":
-            values, key, wanted = body.get("actionCard"), "sampleActionCard", ("title", "text")
-        case other:
-            raise Refused("400105", f"unsupported msgtype {other!r}")
-    for name in wanted:
-        if not isinstance((values or {}).get(name), str) or not values[name].strip():
+    kinds = {"text": "sampleText", "markdown": "sampleMarkdown", "actionCard": "sampleActionCard"}
+    key = kinds.get(body.get("msgtype", ""))
+    if key is None:
+        raise Refused("400105", f"unsupported msgtype {body.get('msgtype')!r}")
+    values: Json = body.get(body["msgtype"]) or {}
+    for name in ["content"] if key == "sampleText" else ["title", "text"]:
+        if not isinstance(values.get(name), str) or not values[name].strip():
             raise Refused("400102", f"{body['msgtype']}: {name} is missing")
     return key, values
 

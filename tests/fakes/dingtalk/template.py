@@ -67,7 +67,8 @@ def _editor(envelope: Json) -> Json:
     editor = envelope.get("editorData")
     if not isinstance(editor, str):
         raise ValueError("a template file holds its editorData as JSON text")
-    return json.loads(editor)
+    parsed: Json = json.loads(editor)
+    return parsed
 
 
 def _walk(node: Any) -> Iterator[Json]:
@@ -84,7 +85,7 @@ def _variable_of(props: Json, prop: str, of_type: list[str]) -> str:
     """The variable a component is bound to: by its property, else by any reference to a variable of the type."""
     bound = props.get(prop) if prop else None
     if isinstance(bound, dict) and bound.get("variable"):
-        return bound["variable"]
+        return str(bound["variable"])
     named = [node["variable"] for node in _walk(props) if node.get("variable") in of_type]
     return named[0] if named else ""
 
@@ -216,7 +217,7 @@ def _fixed_params(props: Json, values: Variables, form: str) -> Json:
     """The params which the template's author added to the request, such as the form's own definition."""
     found: Json = {}
     for node in _walk(props):
-        for param in node.get("params") if isinstance(node.get("params"), list) else []:
+        for param in node["params"] if isinstance(node.get("params"), list) else []:
             if param.get("name") and param.get("type") == "fixed":
                 found[param["name"]] = param.get("value", "")
             elif param.get("name") and param.get("type") == "variable":
