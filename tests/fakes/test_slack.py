@@ -63,6 +63,7 @@ def test_a_card_is_posted_read_back_changed_and_deleted(slack: FakeSlack, api: A
 
     api("chat_update", channel=DM, ts=posted["ts"], text="新", blocks=CARD["blocks"])
     assert not slack.screen(LI)[0].edited
+    assert slack.screen(LI)[0].metadata is None  # the update did not repeat it
     api("chat_update", channel=DM, ts=posted["ts"], text="完")
     [plain] = slack.screen(LI)
     assert (plain.text, plain.blocks, plain.edited) == ("完", [], True)
@@ -278,6 +279,7 @@ def test_posts_faster_than_one_a_second_are_refused_with_a_time_to_wait(slack: F
     with pytest.raises(SlackApiError) as caught:
         api("chat_postMessage", channel=LI, text="3")
     assert (caught.value.response.status_code, caught.value.response.headers["Retry-After"]) == (429, "1")
+    assert error_of(api, "chat_postMessage", channel=DM, text="the same channel") == "ratelimited"
     api("chat_postMessage", channel=WANG, text="another channel")
     slack.later(1.1)
     api("chat_postMessage", channel=LI, text="3")

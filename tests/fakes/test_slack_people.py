@@ -1,6 +1,9 @@
 """What people do in the fake Slack, how it reaches the official SDK, and what comes back."""
 
+import copy
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from slack_sdk.webhook.async_client import AsyncWebhookClient
@@ -21,6 +24,7 @@ from tests.fakes.slack_product import (
     actions,
     an_api,
     button,
+    text,
     until,
 )
 
@@ -48,9 +52,6 @@ def api(slack: FakeSlack, product: Loop) -> Api:
 def bot(slack: FakeSlack, product: Loop) -> Iterator[Bot]:
     with a_bot(slack, product) as made:
         yield made
-
-
-# --- Socket Mode ----------------------------------------------------------------------------------
 
 
 def test_a_command_is_answered_in_the_ack_and_later(slack: FakeSlack, bot: Bot) -> None:
@@ -159,3 +160,59 @@ def test_words_and_mentions_arrive_and_the_bot_hears_no_echo_of_itself(slack: Fa
     assert [(n, e["text"]) for n, e in bot.heard] == [("message", "你好 &lt;b&gt;"), ("app_mention", "<@U0BOT> 余额")]
     assert slack.deliveries[-1].name == "message:message_changed"
     assert not slack.wrong
+
+
+def test_a_picker_keeps_what_was_picked_until_its_block_is_another(slack: FakeSlack, bot: Bot, api: Api) -> None:
+    ts = api("chat_postMessage", channel=LI, **CARD)["ts"]
+    slack.tap(LI, slack.screen(LI)[0], "todo.promise", "2026-12-01")
+
+    def shown_after_update(block_id: str) -> Any:
+        blocks = copy.deepcopy(CARD["blocks"])
+        blocks[1]["block_id"] = block_id
+        api("chat_update", channel=DM, ts=ts, text="x", blocks=blocks)
+        slack.tap(LI, slack.screen(LI)[0], "todo.snooze", "P1D")
+        return bot.heard[-1][1]["state"]["values"][block_id]["todo.promise"]["selected_date"]
+
+    assert shown_after_update("a:TD-1:1") == "2026-12-01"
+    assert shown_after_update("a:TD-1:2") is None
+
+
+def test_a_form_leads_to_another_and_all_close(slack: FakeSlack, bot: Bot, api: Api) -> None:
+    second = {**FORM, "callback_id": "second", "title": text("第二")}
+    answers: list[dict[str, Any]] = [
+        {"response_action": "errors", "errors": {"n": "an action id"}},
+        {"response_action": "update", "view": {**FORM, "callback_id": "wizard", "title": text("x" * 25)}},
+        {"response_action": "update", "view": {**FORM, "callback_id": "wizard", "title": text("再来")}},
+        {"response_action": "push", "view": second},
+    ]
+
+    async def wizard(ack: Any) -> None:
+        await ack(**answers.pop(0))
+
+    async def clear(ack: Any) -> None:
+        await ack(response_action="clear")
+
+    bot.app.view("wizard")(wizard)
+    bot.app.view("second")(clear)
+    api("views_open", trigger_id=slack.call(lambda: slack.at.new_trigger(LI)), view={**FORM, "callback_id": "wizard"})
+    titles = []
+    while answers:
+        form = slack.view(LI)
+        assert form is not None
+        slack.submit(LI, form, {"n": "1"})
+        top = slack.view(LI)
+        titles.append(top.title if top is not None else "")
+    assert titles == ["登记", "登记", "再来", "第二"]
+    assert len(slack.wrong) == 2 and "do not name inputs" in slack.wrong[0] and "invalid_arguments" in slack.wrong[1]
+    last = slack.view(LI)
+    assert last is not None and slack.submit(LI, last, {"n": "1"}).response_action == "clear"
+    assert slack.view(LI) is None
+
+
+def test_two_people_at_once_do_not_wait_for_each_other(slack: FakeSlack, bot: Bot) -> None:
+    bot.pause = 0.5
+    with ThreadPoolExecutor(2) as hands:
+        answers = list(hands.map(lambda user: slack.command(user, "/balance", user), (LI, WANG)))
+    assert [a.reply["text"] for a in answers] == [f"余额 {LI}", f"余额 {WANG}"]
+    first, second = slack.deliveries
+    assert first.acked is not None and second.sent < first.acked

@@ -17,7 +17,7 @@ def check_words(at: Workspace, what: str, thing: Any) -> None:
         for part in thing.values() if isinstance(thing, dict) else thing:
             check_words(at, what, part)
     elif isinstance(thing, str):
-        for loud in re.findall(r"<!(?:channel|here|everyone)[^>]*>", thing):
+        for loud in re.findall(r"<!(?:channel|here|everyone|subteam)[^>]*>", thing):
             at.complain(f"{what}: unescaped {loud} pings everyone")
         for user in re.findall(r"<@([A-Z0-9]+)", thing):
             if user not in at.people and user != BOT_USER:

@@ -179,11 +179,21 @@ class FakeSlack(FakeServer):
 
     def cut(self) -> None:
         """Resets every web socket's TCP connection."""
-        self.call(lambda: [line.abort() for line in list(self.sockets.lines)])
+
+        def now() -> None:
+            for line in list(self.sockets.lines):
+                line.abort()
+
+        self.call(now)
 
     def black_hole(self, on: bool = True) -> None:
         """The sockets of now stay open and swallow everything, pings too."""
-        self.call(lambda: [setattr(line, "deaf", on) for line in self.sockets.lines])
+
+        def now() -> None:
+            for line in self.sockets.lines:
+                line.deaf = on
+
+        self.call(now)
 
     def bad_tickets(self, times: int = 1) -> None:
         """The next urls of apps.connections.open are spent already."""

@@ -16,6 +16,7 @@ from tests.fakes.slack.state import (
     RESPONSE_USES,
     TEAM,
     TEAM_DOMAIN,
+    Call,
     Message,
     Person,
     Refused,
@@ -232,7 +233,12 @@ def answer_in_place(at: Workspace, known: ResponseUrl, what: str, sent: dict[str
 async def respond(at: Workspace, request: web.Request) -> web.StreamResponse:
     """A response_url: five times within half an hour, then no more. How Slack words a refusal is from memory [?]."""
     known = at.response_urls.get(request.match_info["key"])
-    sent = await request.json()
+    try:
+        sent = await request.json()
+    except ValueError:
+        at.complain("response_url: the body is not JSON")
+        return web.Response(status=400, text="invalid_payload")
+    at.calls.append(Call("response_url", sent, at.now()))
 
     def do() -> web.Response:
         if known is None:

@@ -141,7 +141,9 @@ class WebApi:
     def _pause(self, call: Call) -> float:
         if self._at.pace is None or call.method != "chat.postMessage":
             return 0.0
-        return self._at.pace.wait_for(str(call.args.get("channel")), self._at.now())
+        channel = str(call.args.get("channel"))
+        same = self._at.dm(channel).id if channel in self._at.people else channel
+        return self._at.pace.wait_for(same, self._at.now())
 
 
 async def with_faults(at: Workspace, request: web.Request, name: str, do: Callable[[], web.Response]) -> web.StreamResponse:
