@@ -69,7 +69,7 @@ def test_a_late_answer_changes_nothing_and_is_written_down(fake: FakeDingTalk, p
 
 def test_without_an_ack_it_comes_again(fake: FakeDingTalk, product: Any) -> None:
     """The SDK sends no ack when a handler fails."""
-    fake.stream.redeliver_after = fake.stream.budget = 0.3
+    fake.stream.redeliver_after = fake.stream.budget = 0.7
     failures = [ValueError("once")]
 
     def answer(_: Json) -> str:
@@ -126,6 +126,7 @@ def test_the_gateway_is_held_back_then_the_handshake_refused(fake: FakeDingTalk,
 
 def test_a_frozen_stream_tells_nobody(fake: FakeDingTalk, product: Any) -> None:
     running = product()
+    fake.stream.budget = 0.3
     fake.freeze_stream()
     assert not fake.say("li", "?", patience=0.5).acked and fake.connections() == 1
     fake.freeze_stream(False)
@@ -166,6 +167,7 @@ def test_an_event_wanted_later_stays_with_the_sdk(fake: FakeDingTalk, product: A
     fake.stream.redeliver_after = 0.1
     running = product(event_status="LATER")
     told = fake.event("bpms_instance_change", {"result": "agree"}, patience=1)
+    fake.wait_for(lambda: len(fake.acks(told)) == 4)
     assert fake.acks(told) == [{"code": 200, "data": {"status": "LATER"}}] * 4
     assert not told.acked and len(running.events.heard) == 1
 

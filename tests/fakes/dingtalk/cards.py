@@ -82,11 +82,9 @@ class Cards:
             raise Refused("param.outTrackIdNotExist", f"no card has the outTrackId {out_track_id}", wrong=False)
         return card
 
-    def _user_id_type(self, body: Json) -> bool:
-        if body.get("userIdType") == 1:
-            return True
-        self.world.complain(f"card {body.get('outTrackId')}: userIdType is not 1, some clients then show no card")
-        return False
+    def _user_id_type(self, body: Json) -> None:
+        if body.get("userIdType") != 1:
+            self.world.complain(f"card {body.get('outTrackId')}: userIdType is not 1, some clients then show no card")
 
     def _create(self, body: Json) -> Card:
         template = self.world.templates.get(body["cardTemplateId"])
@@ -99,6 +97,7 @@ class Cards:
             return existing
         if body.get("callbackType") == "HTTP":
             needed(body, "callbackType HTTP", "callbackRouteKey")
+        self._user_id_type(body)
         private = {user: text_map(held, f"privateData of {user}") for user, held in (body.get("privateData") or {}).items()}
         card = Card(
             body["outTrackId"],
@@ -106,7 +105,6 @@ class Cards:
             body.get("callbackType") == "STREAM",
             dict(text_map(body["cardData"], "cardData")),
             private,
-            has_user_id_type=self._user_id_type(body),
         )
         for model in ("imRobotOpenSpaceModel", "imGroupOpenSpaceModel"):
             if body.get(model) is not None:

@@ -95,7 +95,6 @@ class Gate:
         body = await self._body(request)
         response = await self._answer(request, handler)
         self.world.calls.append(Call(request.method, request.path, dict(request.query), body, response.status))
-        self.world.counts[request.path] += 1
         return response
 
     async def _body(self, request: web.Request) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from . import stream
-from .cards import NOT_LOADED, Cards
+from .cards import Cards
 from .state import Answer, Card, Json, Message, NotOnScreen, Seen, Todo, User, World, new_id
 from .stream import Stream
 
@@ -273,6 +273,3 @@ def _choice(each: Mapping[str, Any], value: Any) -> Json:
         if value in (option.get("value"), option.get("text")):
             return {"index": index, "value": option["value"]}
     raise NotOnScreen(f"{each.get('label', each['name'])} offers no {value!r}")
-
-
-__all__ = ["NOT_LOADED", "People"]

@@ -61,7 +61,6 @@ class Card:
     private: dict[str, dict[str, str]] = field(default_factory=dict)
     space_models: set[str] = field(default_factory=set)
     spaces: list[str] = field(default_factory=list)
-    has_user_id_type: bool = True
 
     def for_user(self, user_id: str) -> dict[str, str]:
         return {**self.data, **self.private.get(user_id, {})}
@@ -153,7 +152,6 @@ class World:
         self.webhooks: dict[str, tuple[str, str | None, float]] = {}  # session -> user, conversation, until
         self.media: dict[str, bytes] = {}
         self.calls: list[Call] = []
-        self.counts: Counter[str] = Counter()
         self.invalid: set[str] = set()
         self.flow_controlled: Counter[str] = Counter()
         self.second_create = "reuse"  # or "refuse": which of the two is unverified [?]

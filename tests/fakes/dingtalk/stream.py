@@ -201,9 +201,11 @@ class Stream:
             return  # it went away meanwhile: the push stays without an ack
 
     async def _done(self, push: Push, connection: Connection) -> bool:
-        """True when nothing more has to be sent."""
+        """True when nothing more has to be sent. The product is blamed for silence only when it was reached."""
+        swallowed = connection.frozen
         await asyncio.wait({push.acked}, timeout=min(self.budget, self.redeliver_after))
-        if push.kind == "CALLBACK" and not push.acked.done() and connection.wants("SYSTEM", "") and not connection.frozen:
+        reached = connection.wants("SYSTEM", "") and not (swallowed or connection.frozen)
+        if push.kind == "CALLBACK" and not push.acked.done() and reached:
             self.world.complain(f"stream: CALLBACK {push.topic}: no ack within {self.budget:g} s")
         await asyncio.wait({push.acked}, timeout=max(0.0, self.redeliver_after - self.budget))
         return push.acked.done()
