@@ -162,6 +162,7 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "25 buttons": [actions(*[button(f"a{i}") for i in range(25)])],
     "options": [actions(select(options(100, description=text("d" * 75))))],
     "table": [table(100, 20)],
+    "preset": [actions({**select(options(2)), "initial_option": options(2)[1]})],
     "context": [{"type": "context", "elements": [{"type": "mrkdwn", "text": "x"}] * 10}],
     "picture": [{"type": "image", "image_url": "https://example.com/a.png", "alt_text": "a"}],
     "number": [{"type": "input", "label": text("n"), "element": NUMBER}],
@@ -207,6 +208,8 @@ BAD: dict[str, list[dict[str, Any]]] = {
     "101 rows": [table(101, 1)],
     "21 cells": [table(1, 21)],
     "alt text": [{"type": "image", "image_url": "https://example.com/a.png", "alt_text": "x" * 2001}],
+    "preset not offered": [actions({**select(options(2)), "initial_option": {"text": text("other"), "value": "v9"}})],
+    "number without words": [{"type": "table", "rows": [[{"type": "raw_number", "value": 1}]]}],
     "two tables": [table(1, 1), table(1, 1)],
 }
 

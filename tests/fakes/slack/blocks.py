@@ -13,6 +13,7 @@ from tests.fakes.slack.rules import (
     flag,
     many,
     note,
+    number,
     one_of,
     plain,
     shape,
@@ -181,7 +182,7 @@ def block(kind: str, needs: str = "", /, **fields: Check) -> Check:
 rich_text = block("rich_text", "elements", elements=many(by_type(RICH_PARTS), 1000))
 CELLS: dict[str, Check] = {
     "raw_text": shape("type text", type=one_of("raw_text"), text=words(3000)),  # [?] an empty cell is refused
-    "raw_number": shape("type value", type=one_of("raw_number"), value=lambda *_: None, text=words(3000)),
+    "raw_number": shape("type value text", type=one_of("raw_number"), value=number, text=words(3000)),
     "rich_text": rich_text,
 }
 input_elements = by_type({**CHOICES, **DATES, **MOMENT, **MENUS, **FIELDS})
@@ -241,7 +242,14 @@ IN_MESSAGES: dict[str, Check] = {
                         negative_button=feedback,
                     ),
                     "icon_button": element(
-                        "icon_button", "icon text", icon=words(50), text=plain(75), value=words(2000), confirm=confirm
+                        "icon_button",
+                        "icon text",
+                        icon=words(50),
+                        text=plain(75),
+                        value=words(2000),
+                        confirm=confirm,
+                        accessibility_label=words(75),
+                        visible_to_user_ids=many(words(255), 100),
                     ),
                 }
             ),
@@ -266,6 +274,7 @@ def check_blocks(blocks: Any, place: str, extra: frozenset[str] = frozenset(), w
     many(by_type(kinds), MOST[place], least=0)(blocks, where, found)
     if not found:
         _unique(blocks, where, found)
+        _presets(blocks, where, found)
         if sum(one["type"] == "table" for one in blocks) > 1:
             note(found, where, "only_one_table_allowed")  # [?] from memory
     return found
@@ -281,6 +290,19 @@ def _unique(blocks: list[dict[str, Any]], where: str, found: Found) -> None:
         named = [e["action_id"] for e in elements_of(one) if "action_id" in e]
         for twice in {name for name in named if named.count(name) > 1}:
             note(found, f"{where}/{i}", f"`action_id` {twice} already exists for another action")
+
+
+def _presets(blocks: list[dict[str, Any]], where: str, found: Found) -> None:
+    """What is chosen from the start must be among what can be chosen, as it stands there."""
+    for i, one in enumerate(blocks):
+        for element in elements_of(one):
+            offered = [*element.get("options", []), *(o for g in element.get("option_groups", []) for o in g["options"])]
+            chosen = [
+                *element.get("initial_options", []),
+                *([element["initial_option"]] if "initial_option" in element else []),
+            ]
+            if offered and any(option not in offered for option in chosen):
+                note(found, f"{where}/{i}", "initial_option must be one of the options")
 
 
 def letters(thing: Any) -> int:
@@ -307,7 +329,6 @@ MODAL = shape(
     blocks=lambda *_: None,
     clear_on_close=flag,
     notify_on_close=flag,
-    submit_disabled=flag,
     **view_words,
 )
 HOME = shape("type blocks", type=one_of("home"), blocks=lambda *_: None, **view_words)

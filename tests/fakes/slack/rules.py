@@ -34,6 +34,11 @@ def flag(thing: Any, where: str, found: Found) -> None:
         note(found, where, "must be a boolean")
 
 
+def number(thing: Any, where: str, found: Found) -> None:
+    if isinstance(thing, bool) or not isinstance(thing, int | float):
+        note(found, where, "must be a number")
+
+
 def whole(least: int = 0, most: int = 2**53) -> Check:
     def check(thing: Any, where: str, found: Found) -> None:
         if isinstance(thing, bool) or not isinstance(thing, int) or not least <= thing <= most:
