@@ -173,6 +173,24 @@ def finish(work: Work) -> None:
     """After the last chunk: finance is asked for the letters in review, and the morning's cards become digests."""
     _ask_for_release(work)
     morning_digest(work)
+    _late_digests(work)
+
+
+def _late_digests(work: Work) -> None:
+    """A digest whose lines have become late since it was drawn says so."""
+    D = outbox.D
+    mine = and_(T.c.person_id == D.c.person_id, T.c.state == TaskState.open)
+    passed = and_(mine, T.c.answer_by > D.c.updated_at, T.c.answer_by <= work.now)
+    shown = select(D.c.subject_id, D.c.card, T.c.id).join(T, passed).where(D.c.subject == "digest", D.c.state == "open")
+    outbox.touch(
+        work,
+        "digest",
+        {
+            digest.subject_id
+            for digest in work.session.execute(shown)
+            if any((i["subject"], i["id"]) == ("task", digest.id) for i in digest.card.get("data", {}).get("items", ()))
+        },
+    )
 
 
 def _ask_for_release(work: Work) -> None:
