@@ -20,6 +20,8 @@ Link = Callable[[Action], str]  # a signed one-time address where the action can
 
 # Inputs that ask for a day that has been; their ready answers look back.
 _PAST = frozenset({"paid_on", "received_on"})
+# Inputs whose day must be near: so many days ahead are always accepted (working days are never fewer).
+_NEAR = {"again_on": 5}
 
 PROFILES: dict[str, Capabilities] = {
     # Everything, for the local messenger.
@@ -119,6 +121,8 @@ def presets(item: Input, today: date, lang: str) -> tuple[Choice, ...]:
             last = following.replace(day=calendar.monthrange(following.year, following.month)[1])
         words = ("明天", "3天内", "周五", "月底") if zh else ("tomorrow", "in 3 days", "Friday", "end of month")
         days = list(zip(words, (today + timedelta(days=1), today + timedelta(days=3), friday, last), strict=True))
+        if item.name in _NEAR:
+            days = [(word, day) for word, day in days if day <= today + timedelta(days=_NEAR[item.name])]
     return tuple(Choice(day.isoformat(), f"{word} {day.month}-{day.day}") for word, day in days)
 
 

@@ -105,6 +105,14 @@ def test_friday_is_the_next_one_and_the_month_end_lies_ahead():
     assert [c.value for c in past] == ["2026-07-08", "2026-07-07", "2026-07-06"]
 
 
+def test_the_days_offered_for_another_try_are_those_that_are_accepted():
+    item = Input("again_on", "date", True, "x")
+    assert [c.label for c in presets(item, date(2026, 7, 8), "zh")] == ["明天 7-9", "3天内 7-11", "周五 7-10"]
+    assert [c.label for c in presets(item, date(2026, 7, 29), "zh")] == ["明天 7-30", "3天内 8-1", "周五 7-31", "月底 7-31"]
+    assert [c.label for c in presets(item, date(2026, 7, 10), "en")] == ["tomorrow 7-11", "in 3 days 7-13"]
+    assert "月底 7-31" in [c.label for c in presets(Input("until", "date", True, "x"), date(2026, 7, 8), "zh")]
+
+
 def test_more_buttons_than_room_go_to_reply_codes():
     made, lost = fit(overdue(), replace(PROFILES["full"], max_buttons=2), today=TODAY)
     assert [a.draw for a in made.actions] == ["inline", "inline", "reply", "reply"]

@@ -283,6 +283,13 @@ def test_a_lost_connection_is_said_and_found_again(tab: Page, host: Sample, site
     expect(phone(tab, "lina").locator("article").last).to_contain_text("又连上了")
 
 
+def test_another_try_is_only_offered_on_days_that_are_accepted(tab: Page, host: Sample) -> None:
+    action = Action("task.not_reached", "联系不上", "date", (Input("again_on", "date", True, "再次联系日期"),))
+    host.send("lina", Card("task.overdue", "zh", "warning", "甲", actions=(action,)))
+    phone(tab, "lina").locator('[data-action="task.not_reached"]').last.click()
+    expect(tab.locator(".chips button")).to_have_text(["明天", "3 天后", "周五"])  # 8 July: the month ends too late
+
+
 def test_the_letter_that_a_card_names_is_a_link_for_its_reader(tab: Page, host: Sample) -> None:
     name = "letter-of-demand_华兴_01_2026-07-08_7.html"
     told = (Phrase(code="event.letter_file", text=name),)

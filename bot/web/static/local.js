@@ -83,14 +83,15 @@ function dayWords(day, year = true) {
   if (choice.lang === 'en') return `${w} ${d} ${['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'][m - 1]}${year ? ' ' + y : ''}`;
   return `${year ? y + '年' : ''}${m}月${d}日 周${w}`;
 }
-function quickDates(past) {
+const NEAR = { again_on: 5 }; // as in bot/fit.py: days ahead that are always accepted
+function quickDates(past, name) {
   const today = state.clock.today, [now, yesterday, tomorrow, three, friday, end] = t.dates;
   if (past) return [[now, today], [yesterday, shift(today, -1)]];
   const month = shift(today.slice(0, 8) + '01', 0).split('-').map(Number);
   const last = new Date(Date.UTC(month[0], month[1], 0)).toISOString().slice(0, 10);
   const list = [[tomorrow, shift(today, 1)], [three, shift(today, 3)], [friday, shift(today, ((5 - weekday(today) + 7) % 7) || 7)]];
   if (last > today) list.push([end, last]);
-  return list;
+  return list.filter(([, day]) => !NEAR[name] || day <= shift(today, NEAR[name]));
 }
 
 // --- phones ------------------------------------------------------------------------------------------------
@@ -357,7 +358,7 @@ function form(action, inputs) {
   const nodes = fields.map(([input, field]) => {
     const label = h('label', {}, h('span', {}, input.label || action.label, input.required && fields.length > 1 ? h('b.need', { 'aria-hidden': 'true' }, ' *') : null), field);
     if (input.type !== 'date') return label;
-    const chips = h('div.chips', {}, quickDates(isPast(action, input)).map(([word, day]) => h('button', { type: 'button', title: day, 'aria-pressed': 'false', onclick: () => { field.value = day; mark(); } }, word)));
+    const chips = h('div.chips', {}, quickDates(isPast(action, input), input.name).map(([word, day]) => h('button', { type: 'button', title: day, 'aria-pressed': 'false', onclick: () => { field.value = day; mark(); } }, word)));
     const mark = () => [...chips.children].forEach(chip => chip.setAttribute('aria-pressed', String(chip.title === field.value)));
     field.addEventListener('input', mark);
     return h('div.dated', {}, label, chips);
