@@ -71,6 +71,7 @@ _REFUSED: dict[str, _Two] = {
     "dispute.which_currency": ("请写明币种：{currencies}", "Which currency: {currencies}?"),
     "input.bad_amount": ("“{value}”不是金额", "“{value}” is no amount"),
     "input.bad_date": ("“{value}”不是日期", "“{value}” is no date"),
+    "task.copy_what": ("请填写需要什么单据", "Please say which document is needed"),
     "input.missing": ("还缺内容：{name}", "Something is missing: {name}"),
     "ledger.already_undone": ("核销已撤销", "That allocation is undone already"),
     "ledger.bad_amount": ("金额不对：{amount}", "That amount is not right: {amount}"),

@@ -2,10 +2,8 @@
 
 from core import chores, claims, disputes, promises, tasks
 from core.actions.request import Context, Outcome, Result, amounts_of, person_named, task_id
-from core.models import (
-    Customer,
-    TaskState,
-)
+from core.errors import DomainError
+from core.models import Customer, TaskState
 
 
 def promise(c: Context) -> Outcome:
@@ -74,7 +72,9 @@ def not_reached(c: Context) -> Outcome:
 
 
 def copy(c: Context) -> Outcome:
-    tasks.needs_copy(c.work, c.policy, c.customer, c.text("what") or "invoice")
+    if not c.text("what"):
+        raise DomainError("task.copy_what")
+    tasks.needs_copy(c.work, c.policy, c.customer, c.text("what"))
     return Outcome(Result.done, "task.copy_asked")
 
 

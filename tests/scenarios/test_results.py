@@ -1,5 +1,11 @@
 """What comes of the other results: not reached, a copy, other, snooze."""
 
+from datetime import date
+
+import pytest
+
+from bot.card import Input
+from bot.fit import presets
 from tests.harness import ONE_STEP, Harness
 
 
@@ -78,3 +84,26 @@ def test_the_result_of_a_colleague_without_rights_is_refused(hk: Harness) -> Non
     card.tap("task.promise", date="2026-07-10", by="lin", expect="invalid")  # for lin there is no such card
     card.tap("task.promise", date="2026-07-10", by="cai", expect="not_allowed")
     assert hk.state("甲") == "open"
+
+
+@pytest.mark.parametrize("day", ["2026-07-02", "2026-07-03", "2026-07-10", "2026-07-24", "2026-07-29", "2026-09-29"])
+def test_every_day_that_is_offered_for_another_try_is_accepted(hk: Harness, day: str) -> None:
+    card = hk.overdue(policy=ONE_STEP.replace("answer_by = 2", ""))
+    hk.at(f"{day} 09:30")
+    offered = presets(Input("again_on", "date", True, "x"), date.fromisoformat(day), "zh")
+    assert len(offered) >= 2
+    assert min(choice.value for choice in offered) > day
+    card.tap("task.not_reached", again_on=max(choice.value for choice in offered))  # the furthest: so all of them
+
+
+@pytest.mark.parametrize("what", ["", "   ", "\t", None])
+def test_a_copy_of_nothing_is_refused_in_words(hk: Harness, what: str | None) -> None:
+    card = hk.overdue(policy=ONE_STEP)
+    given = {} if what is None else {"what": what}
+    for way in ({"result": "copy"}, {}):
+        said = card.tap("task.log" if way else "task.copy", **way, **given, note="x", expect="invalid")
+        assert "请填写需要什么单据" in said["message"]
+    assert hk.tasks("甲") == [("li", "open")] and hk.tasks("甲", "copy") == []
+    card.tap("task.copy", what="发票复印件")
+    hk.at("2026-07-02 10:00")
+    hk.chat("cai").expect_card("发票复印件", kind="task.copy")
