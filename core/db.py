@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -71,31 +72,37 @@ def make_engine(url: str, *, migrating: bool = False) -> Engine:
 
 
 def insert_many(session: Session, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """For rows by the thousand: values in the order of `columns`, made ready a column at a time, one executemany.
+    """For rows by the thousand: values in the order of `columns`.
 
-    Every column that may not be null must be given; nothing is filled in.
+    Every column that may not be null must be given; nothing is filled in. On SQLite this is one executemany, made ready
+    a column at a time. On PostgreSQL all rows are one parameter, as JSON: one by one, the driver takes twice the time.
     """
     if not rows:
         return
-    dialect = session.get_bind().dialect
-    text, names, places, processors = _prepared(table, tuple(columns), dialect)
+    session.flush()
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        quote = connection.dialect.identifier_preparer.quote
+        into, names = quote(table.name), ", ".join(map(quote, columns))
+        text = f"INSERT INTO {into} ({names}) SELECT {names} FROM json_populate_recordset(NULL::{into}, %(rows)s)"
+        lines = [dict(zip(columns, row, strict=True)) for row in rows]
+        connection.exec_driver_sql(text, {"rows": json.dumps(lines, default=methodcaller("isoformat"))})
+        return
+    text, places, processors = _prepared(table, tuple(columns), connection.dialect)
     values: list[Sequence[Any]] = list(zip(*rows, strict=True))
     ready = []
     for place, process in zip(places, processors, strict=True):
         ready.append(values[place] if process is None else _processed(values[place], process))
-    lines = zip(*ready, strict=True)
-    parameters = list(lines) if dialect.positional else [dict(zip(names, line, strict=True)) for line in lines]
-    session.flush()
-    session.connection().exec_driver_sql(text, parameters)
+    connection.exec_driver_sql(text, list(zip(*ready, strict=True)))
 
 
 @lru_cache(maxsize=64)
-def _prepared(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple[str, list[str], list[int], list[Any]]:
-    """The statement, and for each of its parameters: its name, its place in a row, what makes it ready."""
+def _prepared(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple[str, list[int], list[Any]]:
+    """The statement, and for each of its parameters: its place in a row, what makes it ready."""
     compiled = insert(table).compile(dialect=dialect, column_keys=list(columns))
     names = [column.name for column in table.columns if column.name in columns]
     processors = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
-    return str(compiled), names, [columns.index(name) for name in names], processors
+    return str(compiled), [columns.index(name) for name in names], processors
 
 
 def _processed(values: Sequence[Any], process: Any) -> list[Any]:

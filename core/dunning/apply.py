@@ -41,6 +41,7 @@ _FIRING = (
     "action", "kind", "severity", "stage", "fired_on", "recorded_at", "outcome", "reason", "was", "to",
     "task_id", "outbox_id", "facts",
 )  # fmt: skip
+_AUDIT = ("at", "actor", "person_id", "channel", "action", "subject", "subject_id", "customer_id", "data")
 _WHICH: BindParameter[Any] = bindparam("b_ids", expanding=True, literal_execute=True)
 _LOOK = update(R).where(R.c.id.in_(_WHICH)).values(next_step_on=bindparam("b_look"))
 
@@ -396,11 +397,8 @@ class Chunk:
                 steps[f.hit.step.id] += 1
             if not (steps or plan.escalated):
                 continue
-            rows.append({
-                "at": self.work.now, "actor": self.work.actor, "person_id": self.work.person_id,
-                "channel": self.work.channel, "action": "dunning.fired", "subject": "customer",
-                "subject_id": plan.customer_id, "customer_id": plan.customer_id,
-                "data": {"steps": dict(steps), "silent_tasks": plan.escalated},
-            })  # fmt: skip
-        if rows:
-            self.work.session.execute(insert(table_of(Audit)), rows)
+            rows.append((
+                self.work.now, self.work.actor, self.work.person_id, self.work.channel, "dunning.fired", "customer",
+                plan.customer_id, plan.customer_id, {"steps": dict(steps), "silent_tasks": plan.escalated},
+            ))  # fmt: skip
+        insert_many(self.work.session, table_of(Audit), _AUDIT, rows)
