@@ -1,4 +1,4 @@
-"""Error codes in words, zh and en: bot/words.toml, else what chats say. A code without words still makes a sentence."""
+"""Error codes in words, zh and en: bot/words.toml. A code without words still makes a sentence."""
 
 import re
 from collections.abc import Mapping
@@ -24,25 +24,19 @@ def _catalogue() -> dict[str, list[str]]:
     return alone | {f"{family}.{name}": words for family, entries in families.items() for name, words in entries.items()}
 
 
-def _words(code: str) -> list[str] | None:
+def words_of(code: str) -> list[str] | None:
     """[zh, en, zh hint, en hint]"""
-    found = _catalogue().get(code)
-    if found is None:
-        from bot.commands.words import ERRORS
-
-        said = ERRORS.get(code)
-        found = [*said[0], *said[1]] if said else None
-    return found
+    return _catalogue().get(code)
 
 
 def known(code: str) -> bool:
-    return _words(code) is not None
+    return words_of(code) is not None
 
 
 def sentence(code: str, facts: Mapping[str, Any] | None = None, lang: str = "zh") -> tuple[str, str]:
     """(message, hint) of a code; hint may be empty."""
     en = lang != "zh"
-    words = _words(code)
+    words = words_of(code)
     shown = {key: _shown(value, lang) for key, value in (facts or {}).items()}
     if code.startswith("person."):
         shown.setdefault("handle", shown.get("person", shown.get("value", "…")))
@@ -72,7 +66,7 @@ def reason(stored: str, lang: str = "zh") -> str:
 
         step, told = _age(int(caught[1]), zh), audience(caught[2], lang)
         return f"补做时由{step}的步骤通知{told}" if zh else f"caught up: the step of {step} tells {told}"
-    words = _words(f"reason.{stored}")
+    words = words_of(f"reason.{stored}")
     return words[not zh] if words else stored
 
 
