@@ -2,31 +2,39 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime
 from getpass import getuser
 from typing import Any, TypeVar
 
 from sqlalchemy import select
 
-from bot.adapters.base import Adapter, Envelope, Reply
+from bot.adapters.base import Adapter, Address, Envelope, Reply, Sent
+from bot.adapters.build import messenger
 from bot.adapters.local import store
 from bot.adapters.local.adapter import LocalAdapter, LocalMailbox
 from bot.card import card_json
 from bot.engine import hours_of_work, run_cycle
 from bot.inbound import Door, receive
 from bot.notifications.documents import write_letters
-from bot.notifications.sender import Delivered, deliver
+from bot.notifications.parcel import claim_redraw
+from bot.notifications.record import Delivered, record
+from bot.notifications.sender import deliver
 from bot.settings import Settings, to_company
 from bot.transactions import Transactions
+from bot.words import sentence
 from core.db import make_engine
 from core.dunning import stored
-from core.errors import DomainError
+from core.errors import DomainError, Unreachable
 from core.models import Customer, Delivery, Firing, LocalMessage, Person, Receivable
 from core.models.base import table_of
 from core.time import utcnow
 from core.work import Work
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 F, D, R, C, P = (table_of(m) for m in (Firing, Delivery, Receivable, Customer, Person))
@@ -49,8 +57,11 @@ class App:
         self.adapters: dict[str, Adapter] = {"mail": LocalMailbox(self.engine, self.clock)}
         if "local" in self.company.messengers:
             self.adapters["local"] = self.local
+        for name in settings.real_messengers:
+            self.adapters[name] = messenger(name, settings, self.engine, self.clock)
         self.door = Door(self.transactions, self.adapters)
         self._sending = asyncio.Lock()
+        self._background: set[asyncio.Task[Any]] = set()
 
     # --- time ---
 
@@ -73,17 +84,58 @@ class App:
             await adapter.start(self.receive)
 
     async def stop(self) -> None:
+        """Nobody knocks any more, then what is under way is finished."""
         for adapter in self.adapters.values():
             await adapter.stop()
+        await asyncio.gather(*self._background, return_exceptions=True)
         self.engine.dispose()
 
     async def receive(self, envelope: Envelope) -> Reply:
-        """One event of a messenger. What follows from it is delivered before the answer returns."""
+        """One event of a messenger. In the local one, what follows from it is delivered before the answer returns."""
+        if envelope.messenger != "local":
+            return await self._answer(envelope)
         reply = await asyncio.to_thread(receive, self.door, envelope, self._actor(envelope))
         await self.deliver(envelope.at)
         if reply.delivery_id is not None and reply.card is None:
             reply = await asyncio.to_thread(self._with_card, reply)
         return reply
+
+    async def _answer(self, envelope: Envelope) -> Reply:
+        """A messenger waits seconds at most: the answer now, everything that follows from it in the background."""
+        try:
+            reply = await asyncio.to_thread(receive, self.door, envelope)
+            reply = await self._in_place(envelope, reply)
+        except Unreachable as error:
+            log.warning("%s: an event was not saved: %s", envelope.messenger, error)
+            return Reply("not_saved", sentence("delivery.not_saved", {}, self.company.lang)[0])
+        self._later(self.deliver(self.clock()))
+        return reply
+
+    async def _in_place(self, envelope: Envelope, reply: Reply) -> Reply:
+        """The card that the tapped message shows from now on, where the answer itself carries it."""
+        if reply.delivery_id is None or reply.card is not None or envelope.text:
+            return reply
+        if not self.adapters[envelope.messenger].capabilities(Address(envelope.user_id)).answers_in_place:
+            return reply
+        now = self.clock()
+        card, rev, parcel = await asyncio.to_thread(claim_redraw, self.transactions, self.adapters, now, reply.delivery_id)
+
+        async def shown() -> None:
+            if parcel is not None and parcel.ref is not None:
+                parcel.result = Sent(parcel.ref.ref)
+                await asyncio.to_thread(record, self.transactions, [parcel], now, Delivered())
+
+        return replace(reply, card=card, rev=rev, shown=shown)
+
+    def _later(self, steps: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(steps)
+        self._background.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("delivery after an event failed", exc_info=error)
 
     @staticmethod
     def _actor(envelope: Envelope) -> str:
@@ -91,8 +143,6 @@ class App:
         return f"cli:{getuser()} as {envelope.user_id}" if envelope.messenger == "local" else ""
 
     def _with_card(self, reply: Reply) -> Reply:
-        from dataclasses import replace
-
         from bot.card import load
 
         with self.transactions.look(self.clock()) as work:

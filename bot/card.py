@@ -118,6 +118,7 @@ class Capabilities:
     has_links: bool = False  # a link opens inside the messenger or a browser
     markdown: bool = False
     updates: Updates = "always"
+    answers_in_place: bool = False  # the answer to a tap carries the card anew, so no update is sent for it
 
 
 def short(text: str, limit: int) -> str:

@@ -4,14 +4,14 @@ Envelope (what the messenger vouches for) -> Person -> ActionRequest or command 
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from bot import commands
+from bot import commands, identity
 from bot.adapters.base import Adapter, Address, Envelope, Reply
 from bot.card import Action, Card, Lang, as_lang, card_json, dump, load
 from bot.commands.amounts import parse_amount
@@ -22,7 +22,7 @@ from bot.notifications.load import load as load_view
 from bot.notifications.templates import ACTION_IDS, render, templates
 from bot.plain import parse_reply
 from bot.text import clean
-from bot.transactions import Transactions
+from bot.transactions import TooLate, Transactions
 from bot.words import sentence
 from core import actions
 from core.actions import ActionRequest, Outcome, Result
@@ -50,10 +50,10 @@ class Door:
 def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
     """Handles one event of a messenger, in one transaction. A redelivered event gets the first answer again."""
     try:
-        with door.transactions.work(envelope.at, channel=envelope.messenger) as work:
+        with door.transactions.work(envelope.at, channel=envelope.messenger, until=envelope.until) as work:
             person = person_of(work, envelope.messenger, envelope.user_id)
             if person is None:
-                return Reply("not_allowed", sentence("account.unknown", {}, work.company.lang)[0])
+                return identity.unknown(work, envelope)
             lang = as_lang(person.locale, work.company.lang)
             known = work.session.execute(
                 select(E.c.answer).where(E.c.messenger == envelope.messenger, E.c.event_id == event_of(envelope))
@@ -69,6 +69,8 @@ def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
                 )
             )
             return reply
+    except TooLate:
+        return Reply("not_saved", sentence("delivery.not_saved", {}, door.transactions.company.lang)[0])
     except IntegrityError as error:
         if "inbound_event" not in str(error.orig):
             raise
@@ -140,7 +142,7 @@ class _Desk:
     # --- buttons ---
 
     def tapped(self) -> Reply:
-        delivery = self.work.session.get(Delivery, self.envelope.delivery_id or 0)
+        delivery = self._delivery()
         if delivery is None or delivery.messenger != self.envelope.messenger or not self._may_press(delivery):
             return self._said(Outcome(Result.invalid, "delivery.unknown", {"delivery": self.envelope.delivery_id}))
         if delivery.subject == "command":
@@ -167,6 +169,12 @@ class _Desk:
         )
         return self._said(actions.execute(self.work, request), delivery)
 
+    def _delivery(self) -> Delivery | None:
+        if not self.envelope.ref:
+            return self.work.session.get(Delivery, self.envelope.delivery_id or 0)
+        query = select(Delivery).where(D.c.messenger == self.envelope.messenger, D.c.ref == self.envelope.ref)
+        return self.work.session.execute(query.order_by(D.c.id.desc()).limit(1)).scalar()
+
     def _may_press(self, delivery: Delivery) -> bool:
         """Whoever was sent the card; somebody else only within their scope, and otherwise it does not exist."""
         if delivery.person_id == self.person.id:
@@ -186,7 +194,7 @@ class _Desk:
         if delivery.state == "closed":
             return self._said(Outcome(Result.already, "card.closed"), delivery)
         card, _ = ask_card(load(delivery.card["dump"]), action, self.capabilities, today=self.work.today)
-        return Reply("done", "", card, {}, delivery.id)
+        return Reply("done", "", card, {}, delivery.id, delivery.rev, asks=True)
 
     def _open(self, item: str) -> Reply:
         """A line of the digest opens what it is about: its card as an answer, with buttons of its own.
@@ -288,7 +296,10 @@ class _Desk:
         text = f"{message} {hint}".strip()
         if outcome.result == Result.not_allowed:
             delivery = None  # whoever may not press a button isn't shown the card either
-        return Reply(str(outcome.result), text, None, {}, delivery.id if delivery is not None else None)
+        return Reply(
+            str(outcome.result), text, None, {},
+            delivery.id if delivery is not None else None, delivery.rev if delivery is not None else 0,
+        )  # fmt: skip
 
     def _shown(self, value: Any) -> Any:
         """Amounts come as [[minor, currency], …]."""
@@ -339,12 +350,19 @@ class _Desk:
 
 
 def _to_json(reply: Reply) -> dict[str, Any]:
-    data = asdict(replace(reply, card=None, view={}))
-    data["card"] = dump(reply.card) if reply.card is not None else None
-    data["view"] = reply.view
-    return data
+    return {
+        "outcome": reply.outcome,
+        "message": reply.message,
+        "card": dump(reply.card) if reply.card is not None else None,
+        "view": reply.view,
+        "delivery_id": reply.delivery_id,
+        "rev": reply.rev,
+        "asks": reply.asks,
+    }
 
 
 def _from_json(data: Mapping[str, Any]) -> Reply:
     card = load(data["card"]) if data.get("card") else None
-    return Reply(data["outcome"], data["message"], card, data.get("view", {}), data.get("delivery_id"))
+    return Reply(
+        data["outcome"], data["message"], card, data.get("view", {}), data.get("delivery_id"), data["rev"], data["asks"]
+    )

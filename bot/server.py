@@ -15,6 +15,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from fastapi import FastAPI
 
+from bot.adapters.base import Callbacks
 from bot.app import App
 from bot.engine import hours_of_work
 from bot.settings import Settings
@@ -123,6 +124,10 @@ def _page(app: App) -> FastAPI:
         page = create_local_page(app, app.settings.letters_dir)
     else:
         page = FastAPI(title="huikuan", openapi_url=None)
+
+    for adapter in app.adapters.values():
+        if isinstance(adapter, Callbacks):
+            page.router.routes.extend(adapter.routes())
 
     @page.get("/healthz")
     async def alive() -> dict[str, str]:

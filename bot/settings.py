@@ -23,6 +23,11 @@ MESSENGERS = ("local", "slack", "dingtalk", "wecom")
 # Read by the tests and by the command line itself, not settings of the product.
 NOT_SETTINGS = ("HUIKUAN_CI", "HUIKUAN_TEST_DATABASE_URL", "HUIKUAN_UPDATE_CARDS", "HUIKUAN_DEBUG")
 SECRETS = ("database_url", "smtp_url", "imap_url")
+GROUP_SECRETS = {
+    "slack": ("bot_token", "app_token", "signing_secret"),
+    "dingtalk": ("client_secret",),
+    "wecom": ("secret", "token", "aes_key"),
+}
 
 
 class CompanyProfile(BaseModel):
@@ -42,6 +47,45 @@ class CalendarDays(BaseModel):
     model_config = ConfigDict(extra="forbid")
     work: list[date] = Field(default_factory=list, description="working days, whatever the calendar says")
     off: list[date] = Field(default_factory=list, description="days off, whatever the calendar says")
+
+
+class SlackSettings(BaseModel):
+    """`[slack]`: an app of your workspace, see docs/setup-slack.md."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
+    bot_token: SecretStr = Field(SecretStr(""), description="bot token, xoxb-…")
+    app_token: SecretStr = Field(SecretStr(""), description="app-level token for Socket Mode, xapp-…")
+    signing_secret: SecretStr = Field(SecretStr(""), description="signing secret, for HTTP events only")
+    mode: Literal["socket", "http"] = Field("socket", description="socket (no public address needed) or http")
+    api_url: str = Field("https://slack.com/api/", description="address of the Web API")
+
+
+class DingtalkSettings(BaseModel):
+    """`[dingtalk]`: an internal app with a robot, see docs/setup-dingtalk.md."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
+    client_id: str = Field("", description="Client ID (AppKey) of the app")
+    client_secret: SecretStr = Field(SecretStr(""), description="Client Secret (AppSecret)")
+    robot_code: str = Field("", description="RobotCode; empty = the Client ID")
+    card_template: str = Field("", description="id of the imported card template; empty = text with links")
+    corp_id: str = Field("", description="CorpId: callbacks of other companies are refused")
+    todo_creator: str = Field("", description="unionId in whose name tasks are mirrored as DingTalk to-dos; empty = off")
+    monthly_calls: int = Field(10_000, ge=0, description="API calls a month that the edition includes; doctor warns at 80 %")
+    api_url: str = Field("https://api.dingtalk.com", description="address of the API")
+    oapi_url: str = Field("https://oapi.dingtalk.com", description="address of the older API")
+
+
+class WecomSettings(BaseModel):
+    """`[wecom]`: a self-built app, see docs/setup-wecom.md."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
+    corp_id: str = Field("", description="企业 ID")
+    agent_id: int = Field(0, ge=0, description="AgentId of the app")
+    secret: SecretStr = Field(SecretStr(""), description="Secret of the app")
+    token: SecretStr = Field(SecretStr(""), description="Token of the callback")
+    aes_key: SecretStr = Field(SecretStr(""), description="EncodingAESKey of the callback, 43 characters")
+    api_url: str = Field("https://qyapi.weixin.qq.com", description="address of the API")
+    oauth_url: str = Field("https://open.weixin.qq.com", description="address of the sign-in page")
 
 
 class Settings(BaseSettings):
@@ -70,6 +114,9 @@ class Settings(BaseSettings):
     imap_url: SecretStr = Field(SecretStr(""), description="mailbox of the answers: imaps://user:password@host")
     company: CompanyProfile = Field(default_factory=CompanyProfile, description="the own company, for letters")
     calendar_days: CalendarDays = Field(default_factory=CalendarDays, description="extra working days and days off")
+    slack: SlackSettings = Field(default_factory=SlackSettings, description="the Slack app")
+    dingtalk: DingtalkSettings = Field(default_factory=DingtalkSettings, description="the DingTalk app")
+    wecom: WecomSettings = Field(default_factory=WecomSettings, description="the WeCom app")
 
     @field_validator("messengers", mode="before")
     @classmethod
@@ -235,6 +282,12 @@ def _read(path: Path) -> dict[str, Any]:
     for key in SECRETS:
         if key in values and _has_password(str(values[key])):
             raise ConfigError("settings.secret_in_file", key=key, file=str(path), variable=(PREFIX + key).upper())
+    for group, keys in GROUP_SECRETS.items():
+        found = values.get(group)
+        for key in keys:
+            if isinstance(found, dict) and found.get(key):
+                variable = f"{PREFIX}{group}_{key}".upper()
+                raise ConfigError("settings.secret_in_file", key=f"{group}.{key}", file=str(path), variable=variable)
     return values
 
 

@@ -4,11 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 
 from sqlalchemy import Engine
 
 from core.db import reading, transaction
 from core.work import Company, Work
+
+
+class TooLate(Exception):
+    """Whoever waits for the answer has been told that nothing is saved, so nothing is."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +25,19 @@ class Transactions:
 
     @contextmanager
     def work(
-        self, now: datetime, *, actor: str = "system", person_id: int | None = None, channel: str = "system"
+        self,
+        now: datetime,
+        *,
+        actor: str = "system",
+        person_id: int | None = None,
+        channel: str = "system",
+        until: float | None = None,
     ) -> Iterator[Work]:
+        """`until`: on time.monotonic(); nothing is saved later than that. Errors: TooLate."""
         with transaction(self.engine) as session:
             yield Work(session, self.company, now, actor, person_id, channel)
+            if until is not None and monotonic() > until:
+                raise TooLate
 
     @contextmanager
     def look(self, now: datetime) -> Iterator[Work]:

@@ -41,6 +41,27 @@ SETTINGS_ZH = {
     "company.bank_account": "客户付款到哪个账户，可以有几行",
     "company.signature": "信函的落款",
     "company.phone": "信函里的电话",
+    "slack.bot_token": "机器人令牌，xoxb-…",
+    "slack.app_token": "Socket Mode 用的应用级令牌，xapp-…",
+    "slack.signing_secret": "签名密钥，只有 http 方式需要",
+    "slack.mode": "socket（不需要公网地址）或 http",
+    "slack.api_url": "Web API 的地址",
+    "dingtalk.client_id": "应用的 Client ID（AppKey）",
+    "dingtalk.client_secret": "应用的 Client Secret（AppSecret）",
+    "dingtalk.robot_code": "机器人的 RobotCode；空着就用 Client ID",
+    "dingtalk.card_template": "导入的卡片模板的 ID；空着就发带链接的文字",
+    "dingtalk.corp_id": "CorpId：别的企业的回调一律拒绝",
+    "dingtalk.todo_creator": "以谁（unionId）的名义把任务同步成钉钉待办；空着就不同步",
+    "dingtalk.monthly_calls": "所购版本每月包含的接口调用次数；用到八成时 doctor 提醒",
+    "dingtalk.api_url": "接口地址",
+    "dingtalk.oapi_url": "旧版接口地址",
+    "wecom.corp_id": "企业 ID",
+    "wecom.agent_id": "应用的 AgentId",
+    "wecom.secret": "应用的 Secret",
+    "wecom.token": "回调的 Token",
+    "wecom.aes_key": "回调的 EncodingAESKey，43 位",
+    "wecom.api_url": "接口地址",
+    "wecom.oauth_url": "网页登录的地址",
     "calendar_days.work": "内置日历不知道的工作日（例如明年的调休）",
     "calendar_days.off": "内置日历不知道的休息日",
 }
@@ -95,7 +116,7 @@ the environment only. An unknown key is an error; an unknown `HUIKUAN_*` variabl
 |---|---|---|---|---|
 {rows}
 
-`slack`, `dingtalk`, `wecom` and the mail settings are accepted already; their adapters come in later versions.
+The mail settings are accepted already; they are used in a later version.
 """
 
 

@@ -1,9 +1,11 @@
 """What the product asks of a messenger, and what it may answer. Seven members; an eighth needs a decision."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from starlette.routing import BaseRoute
 
 from bot.card import Capabilities, Card
 
@@ -14,6 +16,7 @@ class Address:
 
     user_id: str
     lang: str = "zh"
+    text_only: bool = False  # reads where cards don't show
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,11 @@ class DeliveryRef:
 
 @dataclass(frozen=True)
 class Envelope:
-    """What a messenger vouches for: this account did this. Typed text has `text`; a tap has `delivery_id` and `action`."""
+    """What a messenger vouches for: this account did this. Typed text has `text`; a tap has `action` and the message,
+    by our `delivery_id` or by the messenger's own `ref` for it.
+
+    `until`: on time.monotonic(); what is not saved by then never will be, and the answer says so.
+    """
 
     messenger: str
     user_id: str
@@ -73,23 +80,43 @@ class Envelope:
     at: datetime
     text: str = ""
     delivery_id: int | None = None
+    ref: str = ""
     action: str = ""
     seen_rev: int | None = None
     input: Mapping[str, str] = field(default_factory=dict)
+    until: float | None = None
+
+
+async def _nothing() -> None:
+    pass
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What the person sees at once: an outcome and a sentence, and a card where there is one."""
+    """What the person sees at once: an outcome and a sentence, and a card where there is one.
+
+    To a tap, `card` is what the tapped message shows from now on; if `asks`, it is the question that the button has:
+    its only action, with the inputs to be asked. Whoever shows a card in its place awaits `shown` afterwards.
+    """
 
     outcome: str
     message: str
     card: Card | None = None
     view: Mapping[str, object] = field(default_factory=dict)
     delivery_id: int | None = None
+    rev: int = 0  # of the delivery, for the buttons of `card`
+    asks: bool = False
+    shown: Callable[[], Awaitable[None]] = field(default=_nothing, compare=False)
 
 
 Receive = Callable[[Envelope], Awaitable[Reply]]
+
+
+@runtime_checkable
+class Callbacks(Protocol):
+    """A messenger that calls us: the addresses at which it does."""
+
+    def routes(self) -> Sequence[BaseRoute]: ...
 
 
 class Adapter(Protocol):

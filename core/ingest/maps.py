@@ -16,7 +16,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "people": (
         "handle", "name", "roles", "manager", "email", "mobile", "locale", "timezone", "region", "active", "deputy",
     ),
-    "accounts": ("person", "messenger", "user_id", "preferred"),
+    "accounts": ("person", "messenger", "user_id", "preferred", "text_only"),
     "customers": (
         "code", "name", "short_name", "aliases", "owner", "region", "type", "group", "tags", "rating", "credit_limit",
         "terms", "currency", "language", "no_letters", "finance_contact", "finance_email", "business_contact",

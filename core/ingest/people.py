@@ -161,7 +161,8 @@ class AccountsLoader:
             was = known.get(key)
             if was is None:
                 fresh.append({
-                    "person_id": person, "messenger": key[0], "user_id": key[1], "preferred": row.get("preferred", False),
+                    "person_id": person, "messenger": key[0], "user_id": key[1],
+                    "preferred": row.get("preferred", False), "text_only": row.get("text_only", False),
                 })  # fmt: skip
                 continue
             new: dict[str, Any] = {}
@@ -169,8 +170,11 @@ class AccountsLoader:
                 kept = session.scalar(select(P.c.handle).where(P.c.id == was.person_id))
                 report.warn(item.number, "account_moved", "person", row["user_id"], kept=kept)
                 new["person_id"] = person
-            if "preferred" in row and row["preferred"] != was.preferred:
-                new["preferred"] = row["preferred"]
+            new |= {
+                name: row[name]
+                for name in ("preferred", "text_only")
+                if name in row and row[name] != getattr(was, name)
+            }
             if new:
                 changes[was.id] = new
                 report.updated += 1

@@ -21,6 +21,7 @@ from core.models.collection import (
 )
 from core.models.journal import Allocation, Entry, EntryKind
 from core.models.messaging import (
+    AdapterState,
     Audit,
     Delivery,
     ImportRun,
@@ -32,13 +33,13 @@ from core.models.messaging import (
     OutboxMessage,
     OutboxState,
 )
-from core.models.party import Account, Contact, Customer, Person
+from core.models.party import Account, Contact, Customer, LinkCode, LinkTries, Person
 from core.models.receivable import Claim, ClaimState, CreditNote, Receipt, Receivable
 
 __all__ = [
-    "Account", "Allocation", "Audit", "Case", "CaseState", "Claim", "ClaimState", "Contact", "Cover",
+    "Account", "AdapterState", "Allocation", "Audit", "Case", "CaseState", "Claim", "ClaimState", "Contact", "Cover",
     "CreditNote", "Customer", "Delivery", "Dispute", "DisputeState", "Entry", "EntryKind", "Firing", "FiringOutcome",
-    "FollowUp", "Hold", "ImportRun", "InboundEvent", "JobSlot", "Letter", "LetterState", "LocalMessage", "OutboxMessage",
+    "FollowUp", "Hold", "ImportRun", "InboundEvent", "JobSlot", "Letter", "LetterState", "LinkCode", "LinkTries", "LocalMessage", "OutboxMessage",
     "OutboxState", "Pause", "PauseState", "Person", "Promise", "PromiseState", "Receipt", "Receivable", "StoredPolicy",
     "Task", "TaskReceivable", "TaskState",
 ]  # fmt: skip

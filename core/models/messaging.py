@@ -135,6 +135,16 @@ class LocalMessage(SQLModel, table=True):
     version: int = Field(default=1, index=True)
 
 
+class AdapterState(SQLModel, table=True):
+    """What an adapter must remember between processes: response codes of WeCom, DingTalk's calls this month."""
+
+    __tablename__ = "adapter_state"
+    messenger: str = Field(primary_key=True, max_length=32)
+    key: str = Field(primary_key=True, max_length=200)
+    value: dict[str, Any] = json_dict()
+    at: datetime = Field(index=True)
+
+
 class InboundEvent(SQLModel, table=True):
     """Each event of a messenger is handled once; a redelivery gets the first answer."""
 

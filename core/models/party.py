@@ -1,5 +1,7 @@
 """Who: people who work here, their accounts in messengers, customers and the customers' contacts."""
 
+from datetime import datetime
+
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
@@ -34,6 +36,28 @@ class Account(SQLModel, table=True):
     messenger: str = Field(max_length=32)
     user_id: str = Field(max_length=200)
     preferred: bool = False
+    text_only: bool = False  # reads where cards don't show, such as WeCom's plug-in in WeChat
+
+
+class LinkCode(SQLModel, table=True):
+    """A one-time code with which a person links another account. Only its digest is kept."""
+
+    __tablename__ = "link_code"
+    id: int | None = primary()
+    person_id: int = foreign("person")
+    digest: str = Field(unique=True, max_length=64)
+    expires_at: datetime
+    used_at: datetime | None = None
+
+
+class LinkTries(SQLModel, table=True):
+    """Wrong codes of an unknown account since `since`: nobody guesses a code."""
+
+    __tablename__ = "link_tries"
+    messenger: str = Field(primary_key=True, max_length=32)
+    user_id: str = Field(primary_key=True, max_length=200)
+    since: datetime
+    failed: int = 0
 
 
 class Customer(SQLModel, table=True):

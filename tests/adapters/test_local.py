@@ -187,7 +187,7 @@ async def test_an_answer_that_asks_on_stays_out_of_the_chat(chats: LocalAdapter,
     number = delivered(engine, await sent(chats))
 
     async def receive(envelope: Envelope) -> Reply:
-        return Reply("done", "", replace(CARD, title="请选择"), delivery_id=number)
+        return Reply("done", "", replace(CARD, title="请选择"), delivery_id=number, asks=True)
 
     await chats.start(receive)
     reply = await chats.tap("li", number, "task.promise", 1, {})

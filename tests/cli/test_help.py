@@ -97,10 +97,11 @@ def test_the_example_of_the_settings_names_every_one_with_its_default() -> None:
     bare = re.compile(r"^# (?=[a-z_]+ = )")
     shown = tomllib.loads("\n".join(bare.sub("", line) for line in lines))
     assert set(shown) == set(Settings.model_fields)
-    for table in ("company", "calendar_days"):
+    tables = ("company", "calendar_days", "slack", "dingtalk", "wecom")
+    for table in tables:
         assert set(shown[table]) == set(Settings.model_fields[table].default_factory().__class__.model_fields)  # type: ignore[misc, call-arg, union-attr]
     defaults = Settings.model_construct()
     for name, value in shown.items():
-        if name not in ("company", "calendar_days", "letters", "messengers", "database_url", "smtp_url", "imap_url"):
+        if name not in (*tables, "letters", "messengers", "database_url", "smtp_url", "imap_url"):
             assert type(getattr(defaults, name))(value) == getattr(defaults, name), name
     assert Settings(**shown).lang == "zh"

@@ -89,7 +89,7 @@ class Sample:
         if envelope.action == "task.log":
             card = self.card_of(envelope.delivery_id or 0)
             step = next(a for a in card.actions if a.id == "task.promise")
-            return Reply("done", "", replace(card, actions=(step,)), delivery_id=envelope.delivery_id)
+            return Reply("done", "", replace(card, actions=(step,)), delivery_id=envelope.delivery_id, asks=True)
         if envelope.action == "task.promise":
             day = date.fromisoformat(envelope.input["date"])
             closed = collect(days=7, ended=Phrase(code="ended.promised", on=day, amount=(yuan(120_000),), who="李娜"))

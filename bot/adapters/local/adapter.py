@@ -215,11 +215,8 @@ class LocalMailbox(LocalAdapter):
 
 
 def next_step(reply: Reply, delivery_id: int) -> Action | None:
-    """The one thing that the answer to a tap asks next: 登记结果, then 客户承诺付款, asks for the date.
-
-    Such an answer has no sentence yet; a card that was drawn anew comes with what became of the tap.
-    """
-    if reply.card is None or reply.card.closed or reply.message or reply.delivery_id not in (None, delivery_id):
+    """The one thing that the answer to a tap asks next: 登记结果, then 客户承诺付款, asks for the date."""
+    if not reply.asks or reply.card is None or reply.delivery_id != delivery_id:
         return None
     actions = reply.card.actions
     return actions[0] if len(actions) == 1 and actions[0].inputs else None

@@ -1,0 +1,229 @@
+"""What is about to leave: an outbox row is claimed, its View loaded or the row dropped, and the card drawn and fitted."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, select
+
+from bot.adapters.base import Adapter, Address, DeliveryRef, SendResult
+from bot.card import Card, as_lang, dump, load
+from bot.fit import fit
+from bot.notifications.load import Cancel, Facts, Loaded, Message
+from bot.notifications.load import load as load_view
+from bot.notifications.templates import render
+from bot.notifications.undelivered import drop
+from bot.transactions import Transactions
+from core.dunning import cycle
+from core.models import Account, Customer, Delivery, OutboxMessage, OutboxState, Person
+from core.models.base import table_of
+from core.work import Work
+
+O = table_of(OutboxMessage)  # noqa: E741
+BATCH = 50
+LEASE = timedelta(seconds=60)
+MAIL = "mail"
+
+
+@dataclass(slots=True)
+class Parcel:
+    """One message on its way: what to send, where, and how it stands in the outbox."""
+
+    id: int
+    key: str
+    op: str
+    adapter: Adapter
+    to: Address
+    card: Card
+    first: bool
+    ref: DeliveryRef | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    over: bool = False  # closed for good; a card may be drawn closed without that
+    result: SendResult | None = None
+
+
+def claim(
+    transactions: Transactions, adapters: dict[str, Adapter], now: datetime, recover: bool
+) -> tuple[list[Parcel], int]:
+    """Takes the next messages, in the order they were written, and draws them. Returns them and how many were dropped."""
+    with transactions.work(now) as work:
+        orphans = O.c.state == OutboxState.sending
+        if not recover:
+            orphans &= O.c.lease_until <= now
+        ready = O.c.state.in_((OutboxState.pending, OutboxState.retry))
+        shared = Facts(work)
+        held = cycle.waits_for_digest(work, shared.org)
+        ids = select(O.c.id).where(or_(ready, orphans), O.c.not_before <= now, ~held).order_by(O.c.id).limit(BATCH)
+        rows = work.session.execute(
+            select(OutboxMessage).where(O.c.id.in_(ids.with_for_update(skip_locked=True))).order_by(O.c.id)
+        ).scalars()
+        messages = list(rows)
+        parcels: list[Parcel] = []
+        cancelled = 0
+        shared.preload(_message(message) for message in messages)
+        for message in messages:
+            first = message.attempts == 0
+            made = _parcel(work, message, adapters, shared, first)
+            if isinstance(made, str):
+                drop(work, message, made)
+                cancelled += 1
+                continue
+            message.state = OutboxState.sending
+            message.attempts += 1
+            message.lease_until = now + LEASE
+            parcels.append(made)
+        return parcels, cancelled
+
+
+def _parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapter], shared: Facts, first: bool) -> Parcel | str:
+    """The message ready to go, or the reason why it is dropped."""
+    if message.op == "update":
+        return _update_parcel(work, message, adapters, shared)
+    where = _address(work, message, adapters)
+    if where is None:
+        return "no_account"
+    adapter, to = where
+    if message.payload is not None:
+        # Sent before, with an unclear fate: the same bytes again, so that the messenger can tell.
+        card = load(message.payload["card"])
+        return Parcel(message.id or 0, message.key, "send", adapter, to, card, first=False, facts=message.payload["facts"])
+    loaded = load_view(work, _message(message), to.lang, facts=shared)
+    if isinstance(loaded, Cancel):
+        return loaded.reason
+    card = render(loaded.kind, loaded.view, as_lang(to.lang))
+    if adapter.name != MAIL:
+        card, _ = fit(card, adapter.capabilities(to), today=work.today)
+    facts = _facts(loaded)
+    message.payload = {"card": dump(card), "facts": facts}
+    message.messenger = adapter.name
+    return Parcel(message.id or 0, message.key, "send", adapter, to, card, first=first, facts=facts, over=loaded.over)
+
+
+def _update_parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapter], shared: Facts) -> Parcel | str:
+    delivery = work.session.get(Delivery, message.delivery_id)
+    if delivery is None or delivery.state == "closed":
+        return "closed"
+    adapter = adapters.get(delivery.messenger)
+    if adapter is None:
+        return "no_messenger"
+    person = work.session.get(Person, delivery.person_id) if delivery.person_id else None
+    lang = as_lang(person.locale if person else "", work.company.lang)
+    to = Address(delivery.address, lang)
+    loaded = load_view(work, of_delivery(delivery, message.data), lang, facts=shared)
+    if isinstance(loaded, Cancel):
+        return loaded.reason
+    card = render(loaded.kind, loaded.view, lang)
+    card, _ = fit(card, adapter.capabilities(to), today=work.today)
+    if dump(card) == delivery.card.get("dump"):
+        return "unchanged"
+    ref = DeliveryRef(to, delivery.ref, delivery.id or 0, delivery.rev + 1)
+    return Parcel(
+        message.id or 0,
+        message.key,
+        "update",
+        adapter,
+        to,
+        card,
+        first=True,
+        ref=ref,
+        facts=_facts(loaded),
+        over=loaded.over,
+    )
+
+
+def _message(message: OutboxMessage) -> Message:
+    return Message(
+        kind=message.kind,
+        subject=message.subject,
+        subject_id=message.subject_id,
+        person_id=message.person_id,
+        customer_id=message.customer_id,
+        data=message.data,
+        outbox_id=message.id,
+    )
+
+
+def of_delivery(delivery: Delivery, data: dict[str, Any] | None = None) -> Message:
+    """A message that stands on a screen, to be drawn as it is true now."""
+    return Message(
+        kind=delivery.kind,
+        subject=delivery.subject,
+        subject_id=delivery.subject_id,
+        person_id=delivery.person_id,
+        customer_id=delivery.customer_id,
+        data=data or delivery.card.get("data", {}),
+        for_update=True,
+        delivered_on=delivery.on_date,
+        delivery_id=delivery.id,
+        outbox_id=delivery.outbox_id,
+    )
+
+
+def _facts(loaded: Loaded) -> dict[str, Any]:
+    return {
+        "customer": loaded.customer_code,
+        "task": loaded.task_id,
+        "receivables": list(loaded.receivables),
+        "severity": loaded.severity,
+    }
+
+
+def _address(work: Work, message: OutboxMessage, adapters: dict[str, Adapter]) -> tuple[Adapter, Address] | None:
+    """Where a message goes: a letter to its mail address, a card to the person's preferred messenger that is on."""
+    if message.person_id is None:
+        customer = work.session.get_one(Customer, message.customer_id)
+        lang = as_lang(customer.language, work.company.lang)
+        return (adapters[MAIL], Address(message.address, lang)) if MAIL in adapters else None
+    person = work.session.get_one(Person, message.person_id)
+    if not person.active:
+        return None
+    lang = as_lang(person.locale, work.company.lang)
+    tried = message.data.get("tried", ())
+    return next((where for where in addresses_of(work, person, adapters, lang) if where[0].name not in tried), None)
+
+
+def addresses_of(work: Work, person: Person, adapters: dict[str, Adapter], lang: str) -> list[tuple[Adapter, Address]]:
+    """Where this person can be reached: the preferred messenger first, then in the company's order."""
+    A = table_of(Account)
+    accounts = work.session.execute(select(Account).where(A.c.person_id == person.id).order_by(A.c.preferred.desc(), A.c.id))
+    known = {a.messenger: a for a in reversed(list(accounts.scalars()))}
+    order = sorted(work.company.messengers, key=lambda m: not (m in known and known[m].preferred))
+    found = []
+    for name in order:
+        if name not in adapters:
+            continue
+        if name in known:
+            found.append((adapters[name], Address(known[name].user_id, lang, known[name].text_only)))
+        elif name == "local":
+            found.append((adapters[name], Address(person.handle, lang)))
+    return found
+
+
+def claim_redraw(
+    transactions: Transactions, adapters: dict[str, Adapter], now: datetime, delivery_id: int
+) -> tuple[Card, int, Parcel | None]:
+    """One card as it is true now, and its revision, for a messenger whose answer to a tap carries the card.
+
+    The parcel, if something changed, is an update that is sent again unless it is recorded as shown.
+    """
+    with transactions.work(now) as work:
+        waiting = work.session.execute(
+            select(OutboxMessage)
+            .where(O.c.delivery_id == delivery_id, O.c.op == "update")
+            .where(O.c.state.in_((OutboxState.pending, OutboxState.retry)))
+            .order_by(O.c.id)
+            .with_for_update(skip_locked=True)
+        ).scalars()
+        shared, parcel = Facts(work), None
+        for message in waiting.all():
+            made = "shown" if parcel is not None else _update_parcel(work, message, adapters, shared)
+            if isinstance(made, str):
+                drop(work, message, made)
+                continue
+            parcel = made
+            message.state, message.lease_until = OutboxState.sending, now + LEASE
+            message.attempts += 1
+        if parcel is not None and parcel.ref is not None:
+            return parcel.card, parcel.ref.rev, parcel
+        delivery = work.session.get_one(Delivery, delivery_id)
+        return load(delivery.card["dump"]), delivery.rev, None

@@ -1,0 +1,177 @@
+"""What became of what was sent: the outbox row, the delivery, the answer-by that it sets."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+
+from bot.adapters.base import Refused, Retry, Sent, Unknown
+from bot.card import card_json, dump
+from bot.notifications.parcel import Parcel
+from bot.notifications.undelivered import undelivered
+from bot.transactions import Transactions
+from core import chores, outbox
+from core.dunning.load import load_org
+from core.models import Account, Delivery, Letter, LetterState, OutboxMessage, OutboxState, Task, TaskState
+from core.models.base import table_of
+from core.policies import active
+from core.work import Work
+
+log = logging.getLogger(__name__)
+
+O, D, L, A = (table_of(m) for m in (OutboxMessage, Delivery, Letter, Account))  # noqa: E741
+MAX_ATTEMPTS = 8
+ELSEWHERE_AFTER = 3  # failed attempts, none of them visible: the person's next messenger is tried
+
+
+@dataclass(slots=True)
+class Delivered:
+    """What a round of sending did."""
+
+    sent: int = 0
+    cancelled: int = 0
+    failed: int = 0
+
+
+def record(transactions: Transactions, parcels: Sequence[Parcel], now: datetime, total: Delivered) -> None:
+    if not parcels:
+        return
+    with transactions.work(now) as work:
+        messages = {
+            m.id: m for m in work.session.execute(select(OutboxMessage).where(O.c.id.in_([p.id for p in parcels]))).scalars()
+        }
+        for parcel in parcels:
+            message = messages[parcel.id]
+            match parcel.result:
+                case Sent(ref):
+                    total.sent += parcel.op == "send"
+                    _sent(work, message, parcel, ref)
+                case Retry(_, reason) | Refused(reason) if _elsewhere(work, message, parcel):
+                    log.warning("outbox %s: %s says %s; tried elsewhere", message.id, parcel.adapter.name, reason)
+                case Retry(after, reason) if message.attempts < MAX_ATTEMPTS:
+                    message.state = OutboxState.retry
+                    message.reason = reason
+                    message.not_before = now + timedelta(seconds=after)
+                    message.payload = None  # nothing was shown, so what is true then is drawn anew
+                case Retry(_, reason) | Refused(reason):
+                    total.failed += 1
+                    _dead(work, message, reason)
+                case Unknown(reason):
+                    total.failed += 1
+                    _unsure(work, message, reason)
+                case None:
+                    raise AssertionError("a parcel without a result")
+
+
+def _elsewhere(work: Work, message: OutboxMessage, parcel: Parcel) -> bool:
+    """Nothing was shown there: the message goes to the person's next messenger, if there is one."""
+    if message.op != "send" or message.person_id is None:
+        return False
+    if isinstance(parcel.result, Retry) and message.attempts < ELSEWHERE_AFTER:
+        return False
+    tried = [*message.data.get("tried", ()), parcel.adapter.name]
+    others = [m for m in work.company.messengers if m not in tried]
+    linked = set(work.session.execute(select(A.c.messenger).where(A.c.person_id == message.person_id)).scalars())
+    if not any(name == "local" or name in linked for name in others):
+        return False
+    message.data = {**message.data, "tried": tried}
+    message.state, message.attempts, message.payload, message.not_before = OutboxState.retry, 0, None, work.now
+    return True
+
+
+def _sent(work: Work, message: OutboxMessage, parcel: Parcel, ref: str) -> None:
+    message.state, message.done_at, message.reason = OutboxState.sent, work.now, ""
+    state = "closed" if parcel.over else "open"
+    drawn = {**card_json(parcel.card), **parcel.facts, "dump": dump(parcel.card), "data": message.data}
+    if parcel.ref is not None:
+        delivery = work.session.get_one(Delivery, parcel.ref.delivery_id)
+        delivery.rev, delivery.kind, delivery.updated_at = parcel.ref.rev, parcel.card.kind, work.now
+        delivery.card = {**drawn, "data": delivery.card.get("data", {}) | message.data}
+        delivery.state = state
+        _answer_by(work, [delivery.subject_id] if delivery.subject == "task" else [], only_first=True)
+        return
+    existing = work.session.execute(select(Delivery).where(D.c.outbox_id == message.id)).scalar_one_or_none()
+    if existing is not None:
+        return
+    delivery = Delivery(
+        outbox_id=message.id,
+        messenger=parcel.adapter.name,
+        address=parcel.to.user_id,
+        ref=ref,
+        person_id=message.person_id,
+        customer_id=message.customer_id,
+        kind=parcel.card.kind,
+        subject=message.subject,
+        subject_id=message.subject_id,
+        at=work.now,
+        on_date=work.today,
+        updated_at=work.now,
+        state="closed" if message.subject == "letter" or message.kind.startswith("note.") else state,
+        card=drawn,
+    )
+    work.session.add(delivery)
+    work.session.flush()
+    message.delivery_id = delivery.id
+    if message.subject == "letter":
+        _letter_sent(work, message, parcel)
+    elif message.subject == "digest":
+        _answer_by(work, [i["id"] for i in message.data["items"] if i["subject"] == "task"])
+    elif message.task_id is not None:
+        _answer_by(work, [message.task_id])
+        if message.subject == "task":
+            # An older card of it points to this one; the card that a note of a rise points to shows the same days.
+            outbox.touch(work, "task", [message.task_id])
+
+
+def _answer_by(work: Work, task_ids: Sequence[int], *, only_first: bool = False) -> None:
+    """The delivery of a card, digest or short message sets the answer-by; never while one is overdue."""
+    _, policy = active(work)
+    for task_id in task_ids:
+        task = work.session.get_one(Task, task_id)
+        if task.state != TaskState.open or task.answer_days is None:
+            continue
+        if task.answer_by is not None and (only_first or task.answer_by <= work.now):
+            continue
+        task.answer_by = work.company.calendar.answer_by(work.now, task.answer_days, policy.windows.work)
+
+
+def _letter_sent(work: Work, message: OutboxMessage, parcel: Parcel) -> None:
+    letter = work.session.get_one(Letter, message.subject_id)
+    letter.state, letter.sent_on = LetterState.sent, work.today
+    letter.subject, letter.text = parcel.card.title, parcel.card.text
+    letter.receivables = list(parcel.facts["receivables"])
+    work.audit(
+        "letter.sent", "letter", letter.id, letter.customer_id,
+        stage=letter.stage, to=letter.to, receivables=letter.receivables,
+    )  # fmt: skip
+
+
+def _dead(work: Work, message: OutboxMessage, reason: str) -> None:
+    message.state, message.done_at, message.reason = OutboxState.dead, work.now, reason
+    log.warning("outbox %s (%s) was refused: %s", message.id, message.kind, reason)
+    if message.subject == "letter":
+        work.session.execute(update(L).where(L.c.id == message.subject_id).values(state=LetterState.cancelled, sent_on=None))
+    if message.op == "send":
+        undelivered(work, message, reason)
+
+
+def _unsure(work: Work, message: OutboxMessage, reason: str) -> None:
+    """A customer letter goes at most once: a human looks. A card goes at least once: it is sent again, marked 重发."""
+    message.reason = reason
+    if message.subject != "letter":
+        if message.attempts < MAX_ATTEMPTS:
+            message.state = OutboxState.retry
+            message.data = {**message.data, "redelivered": True}
+            message.not_before = work.now + timedelta(minutes=1)
+        else:
+            _dead(work, message, reason)
+        return
+    message.state, message.done_at = OutboxState.unsure, work.now
+    letter = work.session.get_one(Letter, message.subject_id)
+    letter.state, letter.sent_on = LetterState.unsure, work.today
+    _, policy = active(work)
+    people = chores.holders(load_org(work), "finance")[:1]
+    data = {"kind": "letter", "letter": letter.id, "outbox": message.id}
+    chores.open_chore(work, policy, "letter", people, customer_id=letter.customer_id, data=data)
