@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from importlib import import_module
 
 from sqlalchemy import Engine
 
 from bot.adapters.base import Adapter
 from bot.settings import Settings
-from core.errors import ConfigError
 
 
 def messenger(name: str, settings: Settings, engine: Engine, clock: Callable[[], datetime]) -> Adapter:
-    """Errors: ConfigError where something that it needs is not set."""
-    raise ConfigError("messenger.unknown", messenger=name)
+    """`bot.adapters.NAME.adapter.build` makes one. Errors: ConfigError(messenger.not_set) where a setting is missing."""
+    build: Callable[[Settings, Engine, Callable[[], datetime]], Adapter] = import_module(f"bot.adapters.{name}.adapter").build
+    return build(settings, engine, clock)

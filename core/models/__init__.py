@@ -39,7 +39,7 @@ from core.models.receivable import Claim, ClaimState, CreditNote, Receipt, Recei
 __all__ = [
     "Account", "AdapterState", "Allocation", "Audit", "Case", "CaseState", "Claim", "ClaimState", "Contact", "Cover",
     "CreditNote", "Customer", "Delivery", "Dispute", "DisputeState", "Entry", "EntryKind", "Firing", "FiringOutcome",
-    "FollowUp", "Hold", "ImportRun", "InboundEvent", "JobSlot", "Letter", "LetterState", "LinkCode", "LinkTries", "LocalMessage", "OutboxMessage",
-    "OutboxState", "Pause", "PauseState", "Person", "Promise", "PromiseState", "Receipt", "Receivable", "StoredPolicy",
-    "Task", "TaskReceivable", "TaskState",
+    "FollowUp", "Hold", "ImportRun", "InboundEvent", "JobSlot", "Letter", "LetterState", "LinkCode", "LinkTries",
+    "LocalMessage", "OutboxMessage", "OutboxState", "Pause", "PauseState", "Person", "Promise", "PromiseState",
+    "Receipt", "Receivable", "StoredPolicy", "Task", "TaskReceivable", "TaskState",
 ]  # fmt: skip
