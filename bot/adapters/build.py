@@ -12,5 +12,5 @@ from bot.settings import Settings
 
 def messenger(name: str, settings: Settings, engine: Engine, clock: Callable[[], datetime]) -> Adapter:
     """`bot.adapters.NAME.adapter.build` makes one. Errors: ConfigError(messenger.not_set) where a setting is missing."""
-    build: Callable[[Settings, Engine, Callable[[], datetime]], Adapter] = import_module(f"bot.adapters.{name}.adapter").build
-    return build(settings, engine, clock)
+    made: Adapter = import_module(f"bot.adapters.{name}.adapter").build(settings, engine, clock)
+    return made
