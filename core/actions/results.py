@@ -108,6 +108,9 @@ def snooze(c: Context) -> Outcome:
 def reassign(c: Context) -> Outcome:
     person = person_named(c, "person")
     tasks.reassign(c.work, c.customer, c.task(), person.id or 0)
+    # Whoever was told of the silence has acted on it; the new owner answers from now on.
+    told = [t for t in tasks.open_tasks(c.work, c.customer) if t.silent_task_id and t.person_id != person.id]
+    chores.end(c.work, told, TaskState.handed_over, why=person.name)
     return Outcome(Result.done, "task.reassigned", {"to": person.name})
 
 

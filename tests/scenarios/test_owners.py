@@ -152,9 +152,10 @@ def test_a_manager_hands_over_what_came_to_them_by_silence(hk: Harness) -> None:
     silent.tap("task.reassign", person="lin")
     card.expect_update("已移交 lin", state="closed")
     moved = hk.chat("lin").expect_card("¥100.00", "7月9日 18:00", kind="task.overdue")
-    # A manager's own task doesn't move with the responsibility: it says whose the customer is now.
-    assert hk.tasks("甲") == [("li", "handed_over"), ("wang", "open"), ("lin", "open")]
-    assert "负责人 lin" in silent.text and silent.json["state"] == "open"
-    moved.tap("task.promise", date="2026-07-10")  # a result on either closes both
-    silent.expect_update("已承诺", state="closed")
-    assert hk.tasks("甲") == [("li", "handed_over"), ("wang", "answered"), ("lin", "answered")]
+    assert "已移交 lin" in silent.text and silent.json["state"] == "closed"  # the manager has acted on the silence
+    assert hk.tasks("甲") == [("li", "handed_over"), ("wang", "handed_over"), ("lin", "open")]
+    hk.morning("2026-07-09")
+    hk.chat("wang").expect_nothing()
+    hk.morning("2026-07-10")
+    hk.chat("wang").expect_card("lin", kind="task.silent")
+    moved.tap("task.promise", date="2026-07-13")
