@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import select
 
+from bot import trial
 from bot.adapters.base import Adapter, Address, Envelope, Reply, Sent
 from bot.adapters.build import messenger
 from bot.adapters.local import store
@@ -26,6 +27,7 @@ from bot.notifications.sender import deliver
 from bot.settings import Settings, to_company
 from bot.transactions import Transactions
 from bot.words import sentence
+from core import accounts
 from core.db import make_engine
 from core.dunning import stored
 from core.errors import DomainError, Unreachable
@@ -77,11 +79,13 @@ class App:
 
     # --- running ---
 
-    async def start(self) -> None:
+    async def start(self, *, listening: bool = True) -> None:
+        """`listening`: to real messengers, too; of two processes that do, each would hear half of what is said."""
         with self.work(self.clock()) as work:
             stored.ensure(work)
         for adapter in self.adapters.values():
-            await adapter.start(self.receive)
+            if listening or adapter.name not in self.settings.real_messengers:
+                await adapter.start(self.receive)
 
     async def stop(self) -> None:
         """Nobody knocks any more, then what is under way is finished."""
@@ -174,7 +178,7 @@ class App:
 
     def _run(self, steps: Callable[[], Coroutine[Any, Any, T]]) -> T:
         async def whole() -> T:
-            await self.start()
+            await self.start(listening=False)
             try:
                 return await steps()
             finally:
@@ -254,6 +258,30 @@ class App:
         if not found:
             return {"kind": reply.card.kind, **card_json(reply.card)}
         return store.card_of(found[0], self.company.calendar.zone)
+
+    def issue_code(self, handle: str) -> str:
+        """A one-time code with which this person links an account. Errors: person.unknown, person.inactive."""
+        now = self.clock()
+        self._as(handle, now)
+        with self.work(now, actor=f"cli:{getuser()}") as work:
+            person_id = work.session.execute(select(P.c.id).where(P.c.handle == handle)).scalar_one()
+            return accounts.issue(work, person_id)
+
+    def send_test(self, handle: str, messenger: str = "") -> list[dict[str, Any]]:
+        """Sends a card to press to each account of a person. Nothing is listened to here: `serve` does.
+
+        Errors: person.unknown, person.inactive, account.none.
+        """
+        now = self.clock()
+        self._as(handle, now)
+
+        async def steps() -> list[dict[str, Any]]:
+            try:
+                return await trial.send(self.transactions, self.adapters, handle, messenger, now)
+            finally:
+                await self.stop()
+
+        return asyncio.run(steps())
 
     def chat(self, handle: str) -> dict[str, Any]:
         self._as(handle, self.clock())

@@ -1,5 +1,7 @@
 """An account that nobody has linked: it learns how to be linked, and nothing else."""
 
+import unicodedata
+
 from bot.adapters.base import Envelope, Reply
 from bot.card import as_lang
 from bot.text import clean
@@ -28,7 +30,7 @@ def unknown(work: Work, envelope: Envelope) -> Reply:
 
 def typed_code(text: str) -> str:
     """What follows 绑定 or link; "" if the line says something else."""
-    words = text.removeprefix("/").split()
+    words = unicodedata.normalize("NFKC", text).removeprefix("/").split()  # ／绑定　ＡＢＣＤ is the same
     if words and words[0].lower() == "hk":
         words = words[1:]
     if not words or len(words) > MAX_WORDS:

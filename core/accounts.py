@@ -57,10 +57,18 @@ def link(work: Work, messenger: str, user_id: str, code: str) -> Person:
     return work.session.get_one(Person, found.person_id)
 
 
-def prefer(work: Work, person_id: int, messenger: str) -> None:
-    """Cards go to this messenger first. Errors: account.not_linked."""
+def prefer(work: Work, person_id: int, messenger: str, handle: str) -> None:
+    """Cards go to this messenger first. `handle`: the account of the local one, which needs no row before.
+
+    Errors: account.not_linked.
+    """
     mine = A.c.person_id == person_id
     there = work.session.execute(select(A.c.id).where(mine, A.c.messenger == messenger).order_by(A.c.id).limit(1)).scalar()
+    if there is None and messenger == "local":
+        account = Account(person_id=person_id, messenger=messenger, user_id=handle)
+        work.session.add(account)
+        work.session.flush()
+        there = account.id
     if there is None:
         raise DomainError("account.not_linked", messenger=messenger)
     work.session.execute(update(A).where(mine).values(preferred=False))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bot.commands import account, aging, balance, collection, finance, tasks, trace
+from bot.commands import account, accounts, aging, balance, collection, finance, tasks, trace
 from bot.commands.parser import Ask, parse
 from bot.commands.reply import CommandReply, picked, refused
 from core.errors import DomainError
@@ -30,6 +30,8 @@ COMMANDS: dict[str, Callable[[Ask], CommandReply]] = {
     "help": account.help_,
     "whoami": account.whoami,
     "lang": account.lang,
+    "link": accounts.link,
+    "notify": accounts.notify,
 }
 
 

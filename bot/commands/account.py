@@ -46,10 +46,13 @@ HELP: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "trace": (("追溯 编号", "/trace number"), ("一笔应收的来龙去脉", "the whole story of one receivable")),
     "whoami": (("我是谁", "/whoami"), ("我的角色和账号", "your roles and accounts")),
     "lang": (("语言 zh|en", "/lang zh|en"), ("切换语言", "the language I speak")),
+    "link": (("绑定", "/link"), ("要一个绑定码，绑定我的另一个账号", "a code to link another account of yours")),
+    "notify": (("推送 企业微信|钉钉|slack", "/notify wecom|dingtalk|slack"),
+    ("卡片发到哪里", "where cards reach you")),
     "help": (("帮助 [命令]", "/help [command]"), ("命令列表", "this list")),
 }
 _FINANCE = ("receipt", "allocate", "credit-note")
-_ALWAYS = ("todo", "whoami", "lang", "help")
+_ALWAYS = ("todo", "whoami", "lang", "link", "notify", "help")
 
 
 def usage(name: str, lang: str) -> str:

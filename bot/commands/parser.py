@@ -38,6 +38,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "help": ("help", "帮助", "?", "h", "命令"),
     "whoami": ("whoami", "我是谁", "me"),
     "lang": ("lang", "语言", "language"),
+    "link": ("link", "绑定", "绑定账号"),
+    "notify": ("notify", "推送", "推送到"),
     "handover": ("handover", "移交", "交接"),
     "policy": ("policy", "策略", "政策"),
 }

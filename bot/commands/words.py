@@ -32,6 +32,8 @@ DOES: dict[str, tuple[_Two, _Two]] = {
     "receipt.record": (("登记收款", "Record a receipt"), ("收款已登记", "Receipt recorded")),
     "receipt.allocate": (("核销", "Allocate"), ("已核销", "Allocated")),
     "credit_note.record": (("登记红字", "Record a credit note"), ("红字已登记", "Credit note recorded")),
+    "account.code": (("绑定账号", "Link an account"), ("绑定码已生成", "Here is your code")),
+    "account.prefer": (("换推送渠道", "Choose where cards go"), ("好的，以后的卡片发到这里", "Cards go there from now on")),
     "lang.set": (("切换语言", "Change the language"), ("好的，以后用中文", "English from now on")),
 }
 
@@ -41,7 +43,7 @@ LABELS: dict[str, _Two] = {
     "reason": ("原因", "Reason"), "outcome": ("结果", "Outcome"), "until": ("直到", "Until"), "paid_on": ("付款日期",
     "Paid on"),
     "received_on": ("收款日期", "Received on"), "number": ("编号", "Number"), "receivable": ("应收", "Receivable"),
-    "receipt": ("收款", "Receipt"),
+    "receipt": ("收款", "Receipt"), "link_code": ("绑定码", "Code"), "messenger": ("渠道", "Messenger"),
 }  # fmt: skip
 
 VALUES: dict[str, _Two] = {

@@ -54,6 +54,7 @@ KINDS = [
     "reply.todo",
     "reply.help",
     "reply.whoami",
+    "reply.test",
     "reply.trace",
     "reply.choice",
     "reply.confirm",

@@ -38,6 +38,7 @@ from bot.notifications.views.replies import (
     HelpView,
     Line,
     ObjectView,
+    TrialView,
     WhoamiView,
 )
 
@@ -64,6 +65,7 @@ REGISTRY: dict[str, type[Any]] = {
     "reply_todo": TodoView,
     "reply_help": HelpView,
     "reply_whoami": WhoamiView,
+    "reply_test": TrialView,
     "reply_trace": TraceView,
     "reply_choice": ChoiceView,
     "reply_confirm": ConfirmView,
@@ -78,5 +80,5 @@ __all__ = [
     "FailedView", "GapView", "HelpView", "LetterRow", "LetterSample", "LetterView", "Line", "NoteView", "ObjectView",
     "OpenLine", "Option", "OverdueLine", "OverdueView", "Part", "PauseView", "PaymentView", "Phrase", "PromiseLine",
     "PromiseView", "ReceivableRow", "ReleaseView", "StaleView", "TodoLine", "TodoView", "TraceStep", "TraceView",
-    "UnsureView", "WhoamiView",
+    "TrialView", "UnsureView", "WhoamiView",
 ]  # fmt: skip

@@ -39,6 +39,18 @@ class HelpView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrialView:
+    """reply.test: `huikuan send-test`."""
+
+    today: date
+    person: str
+
+    @classmethod
+    def example(cls, lang: str) -> Self:
+        return cls(today=date(2026, 7, 8), person=example_person(lang))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WhoamiView:
     """reply.whoami"""
 

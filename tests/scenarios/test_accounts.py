@@ -1,0 +1,116 @@
+"""Accounts: an unknown one learns how to be linked and nothing else; a person chooses where cards go."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from bot.adapters.base import Envelope, Reply
+from bot.inbound import Door, receive
+from core import accounts
+from core.models import Account, LinkCode
+from core.models.base import table_of
+from tests.harness import Harness
+
+A, K = table_of(Account), table_of(LinkCode)
+
+
+@pytest.fixture
+def door(hk: Harness) -> Door:
+    hk.begin("2026-07-02 08:00")
+    hk.customer("甲", "li")
+    hk.company(messengers=("local", "slack", "wecom"))
+    return Door(hk.app.transactions, {**hk.app.adapters, "slack": hk.app.local, "wecom": hk.app.local})
+
+
+def say(hk: Harness, door: Door, text: str, user: str = "U1", messenger: str = "slack", event: str = "") -> Reply:
+    return receive(door, Envelope(messenger, user, event or f"{text}:{hk.now}", hk.now, text=text))
+
+
+def words(reply: Reply) -> str:
+    return f"{reply.card.title} {reply.card.text}" if reply.card is not None else reply.message
+
+
+def code_of(hk: Harness, handle: str) -> str:
+    with hk.db() as work:
+        return accounts.issue(work, hk._person_id(work, handle) or 0)
+
+
+def linked(hk: Harness) -> list[tuple[str, str]]:
+    with hk.look() as work:
+        return [(m, u) for m, u in work.session.execute(select(A.c.messenger, A.c.user_id).order_by(A.c.id))]
+
+
+def test_an_unknown_account_learns_how_to_be_linked_and_nothing_else(hk: Harness, door: Door) -> None:
+    for text in ("余额 甲", "待办", "帮助", "绑定", "绑定 a b c d e"):
+        reply = say(hk, door, text)
+        assert reply.outcome == "not_allowed" and "绑定码" in reply.message and "甲" not in reply.message, text
+        assert reply.card is None
+    assert linked(hk) == []
+
+
+@pytest.mark.parametrize("line", ["绑定 {}", "/link {}", "绑定{}", "/hk link {}", "Link {}", "／绑定　{}"])
+def test_a_code_links_the_account_once(hk: Harness, door: Door, line: str) -> None:
+    code = code_of(hk, "li")
+    reply = say(hk, door, line.format(code))
+    assert reply.outcome == "done" and "li" in reply.message
+    assert linked(hk) == [("slack", "U1")]
+    assert "甲" in (say(hk, door, "余额 甲").card or reply).title  # type: ignore[union-attr]
+    assert "不对或已过期" in say(hk, door, line.format(code), user="U2").message  # used
+    assert linked(hk) == [("slack", "U1")]
+
+
+def test_a_code_in_small_letters_and_without_the_dash_is_the_same(hk: Harness, door: Door) -> None:
+    code = code_of(hk, "li")
+    assert say(hk, door, "绑定 " + code.replace("-", "").lower()).outcome == "done"
+
+
+def test_a_code_ends_after_half_an_hour_and_with_the_next_one(hk: Harness, door: Door) -> None:
+    first, second = code_of(hk, "li"), code_of(hk, "li")
+    assert "不对或已过期" in say(hk, door, f"绑定 {first}").message
+    hk.now += timedelta(minutes=30)
+    assert "不对或已过期" in say(hk, door, f"绑定 {second}").message
+    assert linked(hk) == []
+
+
+def test_nobody_guesses_a_code(hk: Harness, door: Door) -> None:
+    code = code_of(hk, "li")
+    for n in range(accounts.TRIES):
+        assert "不对" in say(hk, door, f"绑定 AAAA-AAA{n}").message
+    assert "次数太多" in say(hk, door, f"绑定 {code}").message
+    assert linked(hk) == []
+    assert say(hk, door, f"绑定 {code}", user="U2").outcome == "done"  # somebody else's account
+    hk.now += accounts.TRIES_WITHIN
+    code = code_of(hk, "lin")
+    assert say(hk, door, f"绑定 {code}").outcome == "done"
+
+
+def test_the_code_is_never_stored(hk: Harness, door: Door) -> None:
+    code = code_of(hk, "li")
+    with hk.look() as work:
+        digests = list(work.session.execute(select(K.c.digest)).scalars())
+    assert len(digests) == 1 and code.replace("-", "") not in digests[0]
+
+
+def test_somebody_who_is_linked_gets_a_code_for_another_account(hk: Harness, door: Door) -> None:
+    say(hk, door, f"绑定 {code_of(hk, 'li')}")
+    reply = say(hk, door, "绑定")
+    assert reply.outcome == "done" and reply.card is not None
+    code = str(reply.view["code"])
+    assert code in reply.card.text
+    assert say(hk, door, f"绑定 {code}", user="W1", messenger="wecom").outcome == "done"
+    assert linked(hk) == [("slack", "U1"), ("wecom", "W1")]
+    assert "已经绑定" in words(say(hk, door, f"绑定 {code}"))
+
+
+def test_a_person_chooses_where_cards_go(hk: Harness, door: Door) -> None:
+    say(hk, door, f"绑定 {code_of(hk, 'li')}")
+    assert "还没有绑定" in words(say(hk, door, "推送 企业微信"))
+    assert "没有启用" in words(say(hk, door, "推送 钉钉"))
+    assert say(hk, door, "推送到").outcome == "invalid"
+    assert say(hk, door, "/notify slack").outcome == "done"
+    with hk.look() as work:
+        assert work.session.execute(select(A.c.messenger).where(A.c.preferred)).scalars().all() == ["slack"]
+    assert say(hk, door, "推送 网页").outcome == "done"
+    with hk.look() as work:
+        assert work.session.execute(select(A.c.messenger).where(A.c.preferred)).scalars().all() == ["local"]
