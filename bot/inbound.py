@@ -158,16 +158,18 @@ class _Desk:
             action = f"task.{result}"
         if action not in actions.TABLE or action not in ACTION_IDS:  # some are only typed
             return self._said(Outcome(Result.invalid, "action.unknown", {"action": action}))
-        if self._must_ask(action, given) and delivery.state == "open":
+        if self.envelope.opens or (self._must_ask(action, given) and delivery.state == "open"):
             return self._ask(delivery, templates().action(action, self.lang))
         try:
             canonical = self._canonical(given, delivery)
         except DomainError as error:
-            return self._said(Outcome(Result.invalid, error.code, error.facts), delivery)
-        request = ActionRequest(
-            self.person.id or 0, action, canonical, delivery_id=delivery.id, seen_rev=self.envelope.seen_rev
-        )
-        return self._said(actions.execute(self.work, request), delivery)
+            outcome = Outcome(Result.invalid, error.code, error.facts)
+        else:
+            request = ActionRequest(
+                self.person.id or 0, action, canonical, delivery_id=delivery.id, seen_rev=self.envelope.seen_rev
+            )
+            outcome = actions.execute(self.work, request)
+        return replace(self._said(outcome, delivery), wrong=_wrong(outcome, given))
 
     def _delivery(self) -> Delivery | None:
         if not self.envelope.ref:
@@ -193,7 +195,14 @@ class _Desk:
         """The button has a question: the card that asks it, drawn in place, without changing what is stored."""
         if delivery.state == "closed":
             return self._said(Outcome(Result.already, "card.closed"), delivery)
-        card, _ = ask_card(load(delivery.card["dump"]), action, self.capabilities, today=self.work.today)
+        stored = load(delivery.card["dump"])
+        # A card brings choices of its own: whom to hand over to, which receivable to allocate to.
+        own = {i.name: i.choices for a in stored.actions if a.id == action.id for i in a.inputs if i.choices}
+        action = replace(action, inputs=tuple(replace(i, choices=own.get(i.name, i.choices)) for i in action.inputs))
+        confirm = next((a.confirm for a in stored.actions if a.id == action.id), None)
+        # What a picker on the card has no room for, a form has.
+        capabilities = replace(self.capabilities, max_inline=0) if self.capabilities.has_form else self.capabilities
+        card, _ = ask_card(stored, replace(action, confirm=confirm), capabilities, today=self.work.today)
         return Reply("done", "", card, {}, delivery.id, delivery.rev, asks=True)
 
     def _open(self, item: str) -> Reply:
@@ -349,6 +358,16 @@ class _Desk:
         return found[0] if len(found) == 1 else self.work.company.currency
 
 
+def _wrong(outcome: Outcome, given: Mapping[str, str]) -> str:
+    """The input that an invalid answer is about: a day, an amount, or the only one there is."""
+    if outcome.result != Result.invalid:
+        return ""
+    family = outcome.code.partition(".")[0]
+    about = [n for n in given if (n in DATES and family == "date") or n == family]
+    named = about or list(given)
+    return named[0] if len(named) == 1 else ""
+
+
 def _to_json(reply: Reply) -> dict[str, Any]:
     return {
         "outcome": reply.outcome,
@@ -358,11 +377,13 @@ def _to_json(reply: Reply) -> dict[str, Any]:
         "delivery_id": reply.delivery_id,
         "rev": reply.rev,
         "asks": reply.asks,
+        "wrong": reply.wrong,
     }
 
 
 def _from_json(data: Mapping[str, Any]) -> Reply:
     card = load(data["card"]) if data.get("card") else None
     return Reply(
-        data["outcome"], data["message"], card, data.get("view", {}), data.get("delivery_id"), data["rev"], data["asks"]
-    )
+        data["outcome"], data["message"], card, data.get("view", {}), data.get("delivery_id"), data["rev"], data["asks"],
+        data.get("wrong", ""),
+    )  # fmt: skip

@@ -72,6 +72,7 @@ class Envelope:
     by our `delivery_id` or by the messenger's own `ref` for it.
 
     `until`: on time.monotonic(); what is not saved by then never will be, and the answer says so.
+    `opens`: the button has a form that the messenger shows first: nothing is filled in yet, so nothing happens.
     """
 
     messenger: str
@@ -85,6 +86,7 @@ class Envelope:
     seen_rev: int | None = None
     input: Mapping[str, str] = field(default_factory=dict)
     until: float | None = None
+    opens: bool = False
 
 
 async def _nothing() -> None:
@@ -106,6 +108,7 @@ class Reply:
     delivery_id: int | None = None
     rev: int = 0  # of the delivery, for the buttons of `card`
     asks: bool = False
+    wrong: str = ""  # the input that an invalid answer is about, where one can be named
     shown: Callable[[], Awaitable[None]] = field(default=_nothing, compare=False)
 
 

@@ -1,0 +1,16 @@
+"""What a messenger's own check finds: each thing it looked at, and what to do about it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. Hints are empty where nothing has to be done."""
+
+    name: str
+    state: Literal["ok", "warn", "fail"]
+    message_zh: str
+    message_en: str
+    hint_zh: str = ""
+    hint_en: str = ""
