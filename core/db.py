@@ -71,8 +71,11 @@ def make_engine(url: str, *, migrating: bool = False) -> Engine:
     return engine
 
 
-def insert_many(session: Session, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """For rows by the thousand: values in the order of `columns`.
+def insert_many(
+    session: Session, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, once: str = ""
+) -> None:
+    """For rows by the thousand: values in the order of `columns`. `once`: a unique column; a row whose value there is
+    in the table already is left out.
 
     Every column that may not be null must be given; nothing is filled in. On SQLite this is one executemany, made ready
     a column at a time. On PostgreSQL all rows are one parameter, as JSON: one by one, the driver takes twice the time.
@@ -81,19 +84,20 @@ def insert_many(session: Session, table: Table, columns: Sequence[str], rows: Se
         return
     session.flush()
     connection = session.connection()
+    unless = f" ON CONFLICT ({once}) DO NOTHING" if once else ""
     if connection.dialect.name == "postgresql":
         quote = connection.dialect.identifier_preparer.quote
         into, names = quote(table.name), ", ".join(map(quote, columns))
         text = f"INSERT INTO {into} ({names}) SELECT {names} FROM json_populate_recordset(NULL::{into}, %(rows)s)"
         lines = [dict(zip(columns, row, strict=True)) for row in rows]
-        connection.exec_driver_sql(text, {"rows": json.dumps(lines, default=methodcaller("isoformat"))})
+        connection.exec_driver_sql(text + unless, {"rows": json.dumps(lines, default=methodcaller("isoformat"))})
         return
     text, places, processors = _prepared(table, tuple(columns), connection.dialect)
     values: list[Sequence[Any]] = list(zip(*rows, strict=True))
     ready = []
     for place, process in zip(places, processors, strict=True):
         ready.append(values[place] if process is None else _processed(values[place], process))
-    connection.exec_driver_sql(text, list(zip(*ready, strict=True)))
+    connection.exec_driver_sql(text + unless, list(zip(*ready, strict=True)))
 
 
 @lru_cache(maxsize=64)

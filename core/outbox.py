@@ -12,14 +12,14 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Table, and_, exists, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Table, and_, or_, select, update
 
+from core.db import insert_many
 from core.dunning.ladder import Windows
 from core.dunning.org import Member, Org
 from core.dunning.state import NOTICES
 from core.models import Delivery, OutboxMessage, OutboxState
-from core.models.base import table_of
+from core.models.base import among, table_of
 from core.policies import active
 from core.work import Work
 
@@ -82,10 +82,9 @@ def row(
 
 def enqueue(work: Work, rows: Sequence[dict[str, Any]]) -> None:
     """Writes messages. One whose key is there already is left as it is: it has been said, or will be."""
-    if not rows:
-        return
-    insert = postgresql.insert if work.session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    work.session.execute(insert(O).on_conflict_do_nothing(index_elements=["key"]), list(rows))
+    if rows:
+        columns = list(rows[0])
+        insert_many(work.session, O, columns, [[row[name] for name in columns] for row in rows], once="key")
 
 
 def task_card(
@@ -197,7 +196,7 @@ def _bare(subject: ColumnElement[str], kind: ColumnElement[str]) -> ColumnElemen
 def touch(work: Work, subject: str, subject_ids: Collection[int]) -> None:
     """The open messages about these subjects are no longer true: each gets an update, drawn from what is true then."""
     if subject_ids:
-        _update(work, and_(D.c.subject == subject, D.c.subject_id.in_(list(subject_ids))))
+        _update(work, and_(D.c.subject == subject, among(D.c.subject_id, subject_ids)))
 
 
 def touch_all(work: Work, subject: str) -> None:
@@ -222,14 +221,18 @@ def _update(work: Work, which: ColumnElement[bool]) -> None:
 
     The answer to a person's own tap goes at once, everything else outside quiet hours.
     """
-    waiting = exists().where(
-        O.c.delivery_id == D.c.id, O.c.op == "update", O.c.state.in_((OutboxState.pending, OutboxState.retry))
+    columns = D.c.id, D.c.kind, D.c.subject, D.c.subject_id, D.c.customer_id, D.c.person_id
+    cards = work.session.execute(select(*columns).where(which, D.c.state == "open")).all()
+    if not cards:
+        return
+    # By key and not as NOT EXISTS: until statistics know of this morning's outbox, PostgreSQL would read all of it a card.
+    waiting = select(O.c.delivery_id).where(
+        among(O.c.delivery_id, [d.id for d in cards]),
+        O.c.op == "update",
+        O.c.state.in_((OutboxState.pending, OutboxState.retry)),
     )
-    found = work.session.execute(
-        select(D.c.id, D.c.kind, D.c.subject, D.c.subject_id, D.c.customer_id, D.c.person_id).where(
-            which, D.c.state == "open", ~waiting
-        )
-    ).all()
+    known = set(work.session.execute(waiting).scalars())
+    found = [d for d in cards if d.id not in known]
     if not found:
         return
     _, policy = active(work)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, insert, select, update
+from sqlalchemy import BindParameter, bindparam, insert, or_, select, update
 
 from core import outbox
 from core.db import insert_many
@@ -97,25 +97,16 @@ class Chunk:
         if fresh:
             ids = self.work.session.execute(insert(K).returning(K.c.id, sort_by_parameter_order=True), fresh).scalars().all()
             self.case_ids.update({(row["customer_id"], row["currency"]): i for row, i in zip(fresh, ids, strict=True)})
-        severities: list[dict[str, Any]] = []
+        before = {d.case.case_id: d.case.case_severity for d in self.decisions if d.case.case_id is not None}
+        worst: dict[str, list[int]] = defaultdict(list)
         for plan in self.plans:
             for currency, severity in plan.severities.items():
-                severities.append({"key": self.case_ids[plan.customer_id, currency], "severity": severity})
-        before = {d.case.case_id: d.case.case_severity for d in self.decisions if d.case.case_id is not None}
-        rows = [
-            {
-                "b_id": row["key"],
-                "b_severity": worse(row["severity"], before.get(row["key"]) or "due_soon"),
-                "b_state": "open",
-            }
-            for row in severities
-        ]
-        if rows:
+                case_id = self.case_ids[plan.customer_id, currency]
+                worst[worse(severity, before.get(case_id) or "due_soon")].append(case_id)
+        for severity, case_ids in worst.items():
+            unlike = or_(K.c.severity != severity, K.c.state != "open")
             self.work.session.execute(
-                update(K)
-                .where(K.c.id == bindparam("b_id"))
-                .values(severity=bindparam("b_severity"), state=bindparam("b_state")),
-                rows,
+                update(K).where(among(K.c.id, case_ids), unlike).values(severity=severity, state="open")
             )
 
     def _receivables(self) -> None:

@@ -8,9 +8,12 @@ unique and the next cycle finds the rest.
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, false, or_, select
 
 from core import cases, chores, claims, disputes, followups, outbox, pauses, payments, promises, tasks
 from core.db import alone
@@ -241,15 +244,22 @@ def morning_digest(work: Work) -> None:
         return
     O = outbox.O  # noqa: E741
     waiting = (
-        select(O.c.person_id, func.count())
+        select(O.c.id, O.c.kind, O.c.subject, O.c.subject_id, O.c.customer_id, O.c.person_id)
         .where(O.c.op == "send", O.c.state == "pending", O.c.windowed, O.c.not_before <= work.now, O.c.kind != "note.rise")
-        .group_by(O.c.person_id)
+        .where(O.c.person_id.is_not(None))
+        .order_by(O.c.person_id, O.c.id)
     )
-    counts = {person: count for person, count in work.session.execute(waiting) if person is not None}
-    for person in sorted(counts):
+    digests, inside = [], []
+    for person, cards in groupby(work.session.execute(waiting).all(), key=attrgetter("person_id")):
         day = begun.get(org.members[person].zone or work.company.calendar.zone)
-        if day is not None and counts[person] > policy.limits.digest_over:
-            _digest(work, person, day)
+        rows = list(cards)
+        if day is not None and len(rows) > policy.limits.digest_over:
+            digests.append(_digest(work, person, day, rows))
+            inside += [row.id for row in rows]
+    if inside:
+        done = {"state": "cancelled", "reason": "in_digest", "done_at": work.now}
+        work.session.execute(O.update().where(among(O.c.id, inside)).values(done))
+    outbox.enqueue(work, digests)
 
 
 def _morning(work: Work, policy: Policy, zone: ZoneInfo) -> date | None:
@@ -289,37 +299,17 @@ def waits_for_digest(work: Work, org: Org) -> ColumnElement[bool]:
     return or_(false(), *held)
 
 
-def _digest(work: Work, person: int, day: date) -> None:
-    O = outbox.O  # noqa: E741
-    rows = work.session.execute(
-        select(O.c.id, O.c.kind, O.c.subject, O.c.subject_id, O.c.customer_id)
-        .where(
-            O.c.person_id == person,
-            O.c.op == "send",
-            O.c.state == "pending",
-            O.c.windowed,
-            O.c.not_before <= work.now,
-            O.c.kind != "note.rise",
-        )
-        .order_by(O.c.id)
-    ).all()
-    ids = [row.id for row in rows]
-    work.session.execute(O.update().where(O.c.id.in_(ids)).values(state="cancelled", reason="in_digest", done_at=work.now))
+def _digest(work: Work, person: int, day: date, cards: Sequence[Row[Any]]) -> dict[str, Any]:
     items = [
-        {"kind": r.kind, "subject": r.subject, "id": r.subject_id, "customer": r.customer_id, "outbox": r.id} for r in rows
+        {"kind": c.kind, "subject": c.subject, "id": c.subject_id, "customer": c.customer_id, "outbox": c.id} for c in cards
     ]
-    outbox.enqueue(
+    return outbox.row(
         work,
-        [
-            outbox.row(
-                work,
-                key=f"digest:{person}:{day.isoformat()}",
-                kind="digest.daily",
-                subject="digest",
-                subject_id=person * 100000000 + int(day.strftime("%Y%m%d")),
-                person_id=person,
-                data={"items": items},
-                not_before=work.now,
-            )
-        ],
+        key=f"digest:{person}:{day.isoformat()}",
+        kind="digest.daily",
+        subject="digest",
+        subject_id=person * 100000000 + int(day.strftime("%Y%m%d")),
+        person_id=person,
+        data={"items": items},
+        not_before=work.now,
     )
