@@ -118,6 +118,7 @@ class Capabilities:
     has_links: bool = False  # a link opens inside the messenger or a browser
     markdown: bool = False
     updates: Updates = "always"
+    long_as_text: bool = False  # a card without buttons that says more than a card can goes out as plain text
     answers_in_place: bool = False  # the answer to a tap carries the card anew, so no update is sent for it
 
 

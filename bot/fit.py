@@ -40,10 +40,11 @@ PROFILES: dict[str, Capabilities] = {
         markdown=True, updates="always",
     ),
     # button_interaction: title 36, sub title 160, six key-value lines, six buttons. Asking replaces the card by
-    # multiple_interaction: three drop-downs of ten ready answers. No free text, no date picker, no table.
+    # multiple_interaction: three drop-downs of ten options, the first of which means none. No free text, no date picker,
+    # no table.
     "wecom": Capabilities(
         name="wecom", max_title=36, max_text=160, max_fields=6, max_label=5, max_value=30, max_rows=0, max_cell=0,
-        max_footer=20, max_buttons=6, max_button_label=10, max_inline=0, max_options=10, max_option_label=16,
+        max_footer=20, max_buttons=6, max_button_label=10, max_inline=0, max_options=9, max_option_label=16,
         max_menu_inputs=3, has_date_picker=False, has_choice=False, has_form=False, has_menu=True,
         has_confirm=False, has_links=True, updates="once",
     ),
@@ -60,6 +61,9 @@ def fit(
     card: Card, capabilities: Capabilities, *, today: date, link: Link | None = None
 ) -> tuple[Card, tuple[str, ...]]:
     """The card as `capabilities` can show it. `today` dates the ready answers, `link` makes the last rung."""
+    if capabilities.long_as_text and not card.actions and not card.closed:
+        kept = fit(card, replace(capabilities, long_as_text=False), today=today)
+        return fit(card, PROFILES["text"], today=today) if any(" label" not in one for one in kept[1]) else kept
     lost: list[str] = []
     caps = capabilities
     actions: list[Action] = []

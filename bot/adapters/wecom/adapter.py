@@ -1,0 +1,200 @@
+"""The adapter of 企业微信: template cards through the API, answers through encrypted callbacks."""
+
+import asyncio
+import base64
+import binascii
+import logging
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine
+from starlette.routing import BaseRoute
+
+from bot.adapters.base import Address, DeliveryRef, NotThere, Receive, Refused, Retry, SendResult, Sent, Unknown
+from bot.adapters.memory import Memory
+from bot.adapters.pace import Pace
+from bot.adapters.wecom import keys, render
+from bot.adapters.wecom.client import Client, Failed
+from bot.adapters.wecom.codes import Codes
+from bot.card import Capabilities, Card
+from bot.fit import PROFILES
+from bot.settings import Settings, WecomSettings
+from core.errors import ConfigError, Unreachable
+
+log = logging.getLogger(__name__)
+
+NAME = "wecom"
+SAME_BYTES = timedelta(hours=4) - timedelta(minutes=10)  # so long the same request cannot show twice
+REMEMBERED = timedelta(days=8)
+# A member gets 30 messages a minute and 1,000 an hour; more are dropped in silence. The company: 10,000 calls a minute.
+MEMBER, MEMBER_BURST = 0.25, 12
+CALLS, CALLS_BURST = 100.0, 100
+AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
+
+
+def build(settings: Settings, engine: Engine, clock: Callable[[], datetime]) -> "WecomAdapter":
+    """Errors: ConfigError messenger.not_set, settings.invalid."""
+    own = settings.wecom
+    values = {"corp_id": own.corp_id, "agent_id": own.agent_id}
+    values |= {name: getattr(own, name).get_secret_value() for name in ("secret", "token", "aes_key")}
+    missing = [f"HUIKUAN_WECOM_{name.upper()}" for name, value in values.items() if not value]
+    if missing:
+        raise ConfigError("messenger.not_set", messenger=NAME, missing=", ".join(missing))
+    if not right_key(own):
+        variable = "HUIKUAN_WECOM_AES_KEY"
+        raise ConfigError("settings.invalid", key="wecom.aes_key", detail="EncodingAESKey: 43", variable=variable)
+    return WecomAdapter(settings, engine, clock)
+
+
+def right_key(settings: WecomSettings) -> bool:
+    """Whether the EncodingAESKey can be one: 43 characters that stand for 32 bytes."""
+    value = settings.aes_key.get_secret_value()
+    try:
+        return AES_KEY.fullmatch(value) is not None and len(base64.b64decode(value + "=")) == 32
+    except binascii.Error:
+        return False
+
+
+class WecomAdapter:
+    name = NAME
+
+    def __init__(self, settings: Settings, engine: Engine, clock: Callable[[], datetime]) -> None:
+        self.settings = settings.wecom
+        self.public_url = settings.public_url.rstrip("/")
+        self.engine, self.clock = engine, clock
+        self.lang = settings.lang
+        self.memory = Memory(engine, NAME)
+        self.codes = Codes(self.memory, clock)
+        self.client = Client(self.settings)
+        self._member = Pace(MEMBER, MEMBER_BURST)
+        self._calls = Pace(CALLS, CALLS_BURST)
+
+    # --- the protocol ---
+
+    def capabilities(self, to: Address) -> Capabilities:
+        if to.text_only:
+            return PROFILES["text"]
+        return render.capabilities(PROFILES[NAME], lang=to.lang, form=bool(self.public_url))
+
+    async def send(self, to: Address, card: Card, key: str) -> SendResult:
+        ref = keys.ref_of(self.settings.corp_id, to.user_id, key)
+        return await self.deliver(to, card, ref, 1)
+
+    async def update(self, ref: DeliveryRef, card: Card) -> SendResult:
+        name = ref.ref or keys.kept(ref.delivery_id)
+        try:
+            code = await asyncio.to_thread(self.codes.take, name, last=card.closed)
+        except Unreachable:
+            return Retry(5.0, "database")
+        if not code:
+            return Refused("no_code")
+        shown = render.template_card(card, ref=name, rev=ref.rev, form=self.form_address(name, card))
+        result = await self.show(ref.to.user_id, code, shown)
+        if result is None:
+            return Sent(ref.ref)
+        if isinstance(result, Retry):
+            await self._quietly(self.codes.put_back, name, code)
+        return result
+
+    async def find(self, to: Address, key: str, payload: bytes) -> Sent | NotThere | Unknown:
+        """Within four hours the same bytes cannot show twice, so sending again is safe; later nobody knows."""
+        ref = keys.ref_of(self.settings.corp_id, to.user_id, key)
+        try:
+            found = await asyncio.to_thread(self.memory.get, f"first:{ref}")
+        except Unreachable as error:
+            return Unknown(str(error))
+        if found is None:
+            return NotThere()
+        if found.get("sent"):
+            return Sent(ref)
+        return NotThere() if self._fresh(found) else Unknown("over four hours ago")
+
+    async def start(self, receive: Receive) -> None:
+        await self._quietly(self.memory.forget, self.clock() - REMEMBERED)
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self.client.close)
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return []
+
+    # --- sending ---
+
+    async def deliver(self, to: Address, card: Card, ref: str, rev: int) -> SendResult:
+        """One message under its name. What was sent with an unclear end is sent again byte by byte."""
+        form = self.form_address(ref, card)
+        body = render.payload(
+            card, ref=ref, rev=rev, user_id=to.user_id, agent_id=self.settings.agent_id, form=form, as_text=to.text_only
+        )
+        try:
+            raw = await asyncio.to_thread(self._first, ref, render.to_bytes(body))
+        except Unreachable:
+            return Retry(5.0, "database")
+        answer = await self.post(to.user_id, raw)
+        if isinstance(answer, dict):
+            await self._quietly(self._arrived, ref, str(answer.get("response_code", "")))
+            return Sent(ref)
+        if not isinstance(answer, Unknown):
+            await self._quietly(self.memory.take, f"first:{ref}")
+        return answer
+
+    async def post(self, user_id: str, raw: bytes) -> dict[str, Any] | Retry | Refused | Unknown:
+        """message/send in its turn."""
+        await self._member.turn(user_id.lower())
+        await self._calls.turn()
+        try:
+            return await asyncio.to_thread(self.client.send, raw)
+        except Failed as failed:
+            return failed.result
+
+    async def say(self, user_id: str, text: str, lang: str) -> None:
+        """Words that are no message of the outbox: an answer, for one person, now."""
+        for part in render.texts(text, lang):
+            body = {"touser": user_id, "agentid": self.settings.agent_id, "msgtype": "text", "text": {"content": part}}
+            result = await self.post(user_id, render.to_bytes(body))
+            if not isinstance(result, dict):
+                log.warning("wecom: an answer was not delivered: %s", result.reason)
+                return
+
+    async def show(self, user_id: str, code: str, card: dict[str, Any]) -> Retry | Refused | Unknown | None:
+        """Changes what one member sees; None when it is done."""
+        await self._calls.turn()
+        try:
+            await asyncio.to_thread(self.client.update, user_id, code, card)
+        except Failed as failed:
+            return failed.result
+        return None
+
+    def form_address(self, ref: str, card: Card) -> str:
+        """Where the card can be filled in; "" without a public address, or for answers that are about nothing else."""
+        if not self.public_url or card.kind.startswith("reply."):
+            return ""
+        return f"{self.public_url}/form?m={ref}"
+
+    # --- memory ---
+
+    def _first(self, ref: str, raw: bytes) -> bytes:
+        """What to send: this, or what an earlier attempt of unclear end sent."""
+        now = self.clock()
+        mine = {"at": now.isoformat(), "body": raw.decode()}
+        kept = self.memory.put_new(f"first:{ref}", mine, now)
+        if kept.get("body") and self._fresh(kept):
+            return str(kept["body"]).encode()
+        return raw
+
+    def _arrived(self, ref: str, code: str) -> None:
+        now = self.clock()
+        self.codes.sent(ref, code)
+        self.memory.put(f"first:{ref}", {"at": now.isoformat(), "sent": True}, now)
+
+    def _fresh(self, found: dict[str, Any]) -> bool:
+        return self.clock() - datetime.fromisoformat(found["at"]) < SAME_BYTES
+
+    async def _quietly(self, do: Callable[..., Any], *given: Any) -> None:
+        """What only helps later must not spoil what is done."""
+        try:
+            await asyncio.to_thread(do, *given)
+        except Unreachable as error:
+            log.warning("wecom: could not be remembered: %s", error)

@@ -1,0 +1,55 @@
+"""What a button carries back to us, and what a message is called."""
+
+import hashlib
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, quote, unquote, urlencode
+
+from bot.card import Action
+
+MAX_BYTES = 1024  # of a button's key
+PLAIN, ASK, BACK = "", "ask", "back"  # acts at once; shows its question first; shows the card again
+
+
+@dataclass(frozen=True)
+class Key:
+    """The message, the action and the revision that was seen; `step` says what the tap does first."""
+
+    ref: str
+    action: str
+    rev: int = 0
+    target: str = ""
+    given: tuple[tuple[str, str], ...] = ()
+    step: str = PLAIN
+
+    def text(self) -> str:
+        parts = (self.ref, self.action, str(self.rev), self.target, urlencode(self.given), self.step)
+        return "|".join(quote(part, safe="=&+.:-_") for part in parts)
+
+
+def read(text: str) -> Key | None:
+    """A key as it comes back; None for anything that is none of ours."""
+    parts = [unquote(part) for part in text.split("|")]
+    if len(parts) != 6 or not parts[2].isdecimal() or len(parts[2]) > 9 or not parts[0] or len(text) > MAX_BYTES:
+        return None
+    given = tuple(parse_qsl(parts[4], keep_blank_values=True))
+    return Key(parts[0], parts[1], int(parts[2]), parts[3], given, parts[5])
+
+
+def of(action: Action, ref: str, rev: int, step: str = PLAIN) -> str:
+    return Key(ref, action.id, rev, action.target, action.given, step).text()
+
+
+def ref_of(corp_id: str, user_id: str, key: str) -> str:
+    """The name of the message for one outbox key: its task_id, the same in every attempt."""
+    digest = hashlib.sha256("\n".join((corp_id, user_id.lower(), key)).encode()).hexdigest()
+    return f"hk-{digest[:40]}"
+
+
+def kept(delivery_id: int) -> str:
+    """The name of an answer, whose delivery has no name of WeCom's."""
+    return f"d{delivery_id}"
+
+
+def delivery_of(ref: str) -> int | None:
+    number = ref.removeprefix("d")
+    return int(number) if ref.startswith("d") and number.isdecimal() and len(number) <= 15 else None
