@@ -50,8 +50,9 @@ def decide(policy: Policy, case: CaseFacts, day: date) -> Decision:
             decision.next_looks[r.id] = None
             continue
         # A due date moved later starts anew, so a shift of the old one no longer counts.
-        shift = r.age_shift_days if r.fired_offset is not None else _old_debt_shift(ladder, r, day)
-        age = r.age(day) - shift
+        age = r.age(day)
+        shift = r.age_shift_days if r.fired_offset is not None else _old_debt_shift(ladder, r, age)
+        age -= shift
         reached = _reached(ladder, r, age)
         if not r.chaseable:
             decision.why_not[r.id] = r.why_not
@@ -66,16 +67,15 @@ def decide(policy: Policy, case: CaseFacts, day: date) -> Decision:
 
 
 def _ladder(policy: Policy, case: CaseFacts, r: ReceivableFacts) -> Ladder | None:
-    kept = policy.ladder(r.ladder) if r.ladder else None
-    return kept or policy.choose(case, r)
+    return (policy.ladder(r.ladder) if r.ladder else None) or policy.choose(case, r)
 
 
-def _old_debt_shift(ladder: Ladder, r: ReceivableFacts, day: date) -> int:
+def _old_debt_shift(ladder: Ladder, r: ReceivableFacts, age: int) -> int:
     """An old debt that starts at the first step counts its first day here as age 1 (dunning.md section 3)."""
-    second = second_positive_offset(ladder)
-    if r.start != "first" or r.fired_offset is not None or second is None or r.age(day) <= second:
+    if r.start != "first" or r.fired_offset is not None:
         return 0
-    return r.age(day) - 1
+    second = second_positive_offset(ladder)
+    return age - 1 if second is not None and age > second else 0
 
 
 def _reached(ladder: Ladder, r: ReceivableFacts, age: int) -> list[tuple[Step, int, int, str]]:

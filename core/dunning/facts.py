@@ -101,18 +101,21 @@ def net(case: CaseFacts, min_chase_minor: int) -> None:
     """
     credit = case.unapplied_minor
     promise_money = case.promise_money_minor
-    for r in oldest_first(case.receivables):
-        r.netted_minor = min(credit, r.open_minor) if r.due_on else 0
-        credit -= r.netted_minor
-        rest = r.open_minor - r.netted_minor
-        paid_by_promise = min(promise_money, r.promised_minor)
-        promise_money -= paid_by_promise
-        r.promised_minor = min(r.promised_minor - paid_by_promise, rest)
-        rest -= r.promised_minor
-        r.claimed_minor = min(r.claimed_minor, rest)
-        rest -= r.claimed_minor
-        r.disputed_minor = min(r.disputed_minor, rest)
-        rest -= r.disputed_minor
+    # Where there is no money to set against anything, the order doesn't matter; most customers have none.
+    for r in oldest_first(case.receivables) if credit or promise_money else case.receivables:
+        rest = r.open_minor
+        if credit or r.promised_minor or r.claimed_minor or r.disputed_minor:
+            r.netted_minor = min(credit, rest) if r.due_on else 0
+            credit -= r.netted_minor
+            rest -= r.netted_minor
+            paid_by_promise = min(promise_money, r.promised_minor)
+            promise_money -= paid_by_promise
+            r.promised_minor = min(r.promised_minor - paid_by_promise, rest)
+            rest -= r.promised_minor
+            r.claimed_minor = min(r.claimed_minor, rest)
+            rest -= r.claimed_minor
+            r.disputed_minor = min(r.disputed_minor, rest)
+            rest -= r.disputed_minor
         r.chaseable_minor = rest
         r.why_not = _why_not(case, r)
     if case.chaseable_minor < min_chase_minor:

@@ -192,7 +192,10 @@ class Policy:
 
     def choose(self, customer: CustomerFacts, receivable: ReceivableFacts) -> Ladder | None:
         """The first ladder that fits. None: nobody is reminded of this receivable."""
-        return next((ladder for ladder in self.ladders if ladder.when.fits(customer, receivable)), None)
+        for ladder in self.ladders:
+            if ladder.when.fits(customer, receivable):
+                return ladder
+        return None
 
 
 def occurrences(step: Step, age: int) -> list[tuple[int, int]]:
