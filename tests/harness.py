@@ -23,9 +23,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
+from bot.adapters.base import Reply
 from bot.adapters.local import store
 from bot.app import App, cycle_report
-from bot.notifications.sender import Delivered
+from bot.notifications.record import Delivered
 from bot.settings import Settings
 from core import ingest
 from core.actions import ActionRequest, execute
@@ -83,7 +84,10 @@ class Harness:
     """One company with a clock. `hk.db` is a Work at the story's time for whatever a story does directly."""
 
     def __init__(self, database_url: str, *, letters: str = "send", messengers: tuple[str, ...] = ("local",)) -> None:
-        self.app = App(Settings(database_url=database_url, letters=letters, messengers=messengers), clock=lambda: self.now)
+        self._begin(App(Settings(database_url=database_url, letters=letters, messengers=messengers), clock=lambda: self.now))
+
+    def _begin(self, app: App) -> None:
+        self.app = app
         self.company(profile=PROFILE)
         self.now = instant("2026-06-01 08:00")
         self._runner = asyncio.Runner()
@@ -412,6 +416,18 @@ class Harness:
 
     def chat(self, handle: str) -> Chat:
         return Chat(self, handle)
+
+    def drawn(self, message_id: int) -> dict[str, Any]:
+        """A card as it stands on a phone, in its public shape."""
+        with self.look() as work:
+            return store.card_of(store.messages(work.session, [message_id])[0])
+
+    def press(self, handle: str, card: Card, action: str, rev: int | None, values: dict[str, str]) -> Reply:
+        drawn = card.json
+        return self.run(self.app.local.tap(handle, drawn["delivery"], action, rev or drawn["rev"], values))
+
+    def type(self, handle: str, text: str) -> Reply:
+        return self.run(self.app.local.say(handle, text))
 
     def mailbox(self, address: str) -> Mailbox:
         return Mailbox(self, address)

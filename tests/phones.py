@@ -16,8 +16,7 @@ class Card:
 
     @property
     def json(self) -> dict[str, Any]:
-        with self.hk.look() as work:
-            return store.card_of(store.messages(work.session, [self.id])[0])
+        return self.hk.drawn(self.id)
 
     @property
     def text(self) -> str:
@@ -38,10 +37,7 @@ class Card:
         self, action: str, *, by: str = "", rev: int | None = None, expect: str = "done", **values: str
     ) -> dict[str, Any]:
         """Presses a button at the story's time. `expect`: done, already, stale, not_allowed or invalid."""
-        drawn = self.json
-        reply = self.hk.run(
-            self.hk.app.local.tap(by or self.handle, drawn["delivery"], action, rev or drawn["rev"], values)
-        )
+        reply = self.hk.press(by or self.handle, self, action, rev, values)
         assert reply.outcome == expect, f"{action}: {reply.outcome} ({reply.message}), expected {expect}"
         self.hk.seen_version(self.id)
         return {"outcome": reply.outcome, "message": reply.message}
@@ -83,7 +79,7 @@ class Chat:
 
     def say(self, text: str) -> dict[str, Any]:
         """Types a line; the answer counts as read."""
-        reply = self.hk.run(self.hk.app.local.say(self.handle, text))
+        reply = self.hk.type(self.handle, text)
         for card in self.unread():
             if card.json["kind"].startswith("reply."):
                 self.hk.read(card.id)

@@ -1,0 +1,93 @@
+"""A story's phones in front of a real messenger: every card goes out over its adapter and SDK to the fake, every tap comes
+back that way; the local store beside it keeps the whole card, since a messenger may show less of it than stories read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from starlette.routing import BaseRoute
+
+from bot.adapters.base import (
+    Adapter,
+    Address,
+    Callbacks,
+    DeliveryRef,
+    Envelope,
+    NotThere,
+    Receive,
+    Refused,
+    Reply,
+    SendResult,
+    Sent,
+    Unknown,
+)
+from bot.adapters.local.adapter import LocalAdapter
+from bot.card import Capabilities, Card
+from bot.fit import PROFILES, fit
+
+
+class Mirror:
+    """Plays the real adapter towards the product: same name, same way in and out. Shown cards are kept whole."""
+
+    def __init__(self, real: Adapter, local: LocalAdapter, today: Any) -> None:
+        self.real, self.local, self.name = real, local, real.name
+        self._today = today
+        self._handles: dict[str, str] = {}  # user id -> handle
+        self.refs: dict[str, str] = {}  # id of the local message -> the messenger's ref
+        self.last: Reply | None = None
+
+    def knows(self, handle: str, user_id: str) -> None:
+        self._handles[user_id] = handle
+
+    # --- the protocol ---
+
+    def capabilities(self, to: Address) -> Capabilities:
+        real = self.real.capabilities(to)
+        return replace(PROFILES["full"], max_inline=0, answers_in_place=real.answers_in_place)
+
+    def _fit(self, to: Address, card: Card) -> Card:
+        return fit(card, self.real.capabilities(to), today=self._today())[0]
+
+    async def send(self, to: Address, card: Card, key: str) -> SendResult:
+        result = await self.real.send(to, self._fit(to, card), key)
+        if isinstance(result, Sent):
+            shown = await self.local.send(Address(self._handles[to.user_id], to.lang), card, key)
+            assert isinstance(shown, Sent), shown
+            self.refs[shown.ref] = result.ref
+        return result
+
+    async def update(self, ref: DeliveryRef, card: Card) -> SendResult:
+        result = await self.real.update(ref, self._fit(ref.to, card))
+        # What can't be changed there is checked against the truth when it is pressed; the story reads the truth.
+        if isinstance(result, Sent) or (isinstance(result, Refused) and self.real.capabilities(ref.to).updates != "always"):
+            await self._mirrored(ref, card)
+            return Sent(ref.ref)
+        return result
+
+    async def _mirrored(self, ref: DeliveryRef, card: Card) -> None:
+        local = next(mine for mine, theirs in self.refs.items() if theirs == ref.ref)
+        await self.local.update(replace(ref, ref=local), card)
+
+    async def find(self, to: Address, key: str, payload: bytes) -> Sent | NotThere | Unknown:
+        return await self.real.find(to, key, payload)
+
+    async def start(self, receive: Receive) -> None:
+        async def heard(envelope: Envelope) -> Reply:
+            reply = self.last = await receive(envelope)
+            if reply.card is not None:
+                if reply.delivery_id is not None and not reply.asks and reply.rev and envelope.ref:
+                    to = Address(envelope.user_id)
+                    await self._mirrored(DeliveryRef(to, envelope.ref, reply.delivery_id, reply.rev), reply.card)
+                reply = replace(reply, card=self._fit(Address(envelope.user_id), reply.card))
+            return reply
+
+        await self.local.start(heard)
+        await self.real.start(heard)
+
+    async def stop(self) -> None:
+        await self.real.stop()
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return self.real.routes() if isinstance(self.real, Callbacks) else ()
