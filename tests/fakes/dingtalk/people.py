@@ -15,7 +15,7 @@ from .state import Answer, Card, Json, Message, NotOnScreen, Seen, Todo, User, W
 from .stream import Stream
 
 SESSION_SECONDS = 5400
-LINK = re.compile(r"\[((?:\\.|[^\]\\])*)\]\(([^)\s]+)\)")
+LINK = re.compile(r"(?<!\\)\[((?:\\.|[^\]\\])*)\]\(([^)\s]+)\)")
 DTMD = "dtmd://dingtalkclient/sendMessage?content="
 NUMBER, DATE, DATETIME = r"-?\d+(\.\d+)?", r"\d{4}-\d\d-\d\d", r"\d{4}-\d\d-\d\d \d\d:\d\d"
 PATTERNS = {"NUMBER": NUMBER, "DATE": DATE, "DATETIME": DATETIME, "TIME": r"\d\d:\d\d"}

@@ -16,7 +16,8 @@ class Template:
         self.published = published
         envelope = json.loads(exported) if isinstance(exported, str) else exported
         self.editor: Json = _editor(envelope) if envelope else {}
-        self._nodes = [node for node in _walk(self.editor.get("schema", {})) if "componentName" in node]
+        # An export also lists its components, without props: those are not nodes.
+        self._nodes = [node for node in _walk(self.editor.get("schema", {})) if {"componentName", "props"} <= set(node)]
         listed = self.editor.get("variableList")
         self.types: dict[str, str] | None = None
         self.private: set[str] = set()

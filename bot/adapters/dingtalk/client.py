@@ -1,0 +1,287 @@
+"""Calls to DingTalk: tokens, pacing, the month's count. What comes of a call is a value, never an exception."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import aiohttp
+
+from bot.adapters.base import Refused, Retry, Unknown
+from bot.adapters.memory import Memory
+from bot.adapters.pace import Pace
+from core.errors import Unreachable
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = 10.0
+PER_SECOND = 18  # the standard edition allows 20, counted at their end of a jittery line
+SPARE = 300  # seconds before its end at which a token is no longer used
+WAIT, WAIT_LONG, WAIT_QUOTA = 2.0, 60.0, 3 * 3600.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+QUOTA = ("Forbidden.AccessDenied.ApiCountLimitForOrg", "90020")
+SLOW_DOWN = ("QpsLimit", "send.too.fast", "send.byToken.tooFast", "too.many.group", "too.many.people")
+OLD_TOKEN = ("40014", "42001", "88")
+
+
+@dataclass(frozen=True)
+class Done:
+    """DingTalk did it."""
+
+    data: dict[str, Any]
+    date: str = ""  # the clock of their server, as the header has it
+
+
+@dataclass(frozen=True)
+class Failed:
+    """DingTalk answered that it did not."""
+
+    status: int
+    code: str
+    message: str = ""
+    wait: float | None = None  # seconds, where the answer says so
+
+
+@dataclass(frozen=True)
+class NotReached:
+    """The call never left, so nothing was done."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The call left and no answer came: it may have been done."""
+
+    reason: str
+
+
+Outcome = Done | Failed | NotReached | Lost
+
+
+def problem(outcome: Failed | NotReached | Lost) -> Retry | Refused | Unknown:
+    """What it means for a message that was to be shown."""
+    match outcome:
+        case NotReached(reason):
+            return Retry(WAIT, reason)
+        case Lost(reason):
+            return Unknown(reason)
+        case Failed(status, code, message, wait):
+            reason = f"{code} {message}".strip()[:200] or f"HTTP {status}"
+            if code in QUOTA:
+                return Retry(wait or WAIT_QUOTA, reason)
+            if status == 429 or any(code.startswith(each) for each in SLOW_DOWN):
+                return Retry(wait or WAIT, reason)
+            if status == 401 or code == "param.templateUnpublished":
+                return Retry(wait or WAIT_LONG, reason)  # an administrator can put it right
+            if status == 503:
+                return Retry(wait or WAIT, reason)
+            return Unknown(reason) if status >= 500 else Refused(reason)
+
+
+@dataclass
+class _Token:
+    text: str = field(default="", repr=False)
+    until: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+
+
+@dataclass
+class Client:
+    """One app. `secret` is never shown."""
+
+    app_id: str
+    secret: str = field(repr=False)
+    api: str
+    oapi: str
+    memory: Memory
+    clock: Callable[[], datetime]
+    zone: ZoneInfo
+    timeout: float = TIMEOUT
+
+    def __post_init__(self) -> None:
+        self.api, self.oapi = self.api.rstrip("/"), self.oapi.rstrip("/")
+        self._session: aiohttp.ClientSession | None = None
+        self._pace = Pace(PER_SECOND)
+        self._new, self._old = _Token(), _Token()
+        self._uncounted = 0
+
+    @property
+    def proxied(self) -> bool:
+        """A proxy of the environment is used, but never for this machine itself."""
+        return urlsplit(self.api).hostname not in LOOPBACK
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    # --- calls ---
+
+    async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Outcome:
+        """A call of the present API. A token that is refused is replaced once."""
+        outcome: Outcome = Lost("")
+        for _ in range(2):
+            token = await self._token()
+            if not isinstance(token, str):
+                return token
+            headers = {"x-acs-dingtalk-access-token": token}
+            outcome = await self._metered(method, self.api + path, body, headers=headers)
+            if not (isinstance(outcome, Failed) and outcome.status == 401):
+                return outcome
+            if self._new.text == token:
+                self._new.text = ""
+        return outcome
+
+    async def call_old(self, path: str, body: Mapping[str, Any]) -> Outcome:
+        """A call of the older API, which has tokens of its own and answers errors with HTTP 200."""
+        outcome: Outcome = Lost("")
+        for _ in range(2):
+            token = await self._old_token()
+            if not isinstance(token, str):
+                return token
+            outcome = await self._metered("POST", self.oapi + path, body, query={"access_token": token})
+            if not (isinstance(outcome, Failed) and outcome.code in OLD_TOKEN):
+                return outcome
+            if self._old.text == token:
+                self._old.text = ""
+        return outcome
+
+    async def answer(self, address: str, body: Mapping[str, Any]) -> Outcome:
+        """Into the chat that a message came from. Its address came with the message and is the right to use it."""
+        if not self.ours(address):
+            return NotReached("not an address of DingTalk")
+        return await self._metered("POST", address, body)
+
+    def ours(self, address: str) -> bool:
+        """Whether an address that came from outside is one of DingTalk's."""
+        where = urlsplit(address)
+        return any((where.scheme, where.netloc) == urlsplit(known)[:2] for known in (self.api, self.oapi))
+
+    async def open_stream(self, subscriptions: list[dict[str, str]]) -> Outcome:
+        """`{"endpoint", "ticket"}` for one connection. Not counted, and no token is needed."""
+        body = {
+            "clientId": self.app_id,
+            "clientSecret": self.secret,
+            "subscriptions": subscriptions,
+            "ua": "huikuan",
+            "localIp": "",
+        }
+        return await self._request("POST", self.api + "/v1.0/gateway/connections/open", body)
+
+    async def token_call(self) -> Outcome:
+        """A new token, for whoever wants to know whether the secret is right."""
+        body = {"appKey": self.app_id, "appSecret": self.secret}
+        return await self._request("POST", self.api + "/v1.0/oauth2/accessToken", body)
+
+    # --- tokens ---
+
+    async def _token(self) -> "str | Failed | NotReached":
+        async with self._new.lock:
+            if self._new.text and time.monotonic() < self._new.until:
+                return self._new.text
+            return self._keep(self._new, await self.token_call(), "accessToken", "expireIn")
+
+    async def _old_token(self) -> "str | Failed | NotReached":
+        async with self._old.lock:
+            if self._old.text and time.monotonic() < self._old.until:
+                return self._old.text
+            query = {"appkey": self.app_id, "appsecret": self.secret}
+            answer = await self._request("GET", self.oapi + "/gettoken", None, query=query)
+            return self._keep(self._old, answer, "access_token", "expires_in")
+
+    @staticmethod
+    def _keep(token: _Token, answer: Outcome, name: str, lasts: str) -> "str | Failed | NotReached":
+        """Without a token the call was not made, whatever became of asking for one."""
+        match answer:
+            case Done(data):
+                text = data.get(name)
+                if not isinstance(text, str) or not text:
+                    return NotReached("no token in the answer")
+                token.text, token.until = text, time.monotonic() + max(60, int(data.get(lasts) or 0) - SPARE)
+                return text
+            case Failed(status, code, message, wait):
+                return Failed(401 if status < 500 and status != 429 else 503, code, message, wait)
+            case NotReached(reason) | Lost(reason):
+                return NotReached(reason)
+
+    # --- one request ---
+
+    async def _metered(
+        self, method: str, url: str, body: Mapping[str, Any] | None, *, headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Outcome:  # fmt: skip
+        await self._pace.turn()
+        outcome = await self._request(method, url, body, headers=headers, query=query)
+        if not isinstance(outcome, NotReached):
+            await self._count()
+        return outcome
+
+    async def _request(
+        self, method: str, url: str, body: Mapping[str, Any] | None, *, headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Outcome:  # fmt: skip
+        data = json.dumps(body, ensure_ascii=False).encode() if body is not None else None
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        try:
+            async with self._open().request(
+                method, url, data=data, params=query, headers=sent, allow_redirects=False
+            ) as answer:
+                text = await answer.text(errors="replace")
+                return self._read(answer.status, answer.headers, text)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+            return NotReached(type(error).__name__)
+        except TimeoutError:
+            return Lost(f"no answer within {self.timeout:g} s")
+        except (aiohttp.ClientError, OSError) as error:  # its text may name addresses with tokens in them
+            return Lost(type(error).__name__)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            timeout = aiohttp.ClientTimeout(total=self.timeout)
+            # A kept connection that the server has just closed would leave the fate of a call unknown.
+            connector = aiohttp.TCPConnector(force_close=True)
+            self._session = aiohttp.ClientSession(timeout=timeout, trust_env=self.proxied, connector=connector)
+        return self._session
+
+    def _read(self, status: int, headers: Mapping[str, str], text: str) -> Outcome:
+        try:
+            data = json.loads(text) if text else {}
+        except ValueError:
+            data = None
+        if not isinstance(data, dict):
+            return Failed(status, f"HTTP {status}") if status >= 400 else Lost("the answer is no JSON object")
+        wait = _seconds(headers.get("Retry-After", ""))
+        if status >= 400:
+            return Failed(status, str(data.get("code") or f"HTTP {status}"), self._clean(data.get("message")), wait)
+        if data.get("errcode") not in (None, 0):
+            return Failed(status, str(data["errcode"]), self._clean(data.get("errmsg")), wait)
+        return Done(data, headers.get("Date", ""))
+
+    def _clean(self, message: Any) -> str:
+        text = str(message or "")[:200]
+        return text.replace(self.secret, "***") if self.secret else text
+
+    # --- the month's count ---
+
+    def month_key(self) -> str:
+        return f"calls:{self.clock().astimezone(self.zone):%Y-%m}"
+
+    async def _count(self) -> None:
+        """A count that can't be written now is added to the next one; it holds up no message."""
+        by, self._uncounted = self._uncounted + 1, 0
+        try:
+            await asyncio.to_thread(self.memory.count, self.month_key(), by, self.clock())
+        except Unreachable:
+            self._uncounted += by
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if text.isdecimal() and len(text) < 6 else None

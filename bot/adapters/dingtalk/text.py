@@ -1,0 +1,122 @@
+"""A card where no template is set: a markdown message whose links say something as the person who taps them.
+
+What a link says names the message it belongs to, so that an old message's link never acts on a newer one:
+
+    承诺日期 明天 7-9 #hk-3f9a-41c0…/task.promise/1?date=2026-07-09
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+from bot.adapters.dingtalk.render import escape, lines
+from bot.card import Action, Card, Input, more_line, short
+from bot.fit import presets
+from bot.plain import codes, reply_line
+
+Json = dict[str, Any]
+
+SAYS = "dtmd://dingtalkclient/sendMessage?content="
+MAX_BYTES = 14_000  # of a message's parameters, which may have 15,000
+MAX_CHOICES = 20
+MAX_TITLE = 60
+_SAID = re.compile(r"#(hk-[a-z0-9]+-[a-z0-9]+)/([a-z_]+\.[a-z_]+)/(\d{0,9})(?:\?(\S*))?\s*$")
+
+
+@dataclass(frozen=True)
+class Said:
+    """A link that somebody tapped."""
+
+    ref: str
+    action: str
+    rev: int | None
+    input: dict[str, str] = field(default_factory=dict)
+
+
+def read(text: str) -> Said | None:
+    """What a link said, or None if somebody typed it."""
+    found = _SAID.search(text)
+    if found is None:
+        return None
+    given = dict(parse_qsl(found[4] or ""))
+    return Said(found[1], found[2], int(found[3]) if found[3] else None, given)
+
+
+def message(card: Card, *, ref: str, rev: int, today: date) -> Json:
+    """`{"title", "text"}` of a markdown message. `today` dates the ready answers."""
+    links = [] if card.closed else _links(card, ref, rev, today)
+    tail = [*links, *([escape(card.footer)] if card.footer else [])]
+    head = f"### {escape(card.title)}"
+    room = MAX_BYTES - sum(_size(each) for each in [head, *tail])
+    kept: list[str] = []
+    body = _body(card)
+    for number, part in enumerate(body):
+        room -= _size(part)
+        if room < 0:
+            kept.append(more_line(len(body) - number, card.lang))
+            break
+        kept.append(part)
+    return {"title": short(card.title, MAX_TITLE), "text": "\n\n".join([head, *kept, *tail])}
+
+
+def _size(part: str) -> int:
+    """Bytes within JSON within JSON, at most."""
+    return len(json.dumps(part, ensure_ascii=False).encode()) + 4
+
+
+def _body(card: Card) -> list[str]:
+    colon = "：" if card.lang == "zh" else ": "
+    parts = [lines(card.text)] if card.text else []
+    parts += [f"**{escape(each.label)}**{colon}{lines(each.value)}" for each in card.fields]
+    parts += ["- " + " · ".join(lines(cell) for cell in row if cell) for row in card.rows]
+    return [*parts, "- " + more_line(card.rows_more, card.lang)] if card.rows_more else parts
+
+
+def _links(card: Card, ref: str, rev: int, today: date) -> list[str]:
+    """A line of links for each question; and what can be typed where links say too little."""
+    out, typed = [], []
+    for code, action in codes(card):
+        if action.url:
+            out.append(f"[{escape(action.label)}]({action.url})")
+            continue
+        ready = _ready(action, today, card.lang)
+        shown = [(label, {**dict(action.given), **given}) for label, given in ready]
+        made = [_link(action, label, given, ref, rev) for label, given in shown]
+        if made:
+            colon = "：" if card.lang == "zh" else ": "
+            out.append(made[0] if not ready[0][0] else f"{escape(action.label)}{colon}" + "　".join(made))
+        if not made or any(each.type != "choice" or not each.required for each in action.inputs):
+            typed.append(reply_line(code, action, card.lang))
+    if typed:
+        head = "也可以回复序号：" if out else "回复序号："
+        head = head if card.lang == "zh" else "Or reply with the number:" if out else "Reply with the number:"
+        out.append("  \n".join([head, *(lines(each) for each in typed)]))
+    return out
+
+
+def _ready(action: Action, today: date, lang: str) -> list[tuple[str, dict[str, str]]]:
+    """(words, inputs) of each answer that needs no typing; a label of "" is the action's own."""
+    given = dict(action.given)
+    required = [each for each in action.inputs if each.required and each.name not in given]
+    if not required:
+        return [("", {})]
+    if len(required) > 1:
+        return []
+    return [(each.label, {required[0].name: each.value}) for each in _choices(required[0], today, lang)[:MAX_CHOICES]]
+
+
+def _choices(item: Input, today: date, lang: str) -> tuple[Any, ...]:
+    if item.choices:
+        return item.choices
+    return presets(item, today, lang) if item.type == "date" else ()
+
+
+def _link(action: Action, label: str, given: dict[str, str], ref: str, rev: int) -> str:
+    if action.target:
+        given = {**given, "target": action.target}
+    words = f"{action.label} {label}".strip()
+    tail = f"#{ref}/{action.id}/{rev or ''}" + (f"?{urlencode(given)}" if given else "")
+    return f"[{escape(label or action.label)}]({SAYS}{quote(f'{words} {tail}', safe='')})"
