@@ -1,0 +1,1 @@
+"""Slack: an app of the workspace, over Socket Mode or signed HTTP."""

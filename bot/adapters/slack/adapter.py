@@ -1,0 +1,192 @@
+"""The adapter: cards into people's direct messages, found again by their key, changed in place; and what comes back."""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Engine
+from starlette.routing import BaseRoute
+
+from bot.adapters.base import Address, DeliveryRef, NotThere, Receive, Refused, Retry, SendResult, Sent, Unknown
+from bot.adapters.memory import Memory
+from bot.adapters.pace import Pace
+from bot.adapters.slack.client import DEFAULT_PAUSE, Answer, Api
+from bot.adapters.slack.desk import Desk
+from bot.adapters.slack.door import Door
+from bot.adapters.slack.home import Home
+from bot.adapters.slack.render import payload
+from bot.adapters.slack.socket import Line
+from bot.card import Capabilities, Card
+from bot.fit import PROFILES
+from bot.settings import Settings, SlackSettings
+from core.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+METADATA = "huikuan"
+LOOK_BACK = 24 * 3600.0
+PAGES = 20
+PER_SECOND, BURST = 1.0, 3  # posts to one channel; Slack tolerates short bursts
+
+
+class SlackAdapter:
+    name = "slack"
+
+    def __init__(self, settings: SlackSettings, engine: Engine, clock: Callable[[], datetime], lang: str = "zh") -> None:
+        self._settings = settings
+        self._memory, self._clock = Memory(engine, self.name), clock
+        self.api = Api(settings.bot_token.get_secret_value(), settings.api_url)
+        self._pace = Pace(PER_SECOND, BURST)
+        self._dms: dict[str, str] = {}
+        self.home = Home(self.api, self._memory, clock)
+        self.desk = Desk(self, clock, lang)
+        self.door = Door(self.api, self.desk, settings.signing_secret.get_secret_value())
+        self._line = Line(self.api, settings.app_token.get_secret_value(), self.door)
+        self._keeper: asyncio.Task[None] | None = None
+
+    # --- the protocol ---
+
+    def capabilities(self, to: Address) -> Capabilities:
+        return PROFILES["slack"]
+
+    async def send(self, to: Address, card: Card, key: str) -> SendResult:
+        channel = await self.dm(to.user_id)
+        if isinstance(channel, Answer):
+            return _not_sent(channel)
+        metadata = {"event_type": METADATA, "event_payload": {"key": digest(key)}}
+        posted = await self.post(channel, payload(card), metadata=metadata)
+        if posted.problem is not None:
+            return posted.problem
+        self.home.changed(to.user_id)
+        return Sent(_ref(posted))
+
+    async def update(self, ref: DeliveryRef, card: Card) -> SendResult:
+        own = await asyncio.to_thread(self._shown, ref.delivery_id) if not ref.ref else ref.ref
+        channel, _, ts = own.partition(":")
+        if not ts:
+            return Refused("shown where nothing can be changed")
+        content = payload(card, ref="" if ref.ref else f"d{ref.delivery_id}", rev=ref.rev)
+        metadata = {"event_type": METADATA, "event_payload": {"delivery": ref.delivery_id, "rev": ref.rev}}
+        changed = await self.api("chat.update", channel=channel, ts=ts, **content, metadata=metadata, parse="none")
+        if changed.problem is not None:
+            return changed.problem
+        self.home.changed(ref.to.user_id)
+        return Sent(ref.ref)
+
+    async def find(self, to: Address, key: str, payload: bytes) -> Sent | NotThere | Unknown:
+        channel = await self.dm(to.user_id)
+        if isinstance(channel, Answer):
+            return Unknown(channel.error or "unreachable")
+        wanted, cursor = digest(key), ""
+        for _ in range(PAGES):
+            page = await self.api(
+                "conversations.history", channel=channel, oldest=f"{time.time() - LOOK_BACK:.6f}", limit=200,
+                include_all_metadata=True, **({"cursor": cursor} if cursor else {}),
+            )  # fmt: skip
+            if page.problem is not None:
+                return Unknown(page.error or page.problem.reason)
+            for message in page["messages"]:
+                if _key_of(message) == wanted:
+                    return Sent(f"{channel}:{message['ts']}")
+            cursor = (page.data.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return NotThere()
+        return Unknown("too many messages to look through")
+
+    async def start(self, receive: Receive) -> None:
+        self.desk.open(receive)
+        self.home.open(receive)
+        steps = self.door.introduce_until_known if self._settings.mode == "http" else self._line.keep
+        self._keeper = asyncio.create_task(steps())
+
+    async def stop(self) -> None:
+        """Nothing new is taken; what is under way ends, its answers too."""
+        self.door.closing = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        await self.door.idle()
+        await self._line.close()
+        await self.desk.close()
+        await self.home.close()
+        await self.api.close()
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return self.door.routes() if self._settings.mode == "http" else ()
+
+    # --- what the desk needs, too ---
+
+    async def dm(self, user_id: str) -> str | Answer:
+        """The id of somebody's direct messages with us, or why there is none. It never changes."""
+        if user_id in self._dms:
+            return self._dms[user_id]
+        key = f"dm:{user_id}"
+        known = await asyncio.to_thread(self._memory.get, key)
+        if known is None:
+            opened = await self.api("conversations.open", users=user_id)
+            if not opened.ok:
+                return opened
+            known = {"channel": opened["channel"]["id"]}
+            await asyncio.to_thread(self._memory.put, key, known, self._clock())
+        self._dms[user_id] = str(known["channel"])
+        return self._dms[user_id]
+
+    async def post(self, channel: str, content: dict[str, Any], **more: Any) -> Answer:
+        await self._pace.turn(channel)
+        return await self.api(
+            "chat.postMessage", channel=channel, **content, **more,
+            mrkdwn=False, parse="none", unfurl_links=False, unfurl_media=False,
+        )  # fmt: skip
+
+    async def keep_shown(self, delivery_id: int, posted: Answer) -> None:
+        """Where an answer with buttons stands: its delivery does not know, and it may have to change."""
+        await asyncio.to_thread(self._memory.put, f"shown:{delivery_id}", {"ref": _ref(posted)}, self._clock())
+
+    def _shown(self, delivery_id: int) -> str:
+        known = self._memory.get(f"shown:{delivery_id}")
+        return str(known["ref"]) if known is not None else ""
+
+
+def digest(key: str) -> str:
+    """What a message carries to be found again; other apps can read it, so it says nothing."""
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def _ref(posted: Answer) -> str:
+    return f"{posted['channel']}:{posted['ts']}"
+
+
+def _key_of(message: dict[str, Any]) -> str:
+    metadata = message.get("metadata") or {}
+    return str((metadata.get("event_payload") or {}).get("key", "")) if metadata.get("event_type") == METADATA else ""
+
+
+def _not_sent(opened: Answer) -> Retry | Refused:
+    """Before there is a conversation, nothing can have been said in it."""
+    if isinstance(opened.problem, Refused | Retry):
+        return opened.problem
+    return Retry(DEFAULT_PAUSE, opened.error or "unreachable")
+
+
+def build(settings: Settings, engine: Engine, clock: Callable[[], datetime]) -> SlackAdapter:
+    """Errors: messenger.not_set, which names every variable that is missing or looks wrong."""
+    own = settings.slack
+    prefix = "HUIKUAN_SLACK_"
+    missing = []
+    if not own.bot_token.get_secret_value().startswith("xoxb-"):
+        missing.append(f"{prefix}BOT_TOKEN (xoxb-…)")
+    if own.mode == "socket" and not own.app_token.get_secret_value().startswith("xapp-"):
+        missing.append(f"{prefix}APP_TOKEN (xapp-…)")
+    if own.mode == "http" and not own.signing_secret.get_secret_value():
+        missing.append(f"{prefix}SIGNING_SECRET")
+    url = urlsplit(own.api_url)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        missing.append(f"{prefix}API_URL (https://slack.com/api/)")
+    if missing:
+        raise ConfigError("messenger.not_set", messenger="slack", missing=", ".join(missing))
+    return SlackAdapter(own, engine, clock, settings.lang)

@@ -1,0 +1,125 @@
+"""What `huikuan doctor` looks at: tokens, scopes, the socket, the clock; each with what to do about it."""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+
+from bot.adapters.check import Finding
+from bot.adapters.slack.client import TOKEN_ERRORS, Answer, Api
+from bot.adapters.slack.manifest import SCOPES
+from bot.settings import Settings
+from core.time import utcnow
+
+SKEW = 60.0  # seconds that our clock may be off; at five minutes signatures are refused
+SETUP = ("见 docs/setup-slack.md", "See docs/setup-slack.md")
+
+
+async def check(settings: Settings) -> list[Finding]:
+    """One finding for each thing, in the order in which they are set up."""
+    own = settings.slack
+    api = Api(own.bot_token.get_secret_value(), own.api_url)
+    try:
+        me = await api("auth.test")
+        found = [_token(me, "slack.bot_token", "HUIKUAN_SLACK_BOT_TOKEN", "xoxb-")]
+        if me.ok:
+            found += [_scopes(me), _clock(me)]
+        if own.mode == "socket":
+            found.append(await _socket(api, own.app_token.get_secret_value()))
+        else:
+            found.append(_http(settings))
+        return found
+    finally:
+        await api.close()
+
+
+def _token(me: Answer, name: str, variable: str, kind: str) -> Finding:
+    if me.ok:
+        team = str(me.data.get("team", ""))
+        return Finding(name, "ok", f"令牌有效，工作区 {team}", f"valid, workspace {team}")
+    return _problem(me, name, variable, kind)
+
+
+def _problem(answer: Answer, name: str, variable: str, kind: str) -> Finding:
+    why = answer.error or (answer.problem.reason if answer.problem else "")
+    if why in TOKEN_ERRORS:
+        return Finding(
+            name, "fail", f"Slack 拒绝了令牌（{why}）", f"Slack refuses the token ({why})",
+            f"在 api.slack.com 的应用设置里重新复制 {kind}… 令牌，写入 {variable} 后重启",
+            f"Copy the {kind}… token again from the app's settings at api.slack.com into {variable}, then restart",
+        )  # fmt: skip
+    return Finding(
+        name, "fail", f"连不上 Slack（{why}）", f"Slack cannot be reached ({why})",
+        "检查网络、代理（HTTPS_PROXY）和 HUIKUAN_SLACK_API_URL", "Check network, proxy (HTTPS_PROXY) and HUIKUAN_SLACK_API_URL",
+    )  # fmt: skip
+
+
+def _scopes(me: Answer) -> Finding:
+    """Slack names the token's scopes in a header of every answer."""
+    said = me.headers.get("x-oauth-scopes")
+    if said is None:
+        return Finding("slack.scopes", "warn", "Slack 没有说明令牌的权限", "Slack does not say what the token may do", *SETUP)
+    missing = [scope for scope in SCOPES if scope not in {one.strip() for one in said.split(",")}]
+    if not missing:
+        return Finding("slack.scopes", "ok", "权限齐全", "all scopes are granted")
+    listed = ", ".join(missing)
+    return Finding(
+        "slack.scopes", "fail", f"缺少权限：{listed}", f"missing scopes: {listed}",
+        "在“OAuth & Permissions”中加上这些权限，再点“Reinstall to Workspace”",
+        "Add them under OAuth & Permissions, then press Reinstall to Workspace",
+    )  # fmt: skip
+
+
+def _clock(me: Answer) -> Finding:
+    try:
+        theirs = parsedate_to_datetime(me.headers.get("date", ""))
+    except ValueError:
+        return Finding("slack.clock", "warn", "Slack 没有给出时间", "Slack does not say what time it is")
+    off = abs((utcnow() - _aware(theirs)).total_seconds())
+    if off <= SKEW:
+        return Finding("slack.clock", "ok", "本机时钟准确", "this machine's clock is right")
+    return Finding(
+        "slack.clock", "fail", f"本机时钟差 {off:.0f} 秒", f"this machine's clock is {off:.0f} seconds off",
+        "打开时间同步（NTP）；差 5 分钟以上时，Slack 的请求会全部被拒绝",
+        "Switch time synchronisation (NTP) on; with 5 minutes or more every request of Slack is refused",
+    )  # fmt: skip
+
+
+def _aware(at: datetime) -> datetime:
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+async def _socket(api: Api, token: str) -> Finding:
+    """Opens a connection as the product does, and closes it."""
+    opened = await api("apps.connections.open", token=token)
+    if not opened.ok:
+        return _problem(opened, "slack.app_token", "HUIKUAN_SLACK_APP_TOKEN", "xapp-")
+    try:
+        async with api.session.ws_connect(opened["url"], proxy=api.client.proxy) as socket:
+            hello: Any = await socket.receive_json(timeout=5.0)
+        if hello.get("type") == "hello":
+            return Finding("slack.socket", "ok", "Socket Mode 可以连接", "Socket Mode connects")
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError, TypeError, AttributeError):
+        pass
+    return Finding(
+        "slack.socket", "fail", "令牌有效，但 Socket Mode 连不上", "the token is valid, but Socket Mode does not connect",
+        "防火墙或代理须允许到 wss-primary.slack.com 的 WebSocket 连接",
+        "Firewall and proxy must allow WebSocket connections to wss-primary.slack.com",
+    )  # fmt: skip
+
+
+def _http(settings: Settings) -> Finding:
+    if not settings.slack.signing_secret.get_secret_value():
+        return Finding(
+            "slack.http", "fail", "没有签名密钥", "there is no signing secret",
+            "把“Basic Information”中的 Signing Secret 写入 HUIKUAN_SLACK_SIGNING_SECRET",
+            "Put the Signing Secret of Basic Information into HUIKUAN_SLACK_SIGNING_SECRET",
+        )  # fmt: skip
+    if not settings.public_url.startswith("https://"):
+        return Finding(
+            "slack.http", "warn", "没有设置 https 的公网地址", "there is no public https address",
+            "设置 HUIKUAN_PUBLIC_URL，Slack 从外网访问它；或改用 HUIKUAN_SLACK_MODE=socket",
+            "Set HUIKUAN_PUBLIC_URL, where Slack reaches this server; or use HUIKUAN_SLACK_MODE=socket",
+        )  # fmt: skip
+    return Finding("slack.http", "ok", "已设置签名密钥和公网地址", "signing secret and public address are set")

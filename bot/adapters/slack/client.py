@@ -1,0 +1,130 @@
+"""Calls of the Web API: one session of our own, ten seconds each, no retries of the SDK, refusals as values."""
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.adapters.base import Refused, Retry, Unknown
+
+SECONDS = 10.0
+TO_CONNECT = 5.0
+DEFAULT_PAUSE = 30.0
+AFTER_BAD_TOKEN = 300.0
+
+# What only somebody who can change the app's settings can put right. Nothing was shown.
+TOKEN_ERRORS = frozenset({
+    "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "not_allowed_token_type",
+    "missing_scope", "no_permission", "org_login_required", "ekm_access_denied", "team_access_not_granted", "access_denied",
+})  # fmt: skip
+# Slack gave up on the call; it may have done it all the same.
+UNCLEAR = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+
+# The SDK writes whole messages and one-time addresses into its log; what matters is said by this package.
+quiet = logging.getLogger("bot.adapters.slack.sdk")
+quiet.setLevel(logging.CRITICAL + 1)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call got: the answer, or why there is none."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    problem: Retry | Refused | Unknown | None = None
+    error: str = ""  # Slack's own name for it
+
+    @property
+    def ok(self) -> bool:
+        return self.problem is None
+
+    def __getitem__(self, name: str) -> Any:
+        return self.data[name]
+
+
+class Api:
+    """`await api("chat.postMessage", channel=…)`. Never raises for what a network or Slack does."""
+
+    def __init__(self, token: str, url: str) -> None:
+        self._token, self._url = token, url
+        self._session: aiohttp.ClientSession | None = None
+        self._client: AsyncWebClient | None = None
+
+    @property
+    def client(self) -> AsyncWebClient:
+        """The SDK's client, in the running loop."""
+        if self._client is None or self._session is None or self._session.closed:
+            limits = aiohttp.ClientTimeout(total=SECONDS, sock_connect=TO_CONNECT)
+            self._session = aiohttp.ClientSession(timeout=limits)
+            self._client = AsyncWebClient(
+                self._token, self._url, timeout=int(SECONDS), session=self._session, retry_handlers=[], logger=quiet
+            )
+            if proxy_bypass(urlsplit(self._url).hostname or ""):  # the SDK does not know NO_PROXY
+                self._client.proxy = None
+        return self._client
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        assert self.client is not None and self._session is not None
+        return self._session
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def __call__(self, method: str, *, token: str = "", **args: Any) -> Answer:
+        """`token`: another one than the bot's."""
+        other = {"params": {"token": token}} if token else {"json": args}
+        try:
+            got = await self.client.api_call(method, **other)
+        except SlackApiError as refused:
+            return _refused(refused)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, AttributeError) as error:
+            return Answer(problem=_broken(error))
+        data = got.data if isinstance(got.data, dict) else {}
+        return Answer(data, {name.lower(): str(value) for name, value in got.headers.items()})
+
+    async def respond(self, url: str, message: dict[str, Any]) -> bool:
+        """To a response_url; whether Slack took it. It can be used five times within half an hour."""
+        try:
+            async with self.session.post(url, json=message, proxy=self.client.proxy) as answer:
+                await answer.read()
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return False
+
+
+def _refused(refused: SlackApiError) -> Answer:
+    response = refused.response
+    status = int(getattr(response, "status_code", 0) or getattr(response, "status", 0) or 0)
+    data = getattr(response, "data", None)
+    data = data if isinstance(data, dict) else {}
+    headers = {str(name).lower(): str(value) for name, value in dict(getattr(response, "headers", None) or {}).items()}
+    error = str(data.get("error", ""))
+    return Answer(data, headers, problem_of(status, error, headers), error)
+
+
+def problem_of(status: int, error: str, headers: dict[str, str]) -> Retry | Refused | Unknown:
+    if status == 429 or error == "ratelimited":
+        return Retry(_seconds(headers.get("retry-after", "")), "ratelimited")
+    if error in TOKEN_ERRORS:
+        return Retry(AFTER_BAD_TOKEN, error)
+    if not error or error in UNCLEAR or status >= 500:
+        return Unknown(error or f"HTTP {status}")
+    return Refused(error)
+
+
+def _seconds(text: str) -> float:
+    return float(text) if text.isdecimal() and len(text) < 6 else DEFAULT_PAUSE
+
+
+def _broken(error: BaseException) -> Retry | Unknown:
+    """Where no connection came about, nothing was said. The text of an error may hold an address: only its name is kept."""
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return Retry(DEFAULT_PAUSE, "unreachable")
+    return Unknown(type(error).__name__)

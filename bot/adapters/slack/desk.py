@@ -1,0 +1,226 @@
+"""A request that means something -> the product's answer, shown where the person looks: ack, form, message or Home."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from slack_bolt import BoltResponse
+
+from bot.adapters.base import Envelope, Receive, Reply
+from bot.adapters.slack.client import Answer, Api
+from bot.adapters.slack.forms import Back, again, form, note
+from bot.adapters.slack.heard import Heard, hear
+from bot.adapters.slack.home import Home
+from bot.adapters.slack.render import notice, payload
+from bot.words import sentence
+
+log = logging.getLogger(__name__)
+
+ACK_WITHIN = 3.0
+SAVE_WITHIN = ACK_WITHIN - 0.5
+ANSWER_WITHIN = ACK_WITHIN - 0.2
+FINISH_WITHIN = 3.0
+
+
+class Office(Protocol):
+    """What the desk works with."""
+
+    api: Api
+    home: Home
+
+    async def dm(self, user_id: str) -> str | Answer: ...
+    async def post(self, channel: str, content: dict[str, Any], **more: Any) -> Answer: ...
+    async def keep_shown(self, delivery_id: int, posted: Answer) -> None: ...
+
+
+class Desk:
+    def __init__(self, office: Office, clock: Callable[[], datetime], lang: str) -> None:
+        self._office, self._clock, self._lang = office, clock, lang
+        self._receive: Receive | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def open(self, receive: Receive) -> None:
+        self._receive = receive
+
+    async def close(self) -> None:
+        """What was promised by an ack is finished."""
+        if self._tasks:
+            _, left = await asyncio.wait(self._tasks, timeout=FINISH_WITHIN)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    async def handle(self, body: dict[str, Any], began: float) -> BoltResponse:
+        heard = hear(body)
+        if heard.kind == "nothing":
+            return BoltResponse(status=200)
+        if heard.kind == "home":
+            self._later(self._office.home.opened(heard.user))
+            return BoltResponse(status=200)
+        asked = self._later(self._ask(heard, began))
+        await asyncio.wait({asked}, timeout=began + ANSWER_WITHIN - time.monotonic())
+        reply = asked.result() if asked.done() else None
+        if heard.kind == "command":
+            return _acked({"response_type": "ephemeral", **self._content(reply or self._not_saved())})
+        if heard.kind == "form":
+            return self._form_answered(heard, reply or self._not_saved())
+        if heard.kind == "tap":
+            self._later(self._tap_answered(heard, reply, asked))
+            return BoltResponse(status=200)
+        if reply is None or reply.outcome == "not_saved":
+            return BoltResponse(status=503)  # Slack brings the same event again
+        self._later(self._said(heard, reply))
+        return BoltResponse(status=200)
+
+    # --- asking the product ---
+
+    async def _ask(self, heard: Heard, began: float) -> Reply | None:
+        """None if nobody knows: it failed, and nothing is saved."""
+        assert self._receive is not None
+        try:
+            return await self._receive(self._envelope(heard, began + SAVE_WITHIN))
+        except Exception:
+            log.exception("slack: an event could not be handled")
+            return None
+
+    def _envelope(self, heard: Heard, until: float) -> Envelope:
+        plain = Envelope("slack", heard.user, heard.event_id, self._clock(), text=heard.text, until=until)
+        back = heard.back
+        if back is None:
+            return plain
+        kept = back.ref.startswith("d") and back.ref[1:].isdecimal() and len(back.ref) < 16
+        return replace(
+            plain, ref="" if kept else back.ref, delivery_id=int(back.ref[1:]) if kept else None, action=back.action,
+            seen_rev=back.rev, input=heard.input, opens=heard.opens,
+        )  # fmt: skip
+
+    def _not_saved(self) -> Reply:
+        return Reply("not_saved", sentence("delivery.not_saved", {}, self._lang)[0])
+
+    def _later(self, steps: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(steps)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("slack: an answer was not shown", exc_info=error)
+
+    # --- answers ---
+
+    @staticmethod
+    def _content(reply: Reply) -> dict[str, Any]:
+        """An answer as a message."""
+        if reply.card is None:
+            return notice(reply.message)
+        return payload(reply.card, ref=f"d{reply.delivery_id}" if reply.delivery_id else "", rev=reply.rev or 1)
+
+    async def _said(self, heard: Heard, reply: Reply) -> None:
+        """To a typed line: in the direct messages as a message, in a channel for the one who asked only."""
+        content = self._content(reply)
+        if heard.kind == "mention":
+            await self._whisper(heard.channel, heard.user, content)
+        else:
+            await self._post(heard.channel, reply, content)
+
+    async def _post(self, channel: str, reply: Reply, content: dict[str, Any]) -> None:
+        posted = await self._office.post(channel, content)
+        if posted.problem is not None:
+            log.warning("slack: an answer was not shown: %s", posted.problem.reason)
+        elif reply.delivery_id is not None:
+            await self._office.keep_shown(reply.delivery_id, posted)
+
+    async def _whisper(self, channel: str, user: str, content: dict[str, Any]) -> None:
+        said = await self._office.api("chat.postEphemeral", channel=channel, user=user, **content, parse="none")
+        if said.problem is not None:
+            log.warning("slack: an answer was not shown: %s", said.problem.reason)
+
+    async def _tap_answered(self, heard: Heard, reply: Reply | None, asked: asyncio.Task[Reply | None]) -> None:
+        if reply is None:
+            await self._show(heard, self._not_saved())
+            late = await asked
+            if late is not None and late.outcome != "not_saved" and not late.asks:
+                await self._show(heard, late)  # it was saved in the very last moment
+            return
+        if reply.asks and reply.card is not None and reply.card.actions:
+            opened = await self._office.api("views.open", trigger_id=heard.trigger, view=self._form(heard, reply))
+            if opened.problem is not None:
+                log.warning("slack: a form was not opened: %s", opened.problem.reason)
+                await self._show(heard, self._not_saved())
+            return
+        await self._show(heard, reply)
+
+    @staticmethod
+    def _form(heard: Heard, reply: Reply) -> dict[str, Any]:
+        assert heard.back is not None and reply.card is not None
+        asked = reply.card.actions[0].id
+        return form(reply.card, replace(heard.back, action=asked, rev=reply.rev or heard.back.rev))
+
+    def _form_answered(self, heard: Heard, reply: Reply) -> BoltResponse:
+        if reply.asks and reply.card is not None and reply.card.actions:
+            return _acked({"response_action": "update", "view": self._form(heard, reply)})
+        if reply.outcome in ("invalid", "not_saved"):
+            block = f"i|{reply.wrong}"
+            if reply.outcome == "invalid" and any(b.get("block_id") == block for b in heard.view["blocks"]):
+                return _acked({"response_action": "errors", "errors": {block: reply.message}})
+            return _acked({"response_action": "update", "view": again(heard.view, reply.message)})
+        self._later(self._show(heard, reply))
+        return BoltResponse(status=200)
+
+    async def _show(self, heard: Heard, reply: Reply) -> None:
+        """What a tap or a form led to. The card itself is drawn anew through the outbox."""
+        if reply.card is None and not reply.message:
+            return
+        content, back = self._content(reply), heard.back
+        assert back is not None
+        if back.respond and await self._replaced(back, reply, content):
+            return
+        if not heard.channel:
+            await self._from_home(heard, reply, content)
+        elif reply.card is None:
+            if not (heard.respond and await self._office.api.respond(heard.respond, _private(content))):
+                await self._whisper(heard.channel, heard.user, content)
+        elif back.action.startswith("reply.") and ":" in (at := heard.at):
+            await self._update(at, reply, content)
+        else:
+            await self._post(heard.channel, reply, content)
+
+    async def _replaced(self, back: Back, reply: Reply, content: dict[str, Any]) -> bool:
+        """An answer that only one person sees gives way to what became of it: its buttons would stay for ever."""
+        ends = reply.outcome in ("done", "already", "stale") and not back.action.endswith(".open")
+        return await self._office.api.respond(back.respond, {**_private(content), "replace_original": ends})
+
+    async def _update(self, at: str, reply: Reply, content: dict[str, Any]) -> None:
+        """A question that was answered becomes the answer."""
+        channel, _, ts = at.partition(":")
+        changed = await self._office.api("chat.update", channel=channel, ts=ts, **content, parse="none")
+        if changed.problem is not None:
+            await self._post(channel, reply, content)
+        elif reply.delivery_id is not None:
+            await self._office.keep_shown(reply.delivery_id, changed)
+
+    async def _from_home(self, heard: Heard, reply: Reply, content: dict[str, Any]) -> None:
+        """Home has no messages: a card goes into the direct messages, and a note says so."""
+        text = reply.message
+        if reply.card is not None:
+            channel = await self._office.dm(heard.user)
+            if isinstance(channel, Answer):
+                return
+            await self._post(channel, reply, content)
+            text = "已发到“消息”页，请在那里处理。" if reply.card.lang == "zh" else "It is in the Messages tab now."
+        lang = reply.card.lang if reply.card is not None else self._lang
+        await self._office.api("views.open", trigger_id=heard.trigger, view=note(text, lang, reply.card))
+
+
+def _private(content: dict[str, Any]) -> dict[str, Any]:
+    return {"response_type": "ephemeral", "replace_original": False, **content}
+
+
+def _acked(body: dict[str, Any]) -> BoltResponse:
+    return BoltResponse(status=200, body=body)

@@ -1,0 +1,202 @@
+"""Where Slack comes in: Socket Mode and signed HTTP end here, in one Bolt app with one way through."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+from slack_bolt import BoltResponse
+from slack_bolt.adapter.starlette.async_handler import to_starlette_response
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.signature import SignatureVerifier
+from slack_sdk.web.async_client import AsyncWebClient
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from bot.adapters.slack.client import TOKEN_ERRORS, Api, quiet
+from bot.adapters.slack.heard import team_of
+
+log = logging.getLogger(__name__)
+
+PATH = "/slack/events"
+MAX_BODY = 1_000_000
+MAX_STAMP = 12  # digits of a time in seconds
+IDLE_WITHIN = 4.0
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+
+
+class Handler(Protocol):
+    async def handle(self, body: dict[str, Any], began: float) -> BoltResponse: ...
+
+
+class Door:
+    def __init__(self, api: Api, handler: Handler, signing_secret: str) -> None:
+        self._api, self._handler = api, handler
+        self._verifier = SignatureVerifier(signing_secret)
+        self.me: dict[str, Any] = {}  # what auth.test says: our workspace, our own user
+        self.closing = False
+        self._busy = 0
+        self._app: AsyncApp | None = None
+
+    # --- who we are ---
+
+    async def introduce(self) -> str:
+        """Asks Slack once who we are; "" or why it does not say."""
+        if self.me:
+            return ""
+        found = await self._api("auth.test")
+        if found.problem is not None:
+            return found.error or found.problem.reason
+        self.me = found.data
+        return ""
+
+    async def introduce_until_known(self) -> None:
+        pause = FIRST_PAUSE
+        while problem := await self.introduce():
+            say_problem("bot", problem)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _who(self) -> AuthorizeResult:
+        me = self.me
+        return AuthorizeResult(
+            enterprise_id=None, team_id=me["team_id"], bot_user_id=me["user_id"], bot_id=me.get("bot_id"), bot_token="-"
+        )
+
+    # --- the one way through ---
+
+    @property
+    def app(self) -> AsyncApp:
+        if self._app is None:
+            self._app = self._make()
+        return self._app
+
+    def _make(self) -> AsyncApp:
+        """Bolt passes arguments by name and takes functions only."""
+
+        async def authorize() -> AuthorizeResult:
+            # Bolt's own way would ask Slack again, and tell people to reinstall the app if that fails.
+            return self._who()
+
+        async def everything(req: AsyncBoltRequest) -> BoltResponse:
+            return await self._everything(req)
+
+        # Signatures are looked at before anything is read, see `_http`.
+        app = AsyncApp(
+            client=AsyncWebClient(logger=quiet), authorize=authorize, logger=quiet, request_verification_enabled=False
+        )
+        app.use(everything)
+        return app
+
+    async def _everything(self, req: AsyncBoltRequest) -> BoltResponse:
+        """Every request that Bolt let through: not from ourselves, and no handshake."""
+        if team_of(req.body) != self.me["team_id"]:
+            log.warning("slack: a request of another workspace was refused")
+            return BoltResponse(status=403)
+        return await self._handler.handle(req.body, req.context["began"])
+
+    async def dispatch(self, body: dict[str, Any]) -> BoltResponse:
+        """A verified request. Whatever isn't 200 is not acknowledged: Slack brings events again."""
+        if self.closing:
+            return BoltResponse(status=503)
+        self._busy += 1
+        began = time.monotonic()
+        try:
+            if problem := await self.introduce():
+                say_problem("bot", problem)
+                return BoltResponse(status=503)
+            request = AsyncBoltRequest(mode="socket_mode", body=body, context={"began": began})
+            response = await self.app.async_dispatch(request)
+            if response.status == 500:
+                log.error("slack: Bolt could not handle a request")
+            return response
+        except Exception:
+            log.exception("slack: a request could not be handled")
+            return BoltResponse(status=503)
+        finally:
+            self._busy -= 1
+
+    async def idle(self) -> None:
+        """Until no request is under way, for a few seconds at most."""
+        end = time.monotonic() + IDLE_WITHIN
+        while self._busy and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+
+    # --- HTTP ---
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return [Route(PATH, self._http, methods=["POST"])]
+
+    async def _http(self, request: Request) -> Response:
+        raw = await _read(request)
+        if raw is None:
+            return _refused(413, "too large")
+        if not self._signed(request, raw):
+            return Response() if raw.startswith(b"ssl_check=1") else _refused(401, "bad signature")
+        body = _parsed(raw, request.headers.get("content-type", ""))
+        if body is None:
+            return _refused(400, "not readable")
+        if body.get("type") == "url_verification":
+            return PlainTextResponse(str(body.get("challenge", "")))
+        return to_starlette_response(await self.dispatch(body))
+
+    def _signed(self, request: Request, raw: bytes) -> bool:
+        """On the raw bytes, before anything is made of them."""
+        stamp = request.headers.get("x-slack-request-timestamp", "")
+        signature = request.headers.get("x-slack-signature", "")
+        if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= MAX_STAMP and signature.isascii()):
+            return False
+        try:
+            return self._verifier.is_valid(raw, stamp, signature)
+        except (ValueError, TypeError, UnicodeError):  # the SDK wants the body to be text
+            return False
+
+
+async def _read(request: Request) -> bytes | None:
+    """The body, or None if there is more of it than Slack would send."""
+    parts, total = [], 0
+    try:
+        async for part in request.stream():
+            total += len(part)
+            if total > MAX_BODY:
+                return None
+            parts.append(part)
+    except ClientDisconnect:
+        return None
+    return b"".join(parts)
+
+
+def _parsed(raw: bytes, content_type: str) -> dict[str, Any] | None:
+    """Events are JSON, taps a form with JSON in `payload`, commands a form; their text may well say "payload"."""
+    try:
+        text = raw.decode()
+        if content_type.partition(";")[0].strip().lower() == "application/json":
+            found = json.loads(text)
+        else:
+            form = dict(parse_qsl(text, keep_blank_values=True))
+            found = json.loads(form["payload"]) if "payload" in form else form
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _refused(status: int, why: str) -> Response:
+    log.warning("slack: a request was refused: %s", why)
+    return PlainTextResponse(why, status_code=status)
+
+
+def say_problem(which: str, problem: str) -> None:
+    """`which`: the bot or the app token."""
+    variable, kind = ("HUIKUAN_SLACK_BOT_TOKEN", "xoxb-") if which == "bot" else ("HUIKUAN_SLACK_APP_TOKEN", "xapp-")
+    if problem in TOKEN_ERRORS:
+        log.error(
+            "slack: the %s token is refused (%s). Copy the %s… token from the app's settings at api.slack.com into %s"
+            " and restart; see docs/setup-slack.md", which, problem, kind, variable,
+        )  # fmt: skip
+    else:
+        log.warning("slack: not reachable (%s); trying again", problem)
