@@ -1,0 +1,84 @@
+"""The same stories through every messenger: whatever it can draw, what happens and what is booked is the same."""
+
+import logging
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.remote import RemoteHarness, Rig
+from tests.scenarios import (
+    test_cards,
+    test_claims,
+    test_comes_back,
+    test_customer_letters,
+    test_disputes,
+    test_one_card,
+    test_owners,
+    test_pauses,
+    test_payments,
+    test_promises,
+    test_results,
+    test_silence,
+    test_worked_example,
+)
+
+MESSENGERS = ("slack", "dingtalk", "wecom")
+STORIES: list[Callable[..., Any]] = [
+    test_worked_example.test_the_worked_example_comes_out_exactly,
+    test_promises.test_a_promise_that_covers_a_part_leaves_the_rest_to_chase,
+    test_promises.test_a_new_promise_in_time_replaces_the_old_one,
+    test_promises.test_a_promise_too_far_away_waits_for_the_manager_and_dunning_goes_on,
+    test_promises.test_a_promise_of_too_little_that_the_manager_rejects_changes_nothing,
+    test_claims.test_a_confirmed_claim_settles_it_and_its_import_is_not_a_second_receipt,
+    test_claims.test_a_voided_claim_brings_the_task_back,
+    test_claims.test_paid_in_part_is_a_claim_for_that_part,
+    test_disputes.test_forty_of_a_hundred_disputed_then_sixty_paid_then_twenty_more,
+    test_disputes.test_an_accepted_dispute_becomes_a_credit_note,
+    test_silence.test_silence_climbs_from_li_to_the_admin,
+    test_silence.test_a_result_of_the_manager_closes_both_tasks,
+    test_owners.test_a_customer_without_owner_is_asked_about_and_the_answer_moves_the_task,
+    test_owners.test_a_manager_hands_the_customer_over_from_an_alert,
+    test_pauses.test_more_than_fourteen_days_or_a_second_one_needs_the_manager,
+    test_payments.test_part_payments_between_the_steps_show_what_is_left,
+    test_payments.test_credit_that_covers_it_all_sends_nothing_but_one_task_to_allocate,
+    test_results.test_not_reached_comes_back_on_the_day_and_three_in_a_row_go_up,
+    test_results.test_a_copy_is_a_task_for_finance_and_comes_back_after_five_working_days,
+    test_results.test_other_comes_back_after_five_working_days,
+    test_comes_back.test_a_snoozed_task_comes_back_on_its_day,
+    test_one_card.test_a_step_later_that_day_takes_over_the_card_of_the_promise,
+    test_cards.test_six_cards_in_the_morning_become_one_digest_and_later_ones_come_singly,
+    test_cards.test_a_further_step_sends_the_card_anew_and_the_old_one_points_to_it,
+    test_customer_letters.test_in_review_finance_releases_a_batch_with_one_button,
+]
+
+
+@pytest.fixture(scope="module", params=MESSENGERS)
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    made: Rig = import_module(f"tests.rigs.{request.param}").Rig()
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def hk(rig: Rig, tmp_path: Path, caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest) -> Iterator[RemoteHarness]:
+    from core.db import upgrade
+
+    caplog.set_level(logging.WARNING)
+    url = f"sqlite:///{tmp_path / 'story.db'}"
+    upgrade(url)
+    harness = RemoteHarness(url, rig)
+    failed = request.session.testsfailed
+    yield harness
+    if request.session.testsfailed > failed:
+        harness.stop()
+    else:
+        harness.close(caplog.records)
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__.removeprefix("test_"))
+def test_the_story(story: Callable[..., Any], hk: RemoteHarness) -> None:
+    story(hk)
