@@ -114,6 +114,8 @@ class Server:
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_until_complete(self._serve())
+        self.loop.run_until_complete(self.loop.shutdown_default_executor())
+        self.loop.close()
 
     async def _serve(self) -> None:
         serving = asyncio.ensure_future(self._server.serve())

@@ -10,14 +10,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
 from bot.adapters.base import Address, DeliveryRef, NotThere, Receive, Refused, Retry, SendResult, Sent, Unknown
 from bot.adapters.memory import Memory
 from bot.adapters.pace import Pace
 from bot.adapters.wecom import keys, render
+from bot.adapters.wecom.answers import Answers
+from bot.adapters.wecom.callback import Callback
 from bot.adapters.wecom.client import Client, Failed
 from bot.adapters.wecom.codes import Codes
+from bot.adapters.wecom.desk import Desk
+from bot.adapters.wecom.wire import Wire
 from bot.card import Capabilities, Card
 from bot.fit import PROFILES
 from bot.settings import Settings, WecomSettings
@@ -31,6 +35,8 @@ REMEMBERED = timedelta(days=8)
 # A member gets 30 messages a minute and 1,000 an hour; more are dropped in silence. The company: 10,000 calls a minute.
 MEMBER, MEMBER_BURST = 0.25, 12
 CALLS, CALLS_BURST = 100.0, 100
+PATH = "/wecom/callback"
+STOPPING = 4.0  # seconds for what is under way
 AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
 
 
@@ -68,6 +74,8 @@ class WecomAdapter:
         self.memory = Memory(engine, NAME)
         self.codes = Codes(self.memory, clock)
         self.client = Client(self.settings)
+        self.zone = settings.zone
+        self._desk = Desk(Answers(self))
         self._member = Pace(MEMBER, MEMBER_BURST)
         self._calls = Pace(CALLS, CALLS_BURST)
 
@@ -113,12 +121,16 @@ class WecomAdapter:
 
     async def start(self, receive: Receive) -> None:
         await self._quietly(self.memory.forget, self.clock() - REMEMBERED)
+        self._desk.start(receive)
 
     async def stop(self) -> None:
+        await self._desk.stop(STOPPING)
         await asyncio.to_thread(self.client.close)
 
     def routes(self) -> Sequence[BaseRoute]:
-        return []
+        """Where WeCom calls us."""
+        callback = Callback(Wire(self.settings), self.settings.corp_id, self.settings.agent_id, self._desk.handle)
+        return [Route(PATH, callback.answer, methods=["GET", "POST"])]
 
     # --- sending ---
 

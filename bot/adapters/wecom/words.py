@@ -14,6 +14,7 @@ WORDS = {
                   "This can't be asked on a card. Please send a command; “help” lists them."),
     "hello": ("您好！我会把需要跟进的应收款发到这里，按卡片上的按钮就能登记。发送“帮助”看我能做什么。",
               "Hello! What you have to follow up comes here; the buttons on its cards log it. “help” shows what I can do."),
+    "only_text": ("我只看得懂文字。发送“帮助”看我能做什么。", "I read text only. Send “help” to see what I can do."),
     "cut": ("（内容较长，以下省略）", "(too long, cut here)"),
 }  # fmt: skip
 

@@ -1,0 +1,130 @@
+"""Members' events: each is handled once, answered within WeCom's five seconds if it can be, and afterwards if not."""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.adapters.base import Receive
+from bot.adapters.wecom import xml
+from bot.adapters.wecom.answers import Answer, Answers
+
+log = logging.getLogger(__name__)
+
+SAVE, ANSWER = 4.0, 4.6  # seconds after an event came: later nothing is saved; later WeCom hears nothing from us
+TRIES = 4  # WeCom's own, the first one included
+LATE = 6.0  # seconds that a redelivery may take; after them the answer goes through the API
+KEPT = 60.0
+
+
+@dataclass
+class _Open:
+    """One event, shared by its deliveries."""
+
+    task: "asyncio.Task[Answer | None]"
+    waiting: int = 0
+    taken: bool = False
+    inner: str = ""
+    ended: float = field(default=0.0)
+
+
+class Desk:
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._receive: Receive | None = None
+        self._open: OrderedDict[str, _Open] = OrderedDict()
+        self._failed: OrderedDict[str, int] = OrderedDict()
+        self._background: set[asyncio.Task[Any]] = set()
+
+    def start(self, receive: Receive) -> None:
+        self._receive = receive
+
+    async def stop(self, within: float) -> None:
+        """Nobody is heard any more; what is under way is finished, as far as it can be."""
+        self._receive = None
+        busy = {*self._background, *(one.task for one in self._open.values())} - {asyncio.current_task()}
+        busy = {task for task in busy if not task.done()}
+        if busy:
+            await asyncio.wait(busy, timeout=within)
+        for task in (*self._background, *(one.task for one in self._open.values())):
+            task.cancel()
+
+    async def handle(self, event: xml.Event) -> str | None:
+        """The inside of the passive reply; "" for none; None if the event is to come again."""
+        if self._receive is None:
+            return None
+        if event.kind == "ignored":
+            return ""
+        began = time.monotonic()
+        work = self._work(event, began)
+        work.waiting += 1
+        await asyncio.wait({work.task}, timeout=max(began + ANSWER - time.monotonic(), 0))
+        work.waiting -= 1
+        if not work.task.done():
+            return None
+        answer = None if work.task.cancelled() else work.task.result()
+        if answer is None:
+            self._open.pop(event.id, None)
+            return await self._not_saved(event)
+        if not work.taken:
+            work.taken, work.inner = True, answer.passive()
+            self._later(self._answers.finish(answer))
+        return work.inner
+
+    def _work(self, event: xml.Event, began: float) -> _Open:
+        for old in [key for key, one in self._open.items() if one.ended and began - one.ended > KEPT]:
+            del self._open[old]
+        known = self._open.get(event.id)
+        if known is not None:
+            return known
+        work = _Open(asyncio.create_task(self._answer(event, began + SAVE)))
+        work.task.add_done_callback(lambda _: self._ended(work))
+        self._open[event.id] = work
+        return work
+
+    def _ended(self, work: _Open) -> None:
+        work.ended = time.monotonic()
+        if not work.waiting and not work.task.cancelled() and work.task.result() is not None and self._receive is not None:
+            self._later(self._afterwards(work))
+
+    async def _afterwards(self, work: _Open) -> None:
+        """WeCom gave up waiting. If it doesn't ask again soon, the answer takes the other way."""
+        await asyncio.sleep(LATE)
+        answer = work.task.result()
+        if not work.taken and answer is not None:
+            work.taken = True
+            await self._answers.by_api(answer)
+
+    async def _answer(self, event: xml.Event, until: float) -> Answer | None:
+        """None: nothing was saved."""
+        receive = self._receive
+        try:
+            if receive is None:
+                return None
+            return await self._answers.to(event, until, receive)
+        except Exception:
+            log.error("wecom: an event was not handled", exc_info=True)
+            return None
+
+    async def _not_saved(self, event: xml.Event) -> str | None:
+        """It comes again; after the last time the person is told."""
+        self._failed[event.id] = self._failed.pop(event.id, 0) + 1
+        while len(self._failed) > 1000:
+            self._failed.popitem(last=False)
+        if self._failed[event.id] < TRIES:
+            return None
+        del self._failed[event.id]
+        return await self._answers.sorry(event)
+
+    def _later(self, steps: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(steps)
+        self._background.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("wecom: an answer was not delivered", exc_info=error)

@@ -1,0 +1,348 @@
+"""WeCom, inbound: who knocks, what is shown in place, what is asked, and what happens when five seconds are over."""
+
+import asyncio
+import logging
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from bot.adapters.base import Reply, Sent
+from bot.adapters.wecom import desk as timing
+from bot.adapters.wecom import keys
+from bot.adapters.wecom.adapter import WecomAdapter
+from bot.card import Card, Field
+from bot.fit import ask_card
+from core.db import transaction
+from core.models import Account, Person
+from tests.adapters.wecom_world import CARD, DONE, LI, NOW, TODAY, Clock, Listener, Server, company, delivery, fitted, make
+from tests.databases import Databases
+from tests.fakes.wecom import FakeWecom, Patience, Shown
+
+
+@pytest.fixture
+def database_url(databases: Databases) -> str:
+    return databases.create("sqlite")
+
+
+@dataclass
+class World:
+    wecom: FakeWecom
+    adapter: WecomAdapter
+    listener: Listener
+    server: Server
+    engine: Engine
+    clock: Clock
+
+    def card(self, card: Card = CARD, key: str = "task:1:card:0") -> Shown:
+        """A card on LiSi's screen, recorded as the product does."""
+        drawn = fitted(self.adapter, card)
+        result = self.server.run(self.adapter.send(LI, drawn, key))
+        assert isinstance(result, Sent)
+        self.id = delivery(self.engine, result.ref, drawn)
+        return self.wecom.last("lisi")
+
+    def now(self) -> Shown:
+        return self.wecom.last("lisi")
+
+    def settled(self, said: Any) -> None:
+        """Waits for what follows in the background."""
+        for _ in range(300):
+            if said():
+                return
+            time.sleep(0.02)
+        raise AssertionError("it did not happen")
+
+
+@pytest.fixture
+def world(engine: Engine) -> Iterator[World]:
+    with transaction(engine) as session:
+        person = Person(handle="li", name="小李", roles=["rep"])
+        session.add(person)
+        session.flush()
+        assert person.id is not None
+        session.add(Account(person_id=person.id, messenger="wecom", user_id="LiSi"))
+    clock, listener = Clock(), Listener()
+    with company(patience=Patience(post=5.0)) as wecom:
+        adapter = make(wecom, engine, clock)
+        server = Server(list(adapter.routes()))
+        with server as url:
+            server.run(adapter.start(listener))
+            wecom.set_callback(url + "/wecom/callback")
+            yield World(wecom, adapter, listener, server, engine, clock)
+            server.run(adapter.stop())
+        assert wecom.wrong == []
+
+
+def done(world: World, card: Card = DONE, message: str = "已记录承诺。") -> Reply:
+    return Reply("done", message, card, delivery_id=world.id, rev=2, shown=world.listener.was_shown)
+
+
+# --- who knocks ---
+
+
+def test_the_console_checks_the_address(world: World) -> None:
+    assert world.wecom.verify_url().error == ""
+
+
+def test_nothing_bad_gets_in(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    for kind in world.wecom.bad_posts():
+        caplog.clear()
+        answer = world.wecom.bad_post(kind, "lisi", "/balance SECRETWORD")
+        assert answer.status == 403, kind
+        lines = [r for r in caplog.records if r.name.startswith("bot.adapters.wecom")]
+        assert len(lines) == 1 and "SECRETWORD" not in lines[0].getMessage(), kind
+    assert world.listener.heard == []
+
+
+def test_a_replay_does_nothing(world: World) -> None:
+    said = world.wecom.say("lisi", "/todo")
+    again = world.wecom.replay(said)
+    assert (again.status, again.body) == (200, "") and len(world.listener.heard) == 1
+
+
+# --- words ---
+
+
+def test_words_are_answered_at_once(world: World) -> None:
+    world.listener.usual = Reply("invalid", "没有这个客户 ]]> <x>")
+    said = world.wecom.say("LISI", "/balance 甲")
+    assert said.reply is not None and said.reply.text == "没有这个客户 ]]> <x>"
+    heard = world.listener.heard[0]
+    assert (heard.user_id, heard.text, heard.messenger, heard.at) == ("LiSi", "/balance 甲", "wecom", NOW)
+    assert heard.until is not None and heard.until < time.monotonic() + 4
+
+
+def test_a_card_as_answer_comes_through_the_api_and_its_buttons_work(world: World) -> None:
+    card = fitted(world.adapter, CARD)
+    number = delivery(world.engine, "", card)
+    world.listener.answers = [Reply("done", "", card, delivery_id=number)]
+    said = world.wecom.say("lisi", "打开")
+    assert said.body == ""
+    world.settled(lambda: world.wecom.screen("lisi"))
+    world.wecom.tap("lisi", world.now(), world.now().key_of("批准"))
+    assert world.listener.heard[1].delivery_id == number and world.listener.heard[1].ref == ""
+
+
+def test_the_same_question_twice_is_answered_twice(world: World) -> None:
+    notice = Card("reply.balance", "zh", "info", "华兴商贸", fields=(Field("余额", "¥1.00"),))
+    world.listener.usual = Reply("done", "", notice)
+    for n in (1, 2):
+        world.wecom.say("lisi", "/balance 华兴")
+        world.settled(lambda n=n: len(world.wecom.screen("lisi")) == n)
+
+
+def test_a_long_answer_is_several_texts(world: World) -> None:
+    world.listener.usual = Reply("done", "", Card("reply.help", "zh", "info", "帮助", "\n".join(["一行说明" * 10] * 40)))
+    world.wecom.say("lisi", "帮助")
+    world.settled(lambda: len(world.wecom.screen("lisi")) == 3)
+    assert {s.msgtype for s in world.wecom.screen("lisi")} == {"text"}
+
+
+def test_who_opens_the_chat_is_greeted_once_a_day(world: World) -> None:
+    first = world.wecom.enter_agent("lisi")
+    world.wecom.pass_time(1)
+    second = world.wecom.enter_agent("lisi")
+    assert first.reply is not None and "帮助" in first.reply.text and second.reply is None
+    world.clock.pass_(days=1)
+    world.wecom.pass_time(1)
+    assert world.wecom.enter_agent("lisi").reply is not None
+    unknown = world.wecom.enter_agent("wang")
+    assert unknown.reply is not None and "绑定" in unknown.reply.text and world.listener.heard == []
+
+
+# --- taps ---
+
+
+def test_a_tap_changes_the_card_in_place(world: World) -> None:
+    shown = world.card()
+    world.listener.usual = done(world)
+    tap = world.wecom.tap("lisi", shown, shown.key_of("批准"))
+    assert "已承诺 7-10" in world.now().text and "已记录承诺。" in world.now().text and world.now().buttons == ()
+    heard = world.listener.heard[0]
+    assert (heard.ref, heard.action, heard.seen_rev, heard.input) == (shown.card["task_id"], "promise.approve", 1, {})
+    assert tap.seconds < 4
+    world.settled(lambda: world.listener.shown == 1)
+    assert world.wecom.calls_of("message/update_template_card") == []
+
+
+def test_a_confirmation_is_a_second_step(world: World) -> None:
+    shown = world.card()
+    world.wecom.tap("lisi", shown, shown.key_of("未查到"))
+    assert "确认没有查到这笔款？" in world.now().text and [b.text for b in world.now().buttons] == ["未查到", "返回"]
+    assert world.listener.heard == []
+    world.wecom.tap("lisi", world.now(), world.now().key_of("返回"))
+    assert world.now().card["button_list"] == shown.card["button_list"] and world.listener.heard == []
+    world.wecom.tap("lisi", shown, world.now().key_of("未查到"))
+    world.wecom.tap("lisi", world.now(), world.now().key_of("未查到"))
+    assert [h.action for h in world.listener.heard] == ["claim.void"]
+
+
+def test_a_menu_asks_and_its_answer_is_a_tap(world: World) -> None:
+    shown = world.card()
+    world.wecom.tap("lisi", shown, shown.key_of("承诺日期"))
+    menu = world.now()
+    assert menu.card["card_type"] == "multiple_interaction" and "逾期 7 天" in menu.text
+    question = menu.questions["date"]
+    assert "请选择" in question.options[question.chosen[0]]
+    friday = next(key for key, words in question.options.items() if words.startswith("周五"))
+    world.listener.usual = done(world)
+    world.wecom.tap("lisi", menu, menu.key_of("提交"), {"date": friday})
+    assert world.listener.heard[0].input == {"date": "2026-07-03"} and world.listener.heard[0].action == "task.promise"
+    assert "已承诺" in world.now().text
+
+
+def test_whoever_chooses_nothing_goes_back(world: World) -> None:
+    shown = world.card()
+    world.wecom.tap("lisi", shown, shown.key_of("有争议"))
+    world.wecom.tap("lisi", world.now(), world.now().key_of("提交"))
+    assert world.now().card["button_list"] == shown.card["button_list"] and world.listener.heard == []
+
+
+def test_a_question_of_the_product_is_a_menu_too(world: World) -> None:
+    shown = world.card()
+    capabilities = world.adapter.capabilities(LI)
+    asked, _ = ask_card(fitted(world.adapter), CARD.actions[1], capabilities, today=TODAY)
+    world.listener.answers = [Reply("done", "", asked, delivery_id=world.id, rev=3, asks=True)]
+    world.wecom.tap("lisi", shown, shown.key_of("批准"))
+    key = keys.read(world.now().key_of("提交"))
+    assert key is not None and (key.action, key.rev, key.ref) == ("task.dispute", 3, shown.card["task_id"])
+
+
+def test_a_question_that_needs_writing_points_to_the_form_or_to_commands(world: World) -> None:
+    shown = world.card()
+    asked, _ = ask_card(fitted(world.adapter), CARD.actions[2], world.adapter.capabilities(LI), today=TODAY)
+    world.listener.usual = Reply("done", "", asked, delivery_id=world.id, rev=1, asks=True)
+    world.wecom.tap("lisi", shown, shown.key_of("批准"))
+    assert "请发送命令" in world.now().text and [b.text for b in world.now().buttons] == ["返回"]
+
+
+def test_refusals_are_said_on_the_card(world: World) -> None:
+    shown = world.card()
+    world.listener.usual = Reply("not_allowed", "您没有权限。")
+    world.wecom.tap("lisi", shown, shown.key_of("批准"))
+    assert "您没有权限。" in world.now().text and [b.text for b in world.now().buttons] == [b.text for b in shown.buttons]
+
+
+def test_a_line_of_the_digest_opens_a_card_of_its_own(world: World) -> None:
+    shown = world.card()
+    number = delivery(world.engine, "", fitted(world.adapter))
+    opened = Reply("done", "", fitted(world.adapter, replace(CARD, title="另一张卡片")), delivery_id=number)
+    world.listener.usual = opened
+    key = keys.Key(shown.card["task_id"], "task.open", 1, given=(("task", "7"),))
+    plain = world.wecom._phones._tap_xml(shown, _message(world, shown), key.text(), {}, "", False)
+    world.wecom.run(world.wecom.line.deliver("tap", plain, 1000002))
+    world.settled(lambda: len(world.wecom.screen("lisi")) == 2)
+    assert "另一张卡片" in world.now().text and "逾期 7 天" in world.wecom.screen("lisi")[0].text
+
+
+def _message(world: World, shown: Shown) -> Any:
+    return world.wecom._corp.messages[shown.msgid]
+
+
+@pytest.mark.parametrize("name", ["<!channel>", "**x**", "]]>", "&amp;", "]]]]>><![CDATA[", "</TemplateCard>"])
+def test_names_show_as_typed_in_passive_answers(world: World, name: str) -> None:
+    shown = world.card()
+    world.listener.usual = done(world, replace(DONE, title=name, fields=(Field("客户", name),)))
+    world.wecom.tap("lisi", shown, shown.key_of("批准"))
+    assert world.now().card["main_title"]["title"] == name and f"客户 {name}" in world.now().text
+
+
+def test_the_code_of_the_sending_is_left_for_the_end(world: World) -> None:
+    from bot.adapters.base import DeliveryRef
+
+    shown = world.card()
+    world.listener.usual = Reply("stale", "卡片已更新。")
+    world.wecom.tap("lisi", shown, shown.key_of("批准"))
+    ref = DeliveryRef(LI, shown.card["task_id"], world.id, 2)
+    assert isinstance(world.server.run(world.adapter.update(ref, DONE)), Sent)
+    assert "已承诺" in world.now().text
+
+
+# --- five seconds ---
+
+
+def test_what_is_not_saved_comes_again_and_then_works(world: World) -> None:
+    shown = world.card()
+    world.listener.answers = [Reply("not_saved", "没有保存"), RuntimeError("broken"), done(world)]
+    tap = world.wecom.tap("lisi", shown, shown.key_of("批准"))
+    assert [t.status for t in tap.tries] == [503, 503, 200] and "已承诺" in world.now().text
+    assert len({h.event_id for h in world.listener.heard}) == 1
+    world.wecom.wrong.clear()
+
+
+def test_what_is_never_saved_is_said(world: World) -> None:
+    shown = world.card()
+    world.listener.usual = Reply("not_saved", "没有保存")
+    world.wecom.tap("lisi", shown, shown.key_of("批准"))
+    assert "没有保存，请再按一次" in world.now().text and len(world.now().buttons) == len(shown.buttons)
+    world.listener.usual = RuntimeError("broken")
+    said = world.wecom.say("lisi", "/todo")
+    assert said.reply is not None and "没有保存" in said.reply.text
+    world.wecom.wrong.clear()
+
+
+async def _slow(seconds: float, reply: Reply) -> Reply:
+    await asyncio.sleep(seconds)
+    return reply
+
+
+def test_a_slow_answer_reaches_the_second_try(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "ANSWER", 0.4)
+    shown = world.card()
+    world.listener.answers = [lambda e: _slow(0.6, done(world))]
+    tap = world.wecom.tap("lisi", shown, shown.key_of("批准"))
+    assert [t.status for t in tap.tries] == [503, 200] and "已承诺" in world.now().text
+    assert len(world.listener.heard) == 1
+    world.wecom.wrong.clear()
+
+
+def test_when_nobody_waits_any_more_the_api_changes_the_card(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "ANSWER", 0.1)
+    monkeypatch.setattr(timing, "LATE", 0.2)
+    shown = world.card()
+    world.listener.answers = [lambda e: _slow(0.8, done(world))]
+    tap = world.wecom.tap("lisi", shown, shown.key_of("批准"))
+    assert tap.status == 503
+    world.settled(lambda: "已承诺" in world.now().text)
+    world.settled(lambda: world.listener.shown == 1)
+    assert world.wecom.calls_of("message/update_template_card")[0].body["response_code"] == tap.response_code
+    world.wecom.wrong.clear()
+
+
+def test_a_tap_under_way_is_finished_when_it_stops(world: World) -> None:
+    shown = world.card()
+    world.listener.answers = [lambda e: _slow(1.0, done(world))]
+    tapping = threading.Thread(target=lambda: world.wecom.tap("lisi", shown, shown.key_of("批准")))
+    tapping.start()
+    world.settled(lambda: world.listener.heard)
+    began = time.monotonic()
+    world.server.run(world.adapter.stop())
+    assert time.monotonic() - began < 4
+    tapping.join(10)
+    assert "已承诺" in world.now().text
+    assert world.wecom.say("lisi", "/todo").status == 503  # closed: it comes again when somebody is there
+    world.wecom.wrong.clear()
+
+
+def test_taps_all_at_once(world: World) -> None:
+    cards = [world.card(key=str(n)) for n in range(4)]
+    world.listener.usual = lambda e: _slow(0.2, Reply("done", "已记录。"))
+    threads = [threading.Thread(target=world.wecom.tap, args=("lisi", c, c.key_of("批准"))) for c in cards]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(h.ref for h in world.listener.heard) == sorted(c.card["task_id"] for c in cards)
+    assert all("已记录。" in s.text for s in world.wecom.screen("lisi"))
+
+
+def test_bodies_are_not_in_the_logs(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    world.wecom.say("lisi", "/balance 很秘密的客户")
+    assert "很秘密的客户" not in caplog.text and not re.search(r"access_token=(?!\*)", caplog.text)
