@@ -100,7 +100,9 @@ class _Desk:
 
     def __init__(self, door: Door, work: Work, person: Person, lang: Lang, envelope: Envelope) -> None:
         self.door, self.work, self.person, self.lang, self.envelope = door, work, person, lang, envelope
-        self.capabilities = door.adapters[envelope.messenger].capabilities(Address(envelope.user_id, lang))
+        query = select(A.c.text_only).where(A.c.messenger == envelope.messenger, A.c.user_id == envelope.user_id)
+        to = Address(envelope.user_id, lang, bool(work.session.execute(query).scalar()))
+        self.capabilities = door.adapters[envelope.messenger].capabilities(to)
 
     # --- typed lines ---
 
