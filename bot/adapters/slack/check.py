@@ -13,7 +13,6 @@ from bot.settings import Settings
 from core.time import utcnow
 
 SKEW = 60.0  # seconds that our clock may be off; at five minutes signatures are refused
-SETUP = ("见 docs/setup-slack.md", "See docs/setup-slack.md")
 
 
 async def check(settings: Settings) -> list[Finding]:
@@ -51,7 +50,8 @@ def _problem(answer: Answer, name: str, variable: str, kind: str) -> Finding:
         )  # fmt: skip
     return Finding(
         name, "fail", f"连不上 Slack（{why}）", f"Slack cannot be reached ({why})",
-        "检查网络、代理（HTTPS_PROXY）和 HUIKUAN_SLACK_API_URL", "Check network, proxy (HTTPS_PROXY) and HUIKUAN_SLACK_API_URL",
+        "检查网络、代理（HTTPS_PROXY）和 HUIKUAN_SLACK_API_URL",
+        "Check network, proxy (HTTPS_PROXY) and HUIKUAN_SLACK_API_URL",
     )  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def _scopes(me: Answer) -> Finding:
     """Slack names the token's scopes in a header of every answer."""
     said = me.headers.get("x-oauth-scopes")
     if said is None:
-        return Finding("slack.scopes", "warn", "Slack 没有说明令牌的权限", "Slack does not say what the token may do", *SETUP)
+        return Finding("slack.scopes", "warn", "Slack 没有说明令牌的权限", "Slack does not say what the token may do")
     missing = [scope for scope in SCOPES if scope not in {one.strip() for one in said.split(",")}]
     if not missing:
         return Finding("slack.scopes", "ok", "权限齐全", "all scopes are granted")

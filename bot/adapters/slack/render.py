@@ -16,7 +16,7 @@ Block = dict[str, Any]
 CONTROLS = 4  # of a card; the rest stands in the overflow menu
 OVERFLOW = 5
 LETTERS = 11_500  # of all blocks of a message; Slack gives up at about 13,000
-SCALES = (1.0, 0.6, 0.35, 0.2, 0.12, 0.07)
+SCALES = (1.0, 0.6, 0.35, 0.2, 0.12, 0.07, 0.03, 0.01)
 SECTION, FIELD, HEADER, LABEL, OPTION, VALUE, COLUMNS = 3000, 2000, 150, 75, 75, 150, 20
 ID = 255
 
@@ -84,7 +84,7 @@ def _blocks(card: Card, ref: str, rev: int, scale: float) -> list[Block]:
 
 
 def _scaled(limit: int, scale: float) -> int:
-    return max(12, int(limit * scale))
+    return max(8, int(limit * scale))
 
 
 def _head(card: Card) -> list[Block]:
