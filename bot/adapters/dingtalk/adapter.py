@@ -24,7 +24,7 @@ from bot.adapters.dingtalk.client import Client, Done, Failed, problem
 from bot.adapters.dingtalk.desk import Desk
 from bot.adapters.dingtalk.outbound import Sender
 from bot.adapters.dingtalk.refs import Refs
-from bot.adapters.dingtalk.stream import Stream
+from bot.adapters.dingtalk.stream import PATIENCE, QUIET, Stream
 from bot.adapters.dingtalk.todo import Mirror
 from bot.adapters.memory import Memory
 from bot.card import Capabilities, Card
@@ -81,6 +81,7 @@ class DingtalkAdapter:
         self.sender = Sender(self.client, group.robot_code or group.client_id, self._template, self._today)
         self.desk = Desk(self.sender, engine, clock, settings.lang, group.corp_id, self.mirror)
         self.stream: Stream | None = None
+        self.stream_timing = (QUIET, PATIENCE)
         self._running: asyncio.Task[None] | None = None
 
     def _today(self) -> date:
@@ -134,7 +135,8 @@ class DingtalkAdapter:
     async def start(self, receive: Receive) -> None:
         """Returns at once: whether the gateway can be reached is its own affair."""
         self.desk.open(receive)
-        self.stream = Stream(self.client, self.desk.handle)
+        quiet, patience = self.stream_timing
+        self.stream = Stream(self.client, self.desk.handle, quiet=quiet, patience=patience)
         self._running = asyncio.create_task(self.stream.start())
 
     async def stop(self) -> None:

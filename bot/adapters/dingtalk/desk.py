@@ -143,6 +143,7 @@ class Desk:
         envelope = Envelope(
             NAME, tap.user, message_id, self._clock(), delivery_id=delivery, ref=tap.ref if delivery is None else "",
             action=pressed.action, seen_rev=pressed.rev, input=pressed.input, until=started + SAVE,
+            opens=tap.action == render.OPEN,
         )  # fmt: skip
         task = self._work(self._ask(receive, envelope))
         await asyncio.wait({task}, timeout=max(0.0, started + ANSWER - time.monotonic()))
