@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import books, chat, messengers, policy, system
+from bot.cli import books, chat, dingtalk, messengers, policy, system
 from bot.cli.frame import frame, run, t
 
 app = typer.Typer(
@@ -58,6 +58,7 @@ books.register(app)
 chat.register(app)
 policy.register(app)
 messengers.register(app)
+dingtalk.register(app)
 
 
 def main() -> None:

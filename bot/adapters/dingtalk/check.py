@@ -1,0 +1,117 @@
+"""What `huikuan doctor` asks DingTalk: the secret, the gateway, the clock, the mode, the month's calls."""
+
+import asyncio
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from sqlalchemy import Engine
+
+from bot.adapters.check import Finding
+from bot.adapters.dingtalk.adapter import make_client
+from bot.adapters.dingtalk.client import Client, Done, Failed, Lost, NotReached, Outcome
+from bot.adapters.dingtalk.stream import SUBSCRIPTIONS
+from bot.settings import Settings
+from core.errors import Unreachable
+
+NEARLY = 0.8  # of the month's calls
+HOSTS = ("api.dingtalk.com", "oapi.dingtalk.com", "wss-open-connection.dingtalk.com")
+SKEW_WARN, SKEW_FAIL = 60, 300  # seconds
+
+
+async def check(settings: Settings, engine: Engine) -> list[Finding]:
+    """Asks for a token and a ticket, which cost no quota, and sends nothing to anybody."""
+    client = make_client(settings, engine, lambda: datetime.now(UTC))
+    try:
+        token = await client.token_call()
+        found = [_secret(token)]
+        if isinstance(token, Done):
+            found += [_gateway(await client.open_stream(SUBSCRIPTIONS)), _clock(token.date, datetime.now(UTC))]
+        return [*found, _mode(settings), await _calls(settings, client)]
+    finally:
+        await client.close()
+
+
+def _why(outcome: Failed | NotReached | Lost) -> str:
+    return f"{outcome.code} {outcome.message}".strip() if isinstance(outcome, Failed) else outcome.reason
+
+
+def _secret(outcome: Outcome) -> Finding:
+    name = "dingtalk.secret"
+    match outcome:
+        case Done():
+            return Finding(name, "ok", "Client ID 和 Client Secret 有效", "the Client ID and Client Secret are valid")
+        case Failed():
+            return Finding(
+                name, "fail", f"钉钉不接受 Client ID 或 Client Secret：{_why(outcome)}",
+                f"DingTalk refuses the Client ID or Client Secret: {_why(outcome)}",
+                "在开放平台的“凭证与基础信息”里核对 HUIKUAN_DINGTALK_CLIENT_ID 和 HUIKUAN_DINGTALK_CLIENT_SECRET",
+                "compare HUIKUAN_DINGTALK_CLIENT_ID and HUIKUAN_DINGTALK_CLIENT_SECRET with the app's credentials page",
+            )  # fmt: skip
+        case NotReached() | Lost():
+            return Finding(
+                name, "fail", f"连不上钉钉：{_why(outcome)}", f"DingTalk can't be reached: {_why(outcome)}",
+                f"放行 443 端口：{'、'.join(HOSTS)}；或设置 HTTPS_PROXY",
+                f"open port 443 to {', '.join(HOSTS)}, or set HTTPS_PROXY",
+            )  # fmt: skip
+
+
+def _gateway(outcome: Outcome) -> Finding:
+    name = "dingtalk.stream"
+    if isinstance(outcome, Done) and outcome.data.get("ticket"):
+        return Finding(name, "ok", "Stream 网关可用", "the Stream gateway answers")
+    why = _why(outcome) if not isinstance(outcome, Done) else "no ticket"
+    return Finding(
+        name, "fail", f"Stream 网关没有给出连接：{why}", f"the Stream gateway gave no connection: {why}",
+        "在开放平台确认机器人的消息接收模式是 Stream 模式，并且应用已发布",
+        "on the open platform, the robot must receive messages in Stream mode, and the app must be published",
+    )  # fmt: skip
+
+
+def _clock(date: str, now: datetime) -> Finding:
+    name = "dingtalk.clock"
+    try:
+        skew = abs((now - parsedate_to_datetime(date)).total_seconds())
+    except (ValueError, TypeError):
+        return Finding(name, "ok", "钉钉没有告诉时间，未核对", "DingTalk told no time; not compared")
+    state = "fail" if skew > SKEW_FAIL else "warn" if skew > SKEW_WARN else "ok"
+    if state == "ok":
+        return Finding(name, "ok", "时钟与钉钉一致", "the clock agrees with DingTalk's")
+    return Finding(
+        name, "fail" if state == "fail" else "warn", f"时钟与钉钉相差 {skew:.0f} 秒", f"the clock is {skew:.0f} seconds off",
+        "让这台机器用 NTP 校时", "let this machine set its clock by NTP",
+    )  # fmt: skip
+
+
+def _mode(settings: Settings) -> Finding:
+    name = "dingtalk.cards"
+    if settings.dingtalk.card_template:
+        return Finding(
+            name, "ok", "卡片模式；模板填错时钉钉不报错", "card mode; DingTalk does not complain of a wrong template",
+            "用 huikuan send-test 工号 给自己发一张卡片，看到按钮并按一下",
+            "huikuan send-test PERSON sends a card: see it and press it",
+        )  # fmt: skip
+    return Finding(
+        name, "ok", "文字模式：消息里的链接代替按钮", "text mode: links in messages stand in for buttons",
+        "要用卡片：huikuan dingtalk template，导入后设置 HUIKUAN_DINGTALK_CARD_TEMPLATE",
+        "for cards: huikuan dingtalk template, import it, set HUIKUAN_DINGTALK_CARD_TEMPLATE",
+    )  # fmt: skip
+
+
+async def _calls(settings: Settings, client: Client) -> Finding:
+    name, most = "dingtalk.calls", settings.dingtalk.monthly_calls
+    try:
+        kept = await asyncio.to_thread(client.memory.get, client.month_key())
+    except Unreachable as error:
+        return Finding(name, "warn", f"查不到本月调用次数：{error}", f"this month's calls can't be read: {error}")
+    used = int((kept or {}).get("n", 0))
+    zh, en = f"本月调用 {used} 次", f"{used} calls this month"
+    if not most:
+        return Finding(name, "ok", zh, en)
+    zh, en = f"{zh}，共 {most} 次", f"{en} of {most}"
+    if used < most * NEARLY:
+        return Finding(name, "ok", zh, en)
+    return Finding(
+        name, "fail" if used >= most else "warn", zh, en,
+        "关掉待办同步（HUIKUAN_DINGTALK_TODO_CREATOR）、放宽策略的提醒，或升级钉钉版本",
+        "turn the to-do mirror off (HUIKUAN_DINGTALK_TODO_CREATOR), let the policy remind less, or get a larger edition",
+    )  # fmt: skip
