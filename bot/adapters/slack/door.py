@@ -98,7 +98,11 @@ class Door:
         if team_of(req.body) != self.me["team_id"]:
             log.warning("slack: a request of another workspace was refused")
             return BoltResponse(status=403)
-        return await self._handler.handle(req.body, req.context["began"])
+        try:
+            return await self._handler.handle(req.body, req.context["began"])
+        except Exception:
+            log.exception("slack: a request could not be handled")
+            return BoltResponse(status=503)
 
     async def dispatch(self, body: dict[str, Any]) -> BoltResponse:
         """A verified request. Whatever isn't 200 is not acknowledged: Slack brings events again."""
@@ -112,14 +116,14 @@ class Door:
                 return BoltResponse(status=503)
             request = AsyncBoltRequest(mode="socket_mode", body=body, context={"began": began})
             response = await self.app.async_dispatch(request)
-            if response.status == 500:
-                log.error("slack: Bolt could not handle a request")
-            return response
-        except Exception:
-            log.exception("slack: a request could not be handled")
-            return BoltResponse(status=503)
+        except (TypeError, ValueError, AttributeError, KeyError):
+            response = BoltResponse(status=500)
         finally:
             self._busy -= 1
+        if response.status == 500:  # Bolt's own: our part below never raises
+            log.warning("slack: a request was refused: not readable")
+            return BoltResponse(status=400)
+        return response
 
     async def idle(self) -> None:
         """Until no request is under way, for a few seconds at most."""
