@@ -204,13 +204,14 @@ def claim_redraw(
 ) -> tuple[Card, int, Parcel | None]:
     """One card as it is true now, and its revision, for a messenger whose answer to a tap carries the card.
 
-    The parcel, if something changed, is an update that is sent again unless it is recorded as shown.
+    The parcel, if something changed, is an update that is sent again unless it is recorded as shown. Updates that were
+    refused are made up for: a tap may change what nothing else can.
     """
     with transactions.work(now) as work:
         waiting = work.session.execute(
             select(OutboxMessage)
             .where(O.c.delivery_id == delivery_id, O.c.op == "update")
-            .where(O.c.state.in_((OutboxState.pending, OutboxState.retry)))
+            .where(O.c.state.in_((OutboxState.pending, OutboxState.retry, OutboxState.dead)))
             .order_by(O.c.id)
             .with_for_update(skip_locked=True)
         ).scalars()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 
 from bot.adapters.base import Refused, Retry, Sent, Unknown
-from bot.card import card_json, dump
+from bot.card import card_json, dump, load
 from bot.notifications.parcel import Parcel
 from bot.notifications.undelivered import undelivered
 from bot.transactions import Transactions
@@ -56,8 +56,10 @@ def record(transactions: Transactions, parcels: Sequence[Parcel], now: datetime,
                     message.not_before = now + timedelta(seconds=after)
                     message.payload = None  # nothing was shown, so what is true then is drawn anew
                 case Retry(_, reason) | Refused(reason):
-                    total.failed += 1
+                    total.failed += message.op == "send"
                     _dead(work, message, reason)
+                    if parcel.ref is not None:
+                        _closing(work, message, parcel, parcel.ref.delivery_id)
                 case Unknown(reason):
                     total.failed += 1
                     _unsure(work, message, reason)
@@ -150,11 +152,35 @@ def _letter_sent(work: Work, message: OutboxMessage, parcel: Parcel) -> None:
 
 def _dead(work: Work, message: OutboxMessage, reason: str) -> None:
     message.state, message.done_at, message.reason = OutboxState.dead, work.now, reason
-    log.warning("outbox %s (%s) was refused: %s", message.id, message.kind, reason)
+    level = logging.WARNING if message.op == "send" else logging.INFO  # not every messenger can change every card
+    log.log(level, "outbox %s (%s) was refused: %s", message.id, message.kind, reason)
     if message.subject == "letter":
         work.session.execute(update(L).where(L.c.id == message.subject_id).values(state=LetterState.cancelled, sent_on=None))
     if message.op == "send":
         undelivered(work, message, reason)
+
+
+def _closing(work: Work, message: OutboxMessage, parcel: Parcel, delivery_id: int) -> None:
+    """The card can't be changed any more: one short message says so, if it is over and still has buttons."""
+    delivery = work.session.get_one(Delivery, delivery_id)
+    if message.person_id is None or not (parcel.over or parcel.card.closed):
+        return
+    if not any(action.draw != "reply" for action in load(delivery.card["dump"]).actions):
+        return
+    _, policy = active(work)
+    member = load_org(work).members.get(message.person_id)
+    note = outbox.row(
+        work,
+        key=f"{message.subject}:{message.subject_id}:closed:{message.person_id}",
+        kind="note.closed",
+        subject=message.subject,
+        subject_id=message.subject_id,
+        customer_id=message.customer_id,
+        person_id=message.person_id,
+        data={**delivery.card.get("data", {}), **message.data, "kind": message.kind},
+        not_before=outbox.outside_quiet(work, policy.windows, member),
+    )
+    outbox.enqueue(work, [note])
 
 
 def _unsure(work: Work, message: OutboxMessage, reason: str) -> None:
