@@ -1,0 +1,335 @@
+"""Slack, the wire: sockets that drop or swallow, tokens that end, signed HTTP, junk, the check of the settings."""
+
+import asyncio
+import hashlib
+import hmac
+import io
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+
+from bot.adapters.base import Callbacks, Reply, Retry
+from bot.adapters.check import Finding
+from bot.adapters.slack import check as checking
+from bot.adapters.slack import door, socket
+from bot.adapters.slack.adapter import build
+from bot.settings import Settings
+from core.errors import ConfigError
+from tests.adapters.slack_product import LI, NOW, Product, a_product, find, no_secrets, settings, words
+from tests.fakes.slack import FakeSlack, broken, too_many
+from tests.fakes.slack_product import Loop, a_loop, a_workspace, until
+
+
+@pytest.fixture
+def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSlack]:
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(socket, "GRACE", 1.0)
+    monkeypatch.setattr(socket, "PING", 0.4)
+    monkeypatch.setattr(socket, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(socket, "FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(door, "FIRST_PAUSE", 0.1)
+    with a_workspace() as fake:
+        yield fake
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    with a_loop() as made:
+        yield made
+
+
+@pytest.fixture
+def product(slack: FakeSlack, loop: Loop, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Product]:
+    caplog.set_level(logging.DEBUG)
+    with a_product(slack, loop, tmp_path) as made:
+        yield made
+    no_secrets(caplog.records)
+
+
+def still_works(slack: FakeSlack, product: Product) -> None:
+    def heard() -> bool:
+        before = len(product.heard)
+        return slack.say(LI, "待办").acked and len(product.heard) > before
+
+    until(heard, 20)
+
+
+# --- the socket ---
+
+
+def test_a_new_connection_when_slack_asks_for_one(slack: FakeSlack, product: Product) -> None:
+    slack.disconnect()
+    until(lambda: [c.method for c in slack.calls].count("apps.connections.open") == 2)
+    still_works(slack, product)
+    assert not slack.wrong
+
+
+def test_a_dropped_connection_is_made_anew(slack: FakeSlack, product: Product) -> None:
+    slack.patience(0.5)
+    slack.cut()
+    still_works(slack, product)
+
+
+def test_a_black_hole_is_noticed(slack: FakeSlack, product: Product) -> None:
+    slack.patience(0.5)
+    slack.black_hole()
+    still_works(slack, product)
+
+
+def test_an_address_that_is_spent_is_not_tried_for_ever(slack: FakeSlack, product: Product) -> None:
+    slack.patience(0.5)
+    slack.bad_tickets(1)
+    slack.disconnect()
+    still_works(slack, product)
+    slack.bad_urls(1)
+    slack.cut()
+    still_works(slack, product)
+
+
+def test_apps_connections_open_may_fail_for_a_while(slack: FakeSlack, product: Product) -> None:
+    slack.patience(0.5)
+    slack.fail("apps.connections.open", broken(500), times=3)
+    slack.cut()
+    still_works(slack, product)
+
+
+def test_slack_may_be_away_at_the_start(
+    slack: FakeSlack, loop: Loop, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack.fail("auth.test", broken(503), times=2)
+    slack.fail("apps.connections.open", too_many(1), times=1)
+    with a_product(slack, loop, tmp_path) as product:
+        still_works(slack, product)
+    assert "not reachable" in caplog.text
+
+
+@pytest.mark.parametrize(("token", "variable"), [("bot", "HUIKUAN_SLACK_BOT_TOKEN"), ("app", "HUIKUAN_SLACK_APP_TOKEN")])
+def test_a_wrong_token_stops_nothing_and_says_what_to_do(
+    slack: FakeSlack, loop: Loop, tmp_path: Path, caplog: pytest.LogCaptureFixture, token: str, variable: str
+) -> None:
+    revoked = getattr(slack, f"{token}_token")
+    slack.revoke(revoked)
+    product = Product(slack, loop, tmp_path / "wrong.db").start(connected=False)
+    until(lambda: any(variable in r.getMessage() and r.levelno == logging.ERROR for r in caplog.records))
+    if token == "bot":
+        assert product.send() == Retry(300.0, "token_revoked")
+    slack.restore(revoked)
+    until(lambda: slack.connections == 1)
+    product.stop()
+    no_secrets(caplog.records)
+
+
+def test_a_token_that_ends_while_it_runs(slack: FakeSlack, product: Product) -> None:
+    slack.revoke(slack.bot_token)
+    assert product.send() == Retry(300.0, "token_revoked")
+    slack.restore(slack.bot_token)
+    assert product.shown()
+
+
+def test_it_stops_while_it_cannot_connect_and_in_a_black_hole(slack: FakeSlack, loop: Loop, tmp_path: Path) -> None:
+    slack.bad_urls(1000)
+    product = Product(slack, loop, tmp_path / "a.db").start(connected=False)
+    time.sleep(0.3)
+    began = time.monotonic()
+    product.stop()
+    slack.bad_urls(0)
+    product = Product(slack, loop, tmp_path / "b.db").start()
+    slack.black_hole()
+    product.stop()
+    assert time.monotonic() - began < 5
+
+
+def test_bolt_is_not_lured_into_oauth(
+    slack: FakeSlack, loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_CLIENT_ID", "1.2")
+    monkeypatch.setenv("SLACK_CLIENT_SECRET", "x")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with a_product(slack, loop, tmp_path) as product:
+        still_works(slack, product)
+    assert not slack.wrong
+
+
+def test_no_proxy_is_respected(slack: FakeSlack, loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with a_product(slack, loop, tmp_path) as product:
+        assert product.shown()
+        still_works(slack, product)
+
+
+# --- HTTP ---
+
+
+@contextmanager
+def served(product: Product, loop: Loop) -> Iterator[str]:
+    """The adapter's routes behind uvicorn; yields where Slack calls."""
+    assert isinstance(product.adapter, Callbacks)
+    app = Starlette(routes=list(product.adapter.routes()))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", access_log=False))
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    thread = threading.Thread(target=lambda: loop.run(serve(server)), daemon=True)
+    thread.start()
+    until(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}{door.PATH}"
+    finally:
+        server.should_exit = True
+        thread.join(5)
+
+
+async def serve(server: uvicorn.Server) -> None:
+    task = asyncio.create_task(server._serve())
+    while not task.done():
+        await asyncio.sleep(0.02)
+    await task
+
+
+@pytest.fixture
+def web(slack: FakeSlack, loop: Loop, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[tuple[Product, str]]:
+    with a_product(slack, loop, tmp_path, mode="http", app_token="") as made, served(made, loop) as url:
+        slack.send_to(url)
+        yield made, url
+        slack.send_to("")
+    no_secrets(caplog.records)
+
+
+def test_the_same_stories_over_http(slack: FakeSlack, web: tuple[Product, str]) -> None:
+    product, _ = web
+    assert slack.verify_url() and slack.ssl_check() == 200
+    assert slack.command(LI, "/balance", "payload ltd").reply["response_type"] == "ephemeral"
+    assert product.heard[0].text == "/balance payload ltd"
+    assert slack.say(LI, "待办 payload").acked
+    card = product.shown()
+    assert slack.tap(LI, card, find(card.blocks, "task.log"), "paid").acked
+    until(lambda: any(m.ephemeral and "已登记" in words(m.blocks) for m in slack.screen(LI)))
+    assert not slack.wrong
+
+
+def test_http_refuses_what_is_not_slacks(slack: FakeSlack, web: tuple[Product, str]) -> None:
+    product, _ = web
+    for bad in ({"secret": "x"}, {"skew": 400.0}, {"skew": -400.0}, {"timestamp": "abc"}, {"timestamp": "１２３"},
+                {"timestamp": "9" * 40}, {"signature": ""}, {"signature": "v0=ü"}):  # fmt: skip
+        with slack.signing(**bad):  # type: ignore[arg-type]
+            answer = slack.say(LI, "待办")
+        assert answer.why_not in ("HTTP 401", "") and not answer.acked, (bad, answer.why_not)
+    assert product.heard == [] and not [w for w in slack.wrong if "accepted" in w]
+    old = slack.deliveries[0]
+    assert not slack.run(slack.courier.replay(old)).acked
+
+
+def test_http_never_fails_on_junk(slack: FakeSlack, web: tuple[Product, str], loop: Loop) -> None:
+    product, url = web
+    bodies = [
+        b"", b"\xff\xfe", b"{", b"[1]", b"null", b"payload=%7B", b"payload=[]", b"payload", b"ssl_check=1&x=\xff",
+        b'{"type": 3}', b'{"type":"event_callback","event":7,"team_id":"T0FAKE"}', b'{"team":7,"type":"block_actions"}',
+        b'{"view":3,"team_id":"T0FAKE","type":"view_submission"}', b"[" * 100_000, b"command=/hk&team_id=T0FAKE",
+        b'{"type":"url_verification"}',
+    ]  # fmt: skip
+
+    def signed(body: bytes) -> dict[str, str]:
+        stamp = str(int(time.time()))
+        made = hmac.new(slack.signing_secret.encode(), f"v0:{stamp}:".encode() + body, hashlib.sha256).hexdigest()
+        return {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={made}"}
+
+    async def post(body: bytes, headers: dict[str, str], kind: str) -> int:
+        sent = {"data": io.BytesIO(body), "headers": {"Content-Type": kind, **headers}}
+        async with aiohttp.ClientSession() as session, session.post(url, **sent) as answer:
+            return answer.status
+
+    for body in bodies:
+        for kind in ("application/json", "application/x-www-form-urlencoded", "text/plain", "ü"):
+            assert loop.run(post(body, {}, kind)) in (401, 200 if body.startswith(b"ssl_check") else 401)
+            assert loop.run(post(body, signed(body), kind)) < 500, body
+    big = json.dumps({"x": "x" * 1_100_000}).encode()
+    assert loop.run(post(big, signed(big), "application/json")) == 413
+    assert product.heard == []
+
+
+def test_over_http_what_was_not_saved_comes_again(slack: FakeSlack, web: tuple[Product, str]) -> None:
+    product, _ = web
+    slack.patience(3.0, (0.0,))
+    product.says = [Reply("not_saved", "x"), Reply("done", "余额 0")]
+    assert slack.say(LI, "余额").why_not == "HTTP 503"
+    until(lambda: any("余额 0" in words(m.blocks) for m in slack.screen(LI)))
+    assert len({e.event_id for e in product.heard}) == 1
+
+
+def test_socket_mode_has_no_routes(slack: FakeSlack, product: Product) -> None:
+    assert list(product.adapter.routes()) == []
+
+
+# --- settings and their check ---
+
+
+@pytest.mark.parametrize(
+    ("more", "missing"),
+    [
+        ({"bot_token": ""}, "HUIKUAN_SLACK_BOT_TOKEN"),
+        ({"bot_token": "xapp-1"}, "HUIKUAN_SLACK_BOT_TOKEN"),
+        ({"app_token": ""}, "HUIKUAN_SLACK_APP_TOKEN"),
+        ({"mode": "http", "signing_secret": ""}, "HUIKUAN_SLACK_SIGNING_SECRET"),
+        ({"api_url": "slack.com"}, "HUIKUAN_SLACK_API_URL"),
+    ],
+)
+def test_a_missing_setting_is_named(slack: FakeSlack, more: dict[str, str], missing: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(settings(slack, **more), None, lambda: NOW)  # type: ignore[arg-type]
+    assert caught.value.code == "messenger.not_set" and missing in str(caught.value.facts["missing"])
+
+
+def states(found: list[Finding]) -> dict[str, str]:
+    return {one.name: one.state for one in found}
+
+
+def checked(slack: FakeSlack, **more: str) -> list[Finding]:
+    return asyncio.run(checking.check(settings(slack, **more)))
+
+
+def test_the_check_finds_what_is_wrong(slack: FakeSlack, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert states(checked(slack)) == {
+        "slack.bot_token": "ok", "slack.scopes": "warn", "slack.clock": "ok", "slack.socket": "ok",
+    }  # fmt: skip
+    slack.revoke(slack.app_token)
+    assert states(checked(slack))["slack.app_token"] == "fail"
+    slack.restore(slack.app_token)
+    slack.bad_tickets(1)
+    assert states(checked(slack))["slack.socket"] == "fail"
+    slack.revoke(slack.bot_token)
+    [first, *_] = checked(slack)
+    assert first.state == "fail" and all("HUIKUAN_SLACK_BOT_TOKEN" in hint for hint in (first.hint_zh, first.hint_en))
+    slack.restore(slack.bot_token)
+    slack.fail("auth.test", broken(502))
+    assert checked(slack)[0].message_en.startswith("Slack cannot be reached")
+    monkeypatch.setattr(checking, "SKEW", -1.0)
+    assert states(checked(slack))["slack.clock"] == "fail"
+
+
+def test_the_check_of_http(slack: FakeSlack) -> None:
+    own = settings(slack, mode="http")
+    assert states(asyncio.run(checking.check(own)))["slack.http"] == "warn"
+    there = Settings(public_url="https://ar.example.com", slack=own.slack.model_dump())
+    assert states(asyncio.run(checking.check(there)))["slack.http"] == "ok"
+    assert states(checked(slack, mode="http", signing_secret=""))["slack.http"] == "fail"
+
+
+def test_scopes_are_read_from_slacks_answer() -> None:
+    from bot.adapters.slack.client import Answer
+    from bot.adapters.slack.manifest import SCOPES
+
+    assert checking._scopes(Answer(headers={"x-oauth-scopes": ",".join(SCOPES)})).state == "ok"
+    short = checking._scopes(Answer(headers={"x-oauth-scopes": "chat:write, commands"}))
+    assert short.state == "fail" and "im:history" in short.message_zh
+
+
