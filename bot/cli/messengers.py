@@ -1,10 +1,14 @@
-"""Accounts and messengers: a code to link an account, a card to try whether messages arrive."""
+"""Accounts and messengers: a code to link an account, a card to try, and what a message looks like where."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bot.cli.frame import DONE, FOUND, Json, application, example, language, line, show, t
+from bot.cli.frame import DONE, FOUND, Json, application, card, example, language, line, show, t, table
+
+if TYPE_CHECKING:
+    from bot.card import Lang
+    from bot.preview import Preview
 
 Person = Annotated[str, typer.Argument(metavar="PERSON", help=t("工号", "handle"))]
 
@@ -43,6 +47,84 @@ def send_test(
     return DONE if all(found["sent"] for found in results) else FOUND
 
 
+def preview(
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="[KIND]", help=t("消息种类；不写就列出全部", "the kind of message; without it, lists all")),
+    ] = "",
+    messenger: Annotated[
+        Literal["slack", "dingtalk", "wecom", "text", "mail", "file"] | None,
+        typer.Option("--messenger", metavar="NAME", help=t("只看这个平台", "this messenger only")),
+    ] = None,
+    lang: Annotated[
+        Literal["zh", "en"] | None, typer.Option("--lang", metavar="zh|en", help=t("哪种语言", "which language"))
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    spoken: Lang = "en" if (lang or language()) == "en" else "zh"
+    if kind:
+        _preview(kind, messenger or "", spoken, as_json)
+    else:
+        _kinds(spoken, as_json)
+
+
+def _kinds(lang: "Lang", as_json: bool) -> None:
+    from bot.preview import example as drawn
+    from bot.preview import faces_of, kinds
+
+    found = [
+        {"kind": kind, "title": drawn(kind, lang)[0].title, "messengers": [face.name for face in faces_of(kind)]}
+        for kind in kinds()
+    ]
+    show({"kinds": found}, as_json, lambda: table(
+        (t("种类", "kind"), t("例子的标题", "title of the example")), [(one["kind"], one["title"]) for one in found]
+    ))  # fmt: skip
+
+
+def _preview(kind: str, messenger: str, lang: "Lang", as_json: bool) -> None:
+    """Errors: preview.unknown_kind, preview.not_there"""
+    from bot.preview import previews
+    from core.errors import DomainError
+
+    found = [made for made in previews(kind, lang).values() if messenger in ("", made.face.messenger)]
+    if not found:
+        raise DomainError("preview.not_there", kind=kind, messenger=messenger)
+
+    def human() -> None:
+        for made in found:
+            _draw(made, lang)
+
+    shown = [{"messenger": made.face.name, "payload": made.payload, "lost": list(made.lost)} for made in found]
+    show({"kind": kind, "lang": lang, "previews": shown}, as_json, human)
+
+
+def _draw(made: "Preview", lang: "Lang") -> None:
+    """The words of one messenger's drawing, and what it lacks."""
+    from bot.card import card_json
+    from bot.lost import in_words
+
+    line(f"── {made.face.zh if lang == 'zh' else made.face.en} ──", "bold cyan")
+    if (said := _said(made.payload)) is not None:
+        line(said)
+        line()
+    else:
+        card(card_json(made.card))
+    for lost in made.lost:
+        line("  - " + in_words(lost, lang), "yellow")
+    if made.lost:
+        line()
+
+
+def _said(payload: dict[str, object]) -> str | None:
+    """What a payload without blocks or buttons says; None where it is a card."""
+    said = payload.get("text")
+    if isinstance(said, dict):
+        said = said.get("content")
+    if not isinstance(said, str) or "blocks" in payload:
+        return None
+    return f"{payload['subject']}\n\n{said}" if "subject" in payload else said
+
+
 def register(app: typer.Typer) -> None:
     app.command(
         "link",
@@ -54,3 +136,10 @@ def register(app: typer.Typer) -> None:
         help=t("给一个人发一张可以按的测试卡片。", "Sends a person a card to press."),
         epilog=example("huikuan send-test lina", "huikuan send-test lina --messenger wecom"),
     )(send_test)
+    app.command(
+        "preview",
+        help=t(
+            "一种消息在各平台上的样子，以及哪里少了什么。", "What a message looks like in each messenger, and what it loses."
+        ),
+        epilog=example("huikuan preview", "huikuan preview task.overdue --messenger slack --json"),
+    )(preview)

@@ -1,0 +1,150 @@
+"""How a message looks in each messenger, without one: the View's example, fitted and drawn by the adapters themselves.
+
+    previews("task.overdue", "zh")["slack"].payload  ->  {"text": …, "blocks": […]}
+
+Deterministic: the same templates and adapters give the same payloads, which is what the golden cards compare.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from bot.card import Capabilities, Card, Lang
+from bot.fit import PROFILES, fit
+from bot.notifications.templates import templates
+from bot.plain import to_text
+from core.errors import DomainError
+
+REF, REV = "example", 1
+SAID_REF = "hk-example-1"  # links of DingTalk's text messages are read back only under names like this one
+MEMBER, AGENT, FORM = "example", 1_000_001, f"https://huikuan.example/form?m={REF}"
+
+# What never stands in a chat: mail to customers, and the file that a human sends.
+LETTERS = {"letter.friendly": "mail", "letter.notice": "mail", "document.final": "file"}
+
+
+@dataclass(frozen=True)
+class Face:
+    """One way in which a messenger shows cards. `draw` makes the payload of a fitted card, as the adapter does."""
+
+    name: str
+    messenger: str
+    zh: str
+    en: str
+    capabilities: Callable[[Lang], Capabilities]
+    draw: Callable[[Card, date], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`card` is what `payload` was drawn from; `lost` is what bot.fit had to leave out or ask otherwise."""
+
+    face: Face
+    card: Card
+    payload: dict[str, Any]
+    lost: tuple[str, ...]
+
+
+def kinds() -> tuple[str, ...]:
+    return tuple(sorted(templates().kinds))
+
+
+def example(kind: str, lang: Lang) -> tuple[Card, date]:
+    """The card of the View's example, before any messenger, and the day it was made. Errors: preview.unknown_kind"""
+    if kind not in templates().kinds:
+        near = ", ".join(difflib.get_close_matches(kind, kinds(), 3, 0.5))
+        raise DomainError("preview.unknown_kind" if near else "preview.no_such_kind", kind=kind, near=near)
+    view = templates().view_of(kind).example(lang)
+    return templates().render(kind, view, lang), view.today
+
+
+def previews(kind: str, lang: Lang) -> dict[str, Preview]:
+    """By the face's name. A letter has one face only. Errors: preview.unknown_kind"""
+    card, today = example(kind, lang)
+    out = {}
+    for face in faces_of(kind):
+        fitted, lost = fit(card, face.capabilities(lang), today=today)
+        out[face.name] = Preview(face, fitted, face.draw(fitted, today), lost)
+    return out
+
+
+def faces_of(kind: str) -> tuple[Face, ...]:
+    return (_letter(LETTERS[kind]),) if kind in LETTERS else faces()
+
+
+def faces() -> tuple[Face, ...]:
+    """Of what stands in chats. The adapters are imported here: nobody else needs them in a hurry."""
+    from bot.adapters.dingtalk.adapter import CARDS, TEXTS
+    from bot.adapters.wecom.render import capabilities as for_wecom
+
+    def wecom(lang: Lang) -> Capabilities:
+        return for_wecom(PROFILES["wecom"], lang=lang, form=True)
+
+    return (
+        Face("slack", "slack", "Slack", "Slack", lambda _: PROFILES["slack"], _slack),
+        Face("dingtalk", "dingtalk", "钉钉卡片", "DingTalk card", lambda _: CARDS, _dingtalk),
+        Face("dingtalk-text", "dingtalk", "钉钉文字", "DingTalk text", lambda _: TEXTS, _dingtalk_text),
+        Face("wecom", "wecom", "企业微信卡片", "WeCom card", wecom, _wecom),
+        Face("wecom-text", "wecom", "企业微信文字", "WeCom text", lambda _: PROFILES["text"], _wecom_text),
+        Face("text", "text", "纯文字", "Plain text", lambda _: PROFILES["text"], _text),
+    )
+
+
+def _letter(way: str) -> Face:
+    if way == "mail":
+        return Face("mail", "mail", "邮件", "Mail", lambda _: PROFILES["full"], _mail)
+    return Face("file", "file", "文件", "File", lambda _: PROFILES["full"], _file)
+
+
+# --- what each adapter makes of a card ---
+
+
+def _slack(card: Card, today: date) -> dict[str, Any]:
+    from bot.adapters.slack.render import payload
+
+    return payload(card, ref=REF, rev=REV)
+
+
+def _dingtalk(card: Card, today: date) -> dict[str, Any]:
+    from bot.adapters.dingtalk.render import face
+
+    return dict(face(card, rev=REV))
+
+
+def _dingtalk_text(card: Card, today: date) -> dict[str, Any]:
+    from bot.adapters.dingtalk.text import message
+
+    return message(card, ref=SAID_REF, rev=REV, today=today)
+
+
+def _wecom(card: Card, today: date) -> dict[str, Any]:
+    from bot.adapters.wecom.render import payload
+
+    form = "" if card.kind.startswith("reply.") else FORM  # an answer is about nothing that could be filled in
+    return payload(card, ref=REF, rev=REV, user_id=MEMBER, agent_id=AGENT, form=form)
+
+
+def _wecom_text(card: Card, today: date) -> dict[str, Any]:
+    from bot.adapters.wecom.render import payload
+
+    return payload(card, ref=REF, rev=REV, user_id=MEMBER, agent_id=AGENT, as_text=True)
+
+
+def _text(card: Card, today: date) -> dict[str, Any]:
+    return {"text": to_text(card)}
+
+
+def _mail(card: Card, today: date) -> dict[str, Any]:
+    from bot.adapters.local.adapter import _letter_text
+
+    return {"subject": card.title, "text": _letter_text(card)}
+
+
+def _file(card: Card, today: date) -> dict[str, Any]:
+    from bot.notifications.documents import page_of
+
+    return {"page": page_of(card)}

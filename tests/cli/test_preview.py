@@ -1,0 +1,47 @@
+"""`huikuan preview`: what a message looks like where, without a database and without a messenger."""
+
+from tests.cli.conftest import CommandLine
+
+
+def test_without_a_kind_all_are_listed(hk: CommandLine) -> None:
+    from bot.notifications.templates import templates
+
+    listed = hk("preview", "--lang", "en", "--json").json["kinds"]
+    assert {one["kind"] for one in listed} == templates().kinds
+    assert all(one["title"] and one["messengers"] for one in listed)
+    said = hk("preview").out
+    assert "task.overdue" in said and "逾期 7 天" in said
+
+
+def test_a_person_reads_words_and_a_program_the_real_payloads(hk: CommandLine) -> None:
+    said = hk("preview", "task.overdue", "--lang", "zh").out
+    for words in ("── Slack ──", "── 钉钉卡片 ──", "── 企业微信文字 ──", "逾期 7 天", "回复序号", "“登记结果”：改为下拉菜单"):
+        assert words in said, words
+    shown = hk("preview", "task.overdue", "--json").json
+    assert shown["kind"] == "task.overdue" and shown["lang"] == "zh"
+    by_name = {one["messenger"]: one for one in shown["previews"]}
+    assert list(by_name) == ["slack", "dingtalk", "dingtalk-text", "wecom", "wecom-text", "text"]
+    assert by_name["slack"]["payload"]["blocks"] and by_name["dingtalk"]["payload"]["btns"]
+    assert by_name["wecom"]["payload"]["template_card"]["task_id"] == "example"
+    assert by_name["wecom"]["lost"] and by_name["dingtalk"]["lost"] == []
+
+
+def test_one_messenger_and_one_language(hk: CommandLine) -> None:
+    said = hk("preview", "promise.due", "--messenger", "dingtalk", "--lang", "en").out
+    assert "DingTalk card" in said and "DingTalk text" in said and "Slack" not in said
+    assert not any("\u4e00" <= char <= "\u9fff" for char in said)
+
+
+def test_letters_are_mail(hk: CommandLine) -> None:
+    letter = hk("preview", "letter.notice", "--json").json["previews"]
+    assert [one["messenger"] for one in letter] == ["mail"] and "【付款通知】" in letter[0]["payload"]["text"]
+    assert hk("preview", "letter.notice").out.count("【付款通知】") == 2  # the subject, and the letter
+    assert "催款函" in hk("preview", "document.final").out
+    assert hk.refused("preview", "letter.notice", "--messenger", "slack")["code"] == "preview.not_there"
+
+
+def test_a_wrong_kind_is_told_with_what_is_near(hk: CommandLine) -> None:
+    wrong = hk.refused("preview", "task.overdu")
+    assert wrong["code"] == "preview.unknown_kind" and "task.overdue" in wrong["hint"]
+    assert hk.refused("preview", "zzzz")["code"] == "preview.no_such_kind"
+    assert hk.refused("preview", "task.overdue", "--messenger", "fax")["code"] == "usage.wrong"
