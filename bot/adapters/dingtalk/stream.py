@@ -44,7 +44,12 @@ Handle = Callable[[str, str, Any], Awaitable[Given | None]]  # (topic, message i
 
 class Stream(DingTalkStreamClient):  # type: ignore[misc]
     def __init__(self, client: Client, handle: Handle, *, quiet: float = QUIET, patience: float = PATIENCE) -> None:
-        options = {"proxy": True if client.proxied else None, "close_timeout": CLOSING, "ping_interval": None}
+        quiet_socket = logging.getLogger(f"{__name__}.socket")
+        quiet_socket.setLevel(logging.INFO)  # below that it writes down tickets and messages
+        options = {
+            "proxy": True if client.proxied else None, "close_timeout": CLOSING, "ping_interval": None,
+            "logger": quiet_socket,
+        }  # fmt: skip
         super().__init__(Credential(client.app_id, client.secret), _quiet_logger(), options)
         self._client, self._handle = client, handle
         self._quiet, self._patience = quiet, patience
