@@ -117,7 +117,7 @@ class App:
 
     async def _in_place(self, envelope: Envelope, reply: Reply) -> Reply:
         """The card that the tapped message shows from now on, where the answer itself carries it."""
-        if reply.delivery_id is None or reply.card is not None or envelope.text:
+        if reply.delivery_id is None or reply.card is not None or envelope.text or envelope.aside:
             return reply
         if not self.adapters[envelope.messenger].capabilities(Address(envelope.user_id)).answers_in_place:
             return reply

@@ -71,7 +71,8 @@ class Envelope:
     """What a messenger vouches for: this account did this. Typed text has `text`; a tap has `action` and the message,
     by our `delivery_id` or by the messenger's own `ref` for it.
 
-    `until`: on time.monotonic(); what is not saved by then never will be, and the answer says so.
+    `until`: on time.monotonic(); what is not saved by then never will be, and the answer says so. `aside`: done beside the
+    message, on a page of ours, so the answer does not carry the card and an update is sent.
     `opens`: the button has a form that the messenger shows first: nothing is filled in yet, so nothing happens.
     """
 
@@ -87,6 +88,7 @@ class Envelope:
     input: Mapping[str, str] = field(default_factory=dict)
     until: float | None = None
     opens: bool = False
+    aside: bool = False
 
 
 async def _nothing() -> None:
