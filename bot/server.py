@@ -118,6 +118,7 @@ async def run(app: App, listening: socket.socket, *, engine: bool, ready: Callab
 
 def _page(app: App) -> FastAPI:
     """The local messenger's page, where the local messenger is listed; else nothing but a sign of life."""
+    from bot.web import forms
     from bot.web.local import create_local_page
 
     if "local" in app.company.messengers:
@@ -128,6 +129,8 @@ def _page(app: App) -> FastAPI:
     for adapter in app.adapters.values():
         if isinstance(adapter, Callbacks):
             page.router.routes.extend(adapter.routes())
+        if isinstance(adapter, forms.Messenger) and adapter.public_url:
+            page.router.routes.extend(forms.routes(adapter, app.transactions, app.clock))
 
     @page.get("/healthz")
     async def alive() -> dict[str, str]:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from bot.app import App
+from bot.server import _page, bind
 from core import accounts
 from core.models import Account, AdapterState, Delivery, OutboxMessage, Person
 from core.models.base import table_of
@@ -24,11 +25,14 @@ A, D, O = table_of(Account), table_of(Delivery), table_of(OutboxMessage)  # noqa
 class Company(Harness):
     """The stories' company, whose people sit in WeCom; its App runs in a server's thread."""
 
-    def __init__(self, database_url: str, wecom: FakeWecom, **more: Any) -> None:
+    def __init__(self, database_url: str, wecom: FakeWecom, *, forms: bool = False) -> None:
         self.wecom, self.now = wecom, instant("2026-06-01 08:00")
-        self.app = App(settings(wecom, database_url=database_url, letters="off", **more), clock=lambda: self.now)
+        listening = bind("127.0.0.1", 0)
+        public_url = f"http://127.0.0.1:{listening.getsockname()[1]}" if forms else ""
+        given = settings(wecom, database_url=database_url, letters="off", public_url=public_url)
+        self.app = App(given, clock=lambda: self.now)
         self.company(profile=PROFILE)
-        self.server = Server([route for a in self.app.adapters.values() for route in getattr(a, "routes", list)()])
+        self.server = Server(list(_page(self.app).router.routes), listening)
         self.reports: list[dict[str, Any]] = []
         self._read: set[int] = set()
         self._versions: dict[int, int] = {}

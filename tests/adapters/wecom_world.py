@@ -1,6 +1,7 @@
 """What the tests of the WeCom adapter share: a fake company, an adapter on a database, a server for its callbacks."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -104,7 +105,8 @@ def make(wecom: FakeWecom, engine: Engine, clock: Clock, **more: Any) -> WecomAd
 class Server:
     """Serves routes in a thread and a loop of its own, so that a test may wait without stopping them."""
 
-    def __init__(self, routes: list[BaseRoute]) -> None:
+    def __init__(self, routes: list[BaseRoute], listening: socket.socket | None = None) -> None:
+        self._sockets = None if listening is None else [listening]
         config = uvicorn.Config(Starlette(routes=routes), port=0, log_level="warning", access_log=False)
         self._server = uvicorn.Server(config)
         self.loop = asyncio.new_event_loop()
@@ -118,7 +120,7 @@ class Server:
         self.loop.close()
 
     async def _serve(self) -> None:
-        serving = asyncio.ensure_future(self._server.serve())
+        serving = asyncio.ensure_future(self._server.serve(self._sockets))
         while not self._server.started and not serving.done():
             await asyncio.sleep(0.01)
         self._ready.set()

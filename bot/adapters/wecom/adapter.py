@@ -8,11 +8,24 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from sqlalchemy import Engine
 from starlette.routing import BaseRoute, Route
 
-from bot.adapters.base import Address, DeliveryRef, NotThere, Receive, Refused, Retry, SendResult, Sent, Unknown
+from bot.adapters.base import (
+    Address,
+    DeliveryRef,
+    Envelope,
+    NotThere,
+    Receive,
+    Refused,
+    Reply,
+    Retry,
+    SendResult,
+    Sent,
+    Unknown,
+)
 from bot.adapters.memory import Memory
 from bot.adapters.pace import Pace
 from bot.adapters.wecom import keys, render
@@ -184,6 +197,28 @@ class WecomAdapter:
         if not self.public_url or card.kind.startswith("reply."):
             return ""
         return f"{self.public_url}/form?m={ref}"
+
+    # --- the form's sign-in ---
+
+    def sign_in(self, back_to: str, state: str) -> str:
+        """The address at which WeCom says who opened it, and then goes `back_to` with a code and the state."""
+        asked = {
+            "appid": self.settings.corp_id, "redirect_uri": back_to, "response_type": "code", "scope": "snsapi_base",
+            "state": state, "agentid": self.settings.agent_id,
+        }  # fmt: skip
+        return f"{self.settings.oauth_url.rstrip('/')}/connect/oauth2/authorize?{urlencode(asked)}#wechat_redirect"
+
+    async def signed_in(self, code: str) -> str | None:
+        """The member behind the code; "" for somebody else, None if WeCom could not be asked."""
+        await self._calls.turn()
+        try:
+            return await asyncio.to_thread(self.client.member_of, code)
+        except Failed as failed:
+            return "" if isinstance(failed.result, Refused) else None
+
+    async def receive(self, envelope: Envelope) -> Reply:
+        """What the form was filled in with: the same way in as a tap."""
+        return await self._desk.receive(envelope)
 
     # --- memory ---
 

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.adapters.base import Receive
+from bot.adapters.base import Envelope, Receive, Reply
 from bot.adapters.wecom import xml
 from bot.adapters.wecom.answers import Answer, Answers
 
@@ -51,6 +51,12 @@ class Desk:
             await asyncio.wait(busy, timeout=within)
         for task in (*self._background, *(one.task for one in self._open.values())):
             task.cancel()
+
+    async def receive(self, envelope: Envelope) -> Reply:
+        """For what comes in beside the callbacks. RuntimeError when nobody is there."""
+        if self._receive is None:
+            raise RuntimeError("wecom was not started")
+        return await self._receive(envelope)
 
     async def handle(self, event: xml.Event) -> str | None:
         """The inside of the passive reply; "" for none; None if the event is to come again."""

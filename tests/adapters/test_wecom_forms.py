@@ -1,0 +1,223 @@
+"""The form page: only for whom it was made, once, without scripts; it keeps what was typed and saves like a tap."""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from sqlalchemy import update
+
+from core.models import AdapterState, Customer, Person
+from core.models.base import table_of
+from tests.adapters.test_wecom_app import Company
+from tests.databases import Databases
+from tests.fakes.wecom import FakeWecom, Shown
+
+NOBODY = {"allow_redirects": False, "timeout": 10}
+
+
+@pytest.fixture
+def wecom() -> Iterator[FakeWecom]:
+    with FakeWecom() as fake:
+        yield fake
+        assert fake.wrong == [] and fake.lint == []
+
+
+@pytest.fixture
+def hk(databases: Databases, wecom: FakeWecom) -> Iterator[Company]:
+    made = Company(databases.create("sqlite"), wecom, forms=True)
+    yield made
+    made.close()
+
+
+class Browser(requests.Session):
+    """A phone's browser: follows no link that it was not told to."""
+
+    def __init__(self, wecom: FakeWecom, user: str) -> None:
+        super().__init__()
+        self.wecom, self.user = wecom, user
+
+    def sign_in(self, link: str) -> str:
+        """The address that WeCom sends the browser back to."""
+        asked = self.get(link, **NOBODY)
+        assert asked.status_code == 302, asked.text
+        return self.wecom.open_link(self.user, asked.headers["Location"]).url
+
+    def enter(self, link: str) -> requests.Response:
+        return self.get(self.sign_in(link), timeout=10)
+
+    def save(self, page: requests.Response, action: str, **values: str) -> requests.Response:
+        fields = {**hidden(page.text, action), **values}
+        return self.post(page.url.rsplit("/", 1)[0] + "/save", data=fields, timeout=10)
+
+
+class _Hidden(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[dict[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "form":
+            self.forms.append({})
+        if tag == "input" and given.get("type") == "hidden":
+            self.forms[-1][given["name"] or ""] = given["value"] or ""
+
+
+def hidden(page: str, action: str) -> dict[str, str]:
+    parser = _Hidden()
+    parser.feed(page)
+    return next(found for found in parser.forms if found["_action"] == action)
+
+
+def link(card: Shown) -> str:
+    return next(b.url for b in card.buttons if b.text == "填写详情")
+
+
+def opened(hk: Company, wecom: FakeWecom) -> tuple[Browser, requests.Response]:
+    browser = Browser(wecom, "li")
+    page = browser.enter(link(hk.first()))
+    assert page.status_code == 200, page.text
+    return browser, page
+
+
+def test_the_card_has_one_button_for_it_and_nothing_secret_in_its_link(hk: Company) -> None:
+    card = hk.first()
+    assert [b.text for b in card.buttons].count("填写详情") == 1 and len(card.buttons) <= 6
+    assert parse_qs(urlsplit(link(card)).query) == {"m": [card.card["task_id"]]}
+
+
+def test_what_no_card_can_ask_is_filled_in(hk: Company, wecom: FakeWecom) -> None:
+    browser, page = opened(hk, wecom)
+    for words in ("¥120,000.00", "称付部分", "承诺日期", "有争议", "需要单据", "其他情况", 'type="date"', 'lang="zh"'):
+        assert words in page.text, words
+    done = browser.save(page, "task.promise", date="2026-07-09", amount="12万", note="月底 <b>前</b>")
+    assert done.status_code == 200 and "可以关闭此页" in done.text
+    assert hk.promises("甲") == ["open"]
+    hk.settled(lambda: hk.card().buttons == () or "承诺" in hk.card().text)
+
+
+def test_the_card_in_the_chat_changes_with_it(hk: Company, wecom: FakeWecom) -> None:
+    browser, page = opened(hk, wecom)
+    browser.save(page, "task.promise", date="2026-07-10")
+    hk.settled(lambda: hk.card().buttons == ())
+    assert "承诺" in hk.card().text
+
+
+def test_errors_stand_at_their_field_and_what_was_typed_is_kept(hk: Company, wecom: FakeWecom) -> None:
+    browser, page = opened(hk, wecom)
+    again = browser.save(page, "task.dispute", reason="", amount="abc", note='"><script>alert(1)</script>')
+    assert again.status_code == 422 and again.text.count('role="alert"') == 2
+    assert 'value="abc"' in again.text and "&lt;script&gt;" in again.text and "<script" not in again.text
+    late = browser.save(again, "task.promise", date="2026-01-01")
+    assert late.status_code == 422 and 'aria-invalid="true"' in late.text
+    asked = browser.save(late, "task.not_reached", again_on="2026-12-31")  # what only the core knows
+    assert asked.status_code == 422 and 'class="error" role="alert"' in asked.text and 'value="2026-12-31"' in asked.text
+    assert browser.save(asked, "task.promise", date="2026-07-09").status_code == 200
+    assert hk.promises("甲") == ["open"]
+
+
+def test_nobody_else_learns_anything(hk: Company, wecom: FakeWecom, caplog: pytest.LogCaptureFixture) -> None:
+    card = hk.first()
+    wecom.add_member("Mallory")
+    for user in ("mallory", "wang", "somebody-outside"):
+        page = Browser(wecom, user).enter(link(card))
+        assert page.status_code == 403 and "¥" not in page.text and "甲" not in page.text
+    without = requests.get(link(card), **NOBODY)
+    assert without.status_code == 302 and without.text == ""
+    for path in ("/form/fill?f=" + "0" * 32, "/form/entered?code=x&state=" + "0" * 32, "/form?m=nothing", "/form?m=../../x"):
+        assert requests.get(hk.url + path, **NOBODY).status_code in (404, 410)
+
+
+def test_the_way_back_works_once_and_in_the_same_browser(hk: Company, wecom: FakeWecom) -> None:
+    card = hk.first()
+    mine, thief = Browser(wecom, "li"), Browser(wecom, "li")
+    back = mine.sign_in(link(card))
+    assert thief.get(back, timeout=10).status_code == 410  # and it is used up now
+    assert mine.get(back, timeout=10).status_code == 410
+    page = mine.enter(link(card))
+    assert page.status_code == 200 and thief.get(page.url, timeout=10).status_code == 410
+
+
+def test_links_end(hk: Company, wecom: FakeWecom) -> None:
+    from datetime import timedelta
+
+    card = hk.first()
+    browser = Browser(wecom, "li")
+    back = browser.sign_in(link(card))
+    hk.now += timedelta(minutes=11)
+    old = browser.get(back, timeout=10)
+    assert old.status_code == 410 and "十分钟" in old.text
+    page = browser.enter(link(card))
+    hk.now += timedelta(minutes=31)
+    assert browser.save(page, "task.promise", date="2026-07-09").status_code == 410 and hk.promises("甲") == []
+
+
+def test_another_site_cannot_post(hk: Company, wecom: FakeWecom) -> None:
+    browser, page = opened(hk, wecom)
+    fields = hidden(page.text, "task.promise") | {"date": "2026-07-09"}
+    save = page.url.rsplit("/", 1)[0] + "/save"
+    assert browser.post(save, data=fields | {"_csrf": "0" * 32}, timeout=10).status_code == 410
+    assert requests.post(save, data=fields, timeout=10).status_code == 410
+    assert browser.post(save, data=b"\xff" * 70_000, timeout=10).status_code == 410
+    assert hk.promises("甲") == []
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+    assert "http" not in re.sub(r"<!doctype html>|https?://127\.0\.0\.1", "", page.text) and "<script" not in page.text
+    cookie = page.history[-1].headers.get("Set-Cookie", "") + str(browser.cookies)
+    assert "hk_form" in cookie
+
+
+def test_saved_once(hk: Company, wecom: FakeWecom) -> None:
+    browser, page = opened(hk, wecom)
+    assert browser.save(page, "task.promise", date="2026-07-09").status_code == 200
+    assert browser.save(page, "task.promise", date="2026-07-08").status_code == 410
+    assert hk.promises("甲") == ["open"]
+
+
+def test_a_card_that_is_over_says_so(hk: Company, wecom: FakeWecom) -> None:
+    card = hk.first()
+    address = link(card)
+    hk.act("li", "task.promise", "甲", date="2026-07-10")
+    page = Browser(wecom, "li").enter(address)
+    assert page.status_code == 200 and "没有要填写的内容" in page.text
+
+
+def test_names_show_as_typed(hk: Company, wecom: FakeWecom) -> None:
+    hk.begin("2026-07-02 08:00")
+    name = "<script>x</script> & ]]> **b** {{ 7*7 }}"
+    hk.customer("甲", "li")
+    with hk.db() as work:
+        work.session.execute(update(table_of(Customer)).values(name=name, short_name=name))
+        work.session.execute(update(table_of(Person)).where(table_of(Person).c.handle == "li").values(locale="en"))
+    hk.receivable("甲", "100.00", due="2026-07-01", number="I1", issued="2026-06-01")
+    hk.morning("2026-07-02")
+    address = next(b.url for b in hk.card().buttons if b.url)
+    page = Browser(wecom, "li").enter(address)
+    assert name in unescape(page.text) and "<script" not in page.text and 'lang="en"' in page.text
+    wecom.lint.clear()  # English words are longer than the same number of characters in Chinese
+
+
+def test_many_tries_are_slowed_down(hk: Company, wecom: FakeWecom) -> None:
+    address = link(hk.first())
+    found = [requests.get(address, **NOBODY).status_code for _ in range(32)]
+    assert found[0] == 302 and found[-1] == 429
+
+
+def test_without_wecom_nothing_is_saved(hk: Company, wecom: FakeWecom) -> None:
+    card = hk.first()
+    wecom.faults.status("auth/getuserinfo", 500)
+    browser = Browser(wecom, "li")
+    assert browser.enter(link(card)).status_code == 502
+    assert AdapterState
+
+
+def test_it_fits_a_phone(hk: Company, wecom: FakeWecom) -> None:
+    _, page = opened(hk, wecom)
+    assert 'name="viewport" content="width=device-width' in page.text
+    sizes: list[Any] = re.findall(r"(?:^|[^-])width:\s*(\d+)px", page.text)
+    assert sizes == []
