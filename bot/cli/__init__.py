@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import books, chat, dingtalk, messengers, policy, system
+from bot.cli import books, chat, dingtalk, messengers, policy, slack, system
 from bot.cli.frame import frame, run, t
 
 app = typer.Typer(
@@ -59,6 +59,7 @@ chat.register(app)
 policy.register(app)
 messengers.register(app)
 dingtalk.register(app)
+slack.register(app)
 
 
 def main() -> None:

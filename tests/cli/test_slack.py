@@ -1,0 +1,58 @@
+"""`huikuan slack manifest` prints what Slack takes: checked by structure, after slackapi/manifest-schema 1.0."""
+
+import json
+import re
+
+from bot.adapters.slack.manifest import EVENTS, SCOPES, manifest
+from tests.cli.conftest import CommandLine
+
+# What each group may hold, and how long texts may be.
+GROUPS = {
+    "": {"_metadata", "display_information", "features", "oauth_config", "settings"},
+    "_metadata": {"major_version", "minor_version"},
+    "display_information": {"name", "description", "background_color", "long_description"},
+    "features": {"app_home", "bot_user", "slash_commands", "shortcuts", "unfurl_domains"},
+    "settings": {
+        "event_subscriptions", "interactivity", "org_deploy_enabled", "socket_mode_enabled", "token_rotation_enabled",
+        "allowed_ip_address_ranges",
+    },
+}  # fmt: skip
+
+
+def checked(made: dict) -> None:  # type: ignore[type-arg]
+    for group, allowed in GROUPS.items():
+        part = made[group] if group else made
+        assert set(part) <= allowed, (group, set(part) - allowed)
+    assert len(made["display_information"]["name"]) <= 35
+    assert len(made["display_information"]["description"]) <= 140
+    assert re.fullmatch(r"[a-z0-9._-]{1,80}", made["features"]["bot_user"]["display_name"])
+    home = made["features"]["app_home"]
+    assert home["home_tab_enabled"] and home["messages_tab_enabled"] and not home["messages_tab_read_only_enabled"]
+    for command in made["features"]["slash_commands"]:
+        assert set(command) <= {"command", "description", "usage_hint", "should_escape", "url"}
+        assert re.fullmatch(r"/[a-z0-9-]{1,31}", command["command"])
+        assert len(command["description"]) <= 2000 and len(command["usage_hint"]) <= 1000
+    assert set(made["settings"]["interactivity"]) <= {"is_enabled", "request_url", "message_menu_options_url"}
+    assert set(made["settings"]["event_subscriptions"]) <= {"request_url", "bot_events", "user_events"}
+    assert len(set(SCOPES)) == len(SCOPES) and made["oauth_config"] == {"scopes": {"bot": list(SCOPES)}}
+
+
+def test_the_manifest_for_socket_mode(hk: CommandLine) -> None:
+    made = json.loads(hk("slack", "manifest").out)
+    checked(made)
+    assert [c["command"] for c in made["features"]["slash_commands"]] == ["/balance", "/hk"]
+    assert made["settings"]["event_subscriptions"]["bot_events"] == list(EVENTS)
+    assert {"app_mentions:read", "chat:write", "commands", "im:history", "im:write"} <= set(SCOPES)
+    assert made["settings"]["socket_mode_enabled"] and made["settings"]["interactivity"] == {"is_enabled": True}
+    assert not made["settings"]["token_rotation_enabled"]
+
+
+def test_the_manifest_for_http_names_the_address(hk: CommandLine) -> None:
+    made = manifest("https://ar.example.com/")
+    checked(made)
+    url = "https://ar.example.com/slack/events"
+    assert made["settings"]["interactivity"]["request_url"] == url
+    assert made["settings"]["event_subscriptions"]["request_url"] == url
+    assert {c["url"] for c in made["features"]["slash_commands"]} == {url}
+    assert not made["settings"]["socket_mode_enabled"]
+    assert hk.refused("slack", "manifest", "--http")["code"] == "messenger.not_set"
