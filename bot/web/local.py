@@ -31,6 +31,7 @@ from bot.text import clean
 from bot.web.guard import Guard, SignIn
 from bot.web.letters import letter_file, policy_of
 from bot.web.page import VIEWS, item, people
+from bot.web.preview import preview_routes
 from core.db import reading
 from core.errors import DomainError, Unreachable
 from core.time import local_instant, parse_instant
@@ -195,6 +196,7 @@ def create_local_page(host: PageHost, letters: Path | None = None) -> FastAPI:
     page.state.front = front
     page.add_middleware(Guard, sign_in=front.sign_in)
     page.include_router(_routes(front))
+    page.include_router(preview_routes(STATIC))
     page.mount("/static", StaticFiles(directory=STATIC))
 
     @page.exception_handler(Unreachable)
