@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 NAME = "dingtalk"
 SAVE = 1.5  # seconds in which a push must be saved; DingTalk waits two
 ANSWER = 1.75  # seconds after which the answer leaves, whatever it can say by then
+LEADS_ON = "task.log"  # its answer is another question, also where all of that may be left empty
 ASKED = timedelta(minutes=15)  # for so long the next line typed may be the answer to a question
 SETTLE = 0.5  # seconds in which last acknowledgements leave
 
@@ -143,7 +144,7 @@ class Desk:
         envelope = Envelope(
             NAME, tap.user, message_id, self._clock(), delivery_id=delivery, ref=tap.ref if delivery is None else "",
             action=pressed.action, seen_rev=pressed.rev, input=pressed.input, until=started + SAVE,
-            opens=tap.action == render.OPEN,
+            opens=tap.action == render.OPEN or (tap.form is not None and pressed.action == LEADS_ON),
         )  # fmt: skip
         task = self._work(self._ask(receive, envelope))
         await asyncio.wait({task}, timeout=max(0.0, started + ANSWER - time.monotonic()))
