@@ -68,8 +68,31 @@ def examine(settings: Settings, now: datetime, *, lang: str, data: bool = False)
             if data:
                 report["data"] = data_discipline(session)
                 checks.append(_data_check(ward, report["data"]))
+        checks += _messengers(ward)
     report["checks"] = [asdict(check) for check in checks]
     return report
+
+
+def _messengers(ward: Ward) -> list[Check]:
+    """What each listed messenger finds out about itself, over the network."""
+    if not ward.settings.real_messengers:
+        return []
+    from bot.adapters.checks import examine as ask
+    from core.db import make_engine
+
+    engine = make_engine(ward.settings.database)
+    try:
+        found = ask(ward.settings, engine)
+    except DomainError as error:
+        said = explain(error, ward.lang)
+        return [Check("messengers", "fail", said["message"], said["hint"])]
+    finally:
+        engine.dispose()
+    return [
+        Check(f"{name}.{f.name}", f.state, ward.t(f.message_zh, f.message_en), ward.t(f.hint_zh, f.hint_en))
+        for name, findings in found.items()
+        for f in findings
+    ]
 
 
 def _try(ward: Ward, check: Callable[[Ward], Check]) -> Check:
