@@ -228,7 +228,9 @@ def test_the_doctor_says_which_people_cannot_be_reached(
     company()
     hk("import", "accounts", hk.file("a.csv", "person,messenger,user_id\nli,slack,U1\n"))
     monkeypatch.setenv("HUIKUAN_MESSENGERS", "slack")
-    check = next(c for c in hk("doctor", "--json").json["checks"] if c["name"] == "accounts")
+    checks = {c["name"]: c for c in hk("doctor", "--json", code=1).json["checks"]}
+    check = checks["accounts"]
+    assert checks["messengers"]["state"] == "fail" and "HUIKUAN_SLACK_BOT_TOKEN" in checks["messengers"]["message"]
     assert check["state"] == "warn" and "wang" in check["message"] and "li" not in check["message"].split("：")[1]
 
 
