@@ -94,6 +94,7 @@ def test_a_call_has_an_end(slack: FakeSlack, product: Product, monkeypatch: pyte
 
     monkeypatch.setattr(client, "SECONDS", 1.0)
     product.loop.run(product.adapter.api.close())
+    product.adapter.api.closed = False
     slack.fail("chat.postMessage", hangs(5))
     assert product.send() == Unknown("TimeoutError")
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from html import unescape
-from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,8 +15,9 @@ from core.models.base import table_of
 from tests.adapters.test_wecom_app import Company
 from tests.databases import Databases
 from tests.fakes.wecom import FakeWecom, Shown
-
-NOBODY = {"allow_redirects": False, "timeout": 10}
+from tests.rigs.wecom_browser import ONCE as NOBODY
+from tests.rigs.wecom_browser import Browser
+from tests.rigs.wecom_browser import form_of as hidden
 
 
 @pytest.fixture
@@ -32,46 +32,6 @@ def hk(databases: Databases, wecom: FakeWecom) -> Iterator[Company]:
     made = Company(databases.create("sqlite"), wecom, forms=True)
     yield made
     made.close()
-
-
-class Browser(requests.Session):
-    """A phone's browser: follows no link that it was not told to."""
-
-    def __init__(self, wecom: FakeWecom, user: str) -> None:
-        super().__init__()
-        self.wecom, self.user = wecom, user
-
-    def sign_in(self, link: str) -> str:
-        """The address that WeCom sends the browser back to."""
-        asked = self.get(link, **NOBODY)
-        assert asked.status_code == 302, asked.text
-        return self.wecom.open_link(self.user, asked.headers["Location"]).url
-
-    def enter(self, link: str) -> requests.Response:
-        return self.get(self.sign_in(link), timeout=10)
-
-    def save(self, page: requests.Response, action: str, **values: str) -> requests.Response:
-        fields = {**hidden(page.text, action), **values}
-        return self.post(page.url.rsplit("/", 1)[0] + "/save", data=fields, timeout=10)
-
-
-class _Hidden(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.forms: list[dict[str, str]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        if tag == "form":
-            self.forms.append({})
-        if tag == "input" and given.get("type") == "hidden":
-            self.forms[-1][given["name"] or ""] = given["value"] or ""
-
-
-def hidden(page: str, action: str) -> dict[str, str]:
-    parser = _Hidden()
-    parser.feed(page)
-    return next(found for found in parser.forms if found["_action"] == action)
 
 
 def link(card: Shown) -> str:
@@ -168,8 +128,7 @@ def test_another_site_cannot_post(hk: Company, wecom: FakeWecom) -> None:
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
     assert "http" not in re.sub(r"<!doctype html>|https?://127\.0\.0\.1", "", page.text) and "<script" not in page.text
-    cookie = page.history[-1].headers.get("Set-Cookie", "") + str(browser.cookies)
-    assert "hk_form" in cookie
+    assert "hk_form" in browser.cookies
 
 
 def test_saved_once(hk: Company, wecom: FakeWecom) -> None:

@@ -99,6 +99,7 @@ class SlackAdapter:
         return Unknown("too many messages to look through")
 
     async def start(self, receive: Receive) -> None:
+        self.api.closed = self.door.closing = False
         self.desk.open(receive)
         self.home.open(receive)
         steps = self.door.introduce_until_known if self._settings.mode == "http" else self._line.keep

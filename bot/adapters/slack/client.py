@@ -54,11 +54,12 @@ class Api:
         self._token, self._url = token, url
         self._session: aiohttp.ClientSession | None = None
         self._client: AsyncWebClient | None = None
+        self.closed = False
 
     @property
     def client(self) -> AsyncWebClient:
         """The SDK's client, in the running loop."""
-        if self._client is None or self._session is None or self._session.closed:
+        if self._client is None or self._session is None:
             limits = aiohttp.ClientTimeout(total=SECONDS, sock_connect=TO_CONNECT)
             self._session = aiohttp.ClientSession(timeout=limits)
             self._client = AsyncWebClient(
@@ -74,11 +75,16 @@ class Api:
         return self._session
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        """From here on every call is one that was not made."""
+        self.closed = True
+        session, self._session, self._client = self._session, None, None
+        if session is not None:
+            await session.close()
 
     async def __call__(self, method: str, *, token: str = "", **args: Any) -> Answer:
         """`token`: another one than the bot's."""
+        if self.closed:
+            return Answer(problem=Retry(1.0, "stopped"))
         other = {"params": {"token": token}} if token else {"json": args}
         try:
             got = await self.client.api_call(method, **other)
@@ -91,6 +97,8 @@ class Api:
 
     async def respond(self, url: str, message: dict[str, Any]) -> bool:
         """To a response_url; whether Slack took it. It can be used five times within half an hour."""
+        if self.closed:
+            return False
         try:
             async with self.session.post(url, json=message, proxy=self.client.proxy) as answer:
                 await answer.read()
