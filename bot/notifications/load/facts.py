@@ -127,14 +127,22 @@ class Facts:
         self._customers: dict[int, About] = {}
         self._tasks: dict[int, Task] = {}
         self._links: dict[int, set[int]] = {}
+        self._org: Org | None = None
+        self._policy: Policy | None = None
 
-    @cached_property
+    # Not cached_property: in Python 3.11 its lock is shared by all objects of a class. Whoever begins a transaction
+    # under it waits for the database, and who has the database waits for the lock, until the database gives up.
+    @property
     def org(self) -> Org:
-        return load_org(self.work)
+        if self._org is None:
+            self._org = load_org(self.work)
+        return self._org
 
-    @cached_property
+    @property
     def policy(self) -> Policy:
-        return active(self.work)[1]
+        if self._policy is None:
+            self._policy = active(self.work)[1]
+        return self._policy
 
     @property
     def today(self) -> date:
