@@ -298,10 +298,10 @@ class Desk:
                 return
             log.warning("an answer's card was not sent: %s", trouble.reason)
         message = text.message(card, ref=ref, rev=reply.rev, today=self._sender.today())
+        if reply.asks and reply.delivery_id is not None:
+            asked = {"delivery": reply.delivery_id, "card": dump(card), "at": self._clock().isoformat()}
+            await asyncio.to_thread(self._memory.put, f"asked:{user}", asked, self._clock())
         if chat is not None:
             await self._sender.into(chat, "sampleMarkdown", message)
         else:
             await self._sender.to(user, "sampleMarkdown", message)
-        if reply.asks and reply.delivery_id is not None:
-            asked = {"delivery": reply.delivery_id, "card": dump(card), "at": self._clock().isoformat()}
-            await asyncio.to_thread(self._memory.put, f"asked:{user}", asked, self._clock())
