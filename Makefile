@@ -30,7 +30,7 @@ bench: ## how fast, on how much data
 	$(BIN)/python -m bench $(ARGS)
 
 cards: ## write the golden cards anew; read the diff before you commit it
-	HUIKUAN_UPDATE_CARDS=1 $(BIN)/python -m pytest tests/messages $(ARGS)
+	HUIKUAN_UPDATE_CARDS=1 $(BIN)/python -m pytest -n0 tests/messages/test_golden.py $(ARGS)
 
 ci: ## what CI does, from nothing
 	.ci/run

@@ -1,0 +1,76 @@
+"""Whether a messenger would take a payload: each fake's own checker, asked directly."""
+
+import json
+import re
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from bot.adapters.dingtalk.template import text as template_file
+from tests.fakes.dingtalk.robot import Robot
+from tests.fakes.dingtalk.state import CARD_ADVISED, World
+from tests.fakes.dingtalk.template import Template
+from tests.fakes.slack.chat import SPLIT_AT, check_content
+from tests.fakes.wecom.cards import CardCheck
+from tests.fakes.wecom.sending import AGAIN, ENVELOPE, MOST_TEXT, limited, no_unknown
+
+Payload = dict[str, Any]
+TEMPLATE = Template(template_file())
+
+# “Letters waiting” is a label of 15 letters: bot.fit gives the card up for a text, the adapter still draws it as a card.
+KNOWN = {"keyname: 15 of 5 characters: Letters waiting", "keyname: 16 of 5 characters: Promises waiting"}
+
+
+def slack(payload: Payload) -> None:
+    complaints: list[str] = []
+    workspace: Any = SimpleNamespace(extra_blocks=frozenset(), people={}, complain=complaints.append)
+    check_content(workspace, "chat.postMessage", payload)
+    assert not complaints and set(payload) == {"text", "blocks"} and len(payload["text"]) < SPLIT_AT
+
+
+def dingtalk(payload: Payload) -> None:
+    """The variables of a card: all known to our own template, all text, buttons as the client reads them."""
+    assert all(isinstance(value, str) for value in payload.values())
+    assert TEMPLATE.unknown(payload) == []
+    assert max(len(value) for value in payload.values()) <= CARD_ADVISED
+    assert [button for group in TEMPLATE.button_groups(payload) for button in group] == json.loads(payload["btns"])
+    assert TEMPLATE.form(payload) is None  # nothing is asked before somebody presses
+
+
+def dingtalk_text(payload: Payload) -> None:
+    wrong: list[str] = []
+    robot = Robot(World(wrong))
+    param = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    robot._post(robot._message("sampleMarkdown", param), [], None, None)
+    assert not wrong
+
+
+def wecom(payload: Payload) -> None:
+    kind = payload["msgtype"]
+    no_unknown(payload, ENVELOPE | AGAIN | {kind}, "message/send")
+    if kind == "text":
+        no_unknown(payload["text"], {"content"}, "text")
+        limited(payload["text"], "content", MOST_TEXT, missing=44004)
+        return
+    assert kind == "template_card"
+    assert [one for one in CardCheck(payload["template_card"]).lint if not _narrow(one)] == []
+
+
+def _narrow(lint: str) -> bool:
+    """The limits are told in 字; two Latin letters take the room of one."""
+    found = re.search(r"(\d+) of (\d+) characters: (.*)", lint)
+    if found is None:
+        return False
+    latin = all(ord(char) < 256 or char in "…–" for char in found[3])
+    return any(lint.endswith(one) for one in KNOWN) or (latin and int(found[1]) <= 2 * int(found[2]))
+
+
+def words(payload: Payload) -> None:
+    """Plain text, mail, files: something is said, and said in text."""
+    assert payload and all(isinstance(value, str) and value.strip() for value in payload.values())
+
+
+CHECKS: dict[str, Callable[[Payload], None]] = {
+    "slack": slack, "dingtalk": dingtalk, "dingtalk-text": dingtalk_text, "wecom": wecom, "wecom-text": wecom,
+    "text": words, "mail": words, "file": words,
+}  # fmt: skip
