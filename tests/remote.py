@@ -20,6 +20,7 @@ from bot.adapters.base import Reply
 from bot.adapters.local import store
 from bot.app import App
 from bot.settings import Settings
+from bot.web import forms
 from core.models import Account, Delivery
 from core.models.base import table_of
 from tests.harness import Harness
@@ -139,6 +140,8 @@ class RemoteHarness(Harness):
 def _web(app: App, mirror: Mirror) -> uvicorn.Server:
     page = FastAPI(openapi_url=None)
     page.router.routes.extend(mirror.routes())
+    if isinstance(mirror.real, forms.Messenger) and mirror.real.public_url:
+        page.router.routes.extend(forms.routes(mirror.real, app.transactions, app.clock))
     server = uvicorn.Server(uvicorn.Config(page, port=0, log_level="error", access_log=False))
     server.capture_signals = _no_signals  # type: ignore[method-assign, assignment]
     return server
