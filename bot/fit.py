@@ -156,7 +156,7 @@ def _ask(
         return [menu]
     if not required:
         lost += [f"{action.id}.{i.name}: can't be asked" for i in action.inputs]
-        return [_plain_button(replace(action, ask=None, inputs=()), caps, lost)]
+        return [_plain_button(replace(action, inputs=()), caps, lost)]  # `ask` stays: a form elsewhere may ask it
     if len(required) == 1 and (choices := _ready(required[0], today, lang)) and len(choices) <= 4:
         lost += [f"{action.id}: ready answers only"]
         lost += [f"{action.id}.{i.name}: can't be asked" for i in action.inputs if not i.required]

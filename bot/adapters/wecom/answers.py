@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from bot.adapters.base import Address, Envelope, Receive, Refused, Reply, Retry
@@ -11,7 +12,7 @@ from bot.adapters.wecom import keys, people, render, xml
 from bot.adapters.wecom.people import Member, Stored
 from bot.adapters.wecom.words import word
 from bot.card import Action, Card
-from bot.fit import ask_card
+from bot.fit import ask_card, fit
 from bot.plain import to_text
 from bot.words import sentence
 from core.errors import Unreachable
@@ -182,13 +183,17 @@ class Answers:
         return replace(answer, card=self._drawn(reply.card, ref, max(reply.rev, 1)), shown=reply.shown)
 
     def _drawn(self, card: Card, ref: str, rev: int, notice: str = "") -> dict[str, Any]:
+        if any(a.draw in ("form", "inline") for a in card.actions):  # stored when more could be drawn
+            card, _ = fit(card, self._adapter.capabilities(Address("", card.lang)), today=self._today())
         return render.template_card(card, ref=ref, rev=rev, form=self._adapter.form_address(ref, card), notice=notice)
 
     def _question(self, card: Card, action: Action, ref: str, rev: int, member: Member) -> dict[str, Any]:
         adapter = self._adapter
-        today = adapter.clock().astimezone(adapter.zone).date()
-        asked, _ = ask_card(card, action, adapter.capabilities(Address(member.user_id, member.lang)), today=today)
+        asked, _ = ask_card(card, action, adapter.capabilities(Address(member.user_id, member.lang)), today=self._today())
         return render.question(asked, ref=ref, rev=rev, form=adapter.form_address(ref, card))
+
+    def _today(self) -> date:
+        return self._adapter.clock().astimezone(self._adapter.zone).date()
 
     # --- messages of their own ---
 

@@ -43,7 +43,7 @@ def to_bytes(body: dict[str, Any]) -> bytes:
 def template_card(card: Card, *, ref: str, rev: int, form: str = "", notice: str = "") -> dict[str, Any]:
     """The card as it stands in a chat; `notice` is what whoever pressed is told."""
     shown = [a for a in card.actions if a.draw not in ("reply", "form", "inline") or (a.draw == "form" and not a.inputs)]
-    form = form if any(a.inputs for a in card.actions) else ""
+    form = form if any(a.inputs or a.ask for a in card.actions) else ""
     out: dict[str, Any] = {
         "card_type": "text_notice",
         "source": {"desc": short(card.footer or word("source", card.lang), MAX_SOURCE), "desc_color": COLORS[card.tone]},
