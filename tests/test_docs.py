@@ -1,7 +1,7 @@
 """The documents say what the program does: what is missing in them, or no longer true, fails here.
 
-docs/settings.md and docs/commands.md are written by `python -m tests.test_docs`; the others are written by hand and
-compared. The tour in README.md is run, command by command.
+docs/settings.md, docs/commands.md and docs/messengers.md are written by `python -m tests.test_docs`; the others are
+written by hand and compared. The tour in README.md is run, command by command.
 """
 
 import json
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.messengers_page import NOT_TOLD, ROWS, messengers_page
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -206,12 +208,22 @@ code, name, short name, alias, pinyin or initials; a command that changes someth
 """
 
 
-PAGES = {"settings.md": settings_page, "commands.md": commands_page}
+PAGES = {"settings.md": settings_page, "commands.md": commands_page, "messengers.md": messengers_page}
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_generated_pages_are_current(name: str) -> None:
     assert text(f"docs/{name}") == PAGES[name](), f"docs/{name} is out of date: python -m tests.test_docs"
+
+
+def test_every_capability_is_described() -> None:
+    from dataclasses import fields
+
+    from bot.card import Capabilities
+
+    told = [name for _, _, names, _ in ROWS for name in names]
+    assert len(told) == len(set(told))
+    assert {field.name for field in fields(Capabilities)} == {*told, *NOT_TOLD}
 
 
 def test_every_setting_is_explained_in_both_languages() -> None:
