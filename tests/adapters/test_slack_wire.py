@@ -266,8 +266,10 @@ def test_over_http_what_was_not_saved_comes_again(slack: FakeSlack, web: tuple[P
     assert len({e.event_id for e in product.heard}) == 1
 
 
-def test_socket_mode_has_no_routes(slack: FakeSlack, product: Product) -> None:
-    assert list(product.adapter.routes()) == []
+def test_socket_mode_has_no_routes_and_needs_no_signing_secret(slack: FakeSlack, loop: Loop, tmp_path: Path) -> None:
+    with a_product(slack, loop, tmp_path, signing_secret="") as product:
+        assert list(product.adapter.routes()) == []
+        still_works(slack, product)
 
 
 # --- settings and their check ---

@@ -1,5 +1,6 @@
 """Slack's phones: people press, fill in and type as Slack lets them, and read what they see."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,6 +8,7 @@ from html import unescape
 from typing import Any
 
 from tests.fakes.slack import FakeSlack, Message, View
+from tests.fakes.slack.state import TEAM
 from tests.rigs import Shown
 
 PATIENCE = 8.0
@@ -18,7 +20,8 @@ class Rig:
 
     def __init__(self) -> None:
         self.fake = FakeSlack()
-        self._users: dict[str, str] = {}
+        self._users: dict[str, str] = {}  # of the story that is told now
+        self._count = 0
 
     def start(self) -> None:
         self.fake.start()
@@ -34,9 +37,10 @@ class Rig:
         }
 
     def account(self, handle: str) -> str:
-        user = f"U0{len(self._users) + 1:04d}"
-        self._users[handle] = user
-        self.fake.add_user(user, f"u{len(self._users)}@example.com", handle)
+        """A new one each time: whoever is called so in the next story has an empty screen."""
+        self._count += 1
+        user = self._users[handle] = f"U0{self._count:04d}"
+        self.fake.add_user(user, f"u{self._count}@example.com", handle)
         return user
 
     def trouble(self) -> list[str]:
@@ -59,9 +63,12 @@ class Rig:
     def tap(self, handle: str, ref: str, action: str, inputs: dict[str, str]) -> str:
         user, left = self._users[handle], {name: value for name, value in inputs.items() if value}
         self._connected()
-        message = next(m for m in self.fake.screen(user) if f"{m.channel}:{m.ts}" == ref and not m.ephemeral)
+        message = next((m for m in self.fake.screen(user) if f"{m.channel}:{m.ts}" == ref and not m.ephemeral), None)
         before = self._seen(user)
-        self._press(user, message, action, left)
+        if message is None or not _controls(message):
+            self._from_elsewhere(user, ref, action, left)
+        else:
+            self._press(user, message, action, left)
         said = self._words(user, before, _is_answer)
         while (view := self.fake.view(user)) is not None:
             if not (names := _inputs(view)) and "submit" not in view.body:
@@ -98,6 +105,28 @@ class Rig:
             return
         log = next(e for e in _controls(message) if e["action_id"].split("|")[1:2] == ["task.log"])
         self.fake.tap(user, message, log["action_id"], action.removeprefix("task."))
+
+    def _from_elsewhere(self, user: str, ref: str, action: str, left: dict[str, str]) -> None:
+        """What only an old screen, or nobody's, sends: a button that is gone, of a message that may be another's."""
+        channel, _, ts = ref.partition(":")
+        message = self.fake.call(lambda: self.fake.at.message(channel, ts))
+        assert message is not None, f"there is no message {ref}"
+        rev = message.blocks[0]["block_id"].split("|")[1]
+        button = {"type": "button", "action_id": f"b0|{action}||", "block_id": f"a||{rev}", "action_ts": self._stamp()}
+        about = {
+            "type": "block_actions",
+            "team": {"id": TEAM},
+            "user": {"id": user},
+            "trigger_id": self.fake.call(lambda: self.fake.at.new_trigger(user)),
+            "response_url": self.fake.call(lambda: self.fake.at.new_response_url(user, self.fake.at.dm(user).id)),
+            "container": {"type": "message", "channel_id": channel, "message_ts": ts},
+            "actions": [{**button, "value": json.dumps(left)}],
+        }
+        left.clear()
+        self.fake.run(self.fake.courier.push("interactive", about))
+
+    def _stamp(self) -> str:
+        return self.fake.call(self.fake.at.new_ts)
 
     def _connected(self) -> None:
         _until(lambda: self.fake.connections > 0)
