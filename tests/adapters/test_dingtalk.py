@@ -117,8 +117,7 @@ def test_text_mode_says_it_in_markdown_with_links(product: Callable[..., Product
     [seen] = fake.screen("li")
     assert isinstance(sent, Sent) and seen.kind == "markdown" and seen.title == "逾期 7 天 · 甲公司"
     days = ["明天 7-9", "3天内 7-11", "周五 7-10", "月底 7-31"]
-    assert list(seen.links) == ["承诺日期", "称已付款", "其他情况", *days, "批准"]
-    assert "2 承诺日期" in seen.text  # with an amount it must be typed
+    assert list(seen.links) == ["承诺日期", "称已付款", "其他情况", *days, "其他…", "批准"]
     assert isinstance(hk.run(hk.adapter.find(LI, "task:1", b"")), Unknown)
     assert isinstance(hk.run(hk.adapter.update(DeliveryRef(LI, sent.ref, 1, 2), card())), Refused)
 
@@ -162,9 +161,7 @@ def test_the_payload_is_the_same_bytes(product: Callable[..., Product]) -> None:
         json.dumps(render.payload(drawn, ref="hk-a-b", rev=1, to="li", template="t.schema", robot="r")) for _ in range(2)
     )
     assert first == second
-    assert text.message(drawn, ref="hk-a-b", rev=1, today=NOW.date()) == text.message(
-        drawn, ref="hk-a-b", rev=1, today=NOW.date()
-    )
+    assert text.message(drawn, ref="hk-a-b", today=NOW.date()) == text.message(drawn, ref="hk-a-b", today=NOW.date())
 
 
 def test_refs_name_one_installations_messages() -> None:

@@ -170,7 +170,8 @@ def test_a_link_is_a_tap_on_its_own_message(product: Callable[..., Product], fak
     assert (heard.ref, heard.action, heard.text, dict(heard.input)) == (old, "task.promise", "", {"date": "2026-07-10"})
     assert fake.screen("li")[-2].text.startswith("承诺日期 周五 7-10 #hk-")
     fake.follow("li", first, "批准", replies=1)
-    assert hk.heard[1].action == "promise.approve"
+    fake.follow("li", first, "其他…", replies=1)
+    assert [(each.action, each.opens) for each in hk.heard[1:]] == [("promise.approve", False), ("task.promise", True)]
 
 
 def test_a_question_of_text_mode_is_answered_by_links_or_by_typing(
@@ -195,17 +196,17 @@ def test_a_question_of_text_mode_is_answered_by_links_or_by_typing(
 
 
 def test_only_our_own_words_are_links() -> None:
-    for typed in ("2 7-10", "承诺 #hk", "#hk-a-b/task", "/promise 甲 #hk-a-b/x.y/1 now", "#xx-a-b/task.promise/1"):
+    for typed in ("2 7-10", "承诺 #hk", "#hk-a-b/task", "/promise 甲 #hk-a-b/x.y/! now", "#xx-a-b/task.promise/"):
         assert text.read(typed) is None
     said = text.read("承诺日期 明天 #hk-ab12-d41/task.promise/?note=%E5%A5%BD+x&date=2026-07-09")
-    assert said == text.Said("hk-ab12-d41", "task.promise", None, {"note": "好 x", "date": "2026-07-09"})
+    assert said == text.Said("hk-ab12-d41", "task.promise", False, {"note": "好 x", "date": "2026-07-09"})
 
 
 def test_text_mode_survives_a_name_with_everything_in_it(product: Callable[..., Product], fake: FakeDingTalk) -> None:
     hk = product(cards=False).start()
-    name = "a)b](c #hk-x-y/task.promise/9 & d"
+    name = "a)b](c #hk-x-y/task.promise/! & d"
     hk.deliver(card(Action("promise.approve", name)))
     [seen] = fake.screen("li")
     fake.follow("li", seen, next(iter(seen.links)), replies=1)
-    assert (hk.heard[0].action, hk.heard[0].seen_rev) == ("promise.approve", 1)
+    assert (hk.heard[0].action, hk.heard[0].opens) == ("promise.approve", False)
     assert json.dumps(list(seen.links), ensure_ascii=False) == json.dumps([name], ensure_ascii=False)

@@ -1,7 +1,6 @@
 """DingTalk's phones: people press, fill in and type as DingTalk lets them, and read what they see."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -132,21 +131,25 @@ class TextRig(Rig):
         return super().settings() | {"HUIKUAN_DINGTALK_CARD_TEMPLATE": ""}
 
     def tap(self, handle: str, ref: str, action: str, inputs: dict[str, str]) -> str:
-        """A link of this action whose ready answer is the one that is wanted; 登记结果 leads to further links."""
+        """A link of this action that says what is wanted, else the one that asks; what it asks is typed."""
         self.fake.wait_connected()
         user, left = self._users[handle], {name: value for name, value in inputs.items() if value}
-        found = next(each for each in self.fake.screen(user) if _ref(each) == ref)
+        found = next(each for name in self._users.values() for each in self.fake.screen(name) if _ref(each) == ref)
         label = _link(found, action, left)
         if label is None and action in _results():
             label = _link(found, LOG, {"result": action.removeprefix("task.")})
-            assert label is not None, f"{ref} has no link {action}"
-            answer = self.fake.follow(user, found, label, replies=1)
-            if not (left and answer.messages and _link(answer.messages[0], action, left)):
-                return _said(answer)
-            found, label = answer.messages[0], _link(answer.messages[0], action, left)
         if label is None:
-            raise NotOnScreen(f"{ref} has no link {action} {left}")
-        return _said(self.fake.follow(user, found, label, replies=1))
+            raise NotOnScreen(f"{ref} has no link {action}")
+        answer = self.fake.follow(user, found, label, replies=1)
+        question = answer.messages[-1] if answer.messages else found
+        if "回复：" not in question.text:
+            return _said(answer)
+        label = _link(question, action, left) if left else None
+        if label is not None and _links(question)[label].input == left:
+            return _said(self.fake.follow(user, question, label, replies=1))
+        order = [each.name for each in templates().action(action, "zh").inputs]
+        words = " ".join(left[name] for name in order if name in left)
+        return _said(self.fake.say(user, f"1 {words}".strip(), replies=1))
 
 
 # --- what stands there ---
@@ -189,10 +192,10 @@ def _links(seen: Seen) -> dict[str, text.Said]:
 
 
 def _link(seen: Seen, action: str, inputs: dict[str, str]) -> str | None:
-    fitting: Iterator[str] = (
-        label for label, said in _links(seen).items() if said.action == action and said.input.items() >= inputs.items()
-    )
-    return next(fitting, None)
+    """The link that says exactly this, else the one that asks for it."""
+    links = {label: said for label, said in _links(seen).items() if said.action == action}
+    exact = [label for label, said in links.items() if said.input == inputs and not said.opens]
+    return next(iter(exact or [label for label, said in links.items() if said.opens]), None)
 
 
 def _ref(seen: Seen) -> str:

@@ -107,7 +107,7 @@ class DingtalkAdapter:
         except Unreachable as error:
             return Retry(1.0, str(error))
         if self._by_text(to):
-            message = text.message(card, ref=ref, rev=1, today=self._today())
+            message = text.message(card, ref=ref, today=self._today())
             result = await self.sender.message(to.user_id, "sampleMarkdown", message)
         else:
             result = await self.sender.card(to.user_id, card, ref=ref, rev=1)

@@ -263,7 +263,7 @@ class Desk:
             delivery = (await self.refs()).delivery(said.ref)
             return Envelope(
                 NAME, chat.user, chat.event_id, envelope.at, delivery_id=delivery, ref=said.ref if delivery is None else "",
-                action=said.action, seen_rev=said.rev, input=said.input, until=envelope.until,
+                action=said.action, input=said.input, until=envelope.until, opens=said.opens,
             )  # fmt: skip
         asked = None if chat.group else await asyncio.to_thread(self._memory.get, f"asked:{chat.user}")
         if asked is None or datetime.fromisoformat(asked["at"]) + ASKED < envelope.at:
@@ -297,7 +297,7 @@ class Desk:
             if trouble is None:
                 return
             log.warning("an answer's card was not sent: %s", trouble.reason)
-        message = text.message(card, ref=ref, rev=reply.rev, today=self._sender.today())
+        message = text.message(card, ref=ref, today=self._sender.today(), asks=reply.asks)
         if reply.asks and reply.delivery_id is not None:
             asked = {"delivery": reply.delivery_id, "card": dump(card), "at": self._clock().isoformat()}
             await asyncio.to_thread(self._memory.put, f"asked:{user}", asked, self._clock())

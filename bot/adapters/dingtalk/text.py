@@ -2,7 +2,9 @@
 
 What a link says names the message it belongs to, so that an old message's link never acts on a newer one:
 
-    承诺日期 明天 7-9 #hk-3f9a-41c0…/task.promise/1?date=2026-07-09
+    承诺日期 明天 7-9 #hk-3f9a-41c0…/task.promise/?date=2026-07-09
+
+What no link can say (an amount, a reason, another day) is asked by a further message, which is answered by typing.
 """
 
 import json
@@ -23,7 +25,7 @@ SAYS = "dtmd://dingtalkclient/sendMessage?content="
 MAX_BYTES = 14_000  # of a message's parameters, which may have 15,000
 MAX_CHOICES = 20
 MAX_TITLE = 60
-_SAID = re.compile(r"#(hk-[a-z0-9]+-[a-z0-9]+)/([a-z_]+\.[a-z_]+)/(\d{0,9})(?:\?(\S*))?\s*$")
+_SAID = re.compile(r"#(hk-[a-z0-9]+-[a-z0-9]+)/([a-z_]+\.[a-z_]+)/(!?)(?:\?(\S*))?\s*$")
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Said:
 
     ref: str
     action: str
-    rev: int | None
+    opens: bool  # asks for what no link can say
     input: dict[str, str] = field(default_factory=dict)
 
 
@@ -42,12 +44,12 @@ def read(text: str) -> Said | None:
     if found is None:
         return None
     given = dict(parse_qsl(found[4] or ""))
-    return Said(found[1], found[2], int(found[3]) if found[3] else None, given)
+    return Said(found[1], found[2], bool(found[3]), given)
 
 
-def message(card: Card, *, ref: str, rev: int, today: date) -> Json:
-    """`{"title", "text"}` of a markdown message. `today` dates the ready answers."""
-    links = [] if card.closed else _links(card, ref, rev, today)
+def message(card: Card, *, ref: str, today: date, asks: bool = False) -> Json:
+    """`{"title", "text"}` of a markdown message. `today` dates the ready answers; `asks`: this is such a question."""
+    links = [] if card.closed else _links(card, ref, today, asks)
     tail = [*links, *([escape(card.footer)] if card.footer else [])]
     head = f"### {escape(card.title)}"
     room = MAX_BYTES - sum(_size(each) for each in [head, *tail])
@@ -75,26 +77,37 @@ def _body(card: Card) -> list[str]:
     return [*parts, "- " + more_line(card.rows_more, card.lang)] if card.rows_more else parts
 
 
-def _links(card: Card, ref: str, rev: int, today: date) -> list[str]:
-    """A line of links for each question; and what can be typed where links say too little."""
+def _links(card: Card, ref: str, today: date, asks: bool) -> list[str]:
+    """A line of links for each action; under a question, what to type instead."""
     out, typed = [], []
+    colon = "：" if card.lang == "zh" else ": "
     for code, action in codes(card):
         if action.url:
             out.append(f"[{escape(action.label)}]({action.url})")
             continue
         ready = _ready(action, today, card.lang)
-        shown = [(label, {**dict(action.given), **given}) for label, given in ready]
-        made = [_link(action, label, given, ref, rev) for label, given in shown]
-        if made:
-            colon = "：" if card.lang == "zh" else ": "
-            out.append(made[0] if not ready[0][0] else f"{escape(action.label)}{colon}" + "　".join(made))
-        if not made or any(each.type != "choice" or not each.required for each in action.inputs):
-            typed.append(reply_line(code, action, card.lang))
+        made = [_link(action, label, {**dict(action.given), **given}, ref) for label, given in ready]
+        if asks:
+            typed.append(lines(reply_line(code, action, card.lang)))
+        elif _says_more(action, len(ready)):
+            more = ("其他…" if card.lang == "zh" else "other…") if made else ""
+            made.append(_link(action, more, {}, ref, opens=True))
+        if len(made) == 1 and not (ready and ready[0][0]):
+            out += made
+        elif made:
+            out.append(escape(action.label) + colon + "　".join(made))
     if typed:
-        head = "也可以回复序号：" if out else "回复序号："
-        head = head if card.lang == "zh" else "Or reply with the number:" if out else "Reply with the number:"
-        out.append("  \n".join([head, *(lines(each) for each in typed)]))
+        head = ("也可以回复：" if out else "请回复：") if card.lang == "zh" else "Or reply:" if out else "Please reply:"
+        out.append("  \n".join([head, *typed]))
     return out
+
+
+def _says_more(action: Action, ready: int) -> bool:
+    """Whether there is more to say than the ready answers do."""
+    inputs = [each for each in action.inputs if each.name not in dict(action.given)]
+    if not ready:
+        return True
+    return any(not (each.choices and each.required and len(each.choices) <= MAX_CHOICES) for each in inputs)
 
 
 def _ready(action: Action, today: date, lang: str) -> list[tuple[str, dict[str, str]]]:
@@ -114,9 +127,9 @@ def _choices(item: Input, today: date, lang: str) -> tuple[Any, ...]:
     return presets(item, today, lang) if item.type == "date" else ()
 
 
-def _link(action: Action, label: str, given: dict[str, str], ref: str, rev: int) -> str:
+def _link(action: Action, label: str, given: dict[str, str], ref: str, *, opens: bool = False) -> str:
     if action.target:
         given = {**given, "target": action.target}
     words = f"{action.label} {label}".strip()
-    tail = f"#{ref}/{action.id}/{rev or ''}" + (f"?{urlencode(given)}" if given else "")
+    tail = f"#{ref}/{action.id}/{'!' if opens else ''}" + (f"?{urlencode(given)}" if given else "")
     return f"[{escape(label or action.label)}]({SAYS}{quote(f'{words} {tail}', safe='')})"
