@@ -118,7 +118,7 @@ def _dingtalk(card: Card, today: date) -> dict[str, Any]:
 def _dingtalk_text(card: Card, today: date) -> dict[str, Any]:
     from bot.adapters.dingtalk.text import message
 
-    return message(card, ref=SAID_REF, rev=REV, today=today)
+    return message(card, ref=SAID_REF, today=today)
 
 
 def _wecom(card: Card, today: date) -> dict[str, Any]:
