@@ -188,6 +188,29 @@ def test_typed_lines_and_commands(slack: FakeSlack, product: Product) -> None:
     assert sum(m.ephemeral for m in slack.screen(LI)) == 3
 
 
+def test_a_replayed_event_is_answered_once(slack: FakeSlack, product: Product) -> None:
+    answer = slack.say(LI, "余额 华兴")
+    lately(slack, "已登记。")
+    assert answer.delivery is not None and slack.replay(answer.delivery).acked
+    assert product.heard[0].event_id == product.heard[1].event_id
+    slack.say(LI, "待办")
+    until(lambda: len(slack.screen(LI)) == 4)
+    assert sum(m.by_bot for m in slack.screen(LI)) == 2
+
+
+def test_a_card_opened_from_a_list_stands_in_the_direct_messages(slack: FakeSlack, product: Product) -> None:
+    listed = replace(CARD, actions=(replace(LOG, id="task.open"),))
+    opened_card = replace(CARD, title="打开了")
+    product.says = [Reply("done", "", listed, delivery_id=3), Reply("done", "", opened_card, delivery_id=4)]
+    slack.command(LI, "/hk", "待办", channel="C0SALES")
+    [card] = slack.screen(LI)
+    slack.tap(LI, card, find(card.blocks, "task.open"), "paid")
+    lately(slack, "已发到与我的私聊")
+    opened = next(m for m in slack.screen(LI) if "打开了" in words(m.blocks))
+    assert opened.channel == "D0LI" and not opened.ephemeral
+    assert product.loop.run(product.adapter.update(DeliveryRef(TO_LI, "", 4, 2), CARD)) == Sent("")
+
+
 def test_an_answer_with_buttons_is_known_by_its_delivery(slack: FakeSlack, product: Product) -> None:
     product.says = [Reply("done", "", CARD, delivery_id=12)]
     slack.say(LI, "待办")
@@ -198,6 +221,7 @@ def test_an_answer_with_buttons_is_known_by_its_delivery(slack: FakeSlack, produ
     tap = product.heard[-1]
     assert (tap.delivery_id, tap.ref, tap.seen_rev) == (12, "", 1)
     # When it changes, the product does not know where it stands. The adapter does.
+    until(lambda: product.adapter._shown(12))
     ref = DeliveryRef(TO_LI, "", 12, 2)
     assert product.loop.run(product.adapter.update(ref, replace(CARD, title="新的标题"))) == Sent("")
     lately(slack, "新的标题")

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime
@@ -16,6 +17,7 @@ from bot.adapters.slack.forms import Back, again, form, note
 from bot.adapters.slack.heard import Heard, hear
 from bot.adapters.slack.home import Home
 from bot.adapters.slack.render import notice, payload
+from bot.card import Card
 from bot.words import sentence
 
 log = logging.getLogger(__name__)
@@ -24,6 +26,7 @@ ACK_WITHIN = 3.0
 SAVE_WITHIN = ACK_WITHIN - 0.5
 ANSWER_WITHIN = ACK_WITHIN - 0.2
 FINISH_WITHIN = 3.0
+REMEMBERED = 1000
 
 
 class Office(Protocol):
@@ -42,6 +45,7 @@ class Desk:
         self._office, self._clock, self._lang = office, clock, lang
         self._receive: Receive | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._answered: OrderedDict[str, None] = OrderedDict()  # lines; Slack may bring one again all the same
 
     def open(self, receive: Receive) -> None:
         self._receive = receive
@@ -73,7 +77,11 @@ class Desk:
             return BoltResponse(status=200)
         if reply is None or reply.outcome == "not_saved":
             return BoltResponse(status=503)  # Slack brings the same event again
-        self._later(self._said(heard, reply))
+        if heard.event_id not in self._answered:
+            self._answered[heard.event_id] = None
+            while len(self._answered) > REMEMBERED:
+                self._answered.popitem(last=False)
+            self._later(self._said(heard, reply))
         return BoltResponse(status=200)
 
     # --- asking the product ---
@@ -179,21 +187,24 @@ class Desk:
             return
         content, back = self._content(reply), heard.back
         assert back is not None
+        if reply.card is not None and not back.action.startswith("reply."):
+            await self._opened(heard, reply, reply.card, content)
+            return
         if back.respond and await self._replaced(back, reply, content):
             return
         if not heard.channel:
-            await self._from_home(heard, reply, content)
+            await self._office.api("views.open", trigger_id=heard.trigger, view=note(reply.message, self._lang, reply.card))
         elif reply.card is None:
             if not (heard.respond and await self._office.api.respond(heard.respond, _private(content))):
                 await self._whisper(heard.channel, heard.user, content)
-        elif back.action.startswith("reply.") and ":" in (at := heard.at):
-            await self._update(at, reply, content)
+        elif heard.at:
+            await self._update(heard.at, reply, content)
         else:
             await self._post(heard.channel, reply, content)
 
     async def _replaced(self, back: Back, reply: Reply, content: dict[str, Any]) -> bool:
         """An answer that only one person sees gives way to what became of it: its buttons would stay for ever."""
-        ends = reply.outcome in ("done", "already", "stale") and not back.action.endswith(".open")
+        ends = reply.outcome in ("done", "already", "stale")
         return await self._office.api.respond(back.respond, {**_private(content), "replace_original": ends})
 
     async def _update(self, at: str, reply: Reply, content: dict[str, Any]) -> None:
@@ -205,17 +216,18 @@ class Desk:
         elif reply.delivery_id is not None:
             await self._office.keep_shown(reply.delivery_id, changed)
 
-    async def _from_home(self, heard: Heard, reply: Reply, content: dict[str, Any]) -> None:
-        """Home has no messages: a card goes into the direct messages, and a note says so."""
-        text = reply.message
-        if reply.card is not None:
-            channel = await self._office.dm(heard.user)
-            if isinstance(channel, Answer):
-                return
-            await self._post(channel, reply, content)
-            text = "已发到“消息”页，请在那里处理。" if reply.card.lang == "zh" else "It is in the Messages tab now."
-        lang = reply.card.lang if reply.card is not None else self._lang
-        await self._office.api("views.open", trigger_id=heard.trigger, view=note(text, lang, reply.card))
+    async def _opened(self, heard: Heard, reply: Reply, card: Card, content: dict[str, Any]) -> None:
+        """A card of its own goes into the direct messages, where it can change; from elsewhere a note says so."""
+        channel = await self._office.dm(heard.user)
+        if isinstance(channel, Answer):
+            log.warning("slack: an answer was not shown: %s", channel.error)
+            return
+        await self._post(channel, reply, content)
+        text = "已发到与我的私聊，请在“消息”页处理。" if card.lang == "zh" else "It is in your direct messages with me now."
+        if not heard.channel:
+            await self._office.api("views.open", trigger_id=heard.trigger, view=note(text, card.lang, card))
+        elif heard.private and heard.respond:
+            await self._office.api.respond(heard.respond, _private(notice(text)))
 
 
 def _private(content: dict[str, Any]) -> dict[str, Any]:
