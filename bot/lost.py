@@ -13,6 +13,7 @@ _PARTS = {"title": ("标题", "Title"), "text": ("正文", "Text"), "footer": ("
 _HOW = (
     (r"reply code instead of a control", "改为回复序号", "asked by a reply code"),
     (r"link instead of a control", "改为一次性链接", "asked by a link"),
+    (r"links instead of a control", "改为链接", "asked by links"),
     (r"menu instead of the card", "改为下拉菜单，暂时取代卡片", "asked by drop-downs that replace the card"),
     (r"ready dates only", "只能选常用日期", ""),
     (r"ready answers only", "只有常用答案", ""),

@@ -37,6 +37,7 @@ class Face:
     en: str
     capabilities: Callable[[Lang], Capabilities]
     draw: Callable[[Card, date], dict[str, Any]]
+    instead: str = "reply code"  # what its adapter draws for an action that bot.fit leaves without a control
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def previews(kind: str, lang: Lang) -> dict[str, Preview]:
     out = {}
     for face in faces_of(kind):
         fitted, lost = fit(card, face.capabilities(lang), today=today)
+        lost = tuple(one.replace("reply code instead", f"{face.instead} instead") for one in lost)
         out[face.name] = Preview(face, fitted, face.draw(fitted, today), lost)
     return out
 
@@ -87,7 +89,7 @@ def faces() -> tuple[Face, ...]:
     return (
         Face("slack", "slack", "Slack", "Slack", lambda _: PROFILES["slack"], _slack),
         Face("dingtalk", "dingtalk", "钉钉卡片", "DingTalk card", lambda _: CARDS, _dingtalk),
-        Face("dingtalk-text", "dingtalk", "钉钉文字", "DingTalk text", lambda _: TEXTS, _dingtalk_text),
+        Face("dingtalk-text", "dingtalk", "钉钉文字", "DingTalk text", lambda _: TEXTS, _dingtalk_text, "links"),
         Face("wecom", "wecom", "企业微信卡片", "WeCom card", wecom, _wecom),
         Face("wecom-text", "wecom", "企业微信文字", "WeCom text", lambda _: PROFILES["text"], _wecom_text),
         Face("text", "text", "纯文字", "Plain text", lambda _: PROFILES["text"], _text),

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, JSONResponse
 from starlette.responses import Response
 
 from bot.card import Lang
 from bot.lost import in_words
 from bot.preview import Preview, example, kinds, previews
+from bot.words import one_line
+from core.errors import DomainError
 
 
 def preview_routes(static: Path) -> APIRouter:
@@ -32,8 +34,10 @@ def preview_routes(static: Path) -> APIRouter:
 
     @router.get("/api/preview/{kind}")
     async def get_preview(kind: str, lang: Lang = "zh") -> Any:
-        """Errors: preview.unknown_kind"""
-        made = await asyncio.to_thread(previews, kind, lang)
+        try:
+            made = await asyncio.to_thread(previews, kind, lang)
+        except DomainError as error:
+            return JSONResponse({"error": {"code": error.code, "message": one_line(error, lang)}}, 404)
         return {"kind": kind, "lang": lang, "previews": [_shown(one, lang) for one in made.values()]}
 
     return router

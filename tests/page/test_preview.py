@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from bot.preview import faces_of, kinds
+from bot.preview import faces_of, kinds, previews
 from tests.page.sample import CHROMIUM, FLAGS, link
 
 try:
@@ -39,7 +40,8 @@ def test_it_is_told_the_real_payloads(http: httpx2.Client) -> None:
     assert [one["name"] for one in shown] == [face.name for face in faces_of("task.overdue")]
     assert shown[0]["payload"]["blocks"][0]["type"] == "header"
     assert "“评级”一栏：放不下" in shown[0]["lost"]
-    assert http.get("/api/preview/task.overdu").json()["error"]["code"] == "preview.unknown_kind"
+    wrong = http.get("/api/preview/task.overdu?lang=en").json()["error"]
+    assert wrong["code"] == "preview.unknown_kind" and "Did you mean task.overdue" in wrong["message"]
     assert http.get("/api/preview/task.overdue?lang=fr").status_code == 422
 
 
@@ -87,7 +89,7 @@ def test_each_looks_like_its_messenger_and_tells_what_is_lost(tab: Page, site: t
     expect(face["slack"].locator("select option")).to_have_count(8)
     expect(face["dingtalk"].locator(".head-orange h4")).to_contain_text("逾期 7 天")
     expect(face["dingtalk"].locator(".md b").first).to_have_text("客户")
-    expect(face["dingtalk-text"].locator("a").first).to_have_attribute("title", re.compile("#hk-example-1/task.log/1"))
+    expect(face["dingtalk-text"].locator("a").first).to_have_attribute("title", re.compile("#hk-example-1/task.log/"))
     expect(face["wecom"].locator("dt")).to_have_count(6)
     expect(face["text"].locator(".bubble")).to_contain_text("回复序号")
     face["wecom"].locator(".lost summary").click()
@@ -109,6 +111,22 @@ def test_kind_and_language_are_chosen(tab: Page, site: tuple[str, Any]) -> None:
     assert not re.search("[\u4e00-\u9fff]", tab.locator("main .screen:not(.slack)").first.inner_text())
     tab.locator("#after").click()
     tab.wait_for_selector('body:not([data-ready="#promise.due/en"])')
+
+
+@pytest.mark.page
+def test_what_a_payload_says_is_text(tab: Page, site: tuple[str, Any]) -> None:
+    """A name like a tag or a link is shown as it is typed; nothing in a payload runs or leads elsewhere."""
+    nasty = "<img src=x onerror=alert(1)> **x** [y](https://evil.example) </pre>"
+    real = {made.face.name: made.payload for made in previews("task.overdue", "en").values()}
+    real |= {"mail": {"subject": "Huaxing", "text": "Huaxing"}, "file": {"page": "<h1>Letter</h1><a href='//x'>z</a>"}}
+    spoilt = json.loads(json.dumps(real).replace("Huaxing", json.dumps(nasty)[1:-1]))
+    shown = [{"name": name, "label": name, "payload": payload, "lost": [nasty]} for name, payload in spoilt.items()]
+    tab.route("**/api/preview/task.overdue*", lambda route: route.fulfill(json={"previews": shown}))
+    show(tab, site, "task.overdue", "en")
+    assert tab.locator(".face").count() == 8 and tab.locator("main img, main [href]").count() == 0
+    expect(tab.locator('[data-face="slack"] .push')).to_contain_text("<img src=x onerror=alert(1)>")
+    assert tab.locator('[data-face="mail"] .plain').text_content() == nasty
+    assert tab.locator('[data-face="text"] .lost li').text_content() == nasty
 
 
 @pytest.mark.page
