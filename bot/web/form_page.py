@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -43,11 +42,9 @@ class Filled:
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
-def form(
-    card: Card, actions: Sequence[Action], *, today: date, hidden: Mapping[str, str], filled: Filled | None, nonce: str
-) -> str:
+def form(card: Card, actions: Sequence[Action], *, hidden: Mapping[str, str], filled: Filled | None, nonce: str) -> str:
     """The page that asks. `hidden`: what each form sends along."""
-    return _page(card.lang, nonce, "form", card=card, actions=actions, today=today, hidden=hidden, filled=filled)
+    return _page(card.lang, nonce, "form", card=card, actions=actions, hidden=hidden, filled=filled)
 
 
 def saved(card: Card, message: str, nonce: str) -> str:

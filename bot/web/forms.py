@@ -167,7 +167,7 @@ class Forms:
             return self._form(asked, token, found["csrf"], Filled(action.id, values, errors))
         reply = await self._receive(asked, action, values, f"form:{token}:{once[:32]}", rev)
         if reply.outcome in ("invalid", "not_saved"):
-            return self._form(asked, token, found["csrf"], Filled(action.id, values, {"": reply.message}))
+            return self._form(asked, token, found["csrf"], Filled(action.id, values, _beside(action, reply)))
         await asyncio.to_thread(self._memory.take, f"form:{token}")
         now = await asyncio.to_thread(self._asked, found["ref"], found["user"])
         return self._page(lambda nonce: form_page.saved((now or asked).card, reply.message, nonce))
@@ -263,9 +263,8 @@ class Forms:
 
     def _form(self, asked: Asked, token: str, csrf: str, filled: Filled | None) -> Response:
         hidden = {"_form": token, "_csrf": csrf, "_once": secrets.token_hex(16), "_rev": str(asked.rev)}
-        today = self._transactions.company.calendar.business_date(self._clock())
         return self._page(
-            lambda nonce: form_page.form(asked.card, asked.actions, today=today, hidden=hidden, filled=filled, nonce=nonce),
+            lambda nonce: form_page.form(asked.card, asked.actions, hidden=hidden, filled=filled, nonce=nonce),
             422 if filled is not None else 200,
         )
 
@@ -281,6 +280,11 @@ class Forms:
 
 
 HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
+
+
+def _beside(action: Action, reply: Reply) -> dict[str, str]:
+    """The core's refusal, at the input that it is about."""
+    return {reply.wrong if reply.wrong in {i.name for i in action.inputs} else "": reply.message}
 
 
 def _questions(card: Card, lang: Lang) -> tuple[Action, ...]:

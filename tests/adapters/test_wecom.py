@@ -147,6 +147,14 @@ async def test_who_reads_in_wechat_gets_text_with_numbers(wecom: FakeWecom, adap
     assert shown.msgtype == "text" and "1 承诺日期(1 日期)" in shown.text
 
 
+async def test_a_text_says_where_it_can_be_filled_in(wecom: FakeWecom, engine: Engine, clock: Clock) -> None:
+    adapter = make(wecom, engine, clock, public_url="https://ar.example.com/")
+    long = replace(CARD, text="很长的说明" * 500)
+    for key, card in (("1", CARD), ("2", long)):
+        ref = await sent(adapter, card, key, replace(LI, text_only=True))
+        assert wecom.last("lisi").text.endswith(f"填写详情: https://ar.example.com/form?m={ref}")
+
+
 async def test_the_same_card_and_key_are_the_same_bytes(wecom: FakeWecom, adapter: WecomAdapter) -> None:
     assert await sent(adapter) == await sent(adapter)
     first, second = wecom.calls_of("message/send")
@@ -269,6 +277,20 @@ async def test_codes_end_after_72_hours_and_busy_keeps_them(wecom: FakeWecom, ad
     late = await sent(adapter, key="late")
     clock.pass_(hours=72)
     assert await adapter.update(DeliveryRef(LI, late, 2, 2), DONE) == Refused("no_code")
+
+
+async def test_a_change_whose_answer_got_lost_is_no_failure(wecom: FakeWecom, adapter: WecomAdapter) -> None:
+    ref = await sent(adapter)
+    wecom.faults.drop("message/update_template_card")
+    assert isinstance(await adapter.update(DeliveryRef(LI, ref, 1, 2), DONE), Unknown)
+    assert await adapter.update(DeliveryRef(LI, ref, 1, 2), DONE) == Sent(ref)
+    assert "已承诺" in wecom.last("lisi").text
+    wecom.wrong.clear()  # the code was used a second time, knowingly
+    other = await sent(adapter, key="2")
+    wecom.faults.status("message/update_template_card", 500)
+    assert isinstance(await adapter.update(DeliveryRef(LI, other, 1, 2), DONE), Unknown)
+    assert await adapter.update(DeliveryRef(LI, other, 1, 2), DONE) == Sent(other)
+    assert "已承诺" in wecom.last("lisi").text
 
 
 # --- pure ---

@@ -44,7 +44,8 @@ log = logging.getLogger(__name__)
 
 NAME = "wecom"
 SAME_BYTES = timedelta(hours=4) - timedelta(minutes=10)  # so long the same request cannot show twice
-REMEMBERED = timedelta(days=8)
+REMEMBERED, TIDY = timedelta(days=8), timedelta(hours=1)
+USED = "errcode 60140"  # a response code that is used or too old
 # A member gets 30 messages a minute and 1,000 an hour; more are dropped in silence. The company: 10,000 calls a minute.
 MEMBER, MEMBER_BURST = 0.25, 12
 CALLS, CALLS_BURST = 100.0, 100
@@ -88,6 +89,7 @@ class WecomAdapter:
         self.codes = Codes(self.memory, clock)
         self.client = Client(self.settings)
         self.zone = settings.zone
+        self._tidied: datetime | None = None
         self._desk = Desk(Answers(self))
         self._member = Pace(MEMBER, MEMBER_BURST)
         self._calls = Pace(CALLS, CALLS_BURST)
@@ -115,8 +117,13 @@ class WecomAdapter:
         result = await self.show(ref.to.user_id, code, shown)
         if result is None:
             return Sent(ref.ref)
-        if isinstance(result, Retry):
-            await self._quietly(self.codes.put_back, name, code)
+        if isinstance(result, Refused):
+            # A code that was used by an attempt whose answer got lost: that attempt did it.
+            tried = await self._quietly(self.memory.take, f"tried:{name}")
+            return Sent(ref.ref) if result.reason == USED and tried == {"code": code} else result
+        await self._quietly(self.codes.put_back, name, code)
+        if isinstance(result, Unknown):
+            await self._quietly(self.memory.put, f"tried:{name}", {"code": code}, self.clock())
         return result
 
     async def find(self, to: Address, key: str, payload: bytes) -> Sent | NotThere | Unknown:
@@ -133,7 +140,7 @@ class WecomAdapter:
         return NotThere() if self._fresh(found) else Unknown("over four hours ago")
 
     async def start(self, receive: Receive) -> None:
-        await self._quietly(self.memory.forget, self.clock() - REMEMBERED)
+        await self._tidy()
         self._desk.start(receive)
 
     async def stop(self) -> None:
@@ -149,6 +156,7 @@ class WecomAdapter:
 
     async def deliver(self, to: Address, card: Card, ref: str, rev: int) -> SendResult:
         """One message under its name. What was sent with an unclear end is sent again byte by byte."""
+        await self._tidy()
         form = self.form_address(ref, card)
         body = render.payload(
             card, ref=ref, rev=rev, user_id=to.user_id, agent_id=self.settings.agent_id, form=form, as_text=to.text_only
@@ -239,9 +247,17 @@ class WecomAdapter:
     def _fresh(self, found: dict[str, Any]) -> bool:
         return self.clock() - datetime.fromisoformat(found["at"]) < SAME_BYTES
 
-    async def _quietly(self, do: Callable[..., Any], *given: Any) -> None:
+    async def _quietly(self, do: Callable[..., Any], *given: Any) -> Any:
         """What only helps later must not spoil what is done."""
         try:
-            await asyncio.to_thread(do, *given)
+            return await asyncio.to_thread(do, *given)
         except Unreachable as error:
             log.warning("wecom: could not be remembered: %s", error)
+            return None
+
+    async def _tidy(self) -> None:
+        """Forgets what is too old to matter, now and then."""
+        now = self.clock()
+        if self._tidied is None or abs(now - self._tidied) > TIDY:
+            self._tidied = now
+            await self._quietly(self.memory.forget, now - REMEMBERED)

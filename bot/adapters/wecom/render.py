@@ -15,7 +15,7 @@ from bot.plain import to_text
 MAX_TITLE, MAX_DESC, MAX_TEXT, MAX_SOURCE = 36, 44, 160, 20
 MAX_ROWS, MAX_BUTTONS, MAX_MENU, MAX_OPTIONS = 6, 6, 3, 10
 MAX_OPTION_ID, MAX_OPTION, MAX_DROP_DOWNS = 128, 16, 3
-MAX_TEXT_BYTES = 2048
+MAX_TEXT_BYTES, CUT = 2048, 100  # bytes; CUT: for saying that something is missing
 AGAIN = {"enable_duplicate_check": 1, "duplicate_check_interval": 14400}
 NOWHERE = "https://work.weixin.qq.com/"  # a card must open something when it is pressed beside its buttons
 COLORS = {"danger": 2, "warning": 2, "success": 3, "info": 1, "muted": 0}
@@ -31,7 +31,7 @@ def payload(
     if as_text or too_much(card):
         # Two messages of the same words are two, and a text has nothing else to tell them apart by.
         own = AGAIN["duplicate_check_interval"] - zlib.crc32(ref.encode()) % 600
-        return {**head, "msgtype": "text", "text": {"content": plain(card)}, **AGAIN, "duplicate_check_interval": own}
+        return {**head, "msgtype": "text", "text": {"content": plain(card, form)}, **AGAIN, "duplicate_check_interval": own}
     shown = template_card(card, ref=ref, rev=rev, form=form) | {"task_id": ref}
     return {**head, "msgtype": "template_card", "template_card": shown, **AGAIN}
 
@@ -151,24 +151,25 @@ def too_much(card: Card) -> bool:
     return bool(card.rows) or len(card.text) > MAX_TEXT or len(card.fields) > MAX_ROWS or len(card.title) > MAX_TITLE
 
 
-def plain(card: Card) -> str:
-    """The whole card as a text message, cut at a line's end where it is too long."""
-    return texts(to_text(card), card.lang, most=1)[0]
+def plain(card: Card, form: str = "") -> str:
+    """The whole card as a text message, cut at a line's end where it is too long; and where it can be filled in."""
+    link = f"\n{word('form', card.lang)}: {form}" if form and any(a.inputs or a.ask for a in card.actions) else ""
+    return texts(to_text(card), card.lang, most=1, spare=len(link.encode()))[0] + link
 
 
-def texts(said: str, lang: str, most: int = 4) -> list[str]:
+def texts(said: str, lang: str, most: int = 4, spare: int = 0) -> list[str]:
     """Text as messages of at most 2,048 bytes. `<a href>` is the one thing that WeCom reads in them: it stays text."""
-    said = _LINK.sub("<\u200b", said)
+    said, room = _LINK.sub("<\u200b", said), MAX_TEXT_BYTES - CUT - spare
     out: list[str] = []
     for line in said.split("\n"):
         pieces = [line]
-        while len(pieces[-1].encode()) > MAX_TEXT_BYTES - 100:
+        while len(pieces[-1].encode()) > room:
             cut = pieces.pop()
-            head = cut.encode()[: MAX_TEXT_BYTES - 100].decode("utf-8", "ignore")
+            head = cut.encode()[:room].decode("utf-8", "ignore")
             pieces += [head, cut[len(head) :]]
         for piece in pieces:
             longer = f"{out[-1]}\n{piece}" if out else piece
-            if out and len(longer.encode()) <= MAX_TEXT_BYTES - 100:
+            if out and len(longer.encode()) <= room:
                 out[-1] = longer
             else:
                 out.append(piece)
