@@ -90,16 +90,21 @@ def _links(card: Card, ref: str, today: date, asks: bool) -> list[str]:
         if asks:
             typed.append(lines(reply_line(code, action, card.lang)))
         elif _says_more(action, len(ready)):
-            more = ("其他…" if card.lang == "zh" else "other…") if made else ""
-            made.append(_link(action, more, {}, ref, opens=True))
-        if len(made) == 1 and not (ready and ready[0][0]):
-            out += made
-        elif made:
-            out.append(escape(action.label) + colon + "　".join(made))
+            made.append(_link(action, _more(action, ready, card.lang), {}, ref, opens=True))
+        if made:
+            named = bool(ready and ready[0][0])  # the links are answers, else they are the action itself
+            out.append((escape(action.label) + colon if named else "") + "　".join(made))
     if typed:
         head = ("也可以回复：" if out else "请回复：") if card.lang == "zh" else "Or reply:" if out else "Please reply:"
         out.append("  \n".join([head, *typed]))
     return out
+
+
+def _more(action: Action, ready: list[tuple[str, dict[str, str]]], lang: str) -> str:
+    """What the link is called that asks for more; "" where it is the only one."""
+    if not ready:
+        return ""
+    return ("其他…" if lang == "zh" else "other…") if ready[0][0] else f"{action.label}…"
 
 
 def _says_more(action: Action, ready: int) -> bool:
@@ -130,6 +135,6 @@ def _choices(item: Input, today: date, lang: str) -> tuple[Any, ...]:
 def _link(action: Action, label: str, given: dict[str, str], ref: str, *, opens: bool = False) -> str:
     if action.target:
         given = {**given, "target": action.target}
-    words = f"{action.label} {label}".strip()
+    words = label if label.startswith(action.label) else f"{action.label} {label}".strip()
     tail = f"#{ref}/{action.id}/{'!' if opens else ''}" + (f"?{urlencode(given)}" if given else "")
     return f"[{escape(label or action.label)}]({SAYS}{quote(f'{words} {tail}', safe='')})"
