@@ -42,7 +42,7 @@ def test_one_message_once_when_it_is_over(hk: Harness) -> None:
     assert "note.closed" not in [kind for kind, _ in said(hk)]
     hk.act("wang", "task.promise", "甲", date="2026-07-10")
     assert said(hk).count(("note.closed", "sent")) == 1
-    hk.pay("甲", "10.00")
+    hk.pay("甲", "20.00")
     assert said(hk).count(("note.closed", "sent")) == 1
 
 
