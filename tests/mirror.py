@@ -47,8 +47,11 @@ class Mirror:
         real = self.real.capabilities(to)
         return replace(PROFILES["full"], max_inline=0, answers_in_place=real.answers_in_place)
 
-    def _fit(self, to: Address, card: Card) -> Card:
-        return fit(card, self.real.capabilities(to), today=self._today())[0]
+    def _fit(self, to: Address, card: Card, *, asks: bool = False) -> Card:
+        there = self.real.capabilities(to)
+        if asks and there.has_form:  # as bot.inbound: what a picker on the card has no room for, a form has
+            there = replace(there, max_inline=0)
+        return fit(card, there, today=self._today())[0]
 
     async def send(self, to: Address, card: Card, key: str) -> SendResult:
         result = await self.real.send(to, self._fit(to, card), key)
@@ -80,7 +83,7 @@ class Mirror:
                 if reply.delivery_id is not None and not reply.asks and reply.rev and envelope.ref:
                     to = Address(envelope.user_id)
                     await self._mirrored(DeliveryRef(to, envelope.ref, reply.delivery_id, reply.rev), reply.card)
-                reply = replace(reply, card=self._fit(Address(envelope.user_id), reply.card))
+                reply = replace(reply, card=self._fit(Address(envelope.user_id), reply.card, asks=reply.asks))
             return reply
 
         await self.local.start(heard)

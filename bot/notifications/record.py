@@ -58,7 +58,7 @@ def record(transactions: Transactions, parcels: Sequence[Parcel], now: datetime,
                 case Retry(_, reason) | Refused(reason):
                     total.failed += message.op == "send"
                     _dead(work, message, reason)
-                    if parcel.ref is not None:
+                    if parcel.ref is not None and parcel.ref.ref:  # an answer that only its asker saw has none
                         _closing(work, message, parcel, parcel.ref.delivery_id)
                 case Unknown(reason):
                     total.failed += 1

@@ -53,11 +53,9 @@ def execute(work: Work, request: ActionRequest) -> Outcome:
         return Outcome(Result.invalid, "action.unknown", {"action": request.action})
     if not _allowed(work, person, spec, found):
         return Outcome(Result.not_allowed, "action.not_allowed", {"action": request.action})
-    if spec.fresh and found.delivery is not None and request.seen_rev is not None and request.seen_rev != found.delivery.rev:
-        return Outcome(Result.stale, "action.stale")
-    gone = _gone(found, spec)
-    if gone is not None:
-        return gone
+    ended = _gone(found, spec) or _outdated(found, spec)
+    if ended is not None:
+        return ended
     try:
         with work.session.begin_nested():
             outcome = spec.handler(found)
@@ -183,6 +181,14 @@ def _asked_for_it(person: Person, context: Context) -> bool:
     if action == "dispute.settle" and "finance_manager" not in person.roles:
         return any(dispute.made_by_id == person.id for dispute in approvals.disputes_meant(context))
     return False
+
+
+def _outdated(context: Context, spec: "Spec") -> Outcome | None:
+    """A button with an amount or a decision, on a card that has been drawn anew since: pressed for what it once said."""
+    delivery, seen = context.delivery, context.request.seen_rev
+    if not spec.fresh or delivery is None or seen is None or seen == delivery.rev:
+        return None
+    return Outcome(Result.already, "card.closed") if delivery.state == "closed" else Outcome(Result.stale, "action.stale")
 
 
 def _gone(context: Context, spec: "Spec") -> Outcome | None:

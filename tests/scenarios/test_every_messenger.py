@@ -49,7 +49,7 @@ STORIES: list[Callable[..., Any]] = [
     test_results.test_other_comes_back_after_five_working_days,
     test_comes_back.test_a_snoozed_task_comes_back_on_its_day,
     test_one_card.test_a_step_later_that_day_takes_over_the_card_of_the_promise,
-    test_cards.test_six_cards_in_the_morning_become_one_digest_and_later_ones_come_singly,
+    test_cards.test_a_digest_is_decided_once_a_morning,
     test_cards.test_a_further_step_sends_the_card_anew_and_the_old_one_points_to_it,
     test_customer_letters.test_in_review_finance_releases_a_batch_with_one_button,
 ]
