@@ -330,6 +330,17 @@ def test_a_tap_under_way_is_finished_when_it_stops(world: World) -> None:
     world.wecom.wrong.clear()
 
 
+def test_what_was_late_still_gets_its_card_when_it_stops(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "ANSWER", 0.1)
+    shown = world.card()
+    world.listener.answers = [lambda e: _slow(0.9, done(world))]
+    world.wecom.tap("lisi", shown, shown.key_of("批准"))
+    began = time.monotonic()
+    world.server.run(world.adapter.stop())
+    assert time.monotonic() - began < 3 and "已承诺" in world.now().text and world.listener.shown == 1
+    world.wecom.wrong.clear()
+
+
 def test_taps_all_at_once(world: World) -> None:
     cards = [world.card(key=str(n)) for n in range(4)]
     world.listener.usual = lambda e: _slow(0.2, Reply("done", "已记录。"))

@@ -5,6 +5,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,19 +39,26 @@ class Desk:
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._failed: OrderedDict[str, int] = OrderedDict()
         self._background: set[asyncio.Task[Any]] = set()
+        self._closing = asyncio.Event()
 
     def start(self, receive: Receive) -> None:
         self._receive = receive
+        self._closing.clear()
 
     async def stop(self, within: float) -> None:
-        """Nobody is heard any more; what is under way is finished, as far as it can be."""
+        """Nobody is heard any more; what is under way is finished, and what follows from it, as far as it can be."""
         self._receive = None
-        busy = {*self._background, *(one.task for one in self._open.values())} - {asyncio.current_task()}
-        busy = {task for task in busy if not task.done()}
-        if busy:
-            await asyncio.wait(busy, timeout=within)
-        for task in (*self._background, *(one.task for one in self._open.values())):
+        self._closing.set()
+        until = time.monotonic() + within
+        while (busy := self._busy()) and time.monotonic() < until:
+            await asyncio.wait(busy, timeout=until - time.monotonic())
+            await asyncio.sleep(0.01)  # whoever waited for them may begin something
+        for task in self._busy():
             task.cancel()
+
+    def _busy(self) -> set[asyncio.Task[Any]]:
+        every = {*self._background, *(one.task for one in self._open.values())}
+        return {task for task in every if not task.done()}
 
     async def receive(self, envelope: Envelope) -> Reply:
         """For what comes in beside the callbacks. RuntimeError when nobody is there."""
@@ -93,12 +101,13 @@ class Desk:
 
     def _ended(self, work: _Open) -> None:
         work.ended = time.monotonic()
-        if not work.waiting and not work.task.cancelled() and work.task.result() is not None and self._receive is not None:
+        if not work.waiting and not work.task.cancelled() and work.task.result() is not None:
             self._later(self._afterwards(work))
 
     async def _afterwards(self, work: _Open) -> None:
         """WeCom gave up waiting. If it doesn't ask again soon, the answer takes the other way."""
-        await asyncio.sleep(LATE)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), LATE)
         answer = work.task.result()
         if not work.taken and answer is not None:
             work.taken = True
