@@ -123,17 +123,15 @@ def _dingtalk_text(card: Card, today: date) -> dict[str, Any]:
     return message(card, ref=SAID_REF, today=today)
 
 
-def _wecom(card: Card, today: date) -> dict[str, Any]:
+def _wecom(card: Card, today: date, *, as_text: bool = False) -> dict[str, Any]:
     from bot.adapters.wecom.render import payload
 
     form = "" if card.kind.startswith("reply.") else FORM  # an answer is about nothing that could be filled in
-    return payload(card, ref=REF, rev=REV, user_id=MEMBER, agent_id=AGENT, form=form)
+    return payload(card, ref=REF, rev=REV, user_id=MEMBER, agent_id=AGENT, form=form, as_text=as_text)
 
 
 def _wecom_text(card: Card, today: date) -> dict[str, Any]:
-    from bot.adapters.wecom.render import payload
-
-    return payload(card, ref=REF, rev=REV, user_id=MEMBER, agent_id=AGENT, as_text=True)
+    return _wecom(card, today, as_text=True)
 
 
 def _text(card: Card, today: date) -> dict[str, Any]:

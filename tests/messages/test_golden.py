@@ -11,14 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
 
-from bot.adapters.base import Address
-from bot.adapters.build import messenger
 from bot.card import LANGS, Lang
 from bot.preview import LETTERS, Preview, faces, kinds, previews
-from bot.settings import Settings
-from core.time import utcnow
 from tests.messages.accepted import CHECKS
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -87,23 +82,3 @@ def test_everything_but_letters_is_drawn_for_every_messenger() -> None:
     for kind, lang in EVERY:
         expected = [LETTERS[kind]] if kind in LETTERS else [face.name for face in faces()]
         assert list(previews(kind, lang)) == expected
-
-
-SET_UP: dict[str, dict[str, Any]] = {
-    "slack": {"slack": {"bot_token": "xoxb-1", "app_token": "xapp-1"}},
-    "dingtalk": {"dingtalk": {"client_id": "a", "client_secret": "b", "card_template": "c.schema"}},
-    "wecom": {
-        "public_url": "https://huikuan.example",
-        "wecom": {"corp_id": "a", "agent_id": 1, "secret": "b", "token": "c", "aes_key": "A" * 43},
-    },
-}
-
-
-@pytest.mark.parametrize("lang", LANGS)
-@pytest.mark.parametrize("name", SET_UP)
-def test_a_preview_has_the_limits_of_its_adapter(name: str, lang: Lang) -> None:
-    adapter = messenger(name, Settings(**SET_UP[name]), create_engine("sqlite://"), utcnow)
-    for face in faces():
-        if face.messenger == name:
-            to = Address("example", text_only=face.name.endswith("-text"), lang=lang)
-            assert face.capabilities(lang) == adapter.capabilities(to), face.name
