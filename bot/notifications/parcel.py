@@ -39,6 +39,7 @@ class Parcel:
     ref: DeliveryRef | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     over: bool = False  # closed for good; a card may be drawn closed without that
+    untraceable: bool = False  # it was looked for, and nobody can tell whether it is there
     result: SendResult | None = None
 
 
@@ -62,8 +63,7 @@ def claim(
         cancelled = 0
         shared.preload(_message(message) for message in messages)
         for message in messages:
-            first = message.attempts == 0
-            made = _parcel(work, message, adapters, shared, first)
+            made = _parcel(work, message, adapters, shared)
             if isinstance(made, str):
                 drop(work, message, made)
                 cancelled += 1
@@ -75,7 +75,7 @@ def claim(
         return parcels, cancelled
 
 
-def _parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapter], shared: Facts, first: bool) -> Parcel | str:
+def _parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapter], shared: Facts) -> Parcel | str:
     """The message ready to go, or the reason why it is dropped."""
     if message.op == "update":
         return _update_parcel(work, message, adapters, shared)
@@ -83,7 +83,10 @@ def _parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapter], sh
     if where is None:
         return "no_account"
     adapter, to = where
-    if message.payload is not None:
+    key = message.key
+    if message.data.get("redelivered"):
+        key = f"{key}:{message.data['redelivered']}"  # another message, that says so
+    elif message.payload is not None:
         # Sent before, with an unclear fate: the same bytes again, so that the messenger can tell.
         card = load(message.payload["card"])
         return Parcel(message.id or 0, message.key, "send", adapter, to, card, first=False, facts=message.payload["facts"])
@@ -96,7 +99,7 @@ def _parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapter], sh
     facts = _facts(loaded)
     message.payload = {"card": dump(card), "facts": facts}
     message.messenger = adapter.name
-    return Parcel(message.id or 0, message.key, "send", adapter, to, card, first=first, facts=facts, over=loaded.over)
+    return Parcel(message.id or 0, key, "send", adapter, to, card, first=True, facts=facts, over=loaded.over)
 
 
 def _update_parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapter], shared: Facts) -> Parcel | str:

@@ -62,7 +62,7 @@ def record(transactions: Transactions, parcels: Sequence[Parcel], now: datetime,
                         _closing(work, message, parcel, parcel.ref.delivery_id)
                 case Unknown(reason):
                     total.failed += 1
-                    _unsure(work, message, reason)
+                    _unsure(work, message, reason, parcel)
                 case None:
                     raise AssertionError("a parcel without a result")
 
@@ -183,16 +183,19 @@ def _closing(work: Work, message: OutboxMessage, parcel: Parcel, delivery_id: in
     outbox.enqueue(work, [note])
 
 
-def _unsure(work: Work, message: OutboxMessage, reason: str) -> None:
-    """A customer letter goes at most once: a human looks. A card goes at least once: it is sent again, marked 重发."""
+def _unsure(work: Work, message: OutboxMessage, reason: str, parcel: Parcel) -> None:
+    """A customer letter goes at most once: a human looks. A card goes at least once: it is looked for, and where nobody can
+    tell, sent again, marked 重发."""
     message.reason = reason
     if message.subject != "letter":
-        if message.attempts < MAX_ATTEMPTS:
-            message.state = OutboxState.retry
-            message.data = {**message.data, "redelivered": True}
-            message.not_before = work.now + timedelta(minutes=1)
-        else:
+        if message.attempts >= MAX_ATTEMPTS:
             _dead(work, message, reason)
+            return
+        message.state = OutboxState.retry
+        message.not_before = work.now + timedelta(minutes=1)
+        if parcel.untraceable or message.data.get("redelivered"):
+            message.data = {**message.data, "redelivered": int(message.data.get("redelivered", 0)) + 1}
+            message.payload = None
         return
     message.state, message.done_at = OutboxState.unsure, work.now
     letter = work.session.get_one(Letter, message.subject_id)

@@ -66,6 +66,7 @@ async def _send(parcel: Parcel) -> SendResult:
     if not parcel.first:
         payload = json.dumps(dump(parcel.card), ensure_ascii=False, sort_keys=True).encode()
         found = await parcel.adapter.find(parcel.to, parcel.key, payload)
+        parcel.untraceable = isinstance(found, Unknown)
         if not isinstance(found, NotThere):
             return found
     return await parcel.adapter.send(parcel.to, parcel.card, parcel.key)

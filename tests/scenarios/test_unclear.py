@@ -1,0 +1,169 @@
+"""Messages of unknown fate, messengers that fail, answers that carry the card: what the outbox does with each."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.adapters.base import Address, DeliveryRef, Envelope, NotThere, Receive, Refused, Retry, SendResult, Sent, Unknown
+from bot.card import Capabilities, Card
+from bot.fit import PROFILES
+from core.models import Account
+from tests.harness import ONE_STEP, Harness
+
+
+class Scripted:
+    """A messenger that answers as it is told; `shown` is what stands on the screen."""
+
+    def __init__(self, name: str, *, in_place: bool = False) -> None:
+        self.name, self.in_place = name, in_place
+        self.shown: list[tuple[str, Card]] = []
+        self.updates: list[tuple[int, Card]] = []
+        self.sends: list[SendResult | None] = []  # None: as it should be
+        self.finds: list[Sent | NotThere | Unknown] = []
+        self.receive: Receive | None = None
+
+    def capabilities(self, to: Address) -> Capabilities:
+        return replace(PROFILES["full"], answers_in_place=self.in_place)
+
+    async def send(self, to: Address, card: Card, key: str) -> SendResult:
+        told = self.sends.pop(0) if self.sends else None
+        if told is None or isinstance(told, Unknown):
+            self.shown.append((key, card))
+        return Sent(f"{to.user_id}:{len(self.shown)}") if told is None else told
+
+    async def update(self, ref: DeliveryRef, card: Card) -> SendResult:
+        self.updates.append((ref.rev, card))
+        return Sent(ref.ref)
+
+    async def find(self, to: Address, key: str, payload: bytes) -> Sent | NotThere | Unknown:
+        return self.finds.pop(0)
+
+    async def start(self, receive: Receive) -> None:
+        self.receive = receive
+
+    async def stop(self) -> None: ...
+
+
+@pytest.fixture
+def chats(hk: Harness) -> Scripted:
+    return join(hk, Scripted("slack"))
+
+
+def join(hk: Harness, made: Scripted, *, first: bool = True) -> Scripted:
+    """Li has an account there; cards go to it first, or last."""
+    others = hk.app.company.messengers
+    hk.begin("2026-07-02 08:00")
+    hk.company(messengers=(made.name, *others) if first else (*others, made.name))
+    hk.policy(ONE_STEP)
+    hk.app.adapters[made.name] = made
+    hk.run(made.start(hk.app.receive))
+    with hk.db() as work:
+        work.session.add(Account(person_id=hk._person_id(work, "li") or 0, messenger=made.name, user_id="U-li"))
+    hk.customer("甲", "li")
+    hk.receivable("甲", "100.00", due="2026-07-01", number="I1")
+    return made
+
+
+def minutes(hk: Harness, count: int) -> None:
+    from datetime import timedelta
+
+    for _ in range(count):
+        hk.now += timedelta(minutes=1)
+        hk.deliver()
+
+
+def test_a_message_that_is_found_is_not_sent_again(hk: Harness, chats: Scripted) -> None:
+    chats.sends, chats.finds = [Unknown("timeout")], [Sent("U-li:1")]
+    hk.now = hk.now.replace(hour=1)
+    hk.run(hk.app.tick(hk.now, recover=True))
+    minutes(hk, 2)
+    assert len(chats.shown) == 1 and chats.finds == []
+
+
+def test_one_that_surely_is_not_there_is_sent_as_it_was(hk: Harness, chats: Scripted) -> None:
+    chats.sends, chats.finds = [Unknown("timeout")], [NotThere()]
+    hk.now = hk.now.replace(hour=1)
+    hk.run(hk.app.tick(hk.now, recover=True))
+    minutes(hk, 2)
+    [(key, first), (again, second)] = chats.shown
+    assert key == again and first == second  # the messenger can tell by the same bytes that it is one
+
+
+def test_where_nobody_can_tell_it_is_sent_again_and_says_so(hk: Harness, chats: Scripted) -> None:
+    chats.sends, chats.finds = [Unknown("timeout")], [Unknown("cannot look")]
+    hk.now = hk.now.replace(hour=1)
+    hk.run(hk.app.tick(hk.now, recover=True))
+    minutes(hk, 4)
+    [(key, first), (again, second)] = chats.shown
+    assert "重发" not in first.footer and "重发" in second.footer
+    assert key != again
+    minutes(hk, 4)
+    assert len(chats.shown) == 2
+
+
+def test_a_messenger_that_refuses_is_passed_over(hk: Harness, chats: Scripted) -> None:
+    chats.sends = [Refused("no such user")]
+    hk.now = hk.now.replace(hour=1)
+    hk.run(hk.app.tick(hk.now, recover=True))
+    assert chats.shown == []
+    hk.chat("li").expect_card("¥100.00", kind="task.overdue")
+
+
+def test_one_that_is_down_is_passed_over_after_three_attempts(hk: Harness, chats: Scripted) -> None:
+    chats.sends = [Retry(30.0, "down")] * 3
+    hk.now = hk.now.replace(hour=1)
+    hk.run(hk.app.tick(hk.now, recover=True))
+    hk.chat("li").expect_nothing()
+    minutes(hk, 2)
+    hk.chat("li").expect_card("¥100.00", kind="task.overdue")
+    assert chats.shown == [] and chats.sends == []
+
+
+def test_a_short_failure_changes_nothing(hk: Harness, chats: Scripted) -> None:
+    chats.sends = [Retry(30.0, "busy")] * 2
+    hk.now = hk.now.replace(hour=1)
+    hk.run(hk.app.tick(hk.now, recover=True))
+    minutes(hk, 2)
+    assert len(chats.shown) == 1
+
+
+async def pressed(hk: Harness, chats: Scripted, *, shown: bool, until: float | None = None) -> Any:
+    assert chats.receive is not None
+    tap = Envelope(
+        chats.name, "U-li", f"e{shown}", hk.now, ref="U-li:1", action="task.promise", seen_rev=1,
+        input={"date": "2026-07-10"}, until=until,
+    )  # fmt: skip
+    reply = await chats.receive(tap)
+    if shown:
+        await reply.shown()
+    while hk.app._background:
+        for task in list(hk.app._background):
+            await task
+    return reply
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_the_answer_to_a_tap_carries_the_card_and_no_update_follows_once_it_is_shown(hk: Harness, shown: bool) -> None:
+    chats = join(hk, Scripted("dingtalk", in_place=True))
+    hk.now = hk.now.replace(hour=1)
+    hk.run(hk.app.tick(hk.now, recover=True))
+    reply = hk.run(pressed(hk, chats, shown=shown))
+    assert reply.outcome == "done" and reply.card.closed and "已承诺" in reply.card.title and reply.rev == 2
+    assert chats.updates == []
+    minutes(hk, 2)  # the lease of one that was not shown runs out
+    assert [rev for rev, _ in chats.updates] == ([] if shown else [2])
+
+
+def test_what_comes_too_late_is_not_saved_and_never_will_be(hk: Harness, chats: Scripted) -> None:
+    from time import monotonic
+
+    hk.now = hk.now.replace(hour=1)
+    hk.run(hk.app.tick(hk.now, recover=True))
+    reply = hk.run(pressed(hk, chats, shown=False, until=monotonic() - 1))
+    assert reply.outcome == "not_saved" and "再按一次" in reply.message
+    assert hk.promises("甲") == []
+    again: Callable[..., Awaitable[Any]] = pressed
+    assert hk.run(again(hk, chats, shown=False)).outcome == "done"
+    assert hk.promises("甲") == ["open"]
