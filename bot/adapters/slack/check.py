@@ -5,6 +5,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
+from sqlalchemy import Engine
 
 from bot.adapters.check import Finding
 from bot.adapters.slack.client import TOKEN_ERRORS, Answer, Api
@@ -15,7 +16,7 @@ from core.time import utcnow
 SKEW = 60.0  # seconds that our clock may be off; at five minutes signatures are refused
 
 
-async def check(settings: Settings) -> list[Finding]:
+async def check(settings: Settings, engine: Engine | None = None) -> list[Finding]:
     """One finding for each thing, in the order in which they are set up."""
     own = settings.slack
     api = Api(own.bot_token.get_secret_value(), own.api_url)
