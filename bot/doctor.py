@@ -89,7 +89,7 @@ def _messengers(ward: Ward) -> list[Check]:
     finally:
         engine.dispose()
     return [
-        Check(f"{name}.{f.name}", f.state, ward.t(f.message_zh, f.message_en), ward.t(f.hint_zh, f.hint_en))
+        Check(f"{name}.{f.name.removeprefix(f'{name}.')}", f.state, ward.t(f.message_zh, f.message_en), ward.t(f.hint_zh, f.hint_en))
         for name, findings in found.items()
         for f in findings
     ]
