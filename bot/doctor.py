@@ -88,11 +88,12 @@ def _messengers(ward: Ward) -> list[Check]:
         return [Check("messengers", "fail", said["message"], said["hint"])]
     finally:
         engine.dispose()
-    return [
-        Check(f"{name}.{f.name.removeprefix(f'{name}.')}", f.state, ward.t(f.message_zh, f.message_en), ward.t(f.hint_zh, f.hint_en))
-        for name, findings in found.items()
-        for f in findings
-    ]
+    checks = []
+    for messenger, findings in found.items():
+        for f in findings:
+            name = f"{messenger}.{f.name.removeprefix(f'{messenger}.')}"
+            checks.append(Check(name, f.state, ward.t(f.message_zh, f.message_en), ward.t(f.hint_zh, f.hint_en)))
+    return checks
 
 
 def _try(ward: Ward, check: Callable[[Ward], Check]) -> Check:

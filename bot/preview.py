@@ -139,9 +139,9 @@ def _text(card: Card, today: date) -> dict[str, Any]:
 
 
 def _mail(card: Card, today: date) -> dict[str, Any]:
-    from bot.adapters.local.adapter import _letter_text
+    from bot.adapters.local.adapter import letter_text
 
-    return {"subject": card.title, "text": _letter_text(card)}
+    return {"subject": card.title, "text": letter_text(card)}
 
 
 def _file(card: Card, today: date) -> dict[str, Any]:

@@ -21,7 +21,7 @@ PREFIX = "HUIKUAN_"
 DEFAULT_FILE = "huikuan.toml"
 MESSENGERS = ("local", "slack", "dingtalk", "wecom")
 # Read by the tests and by the command line itself, not settings of the product.
-NOT_SETTINGS = ("HUIKUAN_CI", "HUIKUAN_TEST_DATABASE_URL", "HUIKUAN_UPDATE_CARDS", "HUIKUAN_DEBUG")
+NOT_SETTINGS = ("HUIKUAN_CI", "HUIKUAN_TEST_DATABASE_URL", "HUIKUAN_UPDATE_CARDS", "HUIKUAN_NODE_MODULES", "HUIKUAN_DEBUG")
 SECRETS = ("database_url", "smtp_url", "imap_url")
 GROUP_SECRETS = {
     "slack": ("bot_token", "app_token", "signing_secret"),

@@ -198,7 +198,7 @@ class LocalMailbox(LocalAdapter):
         """A letter as a card: the title is the subject. What the keywords leave out is read from the Letter row."""
         payload = {
             "subject": card.title,
-            "text": _letter_text(card),
+            "text": letter_text(card),
             "to": to.user_id,
             "cc": list(cc),
             "stage": STAGES.get(card.kind, 0) if stage is None else stage,
@@ -222,9 +222,11 @@ def next_step(reply: Reply, delivery_id: int) -> Action | None:
     return actions[0] if len(actions) == 1 and actions[0].inputs else None
 
 
-def _letter_text(card: Card) -> str:
+def letter_text(card: Card) -> str:
+    """A letter's card as the text of a mail."""
+    colon = "：" if card.lang == "zh" else ": "
     parts = [card.text]
-    parts += ["\n".join(f"{f.label}：{f.value}" for f in card.fields)]
+    parts += ["\n".join(f"{f.label}{colon}{f.value}" for f in card.fields)]
     parts += ["\n".join("  ".join(row) for row in card.rows)]
     return "\n\n".join(part for part in [*parts, card.footer] if part)
 
