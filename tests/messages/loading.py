@@ -149,7 +149,8 @@ def check(loaded: Loaded) -> None:
     for lang in ("zh", "en"):
         card = render(loaded.kind, loaded.view, lang)
         assert card.title
-        assert card.closed == (getattr(loaded.view, "ended", None) is not None and loaded.kind not in ("note.closed", "note.decided"))
+        ended = getattr(loaded.view, "ended", None) is not None
+        assert card.closed == (ended and loaded.kind not in ("note.closed", "note.decided"))
 
 
 __all__ = ["Books", "Cancel", "Loaded", "Message", "check", "receivable"]

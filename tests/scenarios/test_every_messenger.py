@@ -25,7 +25,7 @@ from tests.scenarios import (
     test_worked_example,
 )
 
-MESSENGERS = ("slack", "dingtalk", "wecom")
+MESSENGERS = ("slack", "dingtalk", "dingtalk.TextRig", "wecom")
 STORIES: list[Callable[..., Any]] = [
     test_worked_example.test_the_worked_example_comes_out_exactly,
     test_promises.test_a_promise_that_covers_a_part_leaves_the_rest_to_chase,
@@ -57,14 +57,17 @@ STORIES: list[Callable[..., Any]] = [
 
 @pytest.fixture(scope="module", params=MESSENGERS)
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    made: Rig = import_module(f"tests.rigs.{request.param}").Rig()
+    module, _, name = request.param.partition(".")
+    made: Rig = getattr(import_module(f"tests.rigs.{module}"), name or "Rig")()
     made.start()
     yield made
     made.stop()
 
 
 @pytest.fixture
-def hk(rig: Rig, tmp_path: Path, caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest) -> Iterator[RemoteHarness]:
+def hk(
+    rig: Rig, tmp_path: Path, caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest
+) -> Iterator[RemoteHarness]:
     from core.db import upgrade
 
     caplog.set_level(logging.WARNING)
