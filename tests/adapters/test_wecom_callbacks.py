@@ -16,6 +16,7 @@ from bot.adapters.base import Reply, Sent
 from bot.adapters.wecom import desk as timing
 from bot.adapters.wecom import keys
 from bot.adapters.wecom.adapter import WecomAdapter
+from bot.adapters.wecom.wire import Forged, Wire
 from bot.card import Card, Field
 from bot.fit import ask_card
 from core.db import transaction
@@ -104,6 +105,28 @@ def test_a_replay_does_nothing(world: World) -> None:
     said = world.wecom.say("lisi", "/todo")
     again = world.wecom.replay(said)
     assert (again.status, again.body) == (200, "") and len(world.listener.heard) == 1
+
+
+def test_what_was_not_answered_may_come_again_as_it_was(world: World) -> None:
+    """Nobody promises that WeCom signs a redelivery anew."""
+    world.listener.answers = [RuntimeError("broken")] * 4
+    said = world.wecom.say("lisi", "/todo")
+    world.listener.usual = Reply("done", "没有待办")
+    again = world.wecom.replay(said)
+    assert again.status == 200 and again.body and len(world.listener.heard) == 5
+    world.wecom.wrong.clear()
+
+
+@pytest.mark.parametrize("filling", [b" ", b"A", b"<Encrypt>", b"<![CDATA[", b"]]> "])
+def test_nobody_keeps_us_busy(world: World, filling: bytes) -> None:
+    """Whoever posts is not known before the envelope is read, so reading it takes no time, whatever stands there."""
+    wire = Wire(world.adapter.settings)
+    body = b"<xml><Encrypt>" + filling * (3000 // len(filling)) + b"!</xml>"
+    began = time.monotonic()
+    for _ in range(10):
+        with pytest.raises(Forged):
+            wire.encrypted(body)
+    assert time.monotonic() - began < 1.0
 
 
 # --- words ---

@@ -54,6 +54,7 @@ class Callback:
         inner = await self._handle(event)
         if inner is None:
             return Response(status_code=503)
+        self._wire.answered(query)
         if not inner:
             return Response()
         sealed = self._wire.seal(xml.passive(self._corp_id, event.user_id, int(time.time()), inner))
