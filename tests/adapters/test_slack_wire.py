@@ -22,6 +22,7 @@ from bot.adapters.check import Finding
 from bot.adapters.slack import check as checking
 from bot.adapters.slack import door, socket
 from bot.adapters.slack.adapter import build
+from bot.adapters.slack.client import Api
 from bot.settings import Settings
 from core.errors import ConfigError
 from tests.adapters.slack_product import LI, NOW, Product, a_product, find, no_secrets, settings, words
@@ -54,6 +55,25 @@ def product(slack: FakeSlack, loop: Loop, tmp_path: Path, caplog: pytest.LogCapt
     with a_product(slack, loop, tmp_path) as made:
         yield made
     no_secrets(caplog.records)
+
+
+ELSEWHERE = (
+    "https://hooks.slack.com.evil.example/x", "https://hooks.slack.com@evil.example/x", "http://hooks.slack.com/x",
+    "https://evil.example/hooks.slack.com", "http://169.254.169.254/latest", "http://[::1", "file:///etc/passwd", "//x", "",
+    "https://hooks.slack.com:8443/x", "https://slack.com.evil.example/api/",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+def test_an_answer_goes_to_slack_only(loop: Loop, url: str) -> None:
+    """The request says where its answer goes, and the answer holds figures."""
+    api = Api("xoxb-1", "https://slack.com/api/")
+    assert not api.ours(url)
+    assert loop.run(api.respond(url, {"text": "¥1"})) is False and api._session is None
+    assert api.ours("https://hooks.slack.com/actions/T1/2/3") and api.ours("https://slack.com/x")
+    assert Api("x", "https://slack-gov.com/api/").ours("https://hooks.slack-gov.com/commands/1")
+    assert Api("x", "http://127.0.0.1:8061/api/").ours("http://127.0.0.1:8061/respond/R1")
+    assert not Api("x", "http://127.0.0.1:8061/api/").ours("http://127.0.0.1:8062/respond/R1")
 
 
 def still_works(slack: FakeSlack, product: Product) -> None:

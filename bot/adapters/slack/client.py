@@ -15,6 +15,7 @@ from bot.adapters.base import Refused, Retry, Unknown
 SECONDS = 10.0
 TO_CONNECT = 5.0
 DEFAULT_PAUSE = 30.0
+HOOKS = "hooks.slack.com"  # where answers to commands and taps go
 AFTER_BAD_TOKEN = 300.0
 
 # What only somebody who can change the app's settings can put right. Nothing was shown.
@@ -25,6 +26,7 @@ TOKEN_ERRORS = frozenset({
 # Slack gave up on the call; it may have done it all the same.
 UNCLEAR = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 
+log = logging.getLogger(__name__)
 # The SDK writes whole messages and one-time addresses into its log; what matters is said by this package.
 quiet = logging.getLogger("bot.adapters.slack.sdk")
 quiet.setLevel(logging.CRITICAL + 1)
@@ -99,12 +101,27 @@ class Api:
         """To a response_url; whether Slack took it. It can be used five times within half an hour."""
         if self.closed:
             return False
+        if not self.ours(url):  # the request named it, and what we say there is somebody's figures
+            log.warning("slack: an answer was not sent: its address is none of Slack's")
+            return False
         try:
-            async with self.session.post(url, json=message, proxy=self.client.proxy) as answer:
+            async with self.session.post(url, json=message, proxy=self.client.proxy, allow_redirects=False) as answer:
                 await answer.read()
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return False
+
+    def ours(self, url: str) -> bool:
+        """Whether an address that came with a request is Slack's: the API's own host, or its `hooks.`"""
+        api = urlsplit(self._url)
+        host = api.netloc.removeprefix("www.")
+        try:
+            where = urlsplit(url)
+        except ValueError:
+            return False
+        if (where.scheme, where.netloc) == (api.scheme, api.netloc):
+            return True
+        return where.scheme == "https" and where.netloc in (HOOKS, f"hooks.{host}")
 
 
 def _refused(refused: SlackApiError) -> Answer:
