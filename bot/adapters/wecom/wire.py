@@ -67,7 +67,6 @@ class Wire:
         self._seen[query.get("msg_signature", "")] = None
         while len(self._seen) > SEEN:
             self._seen.popitem(last=False)
-        return False
 
     def seal(self, plain: str) -> str:
         """A passive reply, as it goes back."""
