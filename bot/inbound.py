@@ -53,7 +53,7 @@ def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
         with door.transactions.work(envelope.at, channel=envelope.messenger, until=envelope.until) as work:
             person = person_of(work, envelope.messenger, envelope.user_id)
             if person is None:
-                return identity.unknown(work, envelope)
+                return _by_nobody(work, envelope)
             lang = as_lang(person.locale, work.company.lang)
             known = work.session.execute(
                 select(E.c.answer).where(E.c.messenger == envelope.messenger, E.c.event_id == event_of(envelope))
@@ -63,11 +63,7 @@ def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
             work = replace(work, person_id=person.id, actor=actor or person.handle)
             desk = _Desk(door, work, person, lang, envelope)
             reply = desk.typed(clean(envelope.text)) if envelope.text else desk.tapped()
-            work.session.add(
-                InboundEvent(
-                    messenger=envelope.messenger, event_id=event_of(envelope), at=envelope.at, answer=_to_json(reply)
-                )
-            )
+            _remember(work, envelope, reply)
             return reply
     except TooLate:
         return Reply("not_saved", sentence("delivery.not_saved", {}, door.transactions.company.lang)[0])
@@ -79,6 +75,20 @@ def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
                 select(E.c.answer).where(E.c.messenger == envelope.messenger, E.c.event_id == event_of(envelope))
             ).scalar_one()
         return _from_json(answer)
+
+
+def _by_nobody(work: Work, envelope: Envelope) -> Reply:
+    """An account that is nobody's, until it is linked: brought again, that line would be somebody's, and refused."""
+    reply = identity.unknown(work, envelope)
+    if reply.outcome == "done":
+        _remember(work, envelope, reply)
+    return reply
+
+
+def _remember(work: Work, envelope: Envelope, reply: Reply) -> None:
+    work.session.add(
+        InboundEvent(messenger=envelope.messenger, event_id=event_of(envelope), at=envelope.at, answer=_to_json(reply))
+    )
 
 
 def event_of(envelope: Envelope) -> str:

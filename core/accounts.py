@@ -2,16 +2,18 @@
 
 import hashlib
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 
 from core.errors import DomainError
 from core.models import Account, LinkCode, LinkTries, Person
 from core.models.base import table_of
 from core.work import Work
 
-A, K, P = table_of(Account), table_of(LinkCode), table_of(Person)
+A, K, T, P = table_of(Account), table_of(LinkCode), table_of(LinkTries), table_of(Person)
 ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # without I, L, O, 0 and 1, which people mix up
 LENGTH = 8
 VALID = timedelta(minutes=30)
@@ -21,6 +23,7 @@ TRIES, TRIES_WITHIN = 5, timedelta(hours=1)
 def issue(work: Work, person_id: int) -> str:
     """A new code for this person; earlier ones end. It is shown once and never stored."""
     work.session.execute(delete(K).where(K.c.person_id == person_id, K.c.used_at.is_(None)))
+    work.session.execute(delete(T).where(T.c.since <= work.now - TRIES_WITHIN))  # what was tried counts no more
     code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
     work.session.add(LinkCode(person_id=person_id, digest=_digest(code), expires_at=work.now + VALID))
     work.audit("account.code_issued", "person", person_id)
@@ -30,12 +33,13 @@ def issue(work: Work, person_id: int) -> str:
 def link(work: Work, messenger: str, user_id: str, code: str) -> Person:
     """Gives an account to the person whose code this is.
 
-    Errors: account.bad_code, account.too_many_tries. A wrong try counts, so the caller must commit after the error.
+    Errors: account.bad_code, account.too_many_tries, account.linked_already. A wrong try counts, so the caller must
+    commit after the error.
     """
-    tries = work.session.get(LinkTries, (messenger, user_id))
-    if tries is not None and work.now - tries.since >= TRIES_WITHIN:
+    tries = _tries(work, messenger, user_id)
+    if work.now - tries.since >= TRIES_WITHIN:
         tries.since, tries.failed = work.now, 0
-    if tries is not None and tries.failed >= TRIES:
+    if tries.failed >= TRIES:
         raise DomainError("account.too_many_tries")
     found = work.session.execute(
         select(LinkCode)
@@ -44,17 +48,31 @@ def link(work: Work, messenger: str, user_id: str, code: str) -> Person:
         .with_for_update(of=K)
     ).scalar_one_or_none()
     if found is None:
-        if tries is None:
-            tries = LinkTries(messenger=messenger, user_id=user_id, since=work.now)
-            work.session.add(tries)
         tries.failed += 1
         raise DomainError("account.bad_code")
+    known = work.session.execute(select(Account).where(A.c.messenger == messenger, A.c.user_id == user_id)).scalar()
+    if known is not None and (holder := work.session.get_one(Person, known.person_id)).active:
+        raise DomainError("account.linked_already", name=holder.name)  # two lines of one account at the same moment
     found.used_at = work.now
-    if tries is not None:
-        work.session.delete(tries)
-    work.session.add(Account(person_id=found.person_id, messenger=messenger, user_id=user_id))
+    work.session.delete(tries)
+    if known is not None:  # of somebody who left: the company gave the account, or its name, to another
+        work.audit("account.taken_over", "person", known.person_id, messenger=messenger)
+        known.person_id, known.preferred, known.text_only = found.person_id, False, False
+    else:
+        work.session.add(Account(person_id=found.person_id, messenger=messenger, user_id=user_id))
     work.audit("account.linked", "person", found.person_id, messenger=messenger)
     return work.session.get_one(Person, found.person_id)
+
+
+def _tries(work: Work, messenger: str, user_id: str) -> LinkTries:
+    """Locked until the transaction ends: guesses made at once are counted, too, and an account is linked once."""
+    key = (messenger, user_id)
+    tries = work.session.get(LinkTries, key, with_for_update=True)
+    if tries is None:
+        with suppress(IntegrityError), work.session.begin_nested():
+            work.session.add(LinkTries(messenger=messenger, user_id=user_id, since=work.now))
+        tries = work.session.get_one(LinkTries, key, with_for_update=True)
+    return tries
 
 
 def prefer(work: Work, person_id: int, messenger: str, handle: str) -> None:

@@ -1,18 +1,21 @@
 """Accounts: an unknown one learns how to be linked and nothing else; a person chooses where cards go."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from bot.adapters.base import Envelope, Reply
 from bot.inbound import Door, receive
 from core import accounts
-from core.models import Account, LinkCode
+from core.models import Account, LinkCode, Person
 from core.models.base import table_of
 from tests.harness import Harness
 
-A, K = table_of(Account), table_of(LinkCode)
+A, K, P = table_of(Account), table_of(LinkCode), table_of(Person)
 
 
 @pytest.fixture
@@ -114,3 +117,45 @@ def test_a_person_chooses_where_cards_go(hk: Harness, door: Door) -> None:
     assert say(hk, door, "推送 网页").outcome == "done"
     with hk.look() as work:
         assert work.session.execute(select(A.c.messenger).where(A.c.preferred)).scalars().all() == ["local"]
+
+
+def test_a_line_that_linked_is_answered_alike_when_it_comes_again(hk: Harness, door: Door) -> None:
+    line = f"绑定 {code_of(hk, 'li')}"
+    first = say(hk, door, line, event="E1")
+    assert first.outcome == "done" and say(hk, door, line, event="E1") == first
+
+
+def test_the_account_of_somebody_who_left_is_linked_anew(hk: Harness, door: Door) -> None:
+    """The company gave the account to somebody else, or the person came back under another number."""
+    say(hk, door, f"绑定 {code_of(hk, 'li')}")
+    say(hk, door, "/notify slack")
+    with hk.db() as work:
+        work.session.execute(update(P).where(P.c.handle == "li").values(active=False))
+    assert "绑定码" in say(hk, door, "待办").message
+    assert say(hk, door, f"绑定 {code_of(hk, 'lin')}", event="new").outcome == "done"
+    assert linked(hk) == [("slack", "U1")]
+    with hk.look() as work:
+        assert work.session.execute(select(A.c.person_id, A.c.preferred)).one() == (hk._person_id(work, "lin"), False)
+
+
+def at_once(*steps: Callable[[], Reply]) -> list[Reply]:
+    with ThreadPoolExecutor(len(steps)) as pool:
+        return [done.result() for done in [pool.submit(step) for step in steps]]
+
+
+def test_of_two_accounts_with_one_code_one_is_linked(hk: Harness, door: Door) -> None:
+    code = code_of(hk, "li")
+    both = at_once(*(partial(say, hk, door, f"绑定 {code}", user=f"U{n}") for n in range(4)))
+    assert sorted(reply.outcome for reply in both) == ["done"] + ["not_allowed"] * 3 and len(linked(hk)) == 1
+
+
+def test_one_account_with_two_codes_is_linked_once(hk: Harness, door: Door) -> None:
+    codes = [code_of(hk, "li"), code_of(hk, "lin")]
+    both = at_once(*(partial(say, hk, door, f"绑定 {code}") for code in codes))
+    assert "done" in [reply.outcome for reply in both] and len(linked(hk)) == 1
+
+
+def test_guesses_made_at_once_are_counted(hk: Harness, door: Door) -> None:
+    guesses = [partial(say, hk, door, f"绑定 AAAA-AAA{n}", event=str(n)) for n in range(12)]
+    said = [reply.message for reply in at_once(*guesses)]
+    assert sum("次数太多" in message for message in said) == 12 - accounts.TRIES
