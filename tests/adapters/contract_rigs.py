@@ -1,0 +1,370 @@
+"""What differs per messenger when all of them are held to one contract: how each goes wrong, forges and comes again.
+
+Phones are those of `tests.rigs`. A place adds its messenger's faults to them, under the same names everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web
+
+from bot.adapters.base import Envelope, Reply, Sent, Unknown
+from bot.adapters.local import store
+from bot.adapters.wecom import client as wecom_client
+from tests.fakes.dingtalk.stream import CARD
+from tests.fakes.slack import broken, dropped, slow, too_many
+from tests.fakes.wecom.line import Patience
+from tests.rigs import Shown, dingtalk, slack, wecom
+
+CANARY = "canary-8fJq2"
+WORD = "SECRETWORD"  # stands in forged events: no log may hold it
+DAY = "2026-07-10"
+FORGED = f"承诺 甲 7-10 {WORD}"
+PATIENCE = 1.0  # seconds after which an answer is too late for the product
+
+
+class Local:
+    """The messenger of this machine: calls in this process, nothing in between that could break or be forged."""
+
+    id = messenger = "local"
+    streams = False
+    proves = True  # that a message is there once
+
+    def __init__(self) -> None:
+        self.world: Any = None
+        self._heard: list[Envelope] = []
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+    def settings(self) -> dict[str, str]:
+        return {}
+
+    def join(self, world: Any) -> None:
+        self.world = world
+
+    def account(self, handle: str) -> str:
+        return handle
+
+    def trouble(self) -> list[str]:
+        return []
+
+    def secrets(self) -> list[str]:
+        return []
+
+    def shown(self, handle: str) -> list[Shown]:
+        with self.world.look() as work:
+            found = [m for m in store.chat(work.session, handle, limit=500) if m.direction == "out"]
+        return [_local(m.id, store.card_of(m)) for m in found]
+
+    def tap(self, handle: str, ref: str, action: str, inputs: dict[str, str]) -> str:
+        with self.world.look() as work:
+            [found] = store.messages(work.session, [int(ref)])
+        reply = self.world.run(self.world.app.local.tap(handle, found.delivery, action, found.rev, inputs))
+        return str(reply.message)
+
+    def say(self, handle: str, text: str) -> str:
+        reply = self.world.run(self.world.app.local.say(handle, text))
+        return str(reply.message) or (reply.card.title + reply.card.text if reply.card else "")
+
+    # --- faults ---
+
+    def lose_answer(self) -> None:
+        """As if the process ended right after the commit: the row stands, and nobody learned it."""
+        adapter, send = self.world.app.local, self.world.app.local.send
+
+        async def once(*given: Any) -> Any:
+            adapter.send = send
+            result = await send(*given)
+            assert isinstance(result, Sent)
+            return Unknown("lost")
+
+        adapter.send = once
+
+    late_answer = lose_answer
+
+    def forge(self, handle: str, ref: str) -> None:
+        """Whoever gets as far as the adapter went through the page's own token; a name that nobody has is left."""
+        self.tap("nobody", ref, "task.promise", {"date": DAY, "note": WORD})
+
+    def replay(self) -> tuple[Any, Any]:
+        """It never comes again by itself; the very same envelope is what would."""
+        envelope, first = self.world.replies[-1]
+        return first.message, self.world.run(self.world.app.receive(envelope)).message
+
+
+def _local(message_id: int, card: dict[str, Any]) -> Shown:
+    words = [card["title"], card["text"], *(f"{f['label']} {f['value']}" for f in card["fields"])]
+    words += [*(" ".join(row) for row in card["rows"]), card["footer"] or ""]
+    actions = [a["id"] for a in card["actions"]]
+    return Shown(str(message_id), "\n".join(words), actions, not actions)
+
+
+class Slack(slack.Rig):
+    """Over Socket Mode."""
+
+    id = "slack"
+    streams = True
+    proves = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fake.at.bot_token, self.fake.at.app_token = f"xoxb-{CANARY}", f"xapp-{CANARY}"
+        self.fake.courier.signing.secret = self.fake.signing_secret = f"signing-{CANARY}"
+
+    def secrets(self) -> list[str]:
+        return [CANARY, "ticket="]
+
+    def forgive(self) -> None:
+        self.fake.wrong.clear()
+
+    # --- faults ---
+
+    def lose_answer(self) -> None:
+        self.fake.fail("chat.postMessage", dropped())
+
+    def late_answer(self) -> None:
+        self.fake.fail("chat.postMessage", slow(PATIENCE + 0.5))
+
+    def too_many(self, seconds: int) -> None:
+        self.fake.fail("chat.postMessage", too_many(seconds))
+
+    def broken(self) -> None:
+        self.fake.fail("chat.postMessage", broken())
+
+    def end_token(self) -> None:
+        self.fake.revoke(self.fake.bot_token)
+
+    def renew_token(self) -> None:
+        self.fake.restore(self.fake.bot_token)
+
+    def opened(self) -> int:
+        return sum(call.method == "apps.connections.open" for call in self.fake.calls)
+
+    def cut(self) -> None:
+        self.fake.cut()
+
+    def swallow(self, on: bool = True) -> None:
+        self.fake.black_hole(on)
+
+    def forge(self, handle: str, ref: str) -> None:
+        """The socket is ours and carries no signatures; what can be wrong about an envelope is whose it is."""
+        self.fake.patience(0.5, ())
+        user, (channel, _, ts) = self._users[handle], ref.partition(":")
+        picker = {
+            "type": "datepicker", "action_id": "i1|task.promise|date|", "block_id": f"a|{ref}|1", "action_ts": "1",
+            "selected_date": DAY,
+        }  # fmt: skip
+        about = {
+            "type": "block_actions", "team": {"id": "T0OTHER"}, "user": {"id": user, "name": WORD}, "trigger_id": "9",
+            "container": {"type": "message", "channel_id": channel, "message_ts": ts}, "actions": [picker],
+        }  # fmt: skip
+        self.fake.run(self.fake.courier.push("interactive", about))
+        self.forgive()
+
+    def replay(self) -> tuple[Any, Any]:
+        """The same envelope once more. A tap's answer is words for this person alone: said again, the same."""
+        last = [d for d in self.fake.deliveries if d.kind == "interactive"][-1]
+        known = self._said(last.payload["user"]["id"])
+        self.fake.replay(last)
+        slack._until(lambda: len(self._said(last.payload["user"]["id"])) > len(known))
+        return known[-1], self._said(last.payload["user"]["id"])[-1]
+
+    def _said(self, user: str) -> list[str]:
+        return [slack._words(m.blocks) for m in self.fake.screen(user) if m.ephemeral]
+
+
+class SlackHttp(Slack):
+    """Over signed HTTP."""
+
+    id = "slack-http"
+    streams = False
+
+    def settings(self) -> dict[str, str]:
+        return super().settings() | {
+            "HUIKUAN_SLACK_MODE": "http",
+            "HUIKUAN_SLACK_SIGNING_SECRET": self.fake.signing_secret,
+        }
+
+    def reach(self, url: str) -> None:
+        self.fake.send_to(f"{url}/slack/events")
+
+    def _connected(self) -> None:
+        """Nobody dials: Slack calls."""
+
+    def forge(self, handle: str, ref: str) -> None:
+        self.fake.patience(3.0, ())  # one attempt
+        with self.fake.signing(secret="guessed"):
+            self.fake.say(self._users[handle], FORGED)
+
+
+class _Dingtalk(dingtalk.Rig):
+    streams = True
+    path = "/v1.0/card/instances/createAndDeliver"
+
+    def start(self) -> None:
+        self.fake.world.client_secret = f"dingtalk-{CANARY}"
+        super().start()
+        refused = self.fake.gate._refusal
+
+        def told_when(request: web.Request, why: Any) -> web.Response:
+            """A gateway in between says when to come again; the fake itself never does."""
+            answer = refused(request, why)
+            if answer.status == 429:
+                answer.headers["Retry-After"] = why.code.partition(":")[2]
+            return answer
+
+        self.fake.gate._refusal = told_when  # type: ignore[method-assign]
+
+    def secrets(self) -> list[str]:
+        return [CANARY, *(token for token, _ in self.fake.gate.tokens.values()), "session=", "ticket="]
+
+    def forgive(self) -> None:
+        self.fake.wrong.clear()
+
+    # --- faults ---
+
+    def lose_answer(self) -> None:
+        self.fake.drop(self.path)
+
+    def late_answer(self) -> None:
+        """It takes its time, then does it all the same."""
+        self.fake.slow(self.path, PATIENCE + 0.3)
+
+    def too_many(self, seconds: int) -> None:
+        self.fake.fail(self.path, status=429, code=f"TooMany:{seconds}")
+
+    def broken(self) -> None:
+        self.fake.fail(self.path, status=500)
+
+    def end_token(self) -> None:
+        self.fake.revoke_tokens()
+
+    def renew_token(self) -> None:
+        """Whoever asks gets a new one."""
+
+    def opened(self) -> int:
+        return len(self.fake.calls("/v1.0/gateway/connections/open"))
+
+    def cut(self) -> None:
+        self.fake.abort_stream()
+
+    def swallow(self, on: bool = True) -> None:
+        self.fake.freeze_stream(on)
+
+
+class Dingtalk(_Dingtalk):
+    """With a card template."""
+
+    id = "dingtalk"
+    proves = True
+
+    def forge(self, handle: str, ref: str) -> None:
+        """The stream is ours and carries no signatures; what can be wrong about a frame is whose it is."""
+        content = {"cardPrivateData": {"actionIds": ["task.promise"], "params": {"g.date": DAY, "g.note": WORD}}}
+        self.fake.push(CARD, {
+            "type": "actionCallback", "outTrackId": ref, "corpId": "dingother", "userId": self._users[handle],
+            "content": json.dumps(content),
+        })  # fmt: skip
+
+    def replay(self) -> tuple[Any, Any]:
+        push = [p for p in self.fake.stream.pushes.values() if p.kind == "CALLBACK"][-1]
+        first = push.acks[-1][1]["data"]["response"]
+        return first, self.fake.run(self.fake.stream.again(push.message_id, 5.0)).response
+
+
+class DingtalkText(_Dingtalk, dingtalk.TextRig):
+    """Without: links in messages."""
+
+    id = "dingtalk-text"
+    path = "/v1.0/robot/oToMessages/batchSend"
+    proves = False  # a text message has no name that could be asked for
+
+    def forge(self, handle: str, ref: str) -> None:
+        self.fake.say(self._users[handle], FORGED, change={"chatbotCorpId": "dingother"})
+
+    def replay(self) -> tuple[Any, Any]:
+        push = [p for p in self.fake.stream.pushes.values() if p.kind == "CALLBACK"][-1]
+        user = json.loads(push.frame["data"])["senderStaffId"]
+        known = self.fake.screen(user)
+        self.fake.run(self.fake.stream.again(push.message_id, 5.0))
+        self.fake.wait_for(lambda: len(self.fake.screen(user)) > len(known))
+        return known[-1].text, self.fake.screen(user)[-1].text
+
+
+class Wecom(wecom.Rig):
+    id = "wecom"
+    streams = False
+    proves = True  # within four hours
+
+    def settings(self) -> dict[str, str]:
+        found = super().settings()
+        self.fake._corp.apps[self.fake.agent_id].secret = self.fake.secret = f"wecom-{CANARY}"
+        self.fake.line.patience = Patience(retries=3)
+        self._came: list[Any] = []
+        deliver, injected = self.fake.line.deliver, self.fake._api._injected
+
+        async def kept(what: str, plain: str, agentid: int) -> Any:
+            self._came.append(await deliver(what, plain, agentid))
+            return self._came[-1]
+
+        def told_when(request: web.Request, path: str, fault: Any) -> web.Response:
+            answer = injected(request, path, fault)
+            if answer.status == 429:
+                answer.headers["Retry-After"] = str(self._after)
+            return answer
+
+        self.fake.line.deliver = kept  # type: ignore[method-assign]
+        self.fake._api._injected = told_when  # type: ignore[method-assign]
+        return found | {"HUIKUAN_WECOM_SECRET": self.fake.secret}
+
+    def secrets(self) -> list[str]:
+        tokens = [app.token for app in self.fake._corp.apps.values() if app.token]
+        return [CANARY, self.fake.token, self.fake.aes_key, *tokens]
+
+    def forgive(self) -> None:
+        self.fake.wrong.clear()
+
+    # --- faults ---
+
+    def lose_answer(self) -> None:
+        self.fake.faults.drop("message/send")
+
+    def late_answer(self) -> None:
+        self.fake.faults.slow("message/send", wecom_client.ANSWER + 0.5)
+
+    def too_many(self, seconds: int) -> None:
+        self._after = seconds
+        self.fake.faults.status("message/send", 429)
+
+    def broken(self) -> None:
+        self.fake.faults.status("message/send", 500)
+
+    def end_token(self) -> None:
+        self.fake.expire_tokens()
+
+    def renew_token(self) -> None:
+        """Whoever asks gets a new one."""
+
+    def forge(self, handle: str, ref: str) -> None:
+        assert self.fake.bad_post("forged", self._users[handle], FORGED).status == 403
+
+    def replay(self) -> tuple[Any, Any]:
+        """Byte by byte it is dropped; WeCom's own second try is signed anew and gets the same answer."""
+        last = self._came[-1]
+        again = self.fake.replay(replace(last))
+        assert (again.status, again.body) == (200, "")
+        second = self.fake._wait(self.fake.line.deliver(last.what, last.plain, self.fake.agent_id))
+        user = last.plain.partition("<FromUserName><![CDATA[")[2].partition("]]>")[0]
+        return self._read(last, user), self._read(second, user)
+
+    def _read(self, delivery: Any, user: str) -> Any:
+        reply = self.fake.line.read(delivery.tries[-1], user)
+        return reply and (reply.kind, reply.text, reply.card)
+
+
+PLACES: dict[str, type[Any]] = {p.id: p for p in (Local, Slack, SlackHttp, Dingtalk, DingtalkText, Wecom)}
+Answered = tuple[Envelope, Reply]

@@ -1,0 +1,205 @@
+"""One product with real messengers around it, for the contract: every one that a story needs, all at once."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from sqlalchemy import event, select
+from sqlalchemy.engine import make_url
+
+from bot.adapters.base import Address, Callbacks, Envelope, Reply
+from bot.adapters.dingtalk import desk as dingtalk_desk
+from bot.adapters.slack import adapter as slack_adapter
+from bot.adapters.slack import client as slack_client
+from bot.adapters.slack import desk as slack_desk
+from bot.adapters.slack import door, home, socket
+from bot.adapters.wecom import client as wecom_client
+from bot.adapters.wecom import desk as wecom_desk
+from bot.app import App
+from bot.settings import Settings
+from bot.web import forms
+from core.models import Account, Delivery, OutboxMessage
+from core.models.base import table_of
+from tests.adapters.contract_rigs import PATIENCE
+from tests.adapters.wecom_world import Server
+from tests.factories import PROFILE
+from tests.harness import Harness, instant
+from tests.rigs import Shown
+
+A, D, O = table_of(Account), table_of(Delivery), table_of(OutboxMessage)  # noqa: E741
+
+
+class World(Harness):
+    """`homes`: who is in which places; everybody else is in all of them. `replies`: what the product answered."""
+
+    def __init__(self, database_url: str, *places: Any, homes: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        self.places = {place.messenger: place for place in places}
+        self.place, self.homes, self.now = places[0], homes or {}, instant("2026-06-01 08:00")
+        env = {name: value for place in places for name, value in place.settings().items()}
+        with patch.dict(os.environ, env):
+            self.settings = Settings(database_url=database_url, letters="off", messengers=tuple(self.places))
+        self.app = App(self.settings, clock=lambda: self.now)
+        self.company(profile=PROFILE)
+        self.reports: list[dict[str, Any]] = []
+        self._read: set[int] = set()
+        self._versions: dict[int, int] = {}
+        self.replies: list[tuple[Envelope, Reply]] = []
+        self._listen()
+
+    def _listen(self) -> None:
+        receive = self.app.receive
+
+        async def heard(envelope: Envelope) -> Reply:
+            reply = await receive(envelope)
+            self.replies.append((envelope, reply))
+            return reply
+
+        self.app.receive = heard  # type: ignore[method-assign]
+        routes: list[Any] = []
+        for adapter in self.app.adapters.values():
+            routes += adapter.routes() if isinstance(adapter, Callbacks) else ()
+            if isinstance(adapter, forms.Messenger) and adapter.public_url:
+                routes += forms.routes(adapter, self.app.transactions, self.app.clock)
+            if adapter.name == "dingtalk":
+                adapter.stream_timing = (0.3, 0.3)  # type: ignore[attr-defined]
+                adapter.client.timeout = PATIENCE  # type: ignore[attr-defined]
+        self.server, self.stopped = Server(routes), False
+        url = self.server.__enter__()
+        for place in self.places.values():
+            if hasattr(place, "reach"):
+                place.reach(url)
+            if hasattr(place, "join"):
+                place.join(self)
+        self.run(self.app.start())
+
+    def run(self, what: Any) -> Any:
+        return self.server.run(what)
+
+    def end(self) -> None:
+        """What is under way ends, then the product and its server do."""
+        if not self.stopped:
+            self.stopped = True
+            self.run(self.app.stop())
+        self.server.__exit__()
+
+    # --- the company ---
+
+    def people(self, **roles: str) -> None:
+        super().people(**roles)
+        with self.db() as work:
+            for handle in roles:
+                for name in self.homes.get(handle, tuple(self.places)):
+                    user_id = self.places[name].account(handle)
+                    if name != "local":
+                        person_id = self._person_id(work, handle) or 0
+                        work.session.add(Account(person_id=person_id, messenger=name, user_id=user_id))
+
+    def told(self, amount: str = "120000.00") -> None:
+        """甲 of li owes since yesterday; the cards of 2026-07-02 have not gone yet."""
+        self.begin("2026-07-02 08:00")
+        self.customer("甲", "li")
+        self.receivable("甲", amount, due="2026-07-01", number="I1", issued="2026-06-01")
+
+    def first(self) -> Shown:
+        """li's card on the morning after the due date."""
+        self.told()
+        self.morning("2026-07-02")
+        return self.shown("li")[-1]
+
+    def beat(self, text: str) -> None:
+        """What is due goes out, whatever comes of it."""
+        self.now = instant(text)
+        self.run(self.app.tick(self.now))
+
+    def address(self, handle: str) -> Address:
+        return Address(self.place._users[handle] if hasattr(self.place, "_users") else handle)
+
+    @property
+    def adapter(self) -> Any:
+        return self.app.adapters[self.place.messenger]
+
+    # --- phones ---
+
+    def where(self, handle: str) -> Any:
+        return self.places[self.homes.get(handle, (self.place.messenger,))[0]]
+
+    def shown(self, handle: str) -> list[Shown]:
+        found: list[Shown] = self.where(handle).shown(handle)
+        return found
+
+    def tap(self, handle: str, ref: str, action: str = "task.promise", **inputs: str) -> str:
+        """What is said at once; the card that changes with it is looked at later."""
+        return str(self.where(handle).tap(handle, ref, action, inputs or {"date": "2026-07-10"}))
+
+    def say(self, handle: str, text: str) -> str:
+        return str(self.where(handle).say(handle, text))
+
+    def reads(self, handle: str, words: str, said: str = "") -> None:
+        """The person has these words before them: as the answer, or on the screen soon after."""
+        until(lambda: self.sees_now(handle, words, said), f"{handle} reads {words}")
+
+    def sees_now(self, handle: str, words: str, said: str = "") -> bool:
+        return words in said or any(words in each.text for each in self.shown(handle))
+
+    def sent(self) -> list[tuple[str, str]]:
+        """(state, reason) of everything that was to be sent."""
+        with self.look() as work:
+            return [tuple(r) for r in work.session.execute(select(O.c.state, O.c.reason).where(O.c.op == "send"))]  # type: ignore[misc]
+
+    # --- the database ---
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Somebody else writes meanwhile, and takes their time."""
+        other = sqlite3.connect(make_url(self.settings.database).database or "", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            other.rollback()
+            other.close()
+
+    def impatient_database(self) -> None:
+        """Who waits for a lock gives up at once instead of after five seconds."""
+
+        @event.listens_for(self.app.engine, "connect")
+        def _(dbapi: Any, _record: Any) -> None:
+            dbapi.execute("PRAGMA busy_timeout=50")
+
+        self.app.engine.dispose()
+
+
+def until(holds: Any, what: str = "it", seconds: float = 8.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"{what}: did not come"
+        time.sleep(0.02)
+
+
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that are lost are noticed at once, answers that don't come are not waited for."""
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for where, name, value in (
+        (socket, "GRACE", 0.5), (socket, "PING", 0.3), (socket, "LOOK_EVERY", 0.05), (socket, "FIRST_PAUSE", 0.1),
+        (door, "FIRST_PAUSE", 0.1), (home, "SETTLES", 0.1), (slack_client, "SECONDS", PATIENCE),
+        (slack_adapter, "PER_SECOND", 0.0), (wecom_client, "ANSWER", PATIENCE),
+    ):  # fmt: skip
+        monkeypatch.setattr(where, name, value)
+
+
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messengers that wait for half a second instead of seconds."""
+    for where, name, value in (
+        (slack_desk, "SAVE_WITHIN", 0.3), (slack_desk, "ANSWER_WITHIN", 0.5),
+        (dingtalk_desk, "SAVE", 0.3), (dingtalk_desk, "ANSWER", 0.5),
+        (wecom_desk, "SAVE", 0.3), (wecom_desk, "ANSWER", 0.4), (wecom_desk, "LATE", 0.3),
+    ):  # fmt: skip
+        monkeypatch.setattr(where, name, value)

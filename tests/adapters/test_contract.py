@@ -1,0 +1,359 @@
+"""One contract for every messenger: the same short stories, over real sockets, with the real product behind them.
+
+Where a case can't apply, the comment says why and the test asserts what happens instead.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from bot.adapters.base import DeliveryRef, NotThere, Refused, Retry, Sent, Unknown
+from bot.card import Action, Card, Choice, Field, Input
+from bot.fit import fit
+from core import accounts
+from core.errors import Unreachable
+from core.models import Account, InboundEvent
+from core.models.base import table_of
+from tests.adapters.contract_rigs import PLACES, WORD
+from tests.adapters.contract_world import World, hurried, quick, until
+from tests.databases import Databases
+
+NOT_SAVED = "没有保存，请再按一次"
+HOSTILE = ("<!channel>", "**x**", "]]>", "{{7*7}}", "[a](http://x)", "🦊甲", "<b>&amp;", "长" * 200)
+CARD = Card(
+    kind="task.overdue", lang="zh", tone="warning", title="逾期 7 天 · 华兴商贸", text="请在 18:00 前登记结果。",
+    fields=(Field("客户", "华兴商贸"), Field("逾期金额", "¥120,000.00")),
+    actions=(Action("task.promise", "承诺日期", "date", (Input("date", "date", True, "承诺回款日"),), "primary"),),
+)  # fmt: skip
+MANY = tuple(Choice(f"c{n}", f"选项{n}" * 20) for n in range(300))
+GIANT = replace(
+    CARD, title="题" * 500, text="文" * 50_000, footer="尾" * 5_000,
+    fields=tuple(Field("名" * 200, "值" * 3_000) for _ in range(60)),
+    rows=tuple(("格" * 500, "x" * 500) for _ in range(300)), rows_more=7,
+    actions=tuple(
+        Action(f"task.a{n}", "按" * 300, "form", (Input("reason", "choice", True, "因" * 300, MANY),)) for n in range(40)
+    ),
+)  # fmt: skip
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    quick(monkeypatch)
+    made = PLACES[request.param]()
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def hk(place: Any, databases: Databases, caplog: pytest.LogCaptureFixture) -> Iterator[World]:
+    """What the fake found wrong fails the story, and so does a secret in any log."""
+    caplog.set_level(logging.DEBUG)
+    url = databases.create("sqlite")
+    world = World(url, place)
+    yield world
+    world.end()
+    databases.drop(url)
+    assert place.trouble() == []
+    written = "\n".join(logging.Formatter().format(record) for record in caplog.records)
+    assert [secret for secret in place.secrets() if secret in written] == []
+
+
+def send(hk: World, card: Card, key: str) -> Any:
+    to = hk.address("li")
+    return hk.run(hk.adapter.send(to, fit(card, hk.adapter.capabilities(to), today=hk.now.date())[0], key))
+
+
+def find(hk: World, key: str) -> Any:
+    return hk.run(hk.adapter.find(hk.address("li"), key, b""))
+
+
+def events(hk: World) -> int:
+    with hk.look() as work:
+        return len(work.session.execute(select(table_of(InboundEvent).c.id)).all())
+
+
+# --- out: sent, found, changed ---
+
+
+def test_a_card_is_shown_once_under_the_name_that_is_kept(hk: World) -> None:
+    card = hk.first()
+    assert "逾期 1 天" in card.text and "120,000.00" in card.text and "task.promise" in card.actions
+    assert len(hk.shown("li")) == 1 and hk.sent() == [("sent", "")]
+    hk.deliver()
+    assert len(hk.shown("li")) == 1
+
+
+def test_the_same_key_again_after_an_unclear_fate(hk: World, place: Any) -> None:
+    hk.begin("2026-07-02 09:00")
+    place.lose_answer()
+    assert isinstance(send(hk, CARD, "k1"), Unknown)
+    if place.proves:
+        found = find(hk, "k1")
+        assert isinstance(found, Sent | NotThere)  # it is there, or showing it again is harmless
+        again = send(hk, CARD, "k1")
+        assert isinstance(again, Sent) and (isinstance(found, NotThere) or place.id.startswith("slack") or found == again)
+        # Slack has no keys: whoever sends without looking shows twice, so the product looks first.
+        assert len(hk.shown("li")) == (2 if place.id.startswith("slack") else 1)
+    else:  # a text message of DingTalk has no name to ask for, and the product is told so
+        assert isinstance(find(hk, "k1"), Unknown)
+
+
+def test_find_is_as_sure_as_it_can_be(hk: World, place: Any) -> None:
+    hk.begin("2026-07-02 09:00")
+    sent = send(hk, CARD, "k1")
+    assert isinstance(sent, Sent)
+    # DingTalk's cards can't be asked for, but one of the same name shows once: NotThere means "send it again".
+    expected = {"dingtalk": NotThere(), "dingtalk-text": Unknown("DingTalk cannot tell")}
+    assert find(hk, "k1") == expected.get(place.id, sent)
+    assert find(hk, "k2") == (expected["dingtalk-text"] if place.id == "dingtalk-text" else NotThere())
+    if place.id == "wecom":  # its word ends after four hours
+        place.lose_answer()
+        send(hk, CARD, "k3")
+        assert find(hk, "k3") == NotThere()
+        hk.now += timedelta(hours=5)
+        assert isinstance(find(hk, "k3"), Unknown)
+
+
+def test_a_card_changes_where_it_stands(hk: World, place: Any) -> None:
+    card = hk.first()
+    hk.act("wang", "task.promise", "甲", date="2026-07-10")
+    updates = hk.adapter.capabilities(hk.address("li")).updates
+    if updates == "never":  # text messages stay as they are: one more message says that it is over
+        nothing = DeliveryRef(hk.address("li"), card.ref, 1, 2)
+        assert isinstance(hk.run(hk.adapter.update(nothing, CARD)), Refused)
+        until(lambda: len(hk.shown("li")) == 2)
+        assert "承诺" in hk.shown("li")[-1].text and hk.shown("li")[0] == card
+        return
+    until(lambda: hk.shown("li")[0].closed)
+    [after] = hk.shown("li")
+    assert after.ref == card.ref and "承诺" in after.text and after.actions == []
+    nobody = DeliveryRef(hk.address("li"), "nowhere:1", 1, 2)
+    assert isinstance(hk.run(hk.adapter.update(nobody, CARD)), Refused)
+    place.trouble()
+
+
+def test_a_card_that_is_too_long_is_fitted_or_refused(hk: World, place: Any) -> None:
+    hk.begin("2026-07-02 09:00")
+    assert isinstance(send(hk, GIANT, "k1"), Sent)
+    assert "题题题" in hk.shown("li")[-1].text
+    assert place.trouble() == []
+    raw = hk.run(hk.adapter.send(hk.address("li"), GIANT, "k2"))  # as no product sends it
+    assert isinstance(raw, Sent | Refused)
+    if hasattr(place, "forgive"):
+        place.forgive()
+
+
+def test_hostile_names_show_as_typed(hk: World) -> None:
+    hk.begin("2026-07-02 09:00")
+    for number, name in enumerate(HOSTILE):
+        named = replace(CARD, title=name, text=f"{name} 逾期", fields=(Field("客户", name),), rows=((name, "1"),))
+        assert isinstance(send(hk, named, f"k{number}"), Sent)
+        shown = hk.shown("li")[-1].text
+        assert shown.count(name[:15]) >= 3, (name, shown)
+
+
+# --- out: what goes wrong ---
+
+
+def test_an_answer_in_time_is_never_owed_twice(hk: World, place: Any) -> None:
+    """Taken, and not said so in time: unclear, then looked for or sent again; two copies only where nobody can tell."""
+    hk.told()
+    place.late_answer()
+    hk.beat("2026-07-02 09:00")
+    [(state, reason)] = hk.sent()
+    assert state == "retry" and reason
+    hk.beat("2026-07-02 09:10")
+    if not place.proves:  # first it is looked for in vain, then sent again and says so
+        hk.beat("2026-07-02 09:20")
+        assert [("重发" in each.text) for each in hk.shown("li")] == [False, True]
+    else:
+        assert len(hk.shown("li")) == 1
+    assert hk.sent() == [("sent", "")]
+    hk.tap("li", hk.shown("li")[-1].ref)
+    assert hk.promises("甲") == ["open"]
+
+
+def test_too_many_requests_wait_as_long_as_they_were_told(hk: World, place: Any) -> None:
+    hk.begin("2026-07-02 09:00")
+    if place.id == "local":  # nobody counts there; “not now” is a database that somebody else writes to
+        hk.impatient_database()
+        with hk.locked():
+            assert isinstance(send(hk, CARD, "k1"), Retry)
+    else:
+        place.too_many(7)
+        assert replace(send(hk, CARD, "k1"), reason="") == Retry(7.0, "")
+    assert hk.shown("li") == []
+    assert isinstance(send(hk, CARD, "k1"), Sent) and len(hk.shown("li")) == 1
+
+
+def test_an_error_of_the_server_leaves_it_open_and_is_made_good(hk: World, place: Any) -> None:
+    hk.told()
+    if place.id == "local":  # no server: the database is what fails, before anything is shown
+        hk.impatient_database()
+        with hk.locked():
+            assert isinstance(send(hk, CARD, "k1"), Retry)
+        hk.beat("2026-07-02 09:00")
+    else:
+        place.broken()
+        hk.beat("2026-07-02 09:00")
+        assert [state for state, _ in hk.sent()] == ["retry"] and hk.shown("li") == []
+        hk.beat("2026-07-02 09:10")
+        hk.beat("2026-07-02 09:20")
+    assert len(hk.shown("li")) == 1 and hk.sent() == [("sent", "")]
+
+
+def test_a_token_that_ended_heals_or_is_tried_again(hk: World, place: Any) -> None:
+    hk.begin("2026-07-02 09:00")
+    assert isinstance(send(hk, CARD, "k0"), Sent)
+    if place.id == "local":  # no token: what ends there are connections to the database, and they are made anew
+        hk.app.engine.dispose()
+        assert isinstance(send(hk, CARD, "k1"), Sent)
+        return
+    place.end_token()
+    first = send(hk, CARD, "k1")
+    if place.messenger == "slack":  # its tokens don't renew: an administrator is told, and nothing is given up
+        assert isinstance(first, Retry) and len(hk.shown("li")) == 1
+        place.renew_token()
+        first = send(hk, CARD, "k1")
+    assert isinstance(first, Sent) and len(hk.shown("li")) == 2
+
+
+# --- in: who knocks ---
+
+
+def test_what_is_forged_changes_nothing_and_is_one_line(hk: World, place: Any, caplog: pytest.LogCaptureFixture) -> None:
+    card, before = hk.first(), events(hk)
+    caplog.clear()
+    place.forge("li", card.ref)
+    lines = [r for r in caplog.records if r.name.startswith("bot.") and r.levelno >= logging.WARNING]
+    # Locally nothing is on the way that could be forged: a name that nobody has is told so, and that is no event for a log.
+    assert len(lines) == (0 if place.id == "local" else 1), [line.getMessage() for line in lines]
+    assert WORD not in caplog.text
+    assert hk.promises("甲") == [] and events(hk) == before and hk.shown("li")[0].actions == card.actions
+
+
+def test_an_event_that_comes_again_has_one_effect_and_the_same_answer(hk: World, place: Any) -> None:
+    card = hk.first()
+    hk.tap("li", card.ref)
+    until(lambda: hk.promises("甲") == ["open"])
+    hk.run(settled(hk))
+    known = events(hk)
+    first, again = place.replay()
+    assert first == again and first
+    assert hk.promises("甲") == ["open"] and events(hk) == known
+    if hasattr(place, "forgive"):
+        place.forgive()  # the fake doesn't like an envelope to come twice
+
+
+async def settled(hk: World) -> None:
+    import asyncio
+
+    while hk.app._background:
+        await asyncio.gather(*hk.app._background, return_exceptions=True)
+
+
+def test_a_person_without_the_right_learns_nothing(hk: World) -> None:
+    card = hk.first()
+    said = hk.tap("lin", card.ref)
+    until(lambda: hk.replies)
+    assert {reply.outcome for _, reply in hk.replies} <= {"invalid", "not_allowed"}
+    until(lambda: said or hk.shown("lin") or hk.replies)
+    told = said + "".join(each.text for each in hk.shown("lin"))
+    assert "120,000" not in told and "甲" not in told
+    assert hk.promises("甲") == [] and hk.shown("li")[-1].actions == card.actions
+
+
+def test_a_card_that_is_over_says_so(hk: World) -> None:
+    card = hk.first()
+    hk.act("wang", "task.promise", "甲", date="2026-07-10")
+    until(lambda: hk.shown("li")[0].closed or len(hk.shown("li")) == 2)  # changed, or followed by words where it can't be
+    before = [each.text for each in hk.shown("li")]
+    said = hk.tap("li", card.ref)
+    until(lambda: hk.replies and hk.replies[-1][1].outcome in ("already", "stale"))
+    assert hk.promises("甲") == ["open"]
+    hk.reads("li", "承诺", said)  # the card as it is, or a sentence
+    assert said or before
+
+
+def test_an_unknown_account_is_linked_by_a_code(hk: World, place: Any) -> None:
+    hk.first()
+    if place.id == "local":  # its names are the people's own: somebody unknown is nobody, and there is nothing to link
+        assert "绑定" in hk.say("nobody", "余额 甲")
+        assert "lin" in hk.say("lin", "/whoami")
+        return
+    place.account("newcomer")
+    said = hk.say("newcomer", "余额 甲")
+    assert "绑定" in said and "120,000" not in said
+    with hk.db() as work:
+        code = accounts.issue(work, hk._person_id(work, "lin") or 0)
+        work.session.execute(table_of(Account).delete().where(table_of(Account).c.user_id == place._users["lin"]))
+    assert "没有" in hk.say("newcomer", "绑定 AAAA-AAAA") or hk.replies[-1][1].outcome == "not_allowed"
+    assert "绑定成功" in hk.say("newcomer", f"绑定 {code}")
+    assert "lin" in hk.say("newcomer", "/whoami")
+
+
+# --- in: what goes wrong ---
+
+
+@pytest.mark.parametrize("how", ["cut", "swallow"])
+def test_a_lost_connection_comes_back(hk: World, place: Any, how: str) -> None:
+    card = hk.first()
+    if place.streams:
+        opened = place.opened()
+        getattr(place, how)()
+        until(lambda: place.opened() > opened)
+        if how == "swallow":
+            place.swallow(False)
+        time.sleep(0.1)
+    # Nobody else keeps a connection: local is in this process, signed HTTP and callbacks are called each time anew.
+    hk.tap("li", card.ref)
+    until(lambda: hk.promises("甲") == ["open"])
+    if hasattr(place, "forgive"):
+        place.forgive()  # an event into the hole had no ack
+
+
+def test_a_database_slower_than_the_deadline(hk: World, place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    hurried(monkeypatch)
+    card = hk.first()
+    if place.id == "local":  # nobody waits outside: after the lock's own patience the page is told so, as an error
+        hk.impatient_database()
+        with hk.locked(), pytest.raises(Unreachable, match="db.locked"):
+            hk.tap("li", card.ref)
+    else:
+        with hk.locked():
+            said = hk.tap("li", card.ref)
+            until(lambda: hk.sees_now("li", NOT_SAVED, said), "not saved is read")
+        place.forgive()  # four tries of WeCom without an answer in time
+    hk.run(settled(hk))
+    assert hk.promises("甲") == [] and events(hk) == 0
+    hk.tap("li", hk.shown("li")[0].ref)
+    until(lambda: hk.promises("甲") == ["open"])
+
+
+def test_the_product_stops_during_a_tap(hk: World, place: Any) -> None:
+    card = hk.first()
+    said: list[str] = []
+    with hk.locked():
+        tapping = threading.Thread(target=lambda: said.append(hk.tap("li", card.ref)))
+        tapping.start()
+        time.sleep(0.4)  # it waits for the database now
+        stopping = threading.Thread(target=hk.end)
+        stopping.start()
+        time.sleep(0.2)
+    began = time.monotonic()
+    stopping.join(15)
+    assert time.monotonic() - began < 10
+    tapping.join(15)
+    # It was under way, so it is finished: saved, and the person was told.
+    assert hk.promises("甲") == ["open"] and [reply.outcome for _, reply in hk.replies][-1:] == ["done"]
+    assert said and NOT_SAVED not in said[0]
+    if hasattr(place, "forgive"):
+        place.forgive()
