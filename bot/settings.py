@@ -26,7 +26,7 @@ SECRETS = ("database_url", "smtp_url", "imap_url")
 GROUP_SECRETS = {
     "slack": ("bot_token", "app_token", "signing_secret"),
     "dingtalk": ("client_secret",),
-    "wecom": ("secret", "token", "aes_key"),
+    "wecom": ("secret", "token", "aes_key", "bot_secret"),
 }
 
 
@@ -76,7 +76,7 @@ class DingtalkSettings(BaseModel):
 
 
 class WecomSettings(BaseModel):
-    """`[wecom]`: a self-built app, see docs/setup-wecom.md."""
+    """`[wecom]`: a self-built app, or a robot on a long connection, see docs/setup-wecom.md."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
     corp_id: str = Field("", description="企业 ID")
@@ -86,6 +86,12 @@ class WecomSettings(BaseModel):
     aes_key: SecretStr = Field(SecretStr(""), description="EncodingAESKey of the callback, 43 characters")
     api_url: str = Field("https://qyapi.weixin.qq.com", description="address of the API")
     oauth_url: str = Field("https://open.weixin.qq.com", description="address of the sign-in page")
+    transport: Literal["app", "aibot"] = Field(
+        "app", description="app (self-built app), or aibot (智能机器人 on a long connection: no public address, can do less)"
+    )
+    bot_id: str = Field("", description="Bot ID of the 智能机器人, for aibot only")
+    bot_secret: SecretStr = Field(SecretStr(""), description="Secret of its long connection, for aibot only")
+    aibot_url: str = Field("wss://openws.work.weixin.qq.com", description="address of the long connection, for aibot only")
 
 
 class Settings(BaseSettings):

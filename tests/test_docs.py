@@ -64,6 +64,10 @@ SETTINGS_ZH = {
     "wecom.aes_key": "回调的 EncodingAESKey，43 位",
     "wecom.api_url": "接口地址",
     "wecom.oauth_url": "网页登录的地址",
+    "wecom.transport": "app（自建应用）或 aibot（智能机器人长连接：不需要公网地址，功能较少）",
+    "wecom.bot_id": "智能机器人的 Bot ID，仅 aibot 需要",
+    "wecom.bot_secret": "智能机器人长连接的 Secret，仅 aibot 需要",
+    "wecom.aibot_url": "长连接的地址，仅 aibot 使用",
     "calendar_days.work": "内置日历不知道的工作日（例如明年的调休）",
     "calendar_days.off": "内置日历不知道的休息日",
 }
