@@ -182,7 +182,11 @@ def _address(work: Work, message: OutboxMessage, adapters: dict[str, Adapter]) -
         return None
     lang = as_lang(person.locale, work.company.lang)
     tried = message.data.get("tried", ())
-    return next((where for where in addresses_of(work, person, adapters, lang) if where[0].name not in tried), None)
+    found = [where for where in addresses_of(work, person, adapters, lang) if where[0].name not in tried]
+    if message.payload is not None or message.data.get("redelivered"):
+        # It may stand there, whatever messenger the person prefers by now.
+        found = [where for where in found if where[0].name == message.messenger] or found
+    return found[0] if found else None
 
 
 def addresses_of(work: Work, person: Person, adapters: dict[str, Adapter], lang: str) -> list[tuple[Adapter, Address]]:

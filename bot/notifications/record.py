@@ -21,7 +21,7 @@ from core.work import Work
 
 log = logging.getLogger(__name__)
 
-O, D, L, A = (table_of(m) for m in (OutboxMessage, Delivery, Letter, Account))  # noqa: E741
+O, D, L, A, T = (table_of(m) for m in (OutboxMessage, Delivery, Letter, Account, Task))  # noqa: E741
 MAX_ATTEMPTS = 8
 ELSEWHERE_AFTER = 3  # failed attempts, none of them visible: the person's next messenger is tried
 
@@ -42,19 +42,21 @@ def record(transactions: Transactions, parcels: Sequence[Parcel], now: datetime,
         messages = {
             m.id: m for m in work.session.execute(select(OutboxMessage).where(O.c.id.in_([p.id for p in parcels]))).scalars()
         }
+        shown = _Shown(work, parcels)
         for parcel in parcels:
             message = messages[parcel.id]
             match parcel.result:
                 case Sent(ref):
                     total.sent += parcel.op == "send"
-                    _sent(work, message, parcel, ref)
+                    shown.sent(message, parcel, ref)
                 case Retry(_, reason) | Refused(reason) if _elsewhere(work, message, parcel):
                     log.warning("outbox %s: %s says %s; tried elsewhere", message.id, parcel.adapter.name, reason)
                 case Retry(after, reason) if message.attempts < MAX_ATTEMPTS:
                     message.state = OutboxState.retry
                     message.reason = reason
                     message.not_before = now + timedelta(seconds=after)
-                    message.payload = None  # nothing was shown, so what is true then is drawn anew
+                    if parcel.first:  # nothing was shown, so what is true then is drawn anew
+                        message.payload = None
                 case Retry(_, reason) | Refused(reason):
                     total.failed += message.op == "send"
                     _dead(work, message, reason)
@@ -65,11 +67,14 @@ def record(transactions: Transactions, parcels: Sequence[Parcel], now: datetime,
                     _unsure(work, message, reason, parcel)
                 case None:
                     raise AssertionError("a parcel without a result")
+        shown.settle()
 
 
 def _elsewhere(work: Work, message: OutboxMessage, parcel: Parcel) -> bool:
     """Nothing was shown there: the message goes to the person's next messenger, if there is one."""
     if message.op != "send" or message.person_id is None:
+        return False
+    if not parcel.first or message.data.get("redelivered"):  # by an earlier attempt it may have been
         return False
     if isinstance(parcel.result, Retry) and message.attempts < ELSEWHERE_AFTER:
         return False
@@ -83,55 +88,79 @@ def _elsewhere(work: Work, message: OutboxMessage, parcel: Parcel) -> bool:
     return True
 
 
-def _sent(work: Work, message: OutboxMessage, parcel: Parcel, ref: str) -> None:
-    message.state, message.done_at, message.reason = OutboxState.sent, work.now, ""
-    state = "closed" if parcel.over else "open"
-    drawn = {**card_json(parcel.card), **parcel.facts, "dump": dump(parcel.card), "data": message.data}
-    if parcel.ref is not None:
-        delivery = work.session.get_one(Delivery, parcel.ref.delivery_id)
-        delivery.rev, delivery.kind, delivery.updated_at = parcel.ref.rev, parcel.card.kind, work.now
-        delivery.card = {**drawn, "data": delivery.card.get("data", {}) | message.data}
-        delivery.state = state
-        _answer_by(work, [delivery.subject_id] if delivery.subject == "task" else [], only_first=True)
-        return
-    existing = work.session.execute(select(Delivery).where(D.c.outbox_id == message.id)).scalar_one_or_none()
-    if existing is not None:
-        return
-    delivery = Delivery(
-        outbox_id=message.id,
-        messenger=parcel.adapter.name,
-        address=parcel.to.user_id,
-        ref=ref,
-        person_id=message.person_id,
-        customer_id=message.customer_id,
-        kind=parcel.card.kind,
-        subject=message.subject,
-        subject_id=message.subject_id,
-        at=work.now,
-        on_date=work.today,
-        updated_at=work.now,
-        state="closed" if message.subject == "letter" or message.kind.startswith("note.") else state,
-        card=drawn,
-    )
-    work.session.add(delivery)
-    work.session.flush()
-    message.delivery_id = delivery.id
-    if message.subject == "letter":
-        _letter_sent(work, message, parcel)
-    elif message.subject == "digest":
-        _answer_by(work, [i["id"] for i in message.data["items"] if i["subject"] == "task"])
-    elif message.task_id is not None:
-        _answer_by(work, [message.task_id])
-        if message.subject == "task":
-            # An older card of it points to this one; the card that a note of a rise points to shows the same days.
-            outbox.touch(work, "task", [message.task_id])
+class _Shown:
+    """What people see now. What follows from all of it is written at once: statements one by one are what takes time."""
+
+    def __init__(self, work: Work, parcels: Sequence[Parcel]) -> None:
+        self._work = work
+        execute = work.session.execute
+        ids = [p.ref.delivery_id for p in parcels if p.ref is not None]
+        found = execute(select(Delivery).where(D.c.id.in_(ids))).scalars().all() if ids else ()
+        self._standing = {delivery.id: delivery for delivery in found}
+        query = select(D.c.outbox_id).where(D.c.outbox_id.in_([p.id for p in parcels if p.ref is None]))
+        self._known = set(execute(query).scalars())
+        self._new: list[tuple[OutboxMessage, Parcel, Delivery]] = []
+        self._changed: list[int] = []  # tasks whose cards were drawn anew
+
+    def sent(self, message: OutboxMessage, parcel: Parcel, ref: str) -> None:
+        now = self._work.now
+        message.state, message.done_at, message.reason = OutboxState.sent, now, ""
+        state = "closed" if parcel.over else "open"
+        drawn = {**card_json(parcel.card), **parcel.facts, "dump": dump(parcel.card), "data": message.data}
+        if parcel.ref is not None:
+            delivery = self._standing[parcel.ref.delivery_id]
+            delivery.rev, delivery.kind, delivery.updated_at = parcel.ref.rev, parcel.card.kind, now
+            delivery.card = {**drawn, "data": delivery.card.get("data", {}) | message.data}
+            delivery.state = state
+            if delivery.subject == "task":
+                self._changed.append(delivery.subject_id)
+            return
+        if message.id in self._known:
+            return
+        delivery = Delivery(
+            outbox_id=message.id,
+            messenger=parcel.adapter.name,
+            address=parcel.to.user_id,
+            ref=ref,
+            person_id=message.person_id,
+            customer_id=message.customer_id,
+            kind=parcel.card.kind,
+            subject=message.subject,
+            subject_id=message.subject_id,
+            at=now,
+            on_date=self._work.today,
+            updated_at=now,
+            state="closed" if message.subject == "letter" or message.kind.startswith("note.") else state,
+            card=drawn,
+        )
+        self._new.append((message, parcel, delivery))
+
+    def settle(self) -> None:
+        work = self._work
+        work.session.add_all(delivery for _, _, delivery in self._new)
+        work.session.flush()
+        answers: list[int] = []
+        for message, parcel, delivery in self._new:
+            message.delivery_id = delivery.id
+            if message.subject == "letter":
+                _letter_sent(work, message, parcel)
+            elif message.subject == "digest":
+                answers += [i["id"] for i in message.data["items"] if i["subject"] == "task"]
+            elif message.task_id is not None:
+                answers.append(message.task_id)
+        _answer_by(work, self._changed, only_first=True)
+        _answer_by(work, answers)
+        # An older card of a task points to this one; the card that a note of a rise points to shows the same days.
+        outbox.touch(work, "task", [m.task_id for m, _, _ in self._new if m.subject == "task" and m.task_id is not None])
 
 
 def _answer_by(work: Work, task_ids: Sequence[int], *, only_first: bool = False) -> None:
     """The delivery of a card, digest or short message sets the answer-by; never while one is overdue."""
+    if not task_ids:
+        return
     _, policy = active(work)
-    for task_id in task_ids:
-        task = work.session.get_one(Task, task_id)
+    found = work.session.execute(select(Task).where(T.c.id.in_(set(task_ids)))).scalars()
+    for task in found.all():
         if task.state != TaskState.open or task.answer_days is None:
             continue
         if task.answer_by is not None and (only_first or task.answer_by <= work.now):

@@ -9,6 +9,7 @@ import pytest
 from bot.adapters.base import Address, DeliveryRef, Envelope, NotThere, Receive, Refused, Retry, SendResult, Sent, Unknown
 from bot.card import Capabilities, Card
 from bot.fit import PROFILES
+from core import accounts
 from core.models import Account
 from tests.harness import ONE_STEP, Harness
 
@@ -127,6 +128,32 @@ def test_a_short_failure_changes_nothing(hk: Harness, chats: Scripted) -> None:
     hk.run(hk.app.tick(hk.now, recover=True))
     minutes(hk, 2)
     assert len(chats.shown) == 1
+
+
+@pytest.mark.parametrize("then", [Retry(30.0, "down"), Refused("broken")])
+def test_what_may_have_been_shown_never_goes_elsewhere(hk: Harness, chats: Scripted, then: SendResult) -> None:
+    """“Sending it again shows one” is not “it is not there”: in another messenger it would be a second card."""
+    chats.sends, chats.finds = [Unknown("timeout"), then, then, then], [NotThere()] * 5
+    hk.now = hk.now.replace(hour=1)
+    hk.run(hk.app.tick(hk.now, recover=True))
+    minutes(hk, 6)
+    hk.chat("li").expect_nothing()
+    if isinstance(then, Refused):
+        hk.chat("fm").expect_card("消息未送达", kind="delivery.failed")
+    else:
+        [(key, first), (again, second)] = chats.shown
+        assert key == again and first == second
+
+
+def test_what_may_have_been_shown_is_looked_for_there_whatever_is_preferred_by_then(hk: Harness, chats: Scripted) -> None:
+    chats.sends, chats.finds = [Unknown("timeout")], [Unknown("cannot look")]
+    hk.now = hk.now.replace(hour=1)
+    hk.run(hk.app.tick(hk.now, recover=True))
+    with hk.db() as work:
+        accounts.prefer(work, hk._person_id(work, "li") or 0, "local", "li")
+    minutes(hk, 4)
+    hk.chat("li").expect_nothing()
+    assert len(chats.shown) == 2 and "重发" in chats.shown[1][1].footer
 
 
 async def pressed(hk: Harness, chats: Scripted, *, shown: bool, until: float | None = None) -> Any:
