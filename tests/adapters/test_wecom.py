@@ -248,6 +248,16 @@ async def test_a_timeout_after_acceptance(wecom: FakeWecom, adapter: WecomAdapte
     assert len(wecom.screen("lisi")) == 1
 
 
+async def test_a_lost_answer_outlasts_a_later_failure(wecom: FakeWecom, adapter: WecomAdapter, clock: Clock) -> None:
+    wecom.faults.drop("message/send")
+    assert isinstance(await adapter.send(LI, fitted(adapter), "1"), Unknown)
+    clock.pass_(minutes=1)
+    wecom.faults.errcode("message/send", 45009)
+    assert isinstance(await adapter.send(LI, fitted(adapter), "1"), Retry)
+    await sent(adapter, replace(CARD, title="别的"), key="1")
+    assert len(wecom.screen("lisi")) == 1
+
+
 async def test_after_a_retry_the_card_is_drawn_as_it_is_then(wecom: FakeWecom, adapter: WecomAdapter) -> None:
     wecom.faults.errcode("message/send", 45009)
     assert isinstance(await adapter.send(LI, fitted(adapter), "1"), Retry)

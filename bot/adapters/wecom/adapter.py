@@ -162,14 +162,14 @@ class WecomAdapter:
             card, ref=ref, rev=rev, user_id=to.user_id, agent_id=self.settings.agent_id, form=form, as_text=to.text_only
         )
         try:
-            raw = await asyncio.to_thread(self._first, ref, render.to_bytes(body))
+            raw, before = await asyncio.to_thread(self._first, ref, render.to_bytes(body))
         except Unreachable:
             return Retry(5.0, "database")
         answer = await self.post(to.user_id, raw)
         if isinstance(answer, dict):
             await self._quietly(self._arrived, ref, str(answer.get("response_code", "")))
             return Sent(ref)
-        if not isinstance(answer, Unknown):
+        if not isinstance(answer, Unknown) and not before:
             await self._quietly(self.memory.take, f"first:{ref}")
         return answer
 
@@ -230,14 +230,14 @@ class WecomAdapter:
 
     # --- memory ---
 
-    def _first(self, ref: str, raw: bytes) -> bytes:
-        """What to send: this, or what an earlier attempt of unclear end sent."""
+    def _first(self, ref: str, raw: bytes) -> tuple[bytes, bool]:
+        """What to send: this, or what an earlier attempt of unclear end sent; and whether there was one."""
         now = self.clock()
         mine = {"at": now.isoformat(), "body": raw.decode()}
         kept = self.memory.put_new(f"first:{ref}", mine, now)
         if kept.get("body") and self._fresh(kept):
-            return str(kept["body"]).encode()
-        return raw
+            return str(kept["body"]).encode(), kept != mine
+        return raw, False
 
     def _arrived(self, ref: str, code: str) -> None:
         now = self.clock()
