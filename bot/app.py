@@ -155,7 +155,8 @@ class App:
 
     async def deliver(self, now: datetime, *, recover: bool = False) -> Delivered:
         async with self._sending:
-            return await deliver(self.transactions, self.adapters, now, recover=recover)
+            documents = self.settings.letters_dir
+            return await deliver(self.transactions, self.adapters, now, recover=recover, documents=documents)
 
     async def tick(self, now: datetime, *, recover: bool = False) -> Delivered:
         """One beat of the metronome: the engine's cycle, then everything that may go."""

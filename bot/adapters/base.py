@@ -124,6 +124,13 @@ class Callbacks(Protocol):
     def routes(self) -> Sequence[BaseRoute]: ...
 
 
+@runtime_checkable
+class Files(Protocol):
+    """A messenger that takes files: the letter of demand goes along with the card that names it."""
+
+    async def upload(self, to: Address, name: str, content: bytes) -> SendResult: ...
+
+
 class Adapter(Protocol):
     name: str
 

@@ -1,5 +1,6 @@
 """What is about to leave: an outbox row is claimed, its View loaded or the row dropped, and the card drawn and fitted."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from core.models import Account, Customer, Delivery, OutboxMessage, OutboxState,
 from core.models.base import table_of
 from core.work import Work
 
-O = table_of(OutboxMessage)  # noqa: E741
+O, D, P, A = (table_of(m) for m in (OutboxMessage, Delivery, Person, Account))  # noqa: E741
 BATCH = 50
 LEASE = timedelta(seconds=60)
 MAIL = "mail"
@@ -40,6 +41,7 @@ class Parcel:
     facts: dict[str, Any] = field(default_factory=dict)
     over: bool = False  # closed for good; a card may be drawn closed without that
     untraceable: bool = False  # it was looked for, and nobody can tell whether it is there
+    files: tuple[str, ...] = ()  # names of documents that go along with it
     result: SendResult | None = None
 
 
@@ -62,8 +64,10 @@ def claim(
         parcels: list[Parcel] = []
         cancelled = 0
         shared.preload(_message(message) for message in messages)
-        for message in messages:
-            made = _parcel(work, message, adapters, shared)
+        readers = Readers(work, messages)
+        # All are drawn before any is changed: a query in between would write every change by itself.
+        drawn = [(message, _parcel(work, message, adapters, shared, readers)) for message in messages]
+        for message, made in drawn:
             if isinstance(made, str):
                 drop(work, message, made)
                 cancelled += 1
@@ -75,11 +79,34 @@ def claim(
         return parcels, cancelled
 
 
-def _parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapter], shared: Facts) -> Parcel | str:
+class Readers:
+    """Whom messages are for and which cards they change, read at once. The session finds them while these are held."""
+
+    def __init__(self, work: Work, messages: Sequence[OutboxMessage]) -> None:
+        execute = work.session.execute
+        changed = {m.delivery_id for m in messages if m.op == "update"}
+        self.cards = execute(select(Delivery).where(D.c.id.in_(changed))).scalars().all() if changed else ()
+        people = {m.person_id for m in messages} | {card.person_id for card in self.cards}
+        self.people = execute(select(Person).where(P.c.id.in_(people - {None}))).scalars().all()
+        sent_to = {m.person_id for m in messages if m.op != "update"} - {None}
+        self.accounts: dict[int, list[Account]] = {i: [] for i in sent_to if i is not None}
+        for account in accounts_of(work, sent_to) if sent_to else ():
+            self.accounts[account.person_id].append(account)
+
+
+def accounts_of(work: Work, people: Collection[int | None]) -> Sequence[Account]:
+    """Their accounts, the preferred ones first."""
+    query = select(Account).where(A.c.person_id.in_(people)).order_by(A.c.preferred.desc(), A.c.id)
+    return work.session.execute(query).scalars().all()
+
+
+def _parcel(
+    work: Work, message: OutboxMessage, adapters: dict[str, Adapter], shared: Facts, readers: Readers
+) -> Parcel | str:
     """The message ready to go, or the reason why it is dropped."""
     if message.op == "update":
         return _update_parcel(work, message, adapters, shared)
-    where = _address(work, message, adapters)
+    where = _address(work, message, adapters, readers)
     if where is None:
         return "no_account"
     adapter, to = where
@@ -99,7 +126,9 @@ def _parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapter], sh
     facts = _facts(loaded)
     message.payload = {"card": dump(card), "facts": facts}
     message.messenger = adapter.name
-    return Parcel(message.id or 0, key, "send", adapter, to, card, first=True, facts=facts, over=loaded.over)
+    return Parcel(
+        message.id or 0, key, "send", adapter, to, card, first=True, facts=facts, over=loaded.over, files=loaded.files
+    )
 
 
 def _update_parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapter], shared: Facts) -> Parcel | str:
@@ -171,7 +200,9 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
     }
 
 
-def _address(work: Work, message: OutboxMessage, adapters: dict[str, Adapter]) -> tuple[Adapter, Address] | None:
+def _address(
+    work: Work, message: OutboxMessage, adapters: dict[str, Adapter], readers: Readers
+) -> tuple[Adapter, Address] | None:
     """Where a message goes: a letter to its mail address, a card to the person's preferred messenger that is on."""
     if message.person_id is None:
         customer = work.session.get_one(Customer, message.customer_id)
@@ -182,18 +213,19 @@ def _address(work: Work, message: OutboxMessage, adapters: dict[str, Adapter]) -
         return None
     lang = as_lang(person.locale, work.company.lang)
     tried = message.data.get("tried", ())
-    found = [where for where in addresses_of(work, person, adapters, lang) if where[0].name not in tried]
+    found = addresses_of(work, person, adapters, lang, readers.accounts[message.person_id])
+    found = [where for where in found if where[0].name not in tried]
     if message.payload is not None or message.data.get("redelivered"):
         # It may stand there, whatever messenger the person prefers by now.
         found = [where for where in found if where[0].name == message.messenger] or found
     return found[0] if found else None
 
 
-def addresses_of(work: Work, person: Person, adapters: dict[str, Adapter], lang: str) -> list[tuple[Adapter, Address]]:
+def addresses_of(
+    work: Work, person: Person, adapters: dict[str, Adapter], lang: str, accounts: Sequence[Account] | None = None
+) -> list[tuple[Adapter, Address]]:
     """Where this person can be reached: the preferred messenger first, then in the company's order."""
-    A = table_of(Account)
-    accounts = work.session.execute(select(Account).where(A.c.person_id == person.id).order_by(A.c.preferred.desc(), A.c.id))
-    known = {a.messenger: a for a in reversed(list(accounts.scalars()))}
+    known = {a.messenger: a for a in reversed(accounts_of(work, [person.id]) if accounts is None else accounts)}
     order = sorted(work.company.messengers, key=lambda m: not (m in known and known[m].preferred))
     found = []
     for name in order:

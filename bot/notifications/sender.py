@@ -10,8 +10,9 @@ import json
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
-from bot.adapters.base import Adapter, NotThere, SendResult, Unknown
+from bot.adapters.base import Adapter, Files, NotThere, Refused, SendResult, Sent, Unknown
 from bot.card import dump
 from bot.notifications.parcel import Parcel, claim
 from bot.notifications.record import Delivered, record
@@ -23,7 +24,12 @@ AT_ONCE = 8  # people that one messenger is sent to at the same time
 
 
 async def deliver(
-    transactions: Transactions, adapters: dict[str, Adapter], now: datetime, *, recover: bool = False
+    transactions: Transactions,
+    adapters: dict[str, Adapter],
+    now: datetime,
+    *,
+    recover: bool = False,
+    documents: Path | None = None,
 ) -> Delivered:
     """Sends everything that may go at `now`. `recover`: nobody else is sending, so rows left in `sending` are orphans."""
     total = Delivered()
@@ -34,6 +40,23 @@ async def deliver(
             return total
         await _send_all(parcels)
         await asyncio.to_thread(record, transactions, parcels, now, total)
+        if documents is not None:
+            await _attach(parcels, documents)
+
+
+async def _attach(parcels: Sequence[Parcel], documents: Path) -> None:
+    """The documents that a card speaks of, where the messenger takes files. Tried once: the card stands, and names them."""
+    for parcel in parcels:
+        if not (isinstance(parcel.result, Sent) and isinstance(parcel.adapter, Files)):
+            continue
+        for name in parcel.files:
+            try:
+                content = await asyncio.to_thread((documents / name).read_bytes)
+                result = await parcel.adapter.upload(parcel.to, name, content)
+            except OSError as error:
+                result = Refused(type(error).__name__)
+            if not isinstance(result, Sent):
+                log.warning("%s: the document of outbox %s was not sent: %s", parcel.adapter.name, parcel.id, result.reason)
 
 
 async def _send_all(parcels: Sequence[Parcel]) -> None:

@@ -18,6 +18,7 @@ from bot.adapters.pace import Pace
 from bot.adapters.slack.client import DEFAULT_PAUSE, Answer, Api
 from bot.adapters.slack.desk import Desk
 from bot.adapters.slack.door import Door
+from bot.adapters.slack.files import upload
 from bot.adapters.slack.home import Home
 from bot.adapters.slack.render import payload
 from bot.adapters.slack.socket import Line
@@ -77,6 +78,10 @@ class SlackAdapter:
             return changed.problem
         self.home.changed(ref.to.user_id)
         return Sent(ref.ref)
+
+    async def upload(self, to: Address, name: str, content: bytes) -> SendResult:
+        channel = await self.dm(to.user_id)
+        return _not_sent(channel) if isinstance(channel, Answer) else await upload(self.api, channel, name, content)
 
     async def find(self, to: Address, key: str, payload: bytes) -> Sent | NotThere | Unknown:
         channel = await self.dm(to.user_id)

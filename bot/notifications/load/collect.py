@@ -77,6 +77,7 @@ def task_card(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         receivables=tuple(r.number for r in mine),
         severity=view.severity,
         over=over,
+        files=tuple(str(e["file"]) for e in task.events if e.get("file")),
     )
 
 

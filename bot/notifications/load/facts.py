@@ -77,6 +77,7 @@ class Loaded:
     receivables: tuple[str, ...] = ()  # numbers
     severity: str = ""
     over: bool = False
+    files: tuple[str, ...] = ()  # names of documents that the card speaks of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,30 @@
+"""Files into somebody's direct messages: an address to upload to, the bytes, and then where they belong."""
+
+import logging
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from bot.adapters.base import Refused, Retry, Sent, Unknown
+from bot.adapters.slack.client import Api
+
+log = logging.getLogger(__name__)
+
+
+async def upload(api: Api, channel: str, name: str, content: bytes) -> Sent | Retry | Refused | Unknown:
+    """`channel`: the id of the direct messages. The file is visible only after the last step."""
+    asked = await api("files.getUploadURLExternal", filename=name, length=len(content))
+    if asked.problem is not None:
+        return asked.problem
+    where = str(asked["upload_url"])
+    if not (api.ours(where) or urlsplit(where).netloc.endswith(".slack.com")):
+        return Refused("the address to upload to is none of Slack's")
+    try:
+        async with api.session.post(where, data=content, proxy=api.client.proxy, allow_redirects=False) as answer:
+            await answer.read()
+            if answer.status != 200:
+                return Retry(30.0, f"HTTP {answer.status}")
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        return Retry(30.0, type(error).__name__)
+    done = await api("files.completeUploadExternal", files=[{"id": asked["file_id"], "title": name}], channel_id=channel)
+    return done.problem or Sent(str(asked["file_id"]))
