@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from starlette.routing import BaseRoute, Route
 
 from bot.adapters.base import (
+    Adapter,
     Address,
     DeliveryRef,
     Envelope,
@@ -54,9 +55,12 @@ STOPPING = 4.0  # seconds for what is under way
 AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
 
 
-def build(settings: Settings, engine: Engine, clock: Callable[[], datetime]) -> "WecomAdapter":
-    """Errors: ConfigError messenger.not_set, settings.invalid."""
+def build(settings: Settings, engine: Engine, clock: Callable[[], datetime]) -> Adapter:
+    """The app, or the robot where the settings say so. Errors: ConfigError messenger.not_set, messenger.no_package,
+    settings.invalid."""
     own = settings.wecom
+    if own.transport == "aibot":
+        return _robot(settings, engine, clock)
     values = {"corp_id": own.corp_id, "agent_id": own.agent_id}
     values |= {name: getattr(own, name).get_secret_value() for name in ("secret", "token", "aes_key")}
     missing = [f"HUIKUAN_WECOM_{name.upper()}" for name, value in values.items() if not value]
@@ -66,6 +70,17 @@ def build(settings: Settings, engine: Engine, clock: Callable[[], datetime]) -> 
         variable = "HUIKUAN_WECOM_AES_KEY"
         raise ConfigError("settings.invalid", key="wecom.aes_key", detail="EncodingAESKey: 43", variable=variable)
     return WecomAdapter(settings, engine, clock)
+
+
+def _robot(settings: Settings, engine: Engine, clock: Callable[[], datetime]) -> Adapter:
+    """Its SDK is an extra: who doesn't use it need not have it."""
+    try:
+        from bot.adapters.wecom import aibot
+    except ModuleNotFoundError as error:
+        if error.name != "aibot":
+            raise
+        raise ConfigError("messenger.no_package", messenger=NAME, package="huikuan[wecom-aibot]") from None
+    return aibot.build(settings, engine, clock)
 
 
 def right_key(settings: WecomSettings) -> bool:

@@ -97,6 +97,16 @@ class Answers:
         await self._own(answer)
 
     async def sorry(self, event: xml.Event) -> str:
+        """The same as a passive reply; what can't be said in one is sent."""
+        answer = await self.not_saved(event)
+        if answer.card is not None:
+            return xml.update(answer.card)
+        if event.kind == "tap":
+            await self._adapter.say(answer.member.user_id, answer.words, answer.member.lang)
+            return ""
+        return xml.text(answer.words)
+
+    async def not_saved(self, event: xml.Event) -> Answer:
         """Nothing was saved, and WeCom won't come again: the person is told to."""
         lang = self._adapter.lang
         try:

@@ -15,6 +15,10 @@ WORDS = {
     "hello": ("您好！我会把需要跟进的应收款发到这里，按卡片上的按钮就能登记。发送“帮助”看我能做什么。",
               "Hello! What you have to follow up comes here; the buttons on its cards log it. “help” shows what I can do."),
     "only_text": ("我只看得懂文字。发送“帮助”看我能做什么。", "I read text only. Send “help” to see what I can do."),
+    "write_first": ("请先在这里给我发一句话（例如“帮助”），之后我才能主动给您发消息。",
+                    "Please send me a line here first (“help” will do): only then may I write to you."),
+    "in_private": ("已私聊发送。", "Sent to you in private."),
+    "write_in_private": ("请先私聊我一句话，我再在私聊里回答。", "Please write to me in private first; I answer there."),
     "cut": ("（内容较长，以下省略）", "(too long, cut here)"),
 }  # fmt: skip
 
