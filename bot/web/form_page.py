@@ -16,7 +16,7 @@ WORDS = {
         "nothing": "这张卡片现在没有要填写的内容。", "close": "现在可以关闭此页，回到企业微信。", "what": "选择要登记的事项",
         "used": "链接已失效", "used_hint": "链接只能用一次，且十分钟内有效。请回到企业微信，在卡片上再点一次“填写详情”。",
         "other": "这个链接不是发给您的", "other_hint": "请打开您自己收到的卡片。",
-        "later": "暂时打不开", "later_hint": "企业微信没有回应，什么也没有保存。请稍后在卡片上再点一次“填写详情”。",
+        "later": "暂时打不开", "later_hint": "什么也没有保存。请过几分钟，在卡片上再点一次“填写详情”。",
         "too_long": "最多 {n} 个字",
     },
     "en": {
@@ -26,7 +26,7 @@ WORDS = {
         "used": "This link has ended",
         "used_hint": "A link works once and for ten minutes. Please go back to WeCom and press “Fill in” on the card again.",
         "other": "This link was not made for you", "other_hint": "Please open a card that was sent to you.",
-        "later": "Not now", "later_hint": "WeCom did not answer; nothing was saved. Please press “Fill in” again later.",
+        "later": "Not now", "later_hint": "Nothing was saved. Please press “Fill in” on the card again in a few minutes.",
         "too_long": "At most {n} characters",
     },
 }  # fmt: skip

@@ -14,14 +14,14 @@ import hmac
 import logging
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy import select
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
@@ -30,7 +30,7 @@ from bot.adapters.memory import Memory
 from bot.card import Action, Card, Lang, as_lang, load
 from bot.commands.amounts import parse_amount
 from bot.commands.dates import parse_date
-from bot.inbound import DATES
+from bot.inbound import DATES, person_of
 from bot.notifications.load import Cancel
 from bot.notifications.load import load as load_view
 from bot.notifications.parcel import of_delivery
@@ -40,8 +40,8 @@ from bot.transactions import Transactions
 from bot.web import form_page
 from bot.web.form_page import Filled
 from bot.words import sentence
-from core.errors import DomainError
-from core.models import Delivery, Person
+from core.errors import DomainError, Unreachable
+from core.models import Delivery
 from core.models.base import table_of
 from core.work import Work
 
@@ -54,6 +54,7 @@ MAX_BODY = 64_000
 COOKIE = "hk_form"
 OPENS, LOG = "task.open", "task.log"
 Clock = Callable[[], datetime]
+Page = Callable[[Request], Awaitable[Response]]
 _REF = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOKEN = re.compile(r"[a-z0-9]{32}")
 
@@ -85,11 +86,28 @@ class Asked:
 
 def routes(messenger: Messenger, transactions: Transactions, clock: Clock) -> Sequence[BaseRoute]:
     forms = Forms(messenger, transactions, clock)
+
+    def said(page: Page) -> Page:
+        """A database that cannot be reached just now is told as a page, too."""
+
+        async def safely(request: Request) -> Response:
+            if request.method == "HEAD":  # whoever only looks whether the address works must not use it up
+                return Response(status_code=405, headers={"Allow": "GET"})
+            try:
+                return await page(request)
+            except ClientDisconnect:
+                return Response(status_code=400)
+            except Unreachable as error:
+                log.warning("%s: a form's page could not be made: %s", messenger.name, error)
+                return forms._note("later", 503)
+
+        return safely
+
     return [
-        Route("/form", forms.begin, methods=["GET"]),
-        Route("/form/entered", forms.entered, methods=["GET"]),
-        Route("/form/fill", forms.fill, methods=["GET"]),
-        Route("/form/save", forms.save, methods=["POST"]),
+        Route("/form", said(forms.begin), methods=["GET"]),
+        Route("/form/entered", said(forms.entered), methods=["GET"]),
+        Route("/form/fill", said(forms.fill), methods=["GET"]),
+        Route("/form/save", said(forms.save), methods=["POST"]),
     ]
 
 
@@ -98,6 +116,11 @@ class Forms:
         self._messenger, self._transactions, self._clock = messenger, transactions, clock
         self._memory = messenger.memory
         self._secure = messenger.public_url.startswith("https://")
+
+    @property
+    def _path(self) -> str:
+        """Where browsers see these pages: a proxy in front may have put them below a path of its own."""
+        return f"{urlsplit(self._messenger.public_url).path}/form"
 
     @property
     def _lang(self) -> Lang:
@@ -120,7 +143,7 @@ class Forms:
         back_to = f"{self._messenger.public_url}/form/entered"
         answer = RedirectResponse(self._messenger.sign_in(back_to, state), status_code=302, headers=HEADERS)
         # Lax: the way back from the sign-in begins at another site.
-        answer.set_cookie(COOKIE, browser, httponly=True, secure=self._secure, samesite="lax", path="/form")
+        answer.set_cookie(COOKIE, browser, httponly=True, secure=self._secure, samesite="lax", path=self._path)
         return answer
 
     async def entered(self, request: Request) -> Response:
@@ -219,7 +242,8 @@ class Forms:
         query = select(Delivery).where(D.c.messenger == self._messenger.name)
         number = ref.removeprefix("d")
         kept = ref.startswith("d") and number.isdecimal() and len(number) <= 15
-        query = query.where(D.c.id == int(number)) if kept else query.where(D.c.ref == ref)
+        # What has a name goes by that only, which nobody can guess.
+        query = query.where(D.c.id == int(number), D.c.ref == "") if kept else query.where(D.c.ref == ref)
         return work.session.execute(query.order_by(D.c.id.desc()).limit(1)).scalar()
 
     def _asked(self, ref: str, user_id: str) -> Asked | None:
@@ -227,8 +251,10 @@ class Forms:
             delivery = self._delivery(work, ref)
             if delivery is None or delivery.address != user_id or delivery.subject == "command":
                 return None
-            person = work.session.get(Person, delivery.person_id) if delivery.person_id else None
-            lang = as_lang(person.locale if person else "", work.company.lang)
+            person = person_of(work, self._messenger.name, user_id)
+            if person is None or person.id != delivery.person_id:  # who left, or has another's account now, sees nothing
+                return None
+            lang = as_lang(person.locale, work.company.lang)
             loaded = load_view(work, of_delivery(delivery), lang)
             if isinstance(loaded, Cancel):
                 card = replace(load(delivery.card["dump"]), actions=(), rows=())

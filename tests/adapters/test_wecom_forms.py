@@ -10,7 +10,9 @@ import pytest
 import requests
 from sqlalchemy import update
 
-from core.models import AdapterState, Customer, Person
+from bot.adapters.memory import Memory
+from core.errors import Unreachable
+from core.models import Account, Customer, Person
 from core.models.base import table_of
 from tests.adapters.test_wecom_app import Company
 from tests.databases import Databases
@@ -18,6 +20,8 @@ from tests.fakes.wecom import FakeWecom, Shown
 from tests.rigs.wecom_browser import ONCE as NOBODY
 from tests.rigs.wecom_browser import Browser
 from tests.rigs.wecom_browser import form_of as hidden
+
+P = table_of(Person)
 
 
 @pytest.fixture
@@ -173,7 +177,56 @@ def test_without_wecom_nothing_is_saved(hk: Company, wecom: FakeWecom) -> None:
     wecom.faults.status("auth/getuserinfo", 500)
     browser = Browser(wecom, "li")
     assert browser.enter(link(card)).status_code == 502
-    assert AdapterState
+
+
+def test_without_the_database_the_page_says_so(hk: Company, wecom: FakeWecom, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = link(hk.first())
+
+    def gone(*_: object) -> None:
+        raise Unreachable("no")
+
+    monkeypatch.setattr(Memory, "count", gone)
+    page = requests.get(address, **NOBODY)
+    assert page.status_code == 503 and "什么也没有保存" in page.text
+
+
+def test_whoever_left_sees_nothing_more(hk: Company, wecom: FakeWecom) -> None:
+    """The member is in WeCom still, and has the page open."""
+    browser, page = opened(hk, wecom)
+    with hk.db() as work:
+        work.session.execute(update(P).where(P.c.handle == "li").values(active=False))
+    for seen in (browser.get(page.url, timeout=10), browser.save(page, "task.promise", date="2026-07-09")):
+        assert seen.status_code == 410 and "¥" not in seen.text
+    assert hk.promises("甲") == []
+
+
+def test_whoever_has_the_account_now_sees_nothing_of_before(hk: Company, wecom: FakeWecom) -> None:
+    browser, page = opened(hk, wecom)
+    with hk.db() as work:
+        mine = table_of(Account)
+        work.session.execute(update(mine).where(mine.c.user_id == "li").values(person_id=hk._person_id(work, "lin")))
+    assert browser.get(page.url, timeout=10).status_code == 410
+
+
+def test_below_a_path_of_the_proxy(hk: Company, wecom: FakeWecom) -> None:
+    card = hk.first()
+    hk.app.adapters["wecom"].public_url += "/hk"  # type: ignore[attr-defined]
+    asked = requests.get(link(card), **NOBODY)
+    assert "Path=/hk/form;" in asked.headers["Set-Cookie"] + ";"
+    assert "%2Fhk%2Fform%2Fentered" in asked.headers["Location"]
+
+
+def test_looking_whether_the_address_works_uses_nothing_up(hk: Company, wecom: FakeWecom) -> None:
+    card = hk.first()
+    browser = Browser(wecom, "li")
+    back = browser.sign_in(link(card))
+    assert browser.head(back, timeout=10).status_code == 405
+    assert browser.get(back, timeout=10).status_code == 200
+
+
+def test_a_message_is_not_found_by_its_number(hk: Company, wecom: FakeWecom) -> None:
+    hk.first()
+    assert [requests.get(f"{hk.url}/form?m=d{n}", **NOBODY).status_code for n in range(4)] == [404] * 4
 
 
 def test_it_fits_a_phone(hk: Company, wecom: FakeWecom) -> None:
