@@ -117,11 +117,8 @@ class Answers:
             member, key, shown = Member(event.user_id, "en" if lang == "en" else "zh"), None, None
         said = sentence("delivery.not_saved", {}, member.lang)[0]
         if key is not None and shown is not None:
-            return xml.update(self._drawn(shown.card, key.ref, shown.rev, said))
-        if event.kind == "tap":
-            await self._adapter.say(member.user_id, said, member.lang)
-            return ""
-        return xml.text(said)
+            return Answer(event, member, key.ref, card=self._drawn(shown.card, key.ref, shown.rev, said))
+        return Answer(event, member, words=said)
 
     # --- typed ---
 
