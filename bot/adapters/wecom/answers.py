@@ -120,6 +120,10 @@ class Answers:
             return Answer(event, member, key.ref, card=self._drawn(shown.card, key.ref, shown.rev, said))
         return Answer(event, member, words=said)
 
+    async def sorry_late(self, event: xml.Event) -> None:
+        """The same when nobody waits any more. The card is as it was, so words are enough."""
+        await self._adapter.say(event.user_id, sentence("delivery.not_saved", {}, self._adapter.lang)[0], self._adapter.lang)
+
     # --- typed ---
 
     async def _hello(self, event: xml.Event, member: Member) -> Answer:

@@ -19,6 +19,7 @@ SAVE, ANSWER = 4.0, 4.6  # seconds after an event came: later nothing is saved; 
 TRIES = 4  # WeCom's own, the first one included
 LATE = 6.0  # seconds that a redelivery may take; after them the answer goes through the API
 KEPT = 60.0
+REMEMBERED = 1000
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Desk:
         self._answers = answers
         self._receive: Receive | None = None
         self._open: OrderedDict[str, _Open] = OrderedDict()
-        self._failed: OrderedDict[str, int] = OrderedDict()
+        self._tries: OrderedDict[str, int] = OrderedDict()  # deliveries of an event that had no answer yet
         self._background: set[asyncio.Task[Any]] = set()
         self._closing = asyncio.Event()
 
@@ -72,17 +73,20 @@ class Desk:
             return None
         if event.kind == "ignored":
             return ""
-        began = time.monotonic()
+        began, last = time.monotonic(), self._count(event.id) >= TRIES
         work = self._work(event, began)
         work.waiting += 1
         await asyncio.wait({work.task}, timeout=max(began + ANSWER - time.monotonic(), 0))
         work.waiting -= 1
         if not work.task.done():
+            if last:
+                self._later(self._in_the_end(event, work))
             return None
         answer = None if work.task.cancelled() else work.task.result()
         if answer is None:
             self._open.pop(event.id, None)
-            return await self._not_saved(event)
+            return await self._answers.sorry(event) if last else None
+        self._tries.pop(event.id, None)
         if not work.taken:
             work.taken, work.inner = True, answer.passive()
             self._later(self._answers.finish(answer))
@@ -124,15 +128,18 @@ class Desk:
             log.error("wecom: an event was not handled", exc_info=True)
             return None
 
-    async def _not_saved(self, event: xml.Event) -> str | None:
-        """It comes again; after the last time the person is told."""
-        self._failed[event.id] = self._failed.pop(event.id, 0) + 1
-        while len(self._failed) > 1000:
-            self._failed.popitem(last=False)
-        if self._failed[event.id] < TRIES:
-            return None
-        del self._failed[event.id]
-        return await self._answers.sorry(event)
+    def _count(self, event_id: str) -> int:
+        """How often this event came, this time included."""
+        self._tries[event_id] = self._tries.pop(event_id, 0) + 1
+        while len(self._tries) > REMEMBERED:
+            self._tries.popitem(last=False)
+        return self._tries[event_id]
+
+    async def _in_the_end(self, event: xml.Event, work: _Open) -> None:
+        """WeCom won't come again, and its last try ended before the work did: in vain, the person is told all the same."""
+        await asyncio.wait({work.task})
+        if work.task.cancelled() or work.task.result() is None:
+            await self._answers.sorry_late(event)
 
     def _later(self, steps: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(steps)
