@@ -5,6 +5,7 @@ Phones are those of `tests.rigs`. A place adds its messenger's faults to them, u
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import Any
@@ -21,8 +22,8 @@ from tests.rigs import Shown, dingtalk, slack, wecom
 
 CANARY = "canary-8fJq2"
 WORD = "SECRETWORD"  # stands in forged events: no log may hold it
-DAY = "2026-07-10"
-FORGED = f"承诺 甲 7-10 {WORD}"
+DAY = "2026-07-03"  # also where only ready answers can be chosen: the Friday of 2026-07-02
+FORGED = f"承诺 甲 7-3 {WORD}"
 PATIENCE = 1.0  # seconds after which an answer is too late for the product
 
 
@@ -231,8 +232,17 @@ class _Dingtalk(dingtalk.Rig):
         self.fake.drop(self.path)
 
     def late_answer(self) -> None:
-        """It takes its time, then does it all the same."""
-        self.fake.slow(self.path, PATIENCE + 0.3)
+        """Done at once, said later."""
+        answer = self.fake.gate._answer
+
+        async def late(request: web.Request, handler: Any) -> Any:
+            given = await answer(request, handler)
+            if request.path == self.path:
+                self.fake.gate._answer = answer  # type: ignore[method-assign]
+                await asyncio.sleep(PATIENCE + 0.3)
+            return given
+
+        self.fake.gate._answer = late  # type: ignore[method-assign]
 
     def too_many(self, seconds: int) -> None:
         self.fake.fail(self.path, status=429, code=f"TooMany:{seconds}")
@@ -290,8 +300,8 @@ class DingtalkText(_Dingtalk, dingtalk.TextRig):
         push = [p for p in self.fake.stream.pushes.values() if p.kind == "CALLBACK"][-1]
         user = json.loads(push.frame["data"])["senderStaffId"]
         known = self.fake.screen(user)
-        self.fake.run(self.fake.stream.again(push.message_id, 5.0))
-        self.fake.wait_for(lambda: len(self.fake.screen(user)) > len(known))
+        assert self.fake.run(self.fake.stream.again(push.message_id, 5.0)).acked
+        assert len(self.fake.screen(user)) == len(known)  # what stands in the chat is not said twice
         return known[-1].text, self.fake.screen(user)[-1].text
 
 

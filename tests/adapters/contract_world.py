@@ -27,7 +27,7 @@ from bot.settings import Settings
 from bot.web import forms
 from core.models import Account, Delivery, OutboxMessage
 from core.models.base import table_of
-from tests.adapters.contract_rigs import PATIENCE
+from tests.adapters.contract_rigs import DAY, PATIENCE
 from tests.adapters.wecom_world import Server
 from tests.factories import PROFILE
 from tests.harness import Harness, instant
@@ -85,9 +85,12 @@ class World(Harness):
     def end(self) -> None:
         """What is under way ends, then the product and its server do."""
         if not self.stopped:
-            self.stopped = True
-            self.run(self.app.stop())
+            self.stop_product()
         self.server.__exit__()
+
+    def stop_product(self) -> None:
+        self.stopped = True
+        self.run(self.app.stop())
 
     # --- the company ---
 
@@ -136,7 +139,7 @@ class World(Harness):
 
     def tap(self, handle: str, ref: str, action: str = "task.promise", **inputs: str) -> str:
         """What is said at once; the card that changes with it is looked at later."""
-        return str(self.where(handle).tap(handle, ref, action, inputs or {"date": "2026-07-10"}))
+        return str(self.where(handle).tap(handle, ref, action, inputs or {"date": DAY}))
 
     def say(self, handle: str, text: str) -> str:
         return str(self.where(handle).say(handle, text))
