@@ -3,12 +3,13 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
 from bot.adapters.base import Envelope, Reply
-from bot.adapters.dingtalk import text
+from bot.adapters.dingtalk import decode, text
 from bot.card import Action, Field
 from bot.fit import ask_card
 from tests.adapters.dingtalk_product import (
@@ -98,6 +99,39 @@ def test_a_group_hears_no_figures(product: Callable[..., Product], fake: FakeDin
     }  # fmt: skip
     assert hk.heard[0].text == "/balance 甲"
     assert [each.text for each in fake.screen("wang")][-1] == "已私聊发送"
+
+
+def test_a_group_does_not_hear_what_became_of_a_link_either(product: Callable[..., Product], fake: FakeDingTalk) -> None:
+    hk = product(cards=False).start()
+    said = link_of(hk.deliver(card(PROMISE)))
+    hk.answers(Reply("done", "已登记承诺：7月9日 付 ¥120,000.00", delivery_id=7, rev=1))
+    messages = fake.say_in_group("li", "cid-group", said, replies=2).messages
+    assert {each.conversation: each.text for each in messages} == {
+        None: "已登记承诺：7月9日 付 ¥120,000.00", "cid-group": "已私聊发送",
+    }  # fmt: skip
+
+
+def link_of(ref: str) -> str:
+    """What a link of this message says, copied into another chat."""
+    return f"承诺日期 明天 7-9 #{ref}/task.promise/?date=2026-07-09"
+
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "data", [{"content": DEEP}, {"value": DEEP}, {"content": {"cardPrivateData": DEEP}}, {"params": {"form": DEEP}}],
+)  # fmt: skip
+def test_depth_is_junk(data: dict[str, Any]) -> None:
+    decode.tap({**data, "userId": "u", "outTrackId": "x", "actionId": "a"})
+    endless = {"msgId": "1", "msgtype": "text", "text": {"content": "x"}, "sessionWebhookExpiredTime": 10**400}
+    found = decode.chat(endless)
+    assert found is not None and found.webhook_until == 0.0 and decode.chat({**endless, "text": DEEP}) is None
+
+
+@pytest.mark.parametrize("address", ["http://[", "http://[::1", "https://api.dingtalk.com@evil.example/", "//x", ""])
+def test_no_address_is_dingtalks_that_is_not(product: Callable[..., Product], address: str) -> None:
+    assert not product().adapter.client.ours(address)
 
 
 def test_naming_the_robot_without_a_word_asks_for_help(product: Callable[..., Product], fake: FakeDingTalk) -> None:

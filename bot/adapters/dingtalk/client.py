@@ -162,7 +162,10 @@ class Client:
 
     def ours(self, address: str) -> bool:
         """Whether an address that came from outside is one of DingTalk's."""
-        where = urlsplit(address)
+        try:
+            where = urlsplit(address)
+        except ValueError:
+            return False
         return any((where.scheme, where.netloc) == urlsplit(known)[:2] for known in (self.api, self.oapi))
 
     async def open_stream(self, subscriptions: list[dict[str, str]]) -> Outcome:

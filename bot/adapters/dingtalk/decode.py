@@ -11,6 +11,7 @@ from bot.adapters.dingtalk.render import STATE
 Json = dict[str, Any]
 MAX = 200  # characters of an id
 MAX_TEXT = 4_000
+MAX_TIME = 1e15  # milliseconds; more is no time
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def chat(data: Any) -> Chat | None:
         event_id=_text(data["msgId"]),
         group=str(data.get("conversationType")) == "2",
         webhook=_text(data.get("sessionWebhook"), 2_000),
-        webhook_until=until / 1000 if isinstance(until, int | float) else 0.0,
+        webhook_until=until / 1000 if isinstance(until, int | float) and abs(until) < MAX_TIME else 0.0,
         kind=kind,
         corp=_text(data.get("chatbotCorpId")),
         sender_corp=_text(data.get("senderCorpId")),
@@ -119,7 +120,7 @@ def _object(value: Any) -> Json:
     if isinstance(value, str) and value:
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
     return value if isinstance(value, dict) else {}
 

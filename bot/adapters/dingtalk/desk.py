@@ -278,7 +278,10 @@ class Desk:
 
     async def _answer_chat(self, chat: Chat, reply: Reply) -> None:
         if reply.card is None or (reply.rev and not reply.asks):  # an answer to a link: the words are enough
-            if reply.message:
+            if chat.group and reply.delivery_id is not None:  # the words are about a card, and have its figures
+                await self._sender.to(chat.user, "sampleText", {"content": reply.message})
+                await self._sender.into(chat, "sampleText", {"content": self._say("private")})
+            elif reply.message:
                 await self._sender.into(chat, "sampleText", {"content": reply.message})
         elif chat.group:
             await self._card_to(chat.user, reply)

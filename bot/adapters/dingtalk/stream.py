@@ -134,7 +134,7 @@ class Stream(DingTalkStreamClient):  # type: ignore[misc]
         headers = frame["headers"]
         try:
             data = json.loads(frame.get("data") or "")
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             log.warning("DingTalk sent a message that is no JSON")
             return _ack(frame, {"response": {}})
         given = await self._handle(str(headers.get("topic", "")), str(headers.get("messageId", "")), data)
