@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
 from core.db import reading, transaction
@@ -20,33 +21,30 @@ class Memory:
 
     def __init__(self, engine: Engine, messenger: str) -> None:
         self._engine, self._messenger = engine, messenger
+        insert = (postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert)(S)
+        one, fresh = [S.c.messenger, S.c.key], {"value": insert.excluded.value, "at": insert.excluded.at}
+        self._put = insert.on_conflict_do_update(index_elements=one, set_=fresh)
+        self._put_new = insert.on_conflict_do_nothing(index_elements=one).returning(S.c.key)
 
     def get(self, key: str) -> dict[str, Any] | None:
         with reading(self._engine) as session:
             return session.execute(select(S.c.value).where(*self._which(key))).scalar()
 
     def put(self, key: str, value: dict[str, Any], at: datetime) -> None:
-        def change(session: Session, found: AdapterState | None) -> None:
-            if found is None:
-                session.add(AdapterState(messenger=self._messenger, key=key, value=value, at=at))
-            else:
-                found.value, found.at = value, at
+        self.put_all({key: value}, at)
 
-        self._change(key, change)
+    def put_all(self, values: dict[str, dict[str, Any]], at: datetime) -> None:
+        """Several at once: all of them or none. In the order of their keys, so that no two writers wait for each other."""
+        with transaction(self._engine) as session:
+            session.execute(self._put, [self._row(key, values[key], at) for key in sorted(values)])
 
     def put_new(self, key: str, value: dict[str, Any], at: datetime) -> dict[str, Any]:
         """Keeps what is there; returns what stands there now."""
-        kept = value
-
-        def change(session: Session, found: AdapterState | None) -> None:
-            nonlocal kept
-            if found is None:
-                session.add(AdapterState(messenger=self._messenger, key=key, value=value, at=at))
-            else:
-                kept = found.value
-
-        self._change(key, change)
-        return kept
+        with transaction(self._engine) as session:
+            if session.execute(self._put_new, self._row(key, value, at)).scalar() is not None:
+                return value
+            kept: dict[str, Any] = session.execute(select(S.c.value).where(*self._which(key))).scalar_one()
+            return kept
 
     def take(self, key: str) -> dict[str, Any] | None:
         """What stood there, once: nobody else gets it, too."""
@@ -82,6 +80,9 @@ class Memory:
 
     def _which(self, key: str) -> tuple[Any, Any]:
         return S.c.messenger == self._messenger, S.c.key == key[:MAX_KEY]
+
+    def _row(self, key: str, value: dict[str, Any], at: datetime) -> dict[str, Any]:
+        return {"messenger": self._messenger, "key": key[:MAX_KEY], "value": value, "at": at}
 
     def _change(self, key: str, change: Callable[[Session, AdapterState | None], None]) -> None:
         with transaction(self._engine) as session:

@@ -112,6 +112,7 @@ class Client:
         self._pace = Pace(PER_SECOND)
         self._new, self._old = _Token(), _Token()
         self._uncounted = 0
+        self._counting = False
 
     @property
     def proxied(self) -> bool:
@@ -278,12 +279,27 @@ class Client:
         return f"calls:{self.clock().astimezone(self.zone):%Y-%m}"
 
     async def _count(self) -> None:
-        """A count that can't be written now is added to the next one; it holds up no message."""
-        by, self._uncounted = self._uncounted + 1, 0
+        """Whoever writes the count writes for all that call meanwhile. What can't be written now is added to the next one;
+        it holds up no message."""
+        self._uncounted += 1
+        if self._counting:
+            return
+        self._counting = True
+        try:
+            while by := self._uncounted:
+                self._uncounted = 0
+                await self._counted(by)
+        except Unreachable:
+            pass
+        finally:
+            self._counting = False
+
+    async def _counted(self, by: int) -> None:
         try:
             await asyncio.to_thread(self.memory.count, self.month_key(), by, self.clock())
         except Unreachable:
             self._uncounted += by
+            raise
 
 
 def _seconds(text: str) -> float | None:

@@ -256,8 +256,7 @@ class WecomAdapter:
 
     def _arrived(self, ref: str, code: str) -> None:
         now = self.clock()
-        self.codes.sent(ref, code)
-        self.memory.put(f"first:{ref}", {"at": now.isoformat(), "sent": True}, now)
+        self.codes.sent(ref, code, **{f"first:{ref}": {"at": now.isoformat(), "sent": True}})
 
     def _fresh(self, found: dict[str, Any]) -> bool:
         return self.clock() - datetime.fromisoformat(found["at"]) < SAME_BYTES

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from bot.adapters.memory import Memory
 
@@ -14,8 +15,9 @@ class Codes:
     def __init__(self, memory: Memory, clock: Callable[[], datetime]) -> None:
         self._memory, self._clock = memory, clock
 
-    def sent(self, ref: str, code: str) -> None:
-        self._keep(f"code:{ref}", code)
+    def sent(self, ref: str, code: str, **also: dict[str, Any]) -> None:
+        """`also`: what is kept with it, by key."""
+        self._keep(f"code:{ref}", code, **also)
 
     def tapped(self, ref: str, code: str) -> None:
         """A tap that was answered in another way leaves its code for later."""
@@ -29,9 +31,11 @@ class Codes:
         """It was not used after all."""
         self._keep(f"code:{ref}", code)
 
-    def _keep(self, key: str, code: str) -> None:
-        if code:
-            self._memory.put(key, {"code": code, "at": self._clock().isoformat()}, self._clock())
+    def _keep(self, key: str, code: str, **also: dict[str, Any]) -> None:
+        now = self._clock()
+        kept = {key: {"code": code, "at": now.isoformat()}} if code else {}
+        if kept or also:
+            self._memory.put_all(kept | also, now)
 
     def _take(self, key: str) -> str:
         found = self._memory.take(key)
