@@ -74,9 +74,11 @@ class Memory:
         self._change(key, change)
         return total
 
-    def forget(self, before: datetime) -> None:
+    def forget(self, before: datetime, kind: str = "") -> None:
+        """What was last written before; of the keys that begin with `kind`, where it is given."""
+        which = (S.c.messenger == self._messenger, S.c.at < before, S.c.key.startswith(kind, autoescape=True))
         with transaction(self._engine) as session:
-            session.execute(delete(S).where(S.c.messenger == self._messenger, S.c.at < before))
+            session.execute(delete(S).where(*which))
 
     def _which(self, key: str) -> tuple[Any, Any]:
         return S.c.messenger == self._messenger, S.c.key == key[:MAX_KEY]

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.adapters.base import Address, DeliveryRef, NotThere, Refused, Retry, Sent, Unknown
-from tests.adapters.slack_product import CARD, LI, TO_LI, Product, a_product, no_secrets, words
+from bot.adapters.slack.client import Answer
+from tests.adapters.slack_product import CARD, LI, NOW, TO_LI, Product, a_product, no_secrets, words
 from tests.fakes.slack import FakeSlack, broken, dropped, hangs, refused, too_many
 from tests.fakes.slack_product import a_loop, a_workspace
 
@@ -136,3 +138,13 @@ def test_a_second_process_knows_the_conversation(slack: FakeSlack, product: Prod
     assert [c.method for c in slack.calls].count("conversations.open") == 1
 
 
+
+
+def test_where_old_answers_stand_is_forgotten_and_nothing_else(product: Product) -> None:
+    adapter, posted = product.adapter, Answer({"channel": "D1", "ts": "1.2"})
+    for days, number in ((0, 1), (91, 2)):
+        adapter._clock = lambda days=days: NOW + timedelta(days=days)  # type: ignore[misc]
+        product.loop.run(adapter.dm(LI))
+        product.loop.run(adapter.keep_shown(number, posted))
+    assert [adapter._shown(number) for number in (1, 2)] == ["", "D1:1.2"]
+    assert adapter._memory.get(f"dm:{LI}") is not None

@@ -5,7 +5,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 METADATA = "huikuan"
 LOOK_BACK = 24 * 3600.0
 PAGES = 20
+SHOWN, SHOWN_FOR, TIDY = "shown:", timedelta(days=90), timedelta(days=1)
 PER_SECOND, BURST = 1.0, 3  # posts to one channel; Slack tolerates short bursts
 
 
@@ -49,6 +50,7 @@ class SlackAdapter:
         self.door = Door(self.api, self.desk, settings.signing_secret.get_secret_value())
         self._line = Line(self.api, settings.app_token.get_secret_value(), self.door)
         self._keeper: asyncio.Task[None] | None = None
+        self._tidied: datetime | None = None
 
     # --- the protocol ---
 
@@ -151,10 +153,18 @@ class SlackAdapter:
 
     async def keep_shown(self, delivery_id: int, posted: Answer) -> None:
         """Where an answer with buttons stands: its delivery does not know, and it may have to change."""
-        await asyncio.to_thread(self._memory.put, f"shown:{delivery_id}", {"ref": _ref(posted)}, self._clock())
+        await asyncio.to_thread(self._keep_shown, f"{SHOWN}{delivery_id}", _ref(posted))
+
+    def _keep_shown(self, key: str, ref: str) -> None:
+        """Answers are many, and old ones change no more."""
+        now = self._clock()
+        self._memory.put(key, {"ref": ref}, now)
+        if self._tidied is None or abs(now - self._tidied) > TIDY:
+            self._tidied = now
+            self._memory.forget(now - SHOWN_FOR, SHOWN)
 
     def _shown(self, delivery_id: int) -> str:
-        known = self._memory.get(f"shown:{delivery_id}")
+        known = self._memory.get(f"{SHOWN}{delivery_id}")
         return str(known["ref"]) if known is not None else ""
 
 
