@@ -169,12 +169,12 @@ class World(Harness):
             other.rollback()
             other.close()
 
-    def impatient_database(self) -> None:
-        """Who waits for a lock gives up at once instead of after five seconds."""
+    def impatient_database(self, seconds: float = 0.05) -> None:
+        """Who waits for a lock gives up sooner than after five seconds."""
 
         @event.listens_for(self.app.engine, "connect")
         def _(dbapi: Any, _record: Any) -> None:
-            dbapi.execute("PRAGMA busy_timeout=50")
+            dbapi.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
 
         self.app.engine.dispose()
 
