@@ -43,7 +43,11 @@ class Connection:
     socket: web.WebSocketResponse
     request: web.Request
     subscribed: bool = False
-    deaf: bool = False  # takes everything and answers nothing: a black hole
+
+    def swallow(self) -> None:
+        """From now on a black hole: nothing is read, not even a farewell."""
+        if isinstance(self.request.transport, asyncio.Transport):
+            self.request.transport.pause_reading()
 
     def abort(self) -> None:
         if self.request.transport is not None:
@@ -90,6 +94,7 @@ class FakeAibot(FakeServer):
         self._messages: list[Message] = []
         self._tasks: set[str] = set()
         self._events: dict[str, Event] = {}
+        self._transports: list[asyncio.Transport] = []
         self._skipped = 0.0
         self._folder = tempfile.TemporaryDirectory()
         self._tls, self.trusted = make(Path(self._folder.name))
@@ -110,8 +115,9 @@ class FakeAibot(FakeServer):
         self._port = self._runner.addresses[0][1]
 
     async def closing(self) -> None:
-        for each in list(self.connections):
-            each.abort()
+        for transport in self._transports:  # of connections that ended, too: TLS says farewell at leisure
+            transport.abort()
+        await asyncio.sleep(0.05)
 
     def stop(self) -> None:
         super().stop()
@@ -150,7 +156,7 @@ class FakeAibot(FakeServer):
 
     def black_hole(self) -> None:
         """It stays open, and nothing comes back on it."""
-        self.call(lambda: [setattr(each, "deaf", True) for each in self.connections])
+        self.call(lambda: [each.swallow() for each in self.connections])
 
     def kick(self) -> None:
         """Another program subscribes with the same robot."""
@@ -272,9 +278,11 @@ class FakeAibot(FakeServer):
         await socket.prepare(request)
         connection = Connection(socket, request)
         self.connections.append(connection)
+        if isinstance(request.transport, asyncio.Transport):
+            self._transports.append(request.transport)
         try:
             async for frame in socket:
-                if frame.type == WSMsgType.TEXT and not connection.deaf:
+                if frame.type == WSMsgType.TEXT:
                     await self._read(connection, frame.data)
         finally:
             self.connections.remove(connection)
