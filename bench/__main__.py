@@ -4,14 +4,15 @@ import argparse
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import cards, dunning, figures, imports, starts, table
+from bench import cards, dunning, figures, imports, messengers, starts, table
 from bench.clock import ROUNDS, Measure
+from bench.messengers import Crowd
 from bench.stores import STORES, Store
 
-ON_DATABASES = ("runs", "cycles", "figures", "imports", "memory")
+ON_DATABASES = ("runs", "cycles", "figures", "imports", "memory", "messengers")
 BY_THEMSELVES = ("cards", "help", "demo")
 
 
@@ -22,11 +23,15 @@ class Sizes:
     firing: int = 1_000
     file: tuple[int, int] = (20_000, 200_000)
     cards: int = 2_000
+    crowd: Crowd = field(default_factory=Crowd)
     rounds: int = ROUNDS
     from_nothing: bool = True
 
 
-QUICK = Sizes(run=(1_000, 10_000), ledger=(10_000, 100_000), firing=100, file=(2_000, 20_000), cards=500, from_nothing=False)
+QUICK = Sizes(
+    run=(1_000, 10_000), ledger=(10_000, 100_000), firing=100, file=(2_000, 20_000), cards=500,
+    crowd=Crowd(cards=50, people=10, taps=50, signed=10, paced=4), from_nothing=False,
+)  # fmt: skip
 
 
 def measures(names: set[str], kinds: tuple[str, ...], sizes: Sizes, folder: Path) -> Iterator[Measure]:
@@ -54,6 +59,10 @@ def on(store: Store, names: set[str], sizes: Sizes) -> Iterator[Measure]:
         yield from imports.imports(store, sizes.file[1], sizes.rounds)
     if "memory" in names:
         yield from imports.memory(store, *sizes.file)
+    if "messengers" in names:
+        yield from messengers.messengers(store, sizes.crowd, sizes.rounds)
+    if "messengers" in names and store.kind == "sqlite":
+        yield from messengers.paced(store, sizes.crowd)
 
 
 def main() -> None:

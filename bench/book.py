@@ -62,14 +62,14 @@ def mornings(receivables: int, firing: int, days: list[date]) -> Due:
     return due.get
 
 
-def empty(store: Store, name: str, customers: int) -> None:
+def empty(store: Store, name: str, customers: int, reps: int = REPS) -> None:
     """The schema, the policy, the people and the customers."""
     store.create(name)
     with transactions(store, name).work(morning(DAY - timedelta(days=3))) as work:
         boss = Person(handle="boss", name="王总", roles=["finance_manager"])
         work.session.add(boss)
         work.session.flush()
-        for n in range(REPS):
+        for n in range(reps):
             work.session.add(Person(handle=f"rep{n}", name=f"业务{n}", roles=["rep"], manager_id=boss.id))
         work.session.flush()
     with transactions(store, name).work(morning(DAY - timedelta(days=3)), person_id=1) as work:
@@ -78,7 +78,7 @@ def empty(store: Store, name: str, customers: int) -> None:
         cursor = connection.cursor()
         cursor.execute("BEGIN")
         _temporary(cursor, "fill_customer", "id bigint, owner bigint, search text")
-        rows = ((c, 2 + c % REPS, f"\nk{c}\n客户{c}\nkehu{c}\nkh{c}\n") for c in range(1, customers + 1))
+        rows = ((c, 2 + c % reps, f"\nk{c}\n客户{c}\nkehu{c}\nkh{c}\n") for c in range(1, customers + 1))
         store.fill(cursor, "fill_customer", 3, rows)
         _insert(cursor, Customer, "fill_customer v", id="v.id", code="'K' || v.id", name="'客户' || v.id",
                 owner_id="v.owner", search="v.search")  # fmt: skip
@@ -86,10 +86,10 @@ def empty(store: Store, name: str, customers: int) -> None:
         _count_on(store, cursor)
 
 
-def fill(store: Store, name: str, receivables: int, due: Due) -> None:
+def fill(store: Store, name: str, receivables: int, due: Due, reps: int = REPS) -> None:
     """`name` becomes a book of so many receivables, and gets the flat table of the reference statement."""
     customers = receivables // A_CUSTOMER
-    empty(store, name, customers)
+    empty(store, name, customers, reps)
     engine = store.engine(name)
     tables = [table_of(m) for m in (Receivable, Entry, Case, Task, TaskReceivable, Firing, Delivery)]
     # An index is dearer to keep than to make.
@@ -106,7 +106,7 @@ def fill(store: Store, name: str, receivables: int, due: Due) -> None:
             cursor, "fill",
             "id bigint, customer bigint, owner bigint, amount bigint, due_on date, issued_on date, look date, last integer",
         )  # fmt: skip
-        store.fill(cursor, "fill", 8, _receivables(receivables, due))
+        store.fill(cursor, "fill", 8, _receivables(receivables, due, reps))
         at = f"'{morning(DAY - timedelta(days=90)):%Y-%m-%d %H:%M:%S}'"
         before = f"'{DAY - timedelta(days=4)}'"
         _insert(cursor, Case, "customer v", id="v.id", customer_id="v.id", currency="'CNY'", severity="'severe'",
@@ -143,7 +143,7 @@ def fill(store: Store, name: str, receivables: int, due: Due) -> None:
     store.settle(name)
 
 
-def _receivables(count: int, due: Due) -> Iterator[tuple[object, ...]]:
+def _receivables(count: int, due: Due, reps: int) -> Iterator[tuple[object, ...]]:
     """(id, customer, owner, amount, due, issued, next look, which step it had last: -1 for none)."""
     offsets = [at for at, _, _ in STEPS]
     texts: dict[date | None, str | None] = {None: None}
@@ -164,7 +164,7 @@ def _receivables(count: int, due: Due) -> Iterator[tuple[object, ...]]:
             last = sum(offset <= age for offset in offsets) - 1
             look = due_on + timedelta(days=offsets[last + 1]) if last + 1 < len(offsets) else None
         amount = 10_000 + i * 7919 % 5_000_000
-        yield i + 1, customer, 2 + customer % REPS, amount, text(due_on), text(due_on - timedelta(days=30)), text(look), last
+        yield i + 1, customer, 2 + customer % reps, amount, text(due_on), text(due_on - timedelta(days=30)), text(look), last
 
 
 def _temporary(cursor: object, table: str, columns: str) -> None:

@@ -4,6 +4,7 @@ import gc
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from time import perf_counter
 
 ROUNDS = 5
@@ -31,19 +32,31 @@ def spin() -> float:
 
 @dataclass(slots=True)
 class Goal:
-    """A ratio that may not be above (or, with `least`, below) the limit."""
+    """A ratio that may not be above (or, with `least`, below) the limit; with `most`, not above that either."""
 
     limit: float
     least: bool = False
     unit: str = "×"
+    most: float = inf
+
+    @property
+    def none(self) -> bool:
+        """Only to be known."""
+        return self.limit == inf
 
     def met(self, value: float) -> bool:
-        return value >= self.limit if self.least else value <= self.limit
+        return self.limit <= value <= self.most if self.least else value <= self.limit
 
     def missed_by(self, value: float) -> float:
+        if value > self.most:
+            return value / self.most
         return self.limit / value if self.least else value / self.limit
 
     def __str__(self) -> str:
+        if self.none:
+            return "–"
+        if self.most != inf:
+            return f"{self.limit:g} – {self.most:g}{self.unit}"
         return f"{'≥' if self.least else '≤'} {self.limit:g}{self.unit}"
 
 
@@ -60,6 +73,7 @@ class Measure:
     where: str = ""  # where our time goes
     digits: int = 2
     notes: list[str] = field(default_factory=list)
+    broken: str = ""  # what must never happen and did, whatever the ratio
 
     @property
     def value(self) -> float:
@@ -71,6 +85,10 @@ class Measure:
 
     @property
     def verdict(self) -> str:
+        if self.broken:
+            return f"missed: {self.broken}"
+        if self.goal.none:
+            return "no goal"
         if not self.quiet:
             return "none: the machine was not quiet"
         if self.goal.met(self.value):

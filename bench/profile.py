@@ -1,18 +1,30 @@
 """Where the time of a side goes: its dearest parts, as cProfile sees them."""
 
+import asyncio
 import cProfile
 import pstats
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 SHOWN = 8
 _HERE = Path(__file__).parents[1]
 
 
-def where(work: Callable[[], object]) -> str:
-    """Functions of our own by the time spent in them and below, as shares of all of it; the database as one part."""
+async def _here(work: Callable[..., Any], *given: Any) -> Any:
+    return work(*given)
+
+
+def where(work: Callable[[], object], *, inline: bool = False) -> str:
+    """Functions of our own by the time spent in them and below, as shares of all of it; the database as one part.
+
+    `inline`: what runs in threads otherwise runs where the profile sees it.
+    """
     profile = cProfile.Profile()
-    profile.runcall(work)
+    with patch.object(asyncio, "to_thread", _here) if inline else nullcontext():
+        profile.runcall(work)
     stats = pstats.Stats(profile)
     whole = stats.total_tt or 1.0  # type: ignore[attr-defined]
     parts: list[tuple[float, str]] = []

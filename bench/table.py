@@ -24,8 +24,22 @@ A spin loop before and after shows whether the machine was quiet; if the two dif
 - *Plain SELECTs*: `SELECT *` of one customer's rows in each of the seven tables that a balance needs.
 - The import validates 200k rows of a CSV file; the other side has the values ready, and commits as often (every 1,000 rows).
 - *Card*: the bare loop, too, puts the names of the view in place for every card and every row of it.
-- Warmed up, untimed, by one round of both sides: cycles, figures, cards, `--help`; by one run of ours: the dunning runs (as
-  in a running server, the statements have been built); not warmed: imports and the demo.
+- *Messengers*: the strict fakes of the tests, each in a process of its own; the product's adapters with the official SDKs,
+  over real sockets. Pacing is off but where it is what is measured.
+  - *Bare loop of a messenger*: the very payloads that ours had sent, by the same SDK or HTTP call (Slack: `AsyncWebClient`,
+    DingTalk: aiohttp on kept connections, WeCom: wechatpy in threads), eight people at a time as ours, answers checked.
+    Ours claims 500 waiting cards, loads what is true, draws, sends and records them, and looks at each once more.
+  - *Paced*: at both ends the real limits, so the fake refuses (or, as WeCom does, drops) whatever is over its own. What
+    counts is what reached the fake ÷ what it allows in that time; one refusal, and the goal is missed.
+  - *A signed tap*: HTTP mode, handed over in the process as a server would, one after the other; what follows from a tap is
+    done before the next, untimed. It books a promise of payment, with its audit and what follows from it. The reference is
+    Bolt's own Starlette handler with a listener of one committed INSERT.
+  - *Taps a second*: promises, each on a card of its own, begun when they are due however late the others are; as the fake
+    sees them, with everything that follows (cards drawn anew) going on meanwhile. An unanswered one counts as 60 s.
+  - *Memory of `serve`*: resident, three seconds after the last connection.
+- Warmed up, untimed, by one round of both sides: cycles, figures, cards, `--help`, signed taps and the messengers' cards; by
+  one run of ours: the dunning runs (as in a running server, the statements have been built); not warmed: imports, the demo
+  and taps a second.
 - Memory is taken in two rounds, the demo from nothing once; the demo's goals are seconds. Rows may have been measured on
   different days and commits: `--only` measures some of them and keeps the others.
 """

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from math import inf
 from pathlib import Path
 
 import pytest
 
 from bench import __main__ as bench
-from bench import book, clock, starts, table
+from bench import book, clock, messengers, serving, starts, table
 from bench.clock import Goal, Measure
+from bench.messengers import Crowd, paced, used
 from bench.stores import STORES, Store
 from core.ledger import invariants
 
-TINY = bench.Sizes(run=(200, 400), ledger=(400, 800), firing=3, file=(40, 80), cards=2, rounds=1)
+CROWD = Crowd(cards=8, people=4, taps=4, signed=2, paced=2)
+TINY = bench.Sizes(run=(200, 400), ledger=(400, 800), firing=3, file=(40, 80), cards=2, crowd=CROWD, rounds=1)
 
 
 @pytest.fixture(autouse=True)
@@ -27,11 +30,42 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 def test_every_benchmark_of_a_database_runs(store: Store) -> None:
-    found = list(bench.on(store, set(bench.ON_DATABASES), TINY))
+    found = list(bench.on(store, set(bench.ON_DATABASES) - {"messengers"}, TINY))
     assert len(found) == 9
     for measure in found:
         assert measure.database == store.kind and measure.value > 0
         assert table.line(measure).count("|") == 7
+
+
+def test_messengers_are_measured(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "SETTLES", 0.0)
+    found = list(messengers.messengers(store, CROWD, 1))
+    assert [measure.what.split()[0].strip(":,") for measure in found] == [
+        "Slack", "Slack", "Slack", "DingTalk", "DingTalk", "WeCom", "WeCom", "memory"]  # fmt: skip
+    for measure in found:
+        assert measure.database == store.kind and measure.value > 0 and not measure.broken
+        assert table.line(measure).count("|") == 7
+    assert found[-1].verdict == "no goal" and "local messenger alone" in found[-1].sides
+
+
+def test_paced_sending_breaks_no_limit(tmp_path: Path) -> None:
+    with closing(STORES["sqlite"](tmp_path)) as store:
+        for measure in paced(store, CROWD):
+            assert measure.value > 0 and not measure.broken, measure
+
+
+def test_shares_of_a_limit() -> None:
+    assert used("slack", {"D1": [0.0, 0.0, 0.0, 1.0, 2.0], "D2": [5.0]}) == [1.0, 1 / 3]
+    assert used("wecom", {"li": [0.0] * 12 + [4.0 * n for n in range(1, 20)]}) == [26 / 30]
+    assert used("dingtalk", {"all": [n / 10 for n in range(51)]}) == [0.5] * 5
+
+
+def test_a_range_and_what_must_never_happen() -> None:
+    goal = Goal(0.8, least=True, most=1.0)
+    assert str(goal) == "0.8 – 1×" and goal.met(0.9) and not goal.met(1.1) and not goal.met(0.7)
+    assert Measure("this", "", goal, [1.5]).verdict == "missed by 1.50×"
+    assert Measure("this", "", goal, [0.9], broken="1 refused").verdict == "missed: 1 refused"
+    assert Measure("this", "", Goal(inf), [0.9]).verdict == "no goal" and str(Goal(inf)) == "–"
 
 
 def test_what_needs_no_database_runs(tmp_path: Path) -> None:
