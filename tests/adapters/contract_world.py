@@ -30,6 +30,7 @@ from core.models.base import table_of
 from tests.adapters.contract_rigs import DAY, PATIENCE
 from tests.adapters.wecom_world import Server
 from tests.factories import PROFILE
+from tests.fakes.slack_product import Loop
 from tests.harness import Harness, instant
 from tests.rigs import Shown
 
@@ -70,8 +71,10 @@ class World(Harness):
             if adapter.name == "dingtalk":
                 adapter.stream_timing = (0.3, 0.3)  # type: ignore[attr-defined]
                 adapter.client.timeout = PATIENCE  # type: ignore[attr-defined]
-        self.server, self.stopped = Server(routes), False
-        url = self.server.__enter__()
+        self.stopped = False
+        self.server = Server(routes) if routes else None
+        self.loop = Loop() if self.server is None else self.server
+        url = self.server.__enter__() if self.server is not None else ""
         for place in self.places.values():
             if hasattr(place, "reach"):
                 place.reach(url)
@@ -80,13 +83,16 @@ class World(Harness):
         self.run(self.app.start())
 
     def run(self, what: Any) -> Any:
-        return self.server.run(what)
+        return self.loop.run(what)
 
     def end(self) -> None:
         """What is under way ends, then the product and its server do."""
         if not self.stopped:
             self.stop_product()
-        self.server.__exit__()
+        if self.server is not None:
+            self.server.__exit__()
+        elif isinstance(self.loop, Loop):
+            self.loop.stop()
 
     def stop_product(self) -> None:
         self.stopped = True

@@ -215,7 +215,10 @@ def test_secrets_stay_out_of_doctor_and_of_errors(company: Make, place: str) -> 
         messenger(made.messenger, hk.settings.model_copy(update={made.messenger: malformed}), hk.app.engine, hk.app.clock)
     except ConfigError:
         seen.append(traceback.format_exc())
-    refused: dict[str, Any] = {"timezone": "nowhere", made.messenger: {"api_url": 7, **{n: [CANARY] for n in GROUP_SECRETS[made.messenger]}}}
+    refused: dict[str, Any] = {
+        "timezone": "nowhere",
+        made.messenger: {"api_url": 7, **{n: [CANARY] for n in GROUP_SECRETS[made.messenger]}},
+    }
     with pytest.raises(ValidationError) as raised:
         Settings(**refused)
     seen += [str(raised.value), repr(raised.value)]
