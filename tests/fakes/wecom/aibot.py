@@ -43,11 +43,7 @@ class Connection:
     socket: web.WebSocketResponse
     request: web.Request
     subscribed: bool = False
-
-    def swallow(self) -> None:
-        """From now on a black hole: nothing is read, not even a farewell."""
-        if isinstance(self.request.transport, asyncio.Transport):
-            self.request.transport.pause_reading()
+    deaf: bool = False  # a black hole: nothing is answered, not even a farewell
 
     def abort(self) -> None:
         if self.request.transport is not None:
@@ -94,6 +90,7 @@ class FakeAibot(FakeServer):
         self._messages: list[Message] = []
         self._tasks: set[str] = set()
         self._events: dict[str, Event] = {}
+        self._end = asyncio.Event()
         self._transports: list[asyncio.Transport] = []
         self._skipped = 0.0
         self._folder = tempfile.TemporaryDirectory()
@@ -115,6 +112,7 @@ class FakeAibot(FakeServer):
         self._port = self._runner.addresses[0][1]
 
     async def closing(self) -> None:
+        self._end.set()
         for transport in self._transports:  # of connections that ended, too: TLS says farewell at leisure
             transport.abort()
         await asyncio.sleep(0.05)
@@ -156,7 +154,7 @@ class FakeAibot(FakeServer):
 
     def black_hole(self) -> None:
         """It stays open, and nothing comes back on it."""
-        self.call(lambda: [each.swallow() for each in self.connections])
+        self.call(lambda: [setattr(each, "deaf", True) for each in self.connections])
 
     def kick(self) -> None:
         """Another program subscribes with the same robot."""
@@ -274,7 +272,7 @@ class FakeAibot(FakeServer):
         if self.refuse_connections > 0:
             self.refuse_connections -= 1
             return web.Response(status=503)
-        socket = web.WebSocketResponse(timeout=0.5)
+        socket = web.WebSocketResponse(timeout=0.5, autoclose=False)
         await socket.prepare(request)
         connection = Connection(socket, request)
         self.connections.append(connection)
@@ -282,8 +280,11 @@ class FakeAibot(FakeServer):
             self._transports.append(request.transport)
         try:
             async for frame in socket:
-                if frame.type == WSMsgType.TEXT:
+                if frame.type == WSMsgType.TEXT and not connection.deaf:
                     await self._read(connection, frame.data)
+            if connection.deaf:
+                await self._end.wait()
+            await socket.close()
         finally:
             self.connections.remove(connection)
         return socket
