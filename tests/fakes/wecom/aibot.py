@@ -351,6 +351,8 @@ class FakeAibot(FakeServer):
         frame = {"cmd": "aibot_event_callback", "headers": {"req_id": secrets.token_hex(8)}, "body": body}
         for each in connections:
             each.subscribed = False
+            if each.deaf:
+                continue
             await each.socket.send_json(frame)
             await each.socket.close(code=1000)
 
