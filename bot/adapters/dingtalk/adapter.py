@@ -134,6 +134,7 @@ class DingtalkAdapter:
 
     async def start(self, receive: Receive) -> None:
         """Returns at once: whether the gateway can be reached is its own affair."""
+        self.client.closed = False
         self.desk.open(receive)
         quiet, patience = self.stream_timing
         self.stream = Stream(self.client, self.desk.handle, quiet=quiet, patience=patience)
@@ -150,4 +151,5 @@ class DingtalkAdapter:
             await asyncio.gather(self._running, return_exceptions=True)
         self.stream = self._running = None
         await self.mirror.stop()
+        self.client.closed = True  # what is still to be delivered goes out after the next start
         await self.client.close()

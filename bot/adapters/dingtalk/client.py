@@ -109,6 +109,7 @@ class Client:
     def __post_init__(self) -> None:
         self.api, self.oapi = self.api.rstrip("/"), self.oapi.rstrip("/")
         self._session: aiohttp.ClientSession | None = None
+        self.closed = False  # if so, every call is one that was not made
         self._pace = Pace(PER_SECOND)
         self._new, self._old = _Token(), _Token()
         self._uncounted = 0
@@ -232,6 +233,8 @@ class Client:
         self, method: str, url: str, body: Mapping[str, Any] | None, *, headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Outcome:  # fmt: skip
+        if self.closed:
+            return NotReached("stopped")
         data = json.dumps(body, ensure_ascii=False).encode() if body is not None else None
         sent = {"Content-Type": "application/json", **(headers or {})}
         try:
