@@ -140,7 +140,7 @@ def _update_parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapt
         return "no_messenger"
     person = work.session.get(Person, delivery.person_id) if delivery.person_id else None
     lang = as_lang(person.locale if person else "", work.company.lang)
-    to = Address(delivery.address, lang)
+    to = Address(delivery.address, lang, _reads_text(work, delivery))
     loaded = load_view(work, of_delivery(delivery, message.data), lang, facts=shared)
     if isinstance(loaded, Cancel):
         return loaded.reason
@@ -161,6 +161,15 @@ def _update_parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapt
         facts=_facts(loaded),
         over=loaded.over,
     )
+
+
+def _reads_text(work: Work, delivery: Delivery) -> bool:
+    """Whether it was sent as text: then there is no card to be changed, and nothing is asked of the messenger."""
+    if delivery.messenger in ("local", MAIL):  # no accounts there
+        return False
+    A = table_of(Account)
+    query = select(A.c.text_only).where(A.c.messenger == delivery.messenger, A.c.user_id == delivery.address)
+    return bool(work.session.execute(query).scalar())
 
 
 def _message(message: OutboxMessage) -> Message:
