@@ -1,5 +1,6 @@
 """One company that runs all messengers at once: a task opened in one of them closes in another, whoever answers first."""
 
+import asyncio
 import json
 import logging
 import threading
@@ -16,10 +17,12 @@ from bot.app import App
 from bot.doctor import examine
 from bot.settings import GROUP_SECRETS, Settings
 from core.errors import ConfigError
-from tests.adapters.contract_rigs import CANARY, PLACES, Dingtalk, DingtalkText, Local, Slack, SlackHttp, Wecom
-from tests.adapters.contract_world import World, quick, until
+from tests.adapters.contract_rigs import CANARY, DAY, PLACES, Dingtalk, DingtalkText, Local, Slack, SlackHttp, Wecom
+from tests.adapters.contract_world import World, hurried, quick, until
 from tests.databases import Databases
 from tests.harness import ONE_STEP
+from tests.rigs import wecom
+from tests.rigs.wecom_browser import ONCE, Browser
 
 HOMES = {
     "li": ("slack",), "wang": ("wecom",), "zhao": ("dingtalk",), "lin": ("dingtalk",), "fm": ("local",),
@@ -188,6 +191,52 @@ def test_a_code_asked_for_in_one_links_the_account_in_another(company: Make) -> 
     code = said.partition("：绑定 ")[2].split()[0]
     assert "绑定成功" in wecom.say("phone", f"绑定 {code}")
     assert "li" in wecom.say("phone", "/whoami")
+
+
+# --- what only WeCom has ---
+
+
+def test_a_form_while_the_database_is_busy_says_so(company: Make) -> None:
+    """The others ask within themselves: their forms are the taps of the contract."""
+    place = Wecom()
+    hk = company(place)
+    card = hk.first()
+    hk.impatient_database()
+    seen = place.fake.last("Li")
+    browser = Browser(place.fake, "Li", place._base)
+    with hk.locked():
+        answer = browser.get(place._base + wecom._form(seen).removeprefix(wecom.PUBLIC), **ONCE)
+    assert answer.status_code == 503 and "没有保存" in answer.text
+    page = browser.enter(wecom._form(seen))
+    with hk.locked():
+        answer = browser.save(page, "task.promise", date=DAY)
+    assert "没有保存" in answer.text
+    assert hk.promises("甲") == []
+    assert browser.save(page, "task.promise", date=DAY).status_code == 200
+    assert hk.promises("甲") == ["open"] and card.ref
+
+
+def test_a_database_that_is_away_for_all_of_wecoms_tries(company: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some tries end late, some in time and in vain: whichever is the last one, the person is told."""
+    place = Wecom()
+    hk = company(place)
+    hurried(monkeypatch)
+    card = hk.first()
+    hk.impatient_database()
+    monkeypatch.setattr(hk.adapter._desk._answers, "to", slowly(hk.adapter._desk._answers.to, 0.6))
+    with hk.locked():
+        hk.tap("li", card.ref)
+        until(lambda: hk.sees_now("li", "没有保存，请再按一次"), "not saved is read")
+    place.forgive()
+    assert hk.promises("甲") == []
+
+
+def slowly(do: Any, seconds: float) -> Any:
+    async def late(event: Any, until: float, receive: Any) -> Any:
+        await asyncio.sleep(seconds if event.selected else 0)
+        return await do(event, until, receive)
+
+    return late
 
 
 # --- secrets ---
