@@ -53,6 +53,18 @@ async def test_wrong_keys_and_trusted_addresses(wecom: FakeWecom) -> None:
     assert "可信" in (await found(wecom))["wecom.secret"].hint_zh
 
 
+async def test_a_robot_is_not_subscribed_to_be_checked() -> None:
+    from tests.adapters import aibot_world
+
+    with aibot_world.company() as robot:
+        first, second = await check(aibot_world.settings(robot))
+        assert (first.name, first.state, second.name, second.state) == ("wecom.connection", "ok", "wecom.aibot", "warn")
+        assert "serve" in second.hint_zh and robot.frames == []
+        given = aibot_world.settings(robot)
+        given.wecom.aibot_url = "wss://127.0.0.1:9"
+        assert (await check(given))[0].state == "fail"
+
+
 async def test_nobody_is_there(wecom: FakeWecom) -> None:
     gone = await found(wecom, public_url="https://127.0.0.1:9", api_url="http://127.0.0.1:9")
     assert gone["public_url"].state == "ok" and gone["wecom.callback"].state == "warn"

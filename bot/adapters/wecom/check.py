@@ -1,6 +1,7 @@
 """What `huikuan doctor` looks at: the key, the secret, our own address from outside, the clock; each with what to do."""
 
 import asyncio
+import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -37,6 +38,8 @@ SETUP = {
 
 async def check(settings: Settings, engine: Engine | None = None) -> list[Finding]:
     """One finding for each thing, in the order in which they are set up. Sends nobody anything."""
+    if settings.wecom.transport == "aibot":
+        return [await _connection(settings.wecom.aibot_url), _subscription()]
     address = settings.public_url.rstrip("/")
     asked = [_secret(settings), *([_reachable(address)] if address else []), _clock(settings.wecom.api_url)]
     secret, *rest = await asyncio.gather(*asked)
@@ -70,6 +73,37 @@ async def _secret(settings: Settings) -> Finding:
         )  # fmt: skip
     finally:
         client.close()
+
+
+async def _connection(url: str) -> Finding:
+    """Whether the long connection can be made. Without a subscription it throws nobody out."""
+    name, problem = "wecom.connection", ""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS), trust_env=True) as session,
+            session.ws_connect(url, ssl=ssl.create_default_context()),
+        ):
+            pass
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        problem = type(error).__name__
+    if not problem:
+        return Finding(name, "ok", f"能连上 {url}", f"{url} can be reached")
+    return Finding(
+        name, "fail", f"连不上 {url}（{problem}）", f"{url} can't be reached ({problem})",
+        "检查网络、防火墙、代理（HTTPS_PROXY）和 HUIKUAN_WECOM_AIBOT_URL",
+        "Check network, firewall, proxy (HTTPS_PROXY) and HUIKUAN_WECOM_AIBOT_URL",
+    )  # fmt: skip
+
+
+def _subscription() -> Finding:
+    """A subscription would throw `huikuan serve` out: one connection is all that a robot has."""
+    return Finding(
+        "wecom.aibot", "warn",
+        "没有检查 Bot ID 和 Secret：一检查就会把正在运行的 huikuan serve 挤下线",
+        "Bot ID and Secret were not checked: checking would throw a running huikuan serve out",
+        "看 huikuan serve 的日志：“the long connection is up” 表示正确，“subscription was refused” 表示填错了",
+        "See the log of huikuan serve: “the long connection is up” means right, “subscription was refused” means wrong",
+    )  # fmt: skip
 
 
 def _address(address: str) -> Finding:
