@@ -156,7 +156,10 @@ class _Desk:
     def tapped(self) -> Reply:
         delivery = self._delivery()
         if delivery is None or delivery.messenger != self.envelope.messenger or not self._may_press(delivery):
-            return self._said(Outcome(Result.invalid, "delivery.unknown", {"delivery": self.envelope.delivery_id}))
+            # Our numbers mean something at the command line only; whether there is such a card is nobody's to learn.
+            here = self.envelope.messenger == "local"
+            facts = {"delivery": self.envelope.delivery_id} if here else {}
+            return self._said(Outcome(Result.invalid, "delivery.unknown" if here else "delivery.not_yours", facts))
         if delivery.subject == "command":
             return self._command(delivery)
         action = clean(self.envelope.action)

@@ -159,3 +159,19 @@ def test_guesses_made_at_once_are_counted(hk: Harness, door: Door) -> None:
     guesses = [partial(say, hk, door, f"绑定 AAAA-AAA{n}", event=str(n)) for n in range(12)]
     said = [reply.message for reply in at_once(*guesses)]
     assert sum("次数太多" in message for message in said) == 12 - accounts.TRIES
+
+
+def test_a_card_that_is_not_ones_own_is_refused_in_words_for_people(hk: Harness, door: Door) -> None:
+    """No number of ours, no command line; the same whether there is such a card or not."""
+    say(hk, door, f"绑定 {code_of(hk, 'lin')}")
+    hk.receivable("甲", "100.00", due="2026-07-01", number="I1")
+    hk.morning("2026-07-02")
+    card = hk.chat("li").expect_card("¥100.00")
+    taps = ({"delivery_id": int(card.json["delivery"])}, {"delivery_id": 99}, {"ref": "C1:1.2"})
+    said = [
+        receive(door, Envelope("slack", "U1", f"t{n}", hk.now, action="task.other", input={"note": "x"}, **tap))
+        for n, tap in enumerate(taps)
+    ]
+    assert {(r.outcome, r.message, r.card) for r in said} == {
+        ("invalid", "这张卡片不是发给您的，或已经失效 发送“待办”看您自己的待办", None)
+    }
