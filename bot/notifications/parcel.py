@@ -249,13 +249,17 @@ def addresses_of(
 
 def claim_redraw(
     transactions: Transactions, adapters: dict[str, Adapter], now: datetime, delivery_id: int
-) -> tuple[Card, int, Parcel | None]:
-    """One card as it is true now, and its revision, for a messenger whose answer to a tap carries the card.
+) -> tuple[Card, int, Parcel | None] | None:
+    """One card as it is true now, and its revision, where the answer to a tap carries the card; else None.
 
     The parcel, if something changed, is an update that is sent again unless it is recorded as shown. Updates that were
     refused are made up for: a tap may change what nothing else can.
     """
     with transactions.work(now) as work:
+        delivery = work.session.get_one(Delivery, delivery_id)
+        reader = Address(delivery.address, text_only=_reads_text(work, delivery))
+        if not adapters[delivery.messenger].capabilities(reader).answers_in_place:
+            return None
         waiting = work.session.execute(
             select(OutboxMessage)
             .where(O.c.delivery_id == delivery_id, O.c.op == "update")
@@ -274,5 +278,4 @@ def claim_redraw(
             message.attempts += 1
         if parcel is not None and parcel.ref is not None:
             return parcel.card, parcel.ref.rev, parcel
-        delivery = work.session.get_one(Delivery, delivery_id)
         return load(delivery.card["dump"]), delivery.rev, None

@@ -194,7 +194,8 @@ def _closing(work: Work, message: OutboxMessage, parcel: Parcel, delivery_id: in
     delivery = work.session.get_one(Delivery, delivery_id)
     if message.person_id is None or not (parcel.over or parcel.card.closed):
         return
-    if not any(action.draw != "reply" for action in load(delivery.card["dump"]).actions):
+    links = parcel.adapter.capabilities(parcel.to).has_links  # what has no control may be a link there
+    if not any(action.draw != "reply" or links for action in load(delivery.card["dump"]).actions):
         return
     _, policy = active(work)
     member = load_org(work).members.get(message.person_id)
