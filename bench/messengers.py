@@ -24,7 +24,7 @@ class Crowd:
 
     cards: int = 500
     people: int = 100
-    taps: int = 300
+    taps: int = 200
     signed: int = 100
     paced: int = 28
 

@@ -25,7 +25,7 @@ from bench.stores import Store
 from bot.adapters.slack.door import PATH
 
 DEADLINES = {"slack": 3.0, "dingtalk": 2.0, "wecom": 5.0}  # seconds for an acknowledgement
-A_SECOND, FEWER = 100, 20
+A_SECOND, FEWER = 100, (20, 40)
 Signed = list[tuple[bytes, dict[str, str]]]
 
 
@@ -163,7 +163,7 @@ def acknowledged(product: Office, number: int, rounds: int) -> Measure:
     if min(booked) < number:
         measure.notes.append(f"of {number} promises {min(booked)} were booked; the others were told that nothing is saved")
     if not measure.goal.met(measure.value):
-        few = max(1, number // 3)
-        measure.notes.append(f"at {FEWER} taps a second: {p99(few, FEWER) / deadline:.3f}×")
+        fewer = (f"at {rate} taps a second {p99(max(1, number // 2), rate) / deadline:.3f}×" for rate in FEWER)
+        measure.notes.append(", ".join(fewer))
         measure.where = where(p99, inline=True)
     return measure
