@@ -81,6 +81,9 @@ class RemoteHarness(Harness):
                 self.mirror.knows(handle, user_id)
                 person_id = self._person_id(work, handle)
                 work.session.add(Account(person_id=person_id, messenger=self.rig.messenger, user_id=user_id))
+        for handle in roles:
+            if hasattr(self.rig, "hired"):  # where people must do something themselves before they are written to
+                self.rig.hired(handle)
 
     # --- phones ---
 

@@ -25,7 +25,7 @@ from tests.scenarios import (
     test_worked_example,
 )
 
-MESSENGERS = ("slack", "dingtalk", "dingtalk.TextRig", "wecom")
+MESSENGERS = ("slack", "dingtalk", "dingtalk.TextRig", "wecom", "wecom_aibot")
 STORIES: list[Callable[..., Any]] = [
     test_worked_example.test_the_worked_example_comes_out_exactly,
     test_promises.test_a_promise_that_covers_a_part_leaves_the_rest_to_chase,
