@@ -39,6 +39,7 @@ from core.work import Work
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+STOP_SECONDS = 15.0  # for messages that are on their way
 F, D, R, C, P = (table_of(m) for m in (Firing, Delivery, Receivable, Customer, Person))
 
 
@@ -64,11 +65,16 @@ class App:
         self.door = Door(self.transactions, self.adapters)
         self._sending = asyncio.Lock()
         self._background: set[asyncio.Task[Any]] = set()
+        self._stopping = False
 
     # --- time ---
 
     def clock(self) -> datetime:
         return self._frozen or self._clock()
+
+    @property
+    def _real_time(self) -> bool:
+        return self._clock is utcnow and self._frozen is None
 
     def set_clock(self, now: datetime) -> None:
         """The demo's clock, and that of a command with --at."""
@@ -81,6 +87,7 @@ class App:
 
     async def start(self, *, listening: bool = True) -> None:
         """`listening`: to real messengers, too; of two processes that do, each would hear half of what is said."""
+        self._stopping = False
         with self.work(self.clock()) as work:
             stored.ensure(work)
         for adapter in self.adapters.values():
@@ -88,7 +95,10 @@ class App:
                 await adapter.start(self.receive)
 
     async def stop(self) -> None:
-        """Nobody knocks any more, then what is under way is finished."""
+        """What is being sent is finished, the rest given back; then nobody knocks any more."""
+        self._stopping = True
+        if self._background:
+            await asyncio.wait(self._background, timeout=STOP_SECONDS)
         for adapter in self.adapters.values():
             await adapter.stop()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -132,10 +142,15 @@ class App:
 
         return replace(reply, card=card, rev=rev, shown=shown)
 
-    def _later(self, steps: Coroutine[Any, Any, Any]) -> None:
+    def _later(self, steps: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(steps)
         self._background.add(task)
         task.add_done_callback(self._done)
+        return task
+
+    async def undisturbed(self, steps: Coroutine[Any, Any, Any]) -> None:
+        """Whoever is cancelled while waiting for it, it goes on; `stop` waits for it."""
+        await asyncio.shield(self._later(steps))
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._background.discard(task)
@@ -157,13 +172,16 @@ class App:
     async def deliver(self, now: datetime, *, recover: bool = False) -> Delivered:
         async with self._sending:
             documents = self.settings.letters_dir
-            return await deliver(self.transactions, self.adapters, now, recover=recover, documents=documents)
+            return await deliver(
+                self.transactions, self.adapters, self.clock if self._real_time else lambda: now,
+                recover=recover, documents=documents, stopping=lambda: self._stopping,
+            )  # fmt: skip
 
     async def tick(self, now: datetime, *, recover: bool = False) -> Delivered:
         """One beat of the metronome: the engine's cycle, then everything that may go."""
         await asyncio.to_thread(run_cycle, self.transactions, now)
         await asyncio.to_thread(write_letters, self.transactions, now, self.settings.letters_dir)
-        return await self.deliver(now, recover=recover)
+        return await self.deliver(self.clock() if self._real_time else now, recover=recover)
 
     async def advance(self, to: datetime, progress: Callable[[datetime], None]) -> None:
         """Moves the demo's clock through every hour of work in between."""

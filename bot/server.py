@@ -49,6 +49,13 @@ class Metronome:
         self._scheduler.shutdown(wait=False)
 
     async def _tick(self) -> None:
+        # The scheduler cancels its jobs when it ends; a message that has left must be recorded all the same.
+        await self._app.undisturbed(self._beat())
+
+    async def _send(self) -> None:
+        await self._app.undisturbed(self._app.deliver(self._app.clock()))
+
+    async def _beat(self) -> None:
         """Runs the cycle once for each hour of work, whichever process claims the hour first."""
         now = self._app.clock()
         slot = await asyncio.to_thread(self._slot, now)
@@ -66,9 +73,6 @@ class Metronome:
                 return None
             slot = passed[-1].isoformat()
             return slot if jobs.claim(work, "hour", slot) else None
-
-    async def _send(self) -> None:
-        await self._app.deliver(self._app.clock())
 
     @staticmethod
     def _failed(event: JobExecutionEvent) -> None:

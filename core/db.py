@@ -44,7 +44,7 @@ def make_engine(url: str, *, migrating: bool = False) -> Engine:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, **_JSON)
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True, **_JSON)
     if parsed.get_backend_name() != "sqlite":
         raise ConfigError("db.unsupported", url=parsed.render_as_string(hide_password=True))
     extra: dict[str, Any] = {}
@@ -52,7 +52,8 @@ def make_engine(url: str, *, migrating: bool = False) -> Engine:
         extra["poolclass"] = StaticPool
     else:
         Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"check_same_thread": False, "timeout": 5}, **_JSON, **extra)
+    patience = {"check_same_thread": False, "timeout": 5}
+    engine = create_engine(parsed, connect_args=patience, hide_parameters=True, **_JSON, **extra)
 
     @event.listens_for(engine, "connect")
     def _connected(dbapi: Any, _record: Any) -> None:

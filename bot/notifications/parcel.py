@@ -79,6 +79,12 @@ def claim(
         return parcels, cancelled
 
 
+def renew(transactions: Transactions, parcels: Sequence[Parcel], now: datetime) -> None:
+    with transactions.work(now) as work:
+        mine = O.c.id.in_([parcel.id for parcel in parcels])
+        work.session.execute(O.update().where(mine, O.c.state == OutboxState.sending).values(lease_until=now + LEASE))
+
+
 class Readers:
     """Whom messages are for and which cards they change, read at once. The session finds them while these are held."""
 

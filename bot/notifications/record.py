@@ -65,8 +65,10 @@ def record(transactions: Transactions, parcels: Sequence[Parcel], now: datetime,
                 case Unknown(reason):
                     total.failed += 1
                     _unsure(work, message, reason, parcel)
-                case None:
-                    raise AssertionError("a parcel without a result")
+                case None:  # the product stops before it was its turn
+                    message.state, message.lease_until = OutboxState.retry, None
+                    message.attempts -= 1
+                    message.payload = None if parcel.first else message.payload
         shown.settle()
 
 

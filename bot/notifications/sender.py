@@ -8,40 +8,67 @@ payload of the first attempt is stored and sent again, and a message whose fate 
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
 from bot.adapters.base import Adapter, Files, NotThere, Refused, SendResult, Sent, Unknown
 from bot.card import dump
-from bot.notifications.parcel import Parcel, claim
+from bot.notifications.parcel import Parcel, claim, renew
 from bot.notifications.record import Delivered, record
 from bot.transactions import Transactions
 
 log = logging.getLogger(__name__)
 
+RENEW_SECONDS = 20.0  # a third of a lease
 AT_ONCE = 8  # people that one messenger is sent to at the same time
 
 
 async def deliver(
     transactions: Transactions,
     adapters: dict[str, Adapter],
-    now: datetime,
+    clock: Callable[[], datetime],
     *,
     recover: bool = False,
     documents: Path | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Delivered:
-    """Sends everything that may go at `now`. `recover`: nobody else is sending, so rows left in `sending` are orphans."""
+    """Sends everything that may go. `recover`: nobody else is sending, so rows left in `sending` are orphans.
+
+    `stopping`: what has begun ends, the rest of what was claimed is given back.
+    """
     total = Delivered()
-    while True:
-        parcels, cancelled = await asyncio.to_thread(claim, transactions, adapters, now, recover)
+    while not stopping():
+        parcels, cancelled = await asyncio.to_thread(claim, transactions, adapters, clock(), recover)
         total.cancelled += cancelled
         if not parcels and not cancelled:
-            return total
-        await _send_all(parcels)
-        await asyncio.to_thread(record, transactions, parcels, now, total)
+            break
+        async with _leased(transactions, parcels, clock):
+            await _send_all(parcels, stopping)
+        await asyncio.to_thread(record, transactions, parcels, clock(), total)
         if documents is not None:
             await _attach(parcels, documents)
+    return total
+
+
+@asynccontextmanager
+async def _leased(
+    transactions: Transactions, parcels: Sequence[Parcel], clock: Callable[[], datetime]
+) -> AsyncIterator[None]:
+    """However slow a messenger is, nobody else takes what is on its way."""
+
+    async def again_and_again() -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            await asyncio.to_thread(renew, transactions, parcels, clock())
+
+    renewing = asyncio.create_task(again_and_again())
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
 
 
 async def _attach(parcels: Sequence[Parcel], documents: Path) -> None:
@@ -59,7 +86,7 @@ async def _attach(parcels: Sequence[Parcel], documents: Path) -> None:
                 log.warning("%s: the document of outbox %s was not sent: %s", parcel.adapter.name, parcel.id, result.reason)
 
 
-async def _send_all(parcels: Sequence[Parcel]) -> None:
+async def _send_all(parcels: Sequence[Parcel], stopping: Callable[[], bool]) -> None:
     """Several people at once, each one's messages in order; one messenger's slowness holds up no other's."""
     queues: dict[tuple[str, str], list[Parcel]] = {}
     for parcel in parcels:
@@ -69,7 +96,8 @@ async def _send_all(parcels: Sequence[Parcel]) -> None:
     async def one_by_one(name: str, queue: list[Parcel]) -> None:
         async with room[name]:
             for parcel in queue:
-                parcel.result = await _safely(parcel)
+                if not stopping():
+                    parcel.result = await _safely(parcel)
 
     await asyncio.gather(*(one_by_one(name, queue) for (name, _), queue in queues.items()))
 

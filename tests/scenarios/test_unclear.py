@@ -1,17 +1,23 @@
 """Messages of unknown fate, messengers that fail, answers that carry the card: what the outbox does with each."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from bot.adapters.base import Address, DeliveryRef, Envelope, NotThere, Receive, Refused, Retry, SendResult, Sent, Unknown
 from bot.card import Capabilities, Card
+from bot.engine import run_cycle
 from bot.fit import PROFILES
 from core import accounts
-from core.models import Account
+from core.models import Account, OutboxMessage
+from core.models.base import table_of
 from tests.harness import ONE_STEP, Harness
+
+O = table_of(OutboxMessage)  # noqa: E741
 
 
 class Scripted:
@@ -194,3 +200,71 @@ def test_what_comes_too_late_is_not_saved_and_never_will_be(hk: Harness, chats: 
     again: Callable[..., Awaitable[Any]] = pressed
     assert hk.run(again(hk, chats, shown=False)).outcome == "done"
     assert hk.promises("甲") == ["open"]
+
+
+def states(hk: Harness) -> list[str]:
+    with hk.look() as work:
+        return list(work.session.execute(select(O.c.state).where(O.c.op == "send").order_by(O.c.id)).scalars())
+
+
+def slowly(chats: Scripted, begun: asyncio.Event, go_on: asyncio.Event) -> None:
+    """The first message takes until somebody says so."""
+    send = chats.send
+
+    async def slow(to: Address, card: Card, key: str) -> SendResult:
+        begun.set()
+        await go_on.wait()
+        return await send(to, card, key)
+
+    chats.send = slow  # type: ignore[method-assign]
+
+
+def test_at_the_end_what_has_begun_is_recorded_and_the_rest_given_back(hk: Harness, chats: Scripted) -> None:
+    hk.customer("乙", "li")
+    hk.receivable("乙", "100.00", due="2026-07-01", number="I2")
+    hk.now = hk.now.replace(hour=1)
+
+    async def ending() -> None:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+        slowly(chats, begun, go_on)
+        waiting = asyncio.create_task(hk.app.undisturbed(hk.app.tick(hk.now)))
+        await begun.wait()
+        waiting.cancel()  # as the scheduler does when it ends
+        stopping = asyncio.create_task(hk.app.stop())
+        await asyncio.sleep(0.05)
+        go_on.set()
+        await stopping
+
+    hk.run(ending())
+    assert len(chats.shown) == 1
+    assert states(hk) == ["sent", "retry"]
+
+
+def test_nobody_else_takes_what_a_slow_messenger_is_sending(
+    hk: Harness, chats: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datetime import timedelta
+
+    from bot.notifications import sender
+
+    monkeypatch.setattr(sender, "RENEW_SECONDS", 0.01)
+    hk.now = hk.now.replace(hour=1)
+
+    run_cycle(hk.app.transactions, hk.now)
+
+    async def slow() -> None:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+        slowly(chats, begun, go_on)
+        first = asyncio.create_task(sender.deliver(hk.app.transactions, hk.app.adapters, lambda: hk.now))
+        await begun.wait()
+        for _ in range(3):  # a minute and a half pass
+            hk.now += timedelta(seconds=30)
+            await asyncio.sleep(0.1)
+        other = {**hk.app.adapters, "slack": Scripted("slack")}
+        found = await sender.deliver(hk.app.transactions, other, lambda: hk.now)
+        assert found.sent == 0
+        go_on.set()
+        await first
+
+    hk.run(slow())
+    assert len(chats.shown) == 1 and states(hk) == ["sent"]
