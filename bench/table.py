@@ -30,7 +30,7 @@ A spin loop before and after shows whether the machine was quiet; if the two dif
     DingTalk: aiohttp on kept connections, WeCom: wechatpy in threads), eight people at a time as ours, answers checked.
     Ours claims 500 waiting cards, loads what is true, draws, sends and records them, and looks at each once more.
   - *Paced*: at both ends the real limits, so the fake refuses (or, as WeCom does, drops) whatever is over its own. What
-    counts is what reached the fake ÷ what it allows in that time; one refusal, and the goal is missed.
+    counts is what reached the fake ÷ what it allows in that time; one refusal, and it was too much.
   - *A signed tap*: HTTP mode, handed over in the process as a server would, one after the other; what follows from a tap is
     done before the next, untimed. It books a promise of payment, with its audit and what follows from it. The reference is
     Bolt's own Starlette handler with a listener of one committed INSERT.
