@@ -144,14 +144,10 @@ def _update_parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapt
     adapter = adapters.get(delivery.messenger)
     if adapter is None:
         return "no_messenger"
-    person = work.session.get(Person, delivery.person_id) if delivery.person_id else None
-    lang = as_lang(person.locale if person else "", work.company.lang)
-    to = Address(delivery.address, lang, _reads_text(work, delivery))
-    loaded = load_view(work, of_delivery(delivery, message.data), lang, facts=shared)
-    if isinstance(loaded, Cancel):
-        return loaded.reason
-    card = render(loaded.kind, loaded.view, lang)
-    card, _ = fit(card, adapter.capabilities(to), today=work.today)
+    drawn = _drawn_anew(work, delivery, message.data, adapter, shared)
+    if isinstance(drawn, str):
+        return drawn
+    to, loaded, card = drawn
     if dump(card) == delivery.card.get("dump"):
         return "unchanged"
     ref = DeliveryRef(to, delivery.ref, delivery.id or 0, delivery.rev + 1)
@@ -167,6 +163,20 @@ def _update_parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapt
         facts=_facts(loaded),
         over=loaded.over,
     )
+
+
+def _drawn_anew(
+    work: Work, delivery: Delivery, data: dict[str, Any] | None, adapter: Adapter, shared: Facts
+) -> tuple[Address, Loaded, Card] | str:
+    """A card on somebody's screen as it is true now, or why it stays as it is."""
+    person = work.session.get(Person, delivery.person_id) if delivery.person_id else None
+    lang = as_lang(person.locale if person else "", work.company.lang)
+    to = Address(delivery.address, lang, _reads_text(work, delivery))
+    loaded = load_view(work, of_delivery(delivery, data), lang, facts=shared)
+    if isinstance(loaded, Cancel):
+        return loaded.reason
+    card, _ = fit(render(loaded.kind, loaded.view, lang), adapter.capabilities(to), today=work.today)
+    return to, loaded, card
 
 
 def _reads_text(work: Work, delivery: Delivery) -> bool:
@@ -284,4 +294,9 @@ def claim_redraw(
             message.attempts += 1
         if parcel is not None and parcel.ref is not None:
             return parcel.card, parcel.ref.rev, parcel
-        return load(delivery.card["dump"]), delivery.rev, None
+        # Somebody may be sending its update right now: the answer must not put the older card over it.
+        adapter = adapters[delivery.messenger]
+        drawn = "closed" if delivery.state == "closed" else _drawn_anew(work, delivery, None, adapter, shared)
+        if isinstance(drawn, str) or dump(drawn[2]) == delivery.card["dump"]:
+            return load(delivery.card["dump"]), delivery.rev, None
+        return drawn[2], delivery.rev + 1, None
