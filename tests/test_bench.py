@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as bench
-from bench import book, clock, messengers, serving, starts, table
+from bench import book, clock, starts, table
 from bench.clock import Goal, Measure
-from bench.messengers import Crowd, paced, used
+from bench.messengers import Crowd
 from bench.stores import STORES, Store
 from core.ledger import invariants
 
@@ -35,29 +35,6 @@ def test_every_benchmark_of_a_database_runs(store: Store) -> None:
     for measure in found:
         assert measure.database == store.kind and measure.value > 0
         assert table.line(measure).count("|") == 7
-
-
-def test_messengers_are_measured(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "SETTLES", 0.0)
-    found = list(messengers.messengers(store, CROWD, 1))
-    assert [measure.what.split()[0].strip(":,") for measure in found] == [
-        "Slack", "Slack", "Slack", "DingTalk", "DingTalk", "WeCom", "WeCom", "memory"]  # fmt: skip
-    for measure in found:
-        assert measure.database == store.kind and measure.value > 0 and not measure.broken
-        assert table.line(measure).count("|") == 7
-    assert found[-1].verdict == "no goal" and "local messenger alone" in found[-1].sides
-
-
-def test_paced_sending_breaks_no_limit(tmp_path: Path) -> None:
-    with closing(STORES["sqlite"](tmp_path)) as store:
-        for measure in paced(store, CROWD):
-            assert measure.value > 0 and not measure.broken, measure
-
-
-def test_shares_of_a_limit() -> None:
-    assert used("slack", {"D1": [0.0, 0.0, 0.0, 1.0, 2.0], "D2": [5.0]}) == [1.0, 1 / 3]
-    assert used("wecom", {"li": [0.0] * 12 + [4.0 * n for n in range(1, 20)]}) == [26 / 30]
-    assert used("dingtalk", {"all": [n / 10 for n in range(51)]}) == [0.5] * 5
 
 
 def test_a_range_and_what_must_never_happen() -> None:

@@ -1,0 +1,41 @@
+"""The benchmarks of messengers still work, on a tiny crowd. What they measure is not asserted."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bench import clock, messengers, serving, table
+from bench.messengers import Crowd, paced, used
+from bench.stores import STORES
+
+CROWD = Crowd(cards=8, people=4, taps=4, signed=2, paced=2)
+
+
+@pytest.fixture(autouse=True)
+def no_spinning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "spin", lambda: 1.0)
+
+
+def test_messengers_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "SETTLES", 0.0)
+    with closing(STORES["sqlite"](tmp_path)) as store:
+        found = list(messengers.messengers(store, CROWD, 1))
+    assert [measure.what.split()[0].strip(":,") for measure in found] == [
+        "Slack", "Slack", "Slack", "DingTalk", "DingTalk", "WeCom", "WeCom", "memory"]  # fmt: skip
+    for measure in found:
+        assert measure.database == "sqlite" and measure.value > 0 and not measure.broken
+        assert table.line(measure).count("|") == 7
+    assert found[-1].verdict == "no goal" and "local messenger alone" in found[-1].sides
+
+
+def test_paced_sending_breaks_no_limit(tmp_path: Path) -> None:
+    with closing(STORES["sqlite"](tmp_path)) as store:
+        for measure in paced(store, CROWD):
+            assert measure.value > 0 and not measure.broken, measure
+
+
+def test_shares_of_a_limit() -> None:
+    assert used("slack", {"D1": [0.0, 0.0, 0.0, 1.0, 2.0], "D2": [5.0]}) == [1.0, 1 / 3]
+    assert used("wecom", {"li": [0.0] * 12 + [4.0 * n for n in range(1, 20)]}) == [26 / 30]
+    assert used("dingtalk", {"all": [n / 10 for n in range(51)]}) == [0.5] * 5
