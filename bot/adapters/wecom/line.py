@@ -114,7 +114,8 @@ class _Socket(WsConnectionManager):  # type: ignore[misc]
             with suppress(Exception):
                 await asyncio.wait_for(ws.close(), CLOSING * 2)
             if ws.transport is not None:
-                ws.transport.abort()
+                with suppress(AttributeError):  # CPython 3.11.2 trips over a TLS transport that has ended already
+                    ws.transport.abort()
 
 
 class Line:

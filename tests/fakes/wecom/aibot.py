@@ -47,7 +47,7 @@ class Connection:
 
     def abort(self) -> None:
         if self.request.transport is not None:
-            self.request.transport.abort()
+            _abort(self.request.transport)
 
 
 @dataclass
@@ -72,6 +72,12 @@ class Event:
     @property
     def text(self) -> str:
         return "\n".join(self.words)
+
+
+def _abort(transport: asyncio.BaseTransport) -> None:
+    with suppress(AttributeError):  # CPython 3.11.2 (Debian 12) trips over a TLS transport that has ended already
+        transport.abort()  # type: ignore[attr-defined]
+
 
 
 class FakeAibot(FakeServer):
@@ -114,7 +120,7 @@ class FakeAibot(FakeServer):
     async def closing(self) -> None:
         self._end.set()
         for transport in self._transports:  # of connections that ended, too: TLS says farewell at leisure
-            transport.abort()
+            _abort(transport)
         await asyncio.sleep(0.05)
 
     def stop(self) -> None:
