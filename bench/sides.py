@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -36,45 +37,49 @@ async def at_a_rate(taps: Sequence[Tap], per_second: float) -> list[float]:
     return list(await asyncio.gather(*tasks))
 
 
-class Side:
+class Side(ABC):
     """One messenger. `payloads` are what the product sent, for the bare loop to send again."""
 
     fake: Any
     patience = 120.0
 
+    @abstractmethod
     def environment(self) -> dict[str, str]:
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def people(self, users: list[str]) -> None:
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def clear(self) -> None:
         """Forgets every message and every call."""
-        raise NotImplementedError
 
+    @abstractmethod
     def payloads(self) -> list[tuple[str, Any]]:
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def limit(self, on: bool) -> None:
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def stamps(self) -> dict[str, list[float]]:
         """When something was sent, for each thing that is limited."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refused(self) -> int:
         """How often the limit was broken."""
-        raise NotImplementedError
 
-    def reach(self, url: str) -> None:
+    def reach(self, url: str) -> None:  # noqa: B027  # a messenger that the product connects to need not know
         """Where the product listens."""
 
     def connected(self) -> bool:
         return True
 
+    @abstractmethod
     def ready(self) -> list[Tap]:
         """One tap of each card that stands, by whoever it was sent to."""
-        raise NotImplementedError
 
     def taps(self, number: int, per_second: float) -> list[float]:
         """Seconds to the acknowledgement of each."""

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ DURABLE = {
 }
 
 
-class Store:
+class Store(ABC):
     """One kind of database. A name stands for a database with the newest schema."""
 
     kind: str
@@ -31,15 +32,16 @@ class Store:
         self.folder = folder
         self._engines: dict[str, Engine] = {}
 
+    @abstractmethod
     def url(self, name: str) -> str:
-        raise NotImplementedError
+        ...
 
     def create(self, name: str) -> None:
         upgrade(self.url(name))
 
+    @abstractmethod
     def copy(self, name: str, to: str) -> None:
         """`to` becomes a copy, whatever it was."""
-        raise NotImplementedError
 
     def engine(self, name: str) -> Engine:
         if name not in self._engines:
@@ -52,20 +54,22 @@ class Store:
             self._engines[name].dispose()
 
     @contextmanager
+    @abstractmethod
     def raw(self, name: str) -> Iterator[Any]:
         """A connection of the driver itself, as durable as the program's."""
-        raise NotImplementedError
         yield
 
+    @abstractmethod
     def fill(self, cursor: Any, table: str, width: int, rows: Iterable[Sequence[Any]]) -> None:
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def settle(self, name: str) -> None:
         """After loading: statistics, and nothing left to write."""
-        raise NotImplementedError
 
+    @abstractmethod
     def drop(self, name: str) -> None:
-        raise NotImplementedError
+        ...
 
     def close(self) -> None:
         for name in list(self._engines):

@@ -277,10 +277,10 @@ class Chunk:
     def _notice(self, customer_id: int, person_id: int, event: Event) -> None:
         kind = NOTICES[event.kind]
         about, _, what = kind.partition(".")  # promise.due is about a promise
-        told = {"kind": event.kind.removeprefix("told."), "on": self.work.today.isoformat(), **event.data}
         key = f"{about}:{event.data[about]}:{what}:{person_id}"
+        data = {"events": [event.told(self.work.today)]}
         self._bare(
-            customer_id, person_id, key, kind, subject=about, subject_id=event.data[about], data={"events": [told]}
+            customer_id, person_id, key, kind, subject=about, subject_id=event.data[about], data=data
         )
 
     def _bare(

@@ -192,7 +192,7 @@ def _event(policy: Policy, org: Org, decisions: list[Decision], event: Event, to
     for person in people:
         own = [r for r in chased if org.responsible(r.owner_id, case.owner_id) in (person, None)]
         touch = touches.setdefault(person, _Touch(as_owner=bool(own)))
-        touch.events.append({"kind": event.kind, "on": day.isoformat(), **event.data})
+        touch.events.append(event.told(day))
         touch.message = _EVENT_MESSAGE.get(event.kind) or touch.message
         fresh = "overdue" if oldest.age(day) > 0 else "due_soon"
         touch.severity = worse(touch.severity or "due_soon", case.case_severity or fresh)
@@ -277,7 +277,7 @@ def _tasks(
             touch.events.append({"kind": hit.step.message, "currency": currency, "days": hit.offset})
             touch.severity = worse(touch.severity or "due_soon", hit.step.severity or "due_soon")
         for event in notices.pop(person, []):
-            touch.events.append({"kind": event.kind.removeprefix("told."), "on": day.isoformat(), **event.data})
+            touch.events.append(event.told(day))
         touch.severity = worse(touch.severity or "due_soon", top or "due_soon")
         if task is not None:
             result.tasks.append(_changed(task, touch, day))

@@ -40,6 +40,10 @@ class Event:
     person_id: int | None  # None: whoever is responsible
     data: dict[str, Any] = field(default_factory=dict)
 
+    def told(self, day: date) -> dict[str, Any]:
+        """What a card of that day keeps of it, whoever it was told to."""
+        return {"kind": self.kind.removeprefix("told."), "on": day.isoformat(), **self.data}
+
 
 # An event that asks for nothing -> the card that tells of it, where no other card of that person and day does.
 NOTICES = {

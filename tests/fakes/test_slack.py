@@ -1,7 +1,6 @@
 """The fake Slack's Web API, proved with the official SDK as it is, over real sockets."""
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,35 +16,12 @@ from tests.fakes.slack_product import (
     WANG,
     Api,
     Loop,
-    a_loop,
-    a_workspace,
     actions,
-    an_api,
     button,
     error_of,
     section,
     text,
 )
-
-
-@pytest.fixture
-def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSlack]:
-    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    with a_workspace() as fake:
-        yield fake
-
-
-@pytest.fixture
-def product() -> Iterator[Loop]:
-    with a_loop() as made:
-        yield made
-
-
-@pytest.fixture
-def api(slack: FakeSlack, product: Loop) -> Api:
-    return an_api(slack, product)
-
 
 # --- Web API --------------------------------------------------------------------------------------
 

@@ -1,7 +1,6 @@
 """What people do in the fake Slack, how it reaches the official SDK, and what comes back."""
 
 import copy
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,40 +17,11 @@ from tests.fakes.slack_product import (
     Api,
     Bot,
     Loop,
-    a_bot,
-    a_loop,
-    a_workspace,
     actions,
-    an_api,
     button,
     text,
     until,
 )
-
-
-@pytest.fixture
-def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSlack]:
-    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    with a_workspace() as fake:
-        yield fake
-
-
-@pytest.fixture
-def product() -> Iterator[Loop]:
-    with a_loop() as made:
-        yield made
-
-
-@pytest.fixture
-def api(slack: FakeSlack, product: Loop) -> Api:
-    return an_api(slack, product)
-
-
-@pytest.fixture
-def bot(slack: FakeSlack, product: Loop) -> Iterator[Bot]:
-    with a_bot(slack, product) as made:
-        yield made
 
 
 def test_a_command_is_answered_in_the_ack_and_later(slack: FakeSlack, bot: Bot) -> None:

@@ -25,36 +25,8 @@ from tests.fakes.slack_product import (
     Bot,
     Loop,
     a_bot,
-    a_loop,
-    a_workspace,
-    an_api,
     until,
 )
-
-
-@pytest.fixture
-def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSlack]:
-    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    with a_workspace() as fake:
-        yield fake
-
-
-@pytest.fixture
-def product() -> Iterator[Loop]:
-    with a_loop() as made:
-        yield made
-
-
-@pytest.fixture
-def api(slack: FakeSlack, product: Loop) -> Api:
-    return an_api(slack, product)
-
-
-@pytest.fixture
-def bot(slack: FakeSlack, product: Loop) -> Iterator[Bot]:
-    with a_bot(slack, product) as made:
-        yield made
 
 
 @pytest.fixture

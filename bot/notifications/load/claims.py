@@ -28,13 +28,7 @@ def review(facts: Facts, message: Message, row: Claim) -> Loaded | Cancel:
         return Cancel(str(row.state))
     if row.state == ClaimState.expired:
         return _loaded(facts, message, row, ended=phrase("ended.expired"))
-    actor = facts.work.session.execute(
-        select(U.c.actor)
-        .where(U.c.subject == "claim", U.c.subject_id == row.id, U.c.action == f"claim.{row.state}")
-        .order_by(U.c.id.desc())
-        .limit(1)
-    ).scalar()
-    who = facts.actor(actor) if actor else ""
+    who = facts.who_did(f"claim.{row.state}", "claim", row.id)
     if row.state == ClaimState.void:
         return _loaded(facts, message, row, ended=phrase("ended.voided", who=who))
     number = facts.work.session.execute(select(N.c.number).where(N.c.id == row.receipt_id)).scalar() or ""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
-
 from bot.notifications.load.facts import Cancel, Facts, Loaded, Message, phrase, sums
 from bot.notifications.views import NoteView, Phrase
 from core.models import Audit, Pause, PauseState, Promise, PromiseState
@@ -19,13 +17,8 @@ def decided(facts: Facts, message: Message) -> Loaded | Cancel:
     promise = message.subject == "promise"
     told = _promise(facts, message.subject_id) if promise else _pause(facts, message.subject_id)
     approved = told.code.endswith("_approved")
-    actor = facts.work.session.execute(
-        select(U.c.actor)
-        .where(U.c.subject == message.subject, U.c.subject_id == message.subject_id)
-        .where(U.c.action == f"{message.subject}.{'approved' if approved else 'rejected'}")
-        .order_by(U.c.id.desc())
-        .limit(1)
-    ).scalar()
+    verdict = "approved" if approved else "rejected"
+    who = facts.who_did(f"{message.subject}.{verdict}", message.subject, message.subject_id)
     about = facts.about(message.customer_id or 0)
     view = NoteView(
         today=facts.today,
@@ -33,7 +26,7 @@ def decided(facts: Facts, message: Message) -> Loaded | Cancel:
         short=about.short,
         severity="due_soon" if approved else "overdue",
         events=(told,),
-        ended=phrase("ended.approved" if approved else "ended.rejected", who=facts.actor(actor) if actor else ""),
+        ended=phrase(f"ended.{verdict}", who=who),
     )
     return Loaded(kind="note.decided", view=view, customer_code=about.code, over=True)
 

@@ -72,12 +72,7 @@ def _loaded(
         amount = min(amount, left) or amount
     settled_by = ""
     if row.state in SETTLED:
-        actor = facts.work.session.execute(
-            select(U.c.actor)
-            .where(U.c.subject == "dispute", U.c.subject_id == row.id, U.c.action == f"dispute.{row.state}")
-            .limit(1)
-        ).scalar()
-        settled_by = facts.actor(actor) if actor else ""
+        settled_by = facts.who_did(f"dispute.{row.state}", "dispute", row.id)
     owner = facts.org.responsible(next((r.owner_id for r in mine), None), about.owner_id)
     view = DisputeView(
         today=facts.today,

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from bot.notifications.load.facts import About, Facts, day, phrase, sums
 from bot.notifications.views import Phrase
-from core.models import Claim, ClaimState, Promise, PromiseState
+from core.models import Claim, ClaimState, Promise
 from core.models.base import table_of
 from core.promises import NOT_KEPT
 from core.time import local_instant
@@ -75,23 +75,28 @@ def news(facts: Facts, about: About, on: date, *, but: str = "") -> tuple[Phrase
     found: list[dict[str, Any]] = []
     for p in about.promises:
         if p.due_on <= on and but != f"promise:{p.id}":
-            found.append(
-                {"kind": "promise.due", "due_on": p.due_on.isoformat(), "minor": p.amount_minor, "currency": p.currency}
-            )
+            found.append(_promise("promise.due", p))
     P, M = table_of(Promise), table_of(Claim)
     judged = select(Promise).where(
         P.c.customer_id == about.id, P.c.state.in_(NOT_KEPT), P.c.ended_at >= begin, P.c.ended_at < end
     )
     for p in facts.work.session.execute(judged.order_by(P.c.id)).scalars():
         if but != f"promise:{p.id}":
-            minor = p.received_minor if p.state == PromiseState.partly_kept else p.amount_minor
-            found.append(
-                {"kind": f"promise.{p.state}", "due_on": p.due_on.isoformat(), "minor": minor, "currency": p.currency}
-            )
+            found.append(_promise(f"promise.{p.state}", p))
     expired = select(Claim).where(
         M.c.customer_id == about.id, M.c.state == ClaimState.expired, M.c.ended_at >= begin, M.c.ended_at < end
     )
     for claim in facts.work.session.execute(expired.order_by(M.c.id)).scalars():
         if but != f"claim:{claim.id}":
-            found.append({"kind": "claim.expired", "minor": claim.amount_minor, "currency": claim.currency})
-    return events_of(({**e, "amount_minor": e["minor"], "received_minor": e["minor"]} for e in found), 0)
+            found.append({"kind": "claim.expired", "amount_minor": claim.amount_minor, "currency": claim.currency})
+    return events_of(found, 0)
+
+
+def _promise(kind: str, promise: Promise) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "due_on": promise.due_on.isoformat(),
+        "amount_minor": promise.amount_minor,
+        "received_minor": promise.received_minor,
+        "currency": promise.currency,
+    }

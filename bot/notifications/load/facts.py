@@ -280,6 +280,13 @@ class Facts:
     def _names(self) -> dict[str, str]:
         return {m.handle: m.name for m in self.org.members.values()}
 
+    def who_did(self, action: str, subject: str, subject_id: int | None) -> str:
+        """The name of whoever did this to it, the last time; "" if nobody has."""
+        U = table_of(Audit)
+        done = select(U.c.actor).where(U.c.subject == subject, U.c.subject_id == subject_id, U.c.action == action)
+        actor = self.work.session.execute(done.order_by(U.c.id.desc()).limit(1)).scalar()
+        return self.actor(actor) if actor else ""
+
     def above(self, person_id: int | None) -> str:
         """Who hears of this person's silence."""
         return self.name(next(iter(self.org.chain(person_id)), None)) if person_id is not None else ""

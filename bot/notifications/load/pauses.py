@@ -19,18 +19,8 @@ def approval(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
     if row.state != PauseState.proposed:
         if not message.for_update:
             return Cancel(str(row.state))
-        rejected = row.state == PauseState.rejected
-        actor = session.execute(
-            select(U.c.actor)
-            .where(
-                U.c.subject == "pause",
-                U.c.subject_id == row.id,
-                U.c.action == ("pause.rejected" if rejected else "pause.approved"),
-            )
-            .limit(1)
-        ).scalar()
-        code = "ended.rejected" if rejected else "ended.approved"
-        ended = phrase(code, who=facts.actor(actor) if actor else "")
+        verdict = "rejected" if row.state == PauseState.rejected else "approved"
+        ended = phrase(f"ended.{verdict}", who=facts.who_did(f"pause.{verdict}", "pause", row.id))
     elif row.until < facts.today:
         if not message.for_update:
             return Cancel("expired")
