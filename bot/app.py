@@ -26,7 +26,7 @@ from bot.notifications.record import Delivered, record
 from bot.notifications.sender import deliver
 from bot.settings import Settings, to_company
 from bot.transactions import Transactions
-from bot.words import sentence
+from bot.words import not_saved
 from core import accounts
 from core.db import make_engine
 from core.dunning import stored
@@ -121,7 +121,7 @@ class App:
             reply = await self._in_place(envelope, reply)
         except Unreachable as error:
             log.warning("%s: an event was not saved: %s", envelope.messenger, error)
-            return Reply("not_saved", sentence("delivery.not_saved", {}, self.company.lang)[0])
+            return Reply("not_saved", not_saved(self.company.lang, typed=bool(envelope.text)))
         self._later(self.deliver(self.clock()))
         return reply
 

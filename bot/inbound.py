@@ -23,7 +23,7 @@ from bot.notifications.templates import ACTION_IDS, render, templates
 from bot.plain import parse_reply
 from bot.text import clean
 from bot.transactions import TooLate, Transactions
-from bot.words import sentence
+from bot.words import not_saved, sentence
 from core import actions
 from core.actions import ActionRequest, Outcome, Result
 from core.errors import DomainError
@@ -66,7 +66,7 @@ def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
             _remember(work, envelope, reply)
             return reply
     except TooLate:
-        return Reply("not_saved", sentence("delivery.not_saved", {}, door.transactions.company.lang)[0])
+        return Reply("not_saved", not_saved(door.transactions.company.lang, typed=bool(envelope.text)))
     except IntegrityError as error:
         if "inbound_event" not in str(error.orig):
             raise

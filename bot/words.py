@@ -48,6 +48,11 @@ def sentence(code: str, facts: Mapping[str, Any] | None = None, lang: str = "zh"
     return message, hint
 
 
+def not_saved(lang: str, *, typed: bool) -> str:
+    """For whoever did something in vain: a typed line is sent again, everything else is pressed again."""
+    return sentence("delivery.line_not_saved" if typed else "delivery.not_saved", {}, lang)[0]
+
+
 _REACHED = re.compile(r"age (-?\d+) reached ([+-]?\d+)")
 _CAUGHT_UP = re.compile(r"caught up: ([+-]?\d+) speaks to (\S+) today")
 

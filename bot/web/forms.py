@@ -39,7 +39,7 @@ from bot.text import clean
 from bot.transactions import Transactions
 from bot.web import form_page
 from bot.web.form_page import Filled
-from bot.words import sentence
+from bot.words import not_saved, sentence
 from core.errors import DomainError, Unreachable
 from core.models import Delivery
 from core.models.base import table_of
@@ -205,7 +205,7 @@ class Forms:
             return await self._messenger.receive(envelope)
         except Exception:
             log.error("%s: a form was not saved", self._messenger.name, exc_info=True)
-            return Reply("not_saved", sentence("delivery.not_saved", {}, asked.lang)[0])
+            return Reply("not_saved", not_saved(asked.lang, typed=False))
 
     def _wrong(self, action: Action, values: Mapping[str, str], lang: Lang) -> dict[str, str]:
         """What can be said beside its field; the rest is for the core to say."""

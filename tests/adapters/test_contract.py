@@ -26,7 +26,7 @@ from tests.adapters.contract_rigs import DAY, PLACES, WORD
 from tests.adapters.contract_world import World, hurried, quick, until
 from tests.databases import Databases
 
-NOT_SAVED = "没有保存，请再按一次"
+NOT_SAVED, LINE_NOT_SAVED = "没有保存，请再按一次", "没有保存，请再发一次"
 HOSTILE = ("<!channel>", "**x**", "]]>", "{{7*7}}", "[a](http://x)", "🦊甲", "<b>&amp;", "长" * 200)
 CARD = Card(
     kind="task.overdue", lang="zh", tone="warning", title="逾期 7 天 · 华兴商贸", text="请在 18:00 前登记结果。",
@@ -358,7 +358,7 @@ def test_a_typed_line_while_the_database_is_away(hk: World, place: Any, monkeypa
             hurried(soon)
             if again:
                 said = hk.say("li", line)
-                until(lambda: hk.sees_now("li", NOT_SAVED, said), "not saved is read")
+                until(lambda: hk.sees_now("li", LINE_NOT_SAVED, said), "not saved is read")
             else:  # Slack brings a line again by itself, so nobody has to
                 place.fake.patience(1.0, (0.3,))
                 place.fake.say(place._users["li"], line)

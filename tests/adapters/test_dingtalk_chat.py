@@ -181,12 +181,12 @@ def test_a_slow_answer_is_acknowledged_and_follows(product: Callable[..., Produc
 
     async def slow(envelope: Envelope) -> Reply:
         await asyncio.sleep(2.3)
-        return Reply("not_saved", "没有保存，请再按一次")
+        return Reply("not_saved", "没有保存")
 
     hk.receive = slow
     answer = fake.say("li", "/todo", replies=1)
     assert answer.seconds is not None and answer.seconds < 2
-    assert answer.messages[0].text == "没有保存，请再按一次"
+    assert answer.messages[0].text == "没有保存，请再发一次"
 
 
 # --- links ---

@@ -215,7 +215,7 @@ def test_a_product_that_fails_says_so(
     hk.receive = broken
     assert fake.tap("li", ref, "批准").acked
     assert now(fake, ref)["notice"] == NOT_SAVED
-    assert fake.say("li", "/todo", replies=1).messages[0].text == NOT_SAVED
+    assert fake.say("li", "/todo", replies=1).messages[0].text == "没有保存，请再发一次"
     assert any("not saved" in each.message for each in caplog.records)
 
 

@@ -151,9 +151,7 @@ def test_a_form_that_cannot_be_opened_any_more_says_press_again(slack: FakeSlack
 
 
 def not_saved() -> str:
-    from bot.words import sentence
-
-    return sentence("delivery.not_saved", {}, "zh")[0]
+    return "没有保存，请再按一次"
 
 
 def test_a_used_up_response_url_is_no_reason_to_stay_silent(slack: FakeSlack, product: Product) -> None:
@@ -326,12 +324,12 @@ def test_an_event_that_was_not_saved_is_not_acknowledged_and_comes_again(slack: 
 def test_a_command_whose_answer_takes_too_long_says_so_in_time(slack: FakeSlack, product: Product) -> None:
     product.pause = 3.2
     answer = slack.command(LI, "/balance", "华兴")
-    assert answer.acked and answer.seconds < 3 and answer.reply["text"] == not_saved()
+    assert answer.acked and answer.seconds < 3 and answer.reply["text"] == "没有保存，请再发一次"
     deadline = product.heard[0].until
     assert deadline is not None and deadline < time.monotonic()
     product.pause = 0
     product.says = [RuntimeError("x")]
-    assert slack.command(LI, "/balance", "华兴").reply["text"] == not_saved()
+    assert slack.command(LI, "/balance", "华兴").reply["text"] == "没有保存，请再发一次"
 
 
 def test_a_tap_that_takes_too_long_is_answered_with_words(slack: FakeSlack, product: Product) -> None:

@@ -306,7 +306,7 @@ def test_what_is_never_saved_is_said(world: World) -> None:
     assert "没有保存，请再按一次" in world.now().text and len(world.now().buttons) == len(shown.buttons)
     world.listener.usual = RuntimeError("broken")
     said = world.wecom.say("lisi", "/todo")
-    assert said.reply is not None and "没有保存" in said.reply.text
+    assert said.reply is not None and said.reply.text == "没有保存，请再发一次"
     world.wecom.wrong.clear()
 
 

@@ -202,6 +202,14 @@ def test_what_comes_too_late_is_not_saved_and_never_will_be(hk: Harness, chats: 
     assert hk.promises("甲") == ["open"]
 
 
+def test_a_line_that_comes_too_late_is_to_be_sent_again_as_nothing_can_be_pressed(hk: Harness, chats: Scripted) -> None:
+    from time import monotonic
+
+    line = Envelope(chats.name, "U-li", "too-late", hk.now, text="待办", until=monotonic() - 1)
+    assert chats.receive is not None
+    assert "再发一次" in hk.run(hk.app.receive(line)).message
+
+
 def states(hk: Harness) -> list[str]:
     with hk.look() as work:
         return list(work.session.execute(select(O.c.state).where(O.c.op == "send").order_by(O.c.id)).scalars())

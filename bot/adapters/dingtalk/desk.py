@@ -20,7 +20,7 @@ from bot.adapters.dingtalk.stream import CARD, CHAT, Given, Stream
 from bot.adapters.dingtalk.todo import Mirror
 from bot.card import dump, load
 from bot.plain import parse_reply
-from bot.words import sentence
+from bot.words import not_saved
 from core.errors import Unreachable
 
 log = logging.getLogger(__name__)
@@ -122,8 +122,8 @@ class Desk:
             log.error("dingtalk: an event was not saved: %s", type(error).__name__, exc_info=error)
             return Reply("not_saved", self._not_saved())
 
-    def _not_saved(self) -> str:
-        return sentence("delivery.not_saved", {}, self._lang)[0]
+    def _not_saved(self, *, typed: bool = False) -> str:
+        return not_saved(self._lang, typed=typed)
 
     def _say(self, word: str) -> str:
         zh, en = WORDS[word]
@@ -247,9 +247,11 @@ class Desk:
             envelope = await self._envelope(chat, started)
         except Unreachable as error:
             log.warning("dingtalk: a message was not handled: %s", error)
-            reply = Reply("not_saved", self._not_saved())
+            reply = Reply("not_saved", "")
         else:
             reply = await self._ask(receive, envelope)
+        if reply.outcome == "not_saved":  # the answer to a question of ours is a tap, and is typed all the same
+            reply = Reply("not_saved", self._not_saved(typed=text.read(chat.text) is None))
         self._work(self._answer_chat(chat, reply))
 
     async def _envelope(self, chat: Chat, started: float) -> Envelope:

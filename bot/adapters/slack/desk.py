@@ -18,7 +18,7 @@ from bot.adapters.slack.heard import Heard, hear
 from bot.adapters.slack.home import Home
 from bot.adapters.slack.render import notice, payload
 from bot.card import Card
-from bot.words import sentence
+from bot.words import not_saved
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Desk:
         await asyncio.wait({asked}, timeout=began + ANSWER_WITHIN - time.monotonic())
         reply = asked.result() if asked.done() else None
         if heard.kind == "command":
-            return _acked({"response_type": "ephemeral", **self._content(reply or self._not_saved())})
+            return _acked({"response_type": "ephemeral", **self._content(reply or self._not_saved(typed=True))})
         if heard.kind == "form":
             return self._form_answered(heard, reply or self._not_saved())
         if heard.kind == "tap":
@@ -106,8 +106,8 @@ class Desk:
             seen_rev=back.rev, input=heard.input, opens=heard.opens,
         )  # fmt: skip
 
-    def _not_saved(self) -> Reply:
-        return Reply("not_saved", sentence("delivery.not_saved", {}, self._lang)[0])
+    def _not_saved(self, *, typed: bool = False) -> Reply:
+        return Reply("not_saved", not_saved(self._lang, typed=typed))
 
     def _later(self, steps: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(steps)

@@ -14,7 +14,7 @@ from bot.adapters.wecom.words import word
 from bot.card import Action, Card
 from bot.fit import ask_card, fit
 from bot.plain import to_text
-from bot.words import sentence
+from bot.words import not_saved, sentence
 from core.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -115,14 +115,15 @@ class Answers:
             shown = await asyncio.to_thread(people.stored, self._adapter.engine, key.ref, event.user_id) if key else None
         except Unreachable:
             member, key, shown = Member(event.user_id, "en" if lang == "en" else "zh"), None, None
-        said = sentence("delivery.not_saved", {}, member.lang)[0]
+        said = not_saved(member.lang, typed=event.kind != "tap")
         if key is not None and shown is not None:
             return Answer(event, member, key.ref, card=self._drawn(shown.card, key.ref, shown.rev, said))
         return Answer(event, member, words=said)
 
     async def sorry_late(self, event: xml.Event) -> None:
         """The same when nobody waits any more. The card is as it was, so words are enough."""
-        await self._adapter.say(event.user_id, sentence("delivery.not_saved", {}, self._adapter.lang)[0], self._adapter.lang)
+        lang = self._adapter.lang
+        await self._adapter.say(event.user_id, not_saved(lang, typed=event.kind != "tap"), lang)
 
     # --- typed ---
 
