@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from bot.adapters.base import Adapter, Address, DeliveryRef, NotThere, Refused, 
 from bot.adapters.wecom import keys, render
 from bot.adapters.wecom.adapter import WecomAdapter, build
 from bot.card import Card, Field
+from bot.fit import PROFILES, fit
 from core.errors import ConfigError
 from tests.adapters.wecom_world import CANARY, CARD, DONE, LI, Clock, company, fitted, make, settings
 from tests.databases import Databases
@@ -330,3 +332,13 @@ async def test_secrets_stay_out_of_the_logs(
     said = caplog.text + repr(adapter) + repr(adapter.client) + repr(adapter.client._wechat)
     assert "gettoken" in said and CANARY not in said
     assert all(token not in said for token in wecom._corp.dead_tokens)
+
+
+@pytest.mark.parametrize("longer", [{"footer": "尾" * 21}, {"fields": (Field("客户", "值" * 31),)}])
+def test_a_notice_that_is_too_much_for_a_card_goes_out_as_text(longer: dict[str, Any]) -> None:
+    """bot.fit makes text of it where a card would cut something; then it must not become a card after all."""
+    can = render.capabilities(PROFILES["wecom"], lang="zh", form=False)
+    made, lost = fit(replace(CARD, **{"actions": (), "fields": (), **longer}), can, today=date(2026, 7, 2))
+    said = render.payload(made, ref="hk-1", rev=1, user_id="LiSi", agent_id=1)
+    assert said["msgtype"] == "text" and not lost
+    assert all(part in said["text"]["content"] for part in (made.footer, *(field.value for field in made.fields)))

@@ -30,7 +30,7 @@ from bot.adapters.base import (
 from bot.adapters.memory import Memory
 from bot.adapters.pace import Pace
 from bot.adapters.wecom import keys, render
-from bot.adapters.wecom.answers import Answers
+from bot.adapters.wecom.answers import AppAnswers
 from bot.adapters.wecom.callback import Callback
 from bot.adapters.wecom.client import Client, Failed
 from bot.adapters.wecom.codes import Codes
@@ -105,7 +105,7 @@ class WecomAdapter:
         self.client = Client(self.settings)
         self.zone = settings.zone
         self._tidied: datetime | None = None
-        self._desk = Desk(Answers(self))
+        self._desk = Desk(AppAnswers(self))
         self._member = Pace(MEMBER, MEMBER_BURST)
         self._calls = Pace(CALLS, CALLS_BURST)
 
@@ -220,6 +220,10 @@ class WecomAdapter:
         if not self.public_url or card.kind.startswith("reply."):
             return ""
         return f"{self.public_url}/form?m={ref}"
+
+    def too_much(self, card: Card) -> bool:
+        """Whether only words can say all of it."""
+        return render.too_much(card)
 
     # --- the form's sign-in ---
 

@@ -4,7 +4,6 @@ card changes only as the answer to a tap."""
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +22,7 @@ from bot.adapters.base import (
 )
 from bot.adapters.memory import Memory
 from bot.adapters.pace import Pace
-from bot.adapters.wecom import frames, keys, render
+from bot.adapters.wecom import frames, keys
 from bot.adapters.wecom.line import Failed, Line
 from bot.adapters.wecom.robot import Robot
 from bot.card import Capabilities, Card
@@ -72,11 +71,7 @@ class AibotAdapter:
     def capabilities(self, to: Address) -> Capabilities:
         if to.text_only:
             return PROFILES["text"]
-        return replace(
-            render.capabilities(PROFILES[NAME], lang=to.lang, form=False), max_title=frames.MAX_TITLE,
-            max_text=frames.MAX_TEXT, max_value=frames.MAX_VALUE, max_footer=frames.MAX_SOURCE,
-            max_option_label=frames.MAX_OPTION, has_links=False, updates="never",
-        )  # fmt: skip
+        return frames.capabilities(to.lang)
 
     async def send(self, to: Address, card: Card, key: str) -> SendResult:
         await self._tidy()
@@ -87,7 +82,7 @@ class AibotAdapter:
             await asyncio.to_thread(self.memory.put, f"first:{ref}", {}, self.clock())
         except Unreachable:
             return Retry(5.0, "database")
-        result = await self.push(to.user_id, self.message(card, ref, 1, to.lang, as_text=to.text_only))
+        result = await self.push(to.user_id, frames.message(card, ref=ref, rev=1, as_text=to.text_only))
         if result is None:
             await self._quietly(self.memory.put, f"first:{ref}", {"sent": True}, self.clock())
             return Sent(ref)
@@ -125,24 +120,20 @@ class AibotAdapter:
         """A robot has no sign-in, so there is no form."""
         return ""
 
+    def too_much(self, card: Card) -> bool:
+        """Whether only words can say all of it."""
+        return frames.too_much(card)
+
     async def say(self, user_id: str, text: str, lang: str) -> None:
         await self.tell(user_id, frames.text_message(text, lang))
 
     # --- sending ---
 
-    def message(
-        self, card: Card, ref: str, rev: int, lang: str, *, as_text: bool = False, task_id: str = ""
-    ) -> dict[str, Any]:
-        """The body of a message: a card, or words where a card can't hold it."""
-        if as_text or render.too_much(card):
-            return frames.text_message(render.plain(card), lang)
-        return frames.card_message(frames.card(render.template_card(card, ref=ref, rev=rev), task_id or ref))
-
     async def push(self, user_id: str, body: dict[str, Any]) -> Retry | Refused | Unknown | None:
         """None when it is done."""
         await self._member.turn(user_id.lower())
         try:
-            await self._line.ask(frames.PUSH, {"chatid": user_id, "chat_type": frames.SINGLE, **body})
+            await self._line.ask(frames.PUSH, frames.to_member(user_id, body))
         except Failed as failed:
             if failed.code != NO_CHAT:
                 return failed.result

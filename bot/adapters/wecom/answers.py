@@ -4,27 +4,55 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import date
-from typing import TYPE_CHECKING, Any
+from datetime import date, datetime
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
-from bot.adapters.base import Address, Envelope, Receive, Refused, Reply, Retry
+from sqlalchemy import Engine
+
+from bot.adapters.base import Address, Envelope, Receive, Refused, Reply, Retry, Unknown
+from bot.adapters.memory import Memory
 from bot.adapters.wecom import keys, people, render, xml
+from bot.adapters.wecom.codes import Codes
 from bot.adapters.wecom.people import Member, Stored
 from bot.adapters.wecom.words import word
-from bot.card import Action, Card
+from bot.card import Action, Capabilities, Card, Lang
 from bot.fit import ask_card, fit
 from bot.plain import to_text
+from bot.settings import WecomSettings
 from bot.words import not_saved, sentence
 from core.errors import Unreachable
-
-if TYPE_CHECKING:
-    from bot.adapters.wecom.adapter import WecomAdapter
 
 log = logging.getLogger(__name__)
 
 NAME = "wecom"
 AGAIN = 2  # more attempts for an answer that did not get through
 OPENS = "task.open"
+
+
+class Chat(Protocol):
+    """What answers need of an adapter, the app's or the robot's."""
+
+    engine: Engine
+    clock: Callable[[], datetime]
+    lang: Lang
+    zone: ZoneInfo
+    memory: Memory
+
+    def capabilities(self, to: Address) -> Capabilities: ...
+    def form_address(self, ref: str, card: Card) -> str: ...
+    def too_much(self, card: Card) -> bool: ...
+
+
+class App(Chat, Protocol):
+    """And what only the app has: codes that change a card, and messages beside the passive reply."""
+
+    settings: WecomSettings
+    codes: Codes
+
+    async def say(self, user_id: str, text: str, lang: str) -> None: ...
+    async def show(self, user_id: str, code: str, card: dict[str, Any]) -> Retry | Refused | Unknown | None: ...
+    async def post(self, user_id: str, raw: bytes) -> dict[str, Any] | Retry | Refused | Unknown: ...
 
 
 async def _nothing() -> None:
@@ -55,7 +83,9 @@ class Answer:
 
 
 class Answers:
-    def __init__(self, adapter: "WecomAdapter") -> None:
+    """What both the app and the robot say and show; how it gets there is theirs."""
+
+    def __init__(self, adapter: Chat) -> None:
         self._adapter = adapter
 
     async def to(self, event: xml.Event, until: float, receive: Receive) -> Answer | None:
@@ -68,43 +98,6 @@ class Answers:
         if event.kind == "text":
             return await self._typed(event, member, until, receive)
         return await self._tapped(event, member, until, receive)
-
-    async def finish(self, answer: Answer) -> None:
-        """What follows after the passive reply: messages of their own, and the record of what is shown."""
-        if answer.card is not None:
-            await answer.shown()
-        elif answer.event.kind == "tap":
-            await asyncio.to_thread(self._adapter.codes.tapped, answer.ref, answer.event.code)
-            if answer.words:
-                await self._adapter.say(answer.member.user_id, answer.words, answer.member.lang)
-        elif answer.words and not answer.passive():
-            await self._adapter.say(answer.member.user_id, answer.words, answer.member.lang)
-        await self._own(answer)
-
-    async def by_api(self, answer: Answer) -> None:
-        """The same when WeCom no longer waits: the tap's own code changes the card."""
-        user_id, lang = answer.member.user_id, answer.member.lang
-        if answer.card is not None and answer.event.code:
-            failed = await self._adapter.show(user_id, answer.event.code, answer.card)
-            if failed is None:
-                await answer.shown()
-            else:
-                log.warning("wecom: a card was not changed after a tap: %s", failed.reason)
-        elif answer.event.kind == "tap":
-            await asyncio.to_thread(self._adapter.codes.tapped, answer.ref, answer.event.code)
-        if answer.words:
-            await self._adapter.say(user_id, answer.words, lang)
-        await self._own(answer)
-
-    async def sorry(self, event: xml.Event) -> str:
-        """The same as a passive reply; what can't be said in one is sent."""
-        answer = await self.not_saved(event)
-        if answer.card is not None:
-            return xml.update(answer.card)
-        if event.kind == "tap":
-            await self._adapter.say(answer.member.user_id, answer.words, answer.member.lang)
-            return ""
-        return xml.text(answer.words)
 
     async def not_saved(self, event: xml.Event) -> Answer:
         """Nothing was saved, and WeCom won't come again: the person is told to."""
@@ -119,11 +112,6 @@ class Answers:
         if key is not None and shown is not None:
             return Answer(event, member, key.ref, card=self._drawn(shown.card, key.ref, shown.rev, said))
         return Answer(event, member, words=said)
-
-    async def sorry_late(self, event: xml.Event) -> None:
-        """The same when nobody waits any more. The card is as it was, so words are enough."""
-        lang = self._adapter.lang
-        await self._adapter.say(event.user_id, not_saved(lang, typed=event.kind != "tap"), lang)
 
     # --- typed ---
 
@@ -187,7 +175,7 @@ class Answers:
         if shown is None or reply.delivery_id == shown.delivery_id:
             card = self._drawn(reply.card, key.ref, reply.rev, reply.message)
             return replace(answer, card=card, shown=reply.shown)
-        if key.action == OPENS or render.too_much(reply.card):
+        if key.action == OPENS or self._adapter.too_much(reply.card):
             left = shown.card if key.action == OPENS else replace(shown.card, actions=(), closed=True)
             card = self._drawn(left, key.ref, shown.rev)
             return replace(answer, card=card, own=reply.card, own_ref=_name(reply), own_rev=max(reply.rev, 1))
@@ -207,13 +195,61 @@ class Answers:
     def _today(self) -> date:
         return self._adapter.clock().astimezone(self._adapter.zone).date()
 
-    # --- messages of their own ---
+
+class AppAnswers(Answers):
+    """And how an answer of the app gets there: as the passive reply, or through the API."""
+
+    def __init__(self, adapter: App) -> None:
+        super().__init__(adapter)
+        self._app = adapter
+
+    async def finish(self, answer: Answer) -> None:
+        """What follows after the passive reply: messages of their own, and the record of what is shown."""
+        if answer.card is not None:
+            await answer.shown()
+        elif answer.event.kind == "tap":
+            await asyncio.to_thread(self._app.codes.tapped, answer.ref, answer.event.code)
+            if answer.words:
+                await self._app.say(answer.member.user_id, answer.words, answer.member.lang)
+        elif answer.words and not answer.passive():
+            await self._app.say(answer.member.user_id, answer.words, answer.member.lang)
+        await self._own(answer)
+
+    async def by_api(self, answer: Answer) -> None:
+        """The same when WeCom no longer waits: the tap's own code changes the card."""
+        user_id, lang = answer.member.user_id, answer.member.lang
+        if answer.card is not None and answer.event.code:
+            failed = await self._app.show(user_id, answer.event.code, answer.card)
+            if failed is None:
+                await answer.shown()
+            else:
+                log.warning("wecom: a card was not changed after a tap: %s", failed.reason)
+        elif answer.event.kind == "tap":
+            await asyncio.to_thread(self._app.codes.tapped, answer.ref, answer.event.code)
+        if answer.words:
+            await self._app.say(user_id, answer.words, lang)
+        await self._own(answer)
+
+    async def sorry(self, event: xml.Event) -> str:
+        """The same as a passive reply; what can't be said in one is sent."""
+        answer = await self.not_saved(event)
+        if answer.card is not None:
+            return xml.update(answer.card)
+        if event.kind == "tap":
+            await self._app.say(answer.member.user_id, answer.words, answer.member.lang)
+            return ""
+        return xml.text(answer.words)
+
+    async def sorry_late(self, event: xml.Event) -> None:
+        """The same when nobody waits any more. The card is as it was, so words are enough."""
+        lang = self._app.lang
+        await self._app.say(event.user_id, not_saved(lang, typed=event.kind != "tap"), lang)
 
     async def _own(self, answer: Answer) -> None:
         """An answer that is a card: through the API, the same bytes until it got through."""
         if answer.own is None:
             return
-        adapter, member, card = self._adapter, answer.member, answer.own
+        adapter, member, card = self._app, answer.member, answer.own
         if member.text_only or render.too_much(card):
             await adapter.say(member.user_id, to_text(card), member.lang)
             return

@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.adapters.base import Envelope, Receive, Reply
 from bot.adapters.wecom import xml
-from bot.adapters.wecom.answers import Answer, Answers
+from bot.adapters.wecom.answers import Answer, AppAnswers
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class _Open:
 
 
 class Desk:
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: AppAnswers) -> None:
         self._answers = answers
         self._receive: Receive | None = None
         self._open: OrderedDict[str, _Open] = OrderedDict()

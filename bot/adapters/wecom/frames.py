@@ -3,12 +3,13 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.adapters.wecom import render
 from bot.adapters.wecom.xml import Event
-from bot.card import short
+from bot.card import Capabilities, Card, short
+from bot.fit import PROFILES
 
 PUSH, REPLY = "aibot_send_msg", "aibot_respond_msg"
 WELCOME, UPDATE = "aibot_respond_welcome_msg", "aibot_respond_update_msg"
@@ -69,6 +70,34 @@ def _selected(items: Any) -> list[tuple[str, str]]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
+
+
+# --- cards and words ---
+
+
+def capabilities(lang: str) -> Capabilities:
+    """What a robot's cards hold: no links, no form, and no change from our side."""
+    return replace(
+        render.capabilities(PROFILES["wecom"], lang=lang, form=False), max_title=MAX_TITLE, max_text=MAX_TEXT,
+        max_value=MAX_VALUE, max_footer=MAX_SOURCE, max_option_label=MAX_OPTION, has_links=False, updates="never",
+    )  # fmt: skip
+
+
+def too_much(made: Card) -> bool:
+    """Words take over where a robot's card would cut a notice."""
+    return render.too_much(made, title=MAX_TITLE, text=MAX_TEXT, value=MAX_VALUE, source=MAX_SOURCE)
+
+
+def message(made: Card, *, ref: str, rev: int, as_text: bool = False, task_id: str = "") -> dict[str, Any]:
+    """A message of its own: a card, or words where a card can't hold it. `task_id`: where `ref` was used before."""
+    if as_text or too_much(made):
+        return text_message(render.plain(made), made.lang)
+    return card_message(card(render.template_card(made, ref=ref, rev=rev), task_id or ref))
+
+
+def to_member(user_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The push of a message to one member."""
+    return {"chatid": user_id, "chat_type": SINGLE, **body}
 
 
 # --- bodies ---

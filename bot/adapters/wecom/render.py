@@ -12,7 +12,7 @@ from bot.adapters.wecom.words import word
 from bot.card import Action, Capabilities, Card, Input, short
 from bot.plain import to_text
 
-MAX_TITLE, MAX_DESC, MAX_TEXT, MAX_SOURCE = 36, 44, 160, 20
+MAX_TITLE, MAX_DESC, MAX_TEXT, MAX_SOURCE, MAX_VALUE = 36, 44, 160, 20, 30
 MAX_ROWS, MAX_BUTTONS, MAX_MENU, MAX_OPTIONS = 6, 6, 3, 10
 MAX_OPTION_ID, MAX_OPTION, MAX_DROP_DOWNS = 128, 16, 3
 MAX_TEXT_BYTES, CUT = 2048, 100  # bytes; CUT: for saying that something is missing
@@ -144,11 +144,15 @@ def _key(action: Action, ref: str, rev: int) -> str:
 _LINK = re.compile(r"<(?=/?a\b)", re.I)
 
 
-def too_much(card: Card) -> bool:
-    """A card without buttons says more than a notice can: it goes out as text."""
+def too_much(
+    card: Card, *, title: int = MAX_TITLE, text: int = MAX_TEXT, value: int = MAX_VALUE, source: int = MAX_SOURCE
+) -> bool:
+    """A card without buttons says more than a notice can: it goes out as text. See Capabilities.long_as_text."""
     if card.actions or card.closed:
         return False
-    return bool(card.rows) or len(card.text) > MAX_TEXT or len(card.fields) > MAX_ROWS or len(card.title) > MAX_TITLE
+    if card.rows or len(card.fields) > MAX_ROWS or any(len(field.value) > value for field in card.fields):
+        return True
+    return len(card.text) > text or len(card.title) > title or len(card.footer) > source
 
 
 def plain(card: Card, form: str = "") -> str:

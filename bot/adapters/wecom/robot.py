@@ -3,28 +3,34 @@
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol
 
 from bot.adapters.base import Receive
-from bot.adapters.wecom import frames, render
-from bot.adapters.wecom.answers import Answer, Answers
+from bot.adapters.wecom import frames
+from bot.adapters.wecom.answers import Answer, Answers, Chat
 from bot.adapters.wecom.frames import Heard
 from bot.adapters.wecom.words import word
 from bot.plain import to_text
-
-if TYPE_CHECKING:
-    from bot.adapters.wecom.adapter import WecomAdapter
-    from bot.adapters.wecom.aibot import AibotAdapter
 
 log = logging.getLogger(__name__)
 
 SAVE, ANSWER = 4.0, 4.5  # seconds after a tap came: later nothing is saved; later the card is not changed any more
 
 
+class Talk(Chat, Protocol):
+    """What the robot needs of its adapter: who has written, answers to frames, and messages of their own."""
+
+    async def has_written(self, user_id: str) -> bool: ...
+    async def wrote(self, user_id: str) -> None: ...
+    async def answer(self, cmd: str, req_id: str, body: dict[str, Any]) -> bool: ...
+    async def tell(self, user_id: str, body: dict[str, Any]) -> bool: ...
+    async def say(self, user_id: str, text: str, lang: str) -> None: ...
+
+
 class Robot:
-    def __init__(self, adapter: "AibotAdapter") -> None:
+    def __init__(self, adapter: Talk) -> None:
         self._adapter = adapter
-        self._answers = Answers(cast("WecomAdapter", adapter))  # of an adapter, they use what both have
+        self._answers = Answers(adapter)
         self._receive: Receive | None = None
         self._busy: set[asyncio.Task[Any]] = set()
 
@@ -143,7 +149,7 @@ class Robot:
         """An answer that is a card of its own."""
         card, member = answer.own, answer.member
         assert card is not None
-        if member.text_only or render.too_much(card):
+        if member.text_only or frames.too_much(card):
             return frames.text_message(to_text(card), member.lang)
         ref, task_id = answer.own_ref or f"hk-{heard.event.id}", f"hk-{heard.event.id}"
-        return self._adapter.message(card, ref, answer.own_rev, member.lang, task_id=task_id)
+        return frames.message(card, ref=ref, rev=answer.own_rev, task_id=task_id)
