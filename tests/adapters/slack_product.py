@@ -60,12 +60,13 @@ class Product:
         self.heard: list[Envelope] = []
         self.says: list[Reply | Exception] = []
         self.pause = 0.0
+        self.pauses: dict[int, float] = {}  # of single ones among `heard`, the first is 1
         self.adapter: SlackAdapter = build(settings(slack, url, **more), self.engine, lambda: NOW)
 
     async def receive(self, envelope: Envelope) -> Reply:
         self.heard.append(envelope)
-        await asyncio.sleep(self.pause)
         said = self.says.pop(0) if self.says else Reply("done", "已登记。")
+        await asyncio.sleep(self.pauses.get(len(self.heard), self.pause))
         if isinstance(said, Exception):
             raise said
         return said

@@ -286,6 +286,15 @@ def test_over_http_what_was_not_saved_comes_again(slack: FakeSlack, web: tuple[P
     assert len({e.event_id for e in product.heard}) == 1
 
 
+def test_over_http_the_last_retry_says_that_nothing_was_saved(slack: FakeSlack, web: tuple[Product, str]) -> None:
+    product, _ = web
+    slack.patience(3.0, (0.0, 0.0, 0.0))
+    product.says = [Reply("not_saved", "x")] * 4
+    assert slack.say(LI, "余额").why_not == "HTTP 503"
+    until(lambda: any("没有保存，请再发一次" in words(m.blocks) for m in slack.screen(LI)))
+    assert len(product.heard) == 4
+
+
 def test_socket_mode_has_no_routes_and_needs_no_signing_secret(slack: FakeSlack, loop: Loop, tmp_path: Path) -> None:
     with a_product(slack, loop, tmp_path, signing_secret="") as product:
         assert list(product.adapter.routes()) == []

@@ -27,6 +27,7 @@ SAVE_WITHIN = ACK_WITHIN - 0.5
 ANSWER_WITHIN = ACK_WITHIN - 0.2
 FINISH_WITHIN = 3.0
 REMEMBERED = 1000
+LAST_RETRY = 3  # Slack brings an event again so often, then never more
 
 
 class Office(Protocol):
@@ -45,7 +46,7 @@ class Desk:
         self._office, self._clock, self._lang = office, clock, lang
         self._receive: Receive | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._answered: OrderedDict[str, None] = OrderedDict()  # lines; Slack may bring one again all the same
+        self._answered: OrderedDict[str, None] = OrderedDict()  # lines: answered is answered, also with “not saved”
 
     def open(self, receive: Receive) -> None:
         self._receive = receive
@@ -58,9 +59,9 @@ class Desk:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
 
-    async def handle(self, body: dict[str, Any], began: float) -> BoltResponse:
+    async def handle(self, body: dict[str, Any], began: float, attempt: int) -> BoltResponse:
         heard = hear(body)
-        if heard.kind == "nothing":
+        if heard.kind == "nothing" or heard.event_id in self._answered:
             return BoltResponse(status=200)
         if heard.kind == "home":
             self._later(self._office.home.opened(heard.user))
@@ -75,13 +76,13 @@ class Desk:
         if heard.kind == "tap":
             self._later(self._tap_answered(heard, reply, asked))
             return BoltResponse(status=200)
-        if reply is None or reply.outcome == "not_saved":
+        if (reply is None or reply.outcome == "not_saved") and attempt < LAST_RETRY:
             return BoltResponse(status=503)  # Slack brings the same event again
         if heard.event_id not in self._answered:
             self._answered[heard.event_id] = None
             while len(self._answered) > REMEMBERED:
                 self._answered.popitem(last=False)
-            self._later(self._said(heard, reply))
+            self._later(self._line_answered(heard, asked))
         return BoltResponse(status=200)
 
     # --- asking the product ---
@@ -129,8 +130,11 @@ class Desk:
             return notice(reply.message)
         return payload(reply.card, ref=f"d{reply.delivery_id}" if reply.delivery_id else "", rev=reply.rev or 1)
 
-    async def _said(self, heard: Heard, reply: Reply) -> None:
+    async def _line_answered(self, heard: Heard, asked: asyncio.Task[Reply | None]) -> None:
         """To a typed line: in the direct messages as a message, in a channel for the one who asked only."""
+        reply = await asked
+        if reply is None or reply.outcome == "not_saved":
+            reply = self._not_saved(typed=True)
         content = self._content(reply)
         if heard.kind == "mention":
             await self._whisper(heard.channel, heard.user, content)

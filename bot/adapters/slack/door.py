@@ -27,11 +27,12 @@ PATH = "/slack/events"
 MAX_BODY = 1_000_000
 MAX_STAMP = 12  # digits of a time in seconds
 IDLE_WITHIN = 4.0
+ATTEMPTS = ("1", "2", "3")
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 
 
 class Handler(Protocol):
-    async def handle(self, body: dict[str, Any], began: float) -> BoltResponse: ...
+    async def handle(self, body: dict[str, Any], began: float, attempt: int) -> BoltResponse: ...
 
 
 class Door:
@@ -99,13 +100,13 @@ class Door:
             log.warning("slack: a request of another workspace was refused")
             return BoltResponse(status=403)
         try:
-            return await self._handler.handle(req.body, req.context["began"])
+            return await self._handler.handle(req.body, req.context["began"], req.context["attempt"])
         except Exception:
             log.exception("slack: a request could not be handled")
             return BoltResponse(status=503)
 
-    async def dispatch(self, body: dict[str, Any]) -> BoltResponse:
-        """A verified request. Whatever isn't 200 is not acknowledged: Slack brings events again."""
+    async def dispatch(self, body: dict[str, Any], attempt: int) -> BoltResponse:
+        """A verified request. Whatever isn't 200 is not acknowledged: Slack brings events again, `attempt` counts it."""
         if self.closing:
             return BoltResponse(status=503)
         self._busy += 1
@@ -114,7 +115,7 @@ class Door:
             if problem := await self.introduce():
                 say_problem("bot", problem)
                 return BoltResponse(status=503)
-            request = AsyncBoltRequest(mode="socket_mode", body=body, context={"began": began})
+            request = AsyncBoltRequest(mode="socket_mode", body=body, context={"began": began, "attempt": attempt})
             response = await self.app.async_dispatch(request)
         except (TypeError, ValueError, AttributeError, KeyError):
             response = BoltResponse(status=500)
@@ -147,7 +148,8 @@ class Door:
             return _refused(400, "not readable")
         if body.get("type") == "url_verification":
             return PlainTextResponse(str(body.get("challenge", "")))
-        return to_starlette_response(await self.dispatch(body))
+        again = request.headers.get("x-slack-retry-num", "")
+        return to_starlette_response(await self.dispatch(body, int(again) if again in ATTEMPTS else 0))
 
     def _signed(self, request: Request, raw: bytes) -> bool:
         """On the raw bytes, before anything is made of them."""

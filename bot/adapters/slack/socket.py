@@ -86,7 +86,7 @@ class Line:
         assert task is not None
         self._acks.add(task)
         try:
-            response = await self._door.dispatch(request.payload)
+            response = await self._door.dispatch(request.payload, request.retry_attempt or 0)
             await send_async_response(client, request, response, time.time())
         finally:
             self._acks.discard(task)
