@@ -81,6 +81,7 @@ def faces_of(kind: str) -> tuple[Face, ...]:
 def faces() -> tuple[Face, ...]:
     """Of what stands in chats. The adapters are imported here: nobody else needs them in a hurry."""
     from bot.adapters.dingtalk.adapter import CARDS, TEXTS
+    from bot.adapters.wecom.frames import capabilities as for_robot
     from bot.adapters.wecom.render import capabilities as for_wecom
 
     def wecom(lang: Lang) -> Capabilities:
@@ -91,6 +92,7 @@ def faces() -> tuple[Face, ...]:
         Face("dingtalk", "dingtalk", "钉钉卡片", "DingTalk card", lambda _: CARDS, _dingtalk),
         Face("dingtalk-text", "dingtalk", "钉钉文字", "DingTalk text", lambda _: TEXTS, _dingtalk_text, "links"),
         Face("wecom", "wecom", "企业微信卡片", "WeCom card", wecom, _wecom),
+        Face("wecom-robot", "wecom", "企业微信机器人", "WeCom robot", for_robot, _wecom_robot),
         Face("wecom-text", "wecom", "企业微信文字", "WeCom text", lambda _: PROFILES["text"], _wecom_text),
         Face("text", "text", "纯文字", "Plain text", lambda _: PROFILES["text"], _text),
     )
@@ -128,6 +130,12 @@ def _wecom(card: Card, today: date, *, as_text: bool = False) -> dict[str, Any]:
 
     form = "" if card.kind.startswith("reply.") else FORM  # an answer is about nothing that could be filled in
     return payload(card, ref=REF, rev=REV, user_id=MEMBER, agent_id=AGENT, form=form, as_text=as_text)
+
+
+def _wecom_robot(card: Card, today: date) -> dict[str, Any]:
+    from bot.adapters.wecom.frames import message, to_member
+
+    return to_member(MEMBER, message(card, ref=REF, rev=REV))
 
 
 def _wecom_text(card: Card, today: date) -> dict[str, Any]:

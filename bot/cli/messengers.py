@@ -117,7 +117,7 @@ def _draw(made: "Preview", lang: "Lang") -> None:
 
 def _said(payload: dict[str, object]) -> str | None:
     """What a payload without blocks or buttons says; None where it is a card."""
-    said = payload.get("text")
+    said = payload.get("markdown" if payload.get("msgtype") == "markdown" else "text")
     if isinstance(said, dict):
         said = said.get("content")
     if not isinstance(said, str) or "blocks" in payload:

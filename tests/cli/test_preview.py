@@ -20,9 +20,13 @@ def test_a_person_reads_words_and_a_program_the_real_payloads(hk: CommandLine) -
     shown = hk("preview", "task.overdue", "--json").json
     assert shown["kind"] == "task.overdue" and shown["lang"] == "zh"
     by_name = {one["messenger"]: one for one in shown["previews"]}
-    assert list(by_name) == ["slack", "dingtalk", "dingtalk-text", "wecom", "wecom-text", "text"]
+    assert list(by_name) == ["slack", "dingtalk", "dingtalk-text", "wecom", "wecom-robot", "wecom-text", "text"]
     assert by_name["slack"]["payload"]["blocks"] and by_name["dingtalk"]["payload"]["btns"]
     assert by_name["wecom"]["payload"]["template_card"]["task_id"] == "example"
+    robot = by_name["wecom-robot"]["payload"]
+    assert robot["chatid"] == "example" and all(
+        set(b) == {"text", "style", "key"} for b in robot["template_card"]["button_list"]
+    )
     assert by_name["wecom"]["lost"] and by_name["dingtalk"]["lost"] == []
 
 
@@ -30,6 +34,13 @@ def test_one_messenger_and_one_language(hk: CommandLine) -> None:
     said = hk("preview", "promise.due", "--messenger", "dingtalk", "--lang", "en").out
     assert "DingTalk card" in said and "DingTalk text" in said and "Slack" not in said
     assert not any("\u4e00" <= char <= "\u9fff" for char in said)
+
+
+def test_of_wecom_the_app_and_the_robot_are_shown(hk: CommandLine) -> None:
+    said = hk("preview", "reply.aging", "--messenger", "wecom", "--lang", "zh").out
+    assert "── 企业微信卡片 ──" in said and "── 企业微信机器人 ──" in said and "Slack" not in said
+    robot = hk("preview", "reply.aging", "--messenger", "wecom", "--lang", "zh", "--json").json["previews"][1]["payload"]
+    assert robot["markdown"]["content"] in said, "words are shown as the robot says them"
 
 
 def test_letters_are_mail(hk: CommandLine) -> None:

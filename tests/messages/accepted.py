@@ -11,6 +11,7 @@ from tests.fakes.dingtalk.robot import Robot
 from tests.fakes.dingtalk.state import CARD_ADVISED, World
 from tests.fakes.dingtalk.template import Template
 from tests.fakes.slack.chat import SPLIT_AT, check_content
+from tests.fakes.wecom import aibot_rules
 from tests.fakes.wecom.cards import CardCheck
 from tests.fakes.wecom.sending import AGAIN, ENVELOPE, MOST_TEXT, limited, no_unknown
 
@@ -56,6 +57,16 @@ def wecom(payload: Payload) -> None:
     assert [one for one in CardCheck(payload["template_card"]).lint if not _narrow(one)] == []
 
 
+def wecom_robot(payload: Payload) -> None:
+    """A push to one member: the frame's body, and a card or words as a robot takes them."""
+    assert payload["chat_type"] == 1 and payload["chatid"]
+    if aibot_rules.text_of(payload, aibot_rules.PUSHED, {"chatid", "chat_type"}):
+        return
+    lint: list[str] = []
+    aibot_rules.card_of(payload, lint)
+    assert [one for one in lint if not _narrow(one)] == []
+
+
 def _narrow(lint: str) -> bool:
     """The limits are told in 字; two Latin letters take the room of one."""
     found = re.search(r"(\d+) of (\d+) characters: (.*)", lint)
@@ -71,6 +82,6 @@ def words(payload: Payload) -> None:
 
 
 CHECKS: dict[str, Callable[[Payload], None]] = {
-    "slack": slack, "dingtalk": dingtalk, "dingtalk-text": dingtalk_text, "wecom": wecom, "wecom-text": wecom,
-    "text": words, "mail": words, "file": words,
+    "slack": slack, "dingtalk": dingtalk, "dingtalk-text": dingtalk_text, "wecom": wecom, "wecom-robot": wecom_robot,
+    "wecom-text": wecom, "text": words, "mail": words, "file": words,
 }  # fmt: skip

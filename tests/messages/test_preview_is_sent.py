@@ -12,12 +12,15 @@ from sqlalchemy import Engine
 from bot.adapters.base import Address, Sent
 from bot.adapters.build import messenger
 from bot.adapters.dingtalk.client import Done
+from bot.adapters.pace import Pace
 from bot.adapters.slack.client import Answer
+from bot.adapters.wecom.frames import plain
 from bot.card import LANGS, Lang
 from bot.fit import fit
-from bot.preview import LETTERS, MEMBER, example, faces, kinds, previews
+from bot.preview import FORM, LETTERS, MEMBER, Face, example, faces, kinds, previews
 from bot.settings import Settings
 
+ROBOT = "wecom-robot"
 SET_UP: dict[str, dict[str, Any]] = {
     "slack": {"slack": {"bot_token": "xoxb-1", "app_token": "xapp-1"}},
     "dingtalk": {"dingtalk": {"client_id": "a", "client_secret": "b", "card_template": "c.schema"}},
@@ -25,6 +28,7 @@ SET_UP: dict[str, dict[str, Any]] = {
         "public_url": "https://huikuan.example",
         "wecom": {"corp_id": "a", "agent_id": 1_000_001, "secret": "b", "token": "c", "aes_key": "A" * 43},
     },
+    ROBOT: {"wecom": {"transport": "aibot", "bot_id": "a", "bot_secret": "b"}},
 }
 CHAT_KINDS = [kind for kind in kinds() if kind not in LETTERS]
 # Names of messages, which an adapter makes from its own keys.
@@ -41,8 +45,8 @@ class Network:
     def __init__(self, name: str, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
         self.heard: list[dict[str, Any]] = []
         self.today = date(2026, 7, 8)
-        self.adapter: Any = messenger(name, Settings(**SET_UP[name]), engine, self.clock)
-        getattr(self, f"_{name}")(monkeypatch)
+        self.adapter: Any = messenger(name.partition("-")[0], Settings(**SET_UP[name]), engine, self.clock)
+        getattr(self, f"_{name.replace('-', '_')}")(monkeypatch)
 
     def clock(self) -> datetime:
         return datetime.combine(self.today, datetime.min.time(), ZoneInfo("Asia/Shanghai")).astimezone(UTC)
@@ -71,6 +75,17 @@ class Network:
 
         monkeypatch.setattr(self.adapter, "post", post)
 
+    def _wecom_robot(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def ask(cmd: str, body: dict[str, Any], req_id: str = "") -> None:
+            self.heard.append(body)
+
+        async def written(user_id: str) -> bool:
+            return True
+
+        monkeypatch.setattr(self.adapter._line, "ask", ask)
+        monkeypatch.setattr(self.adapter, "has_written", written)
+        self.adapter._member = Pace(0.0, 1)
+
     async def said(self, to: Address, kind: str, lang: Lang) -> dict[str, Any]:
         card, self.today = example(kind, lang)
         fitted, _ = fit(card, self.adapter.capabilities(to), today=self.today)
@@ -86,14 +101,30 @@ def nameless(payload: dict[str, Any]) -> dict[str, Any]:
     return bare | {"touser": "…"} if "touser" in bare else bare
 
 
+def drawn_by(name: str) -> list[Face]:
+    """The faces of one set-up: WeCom's robot is another than its app."""
+    return [face for face in faces() if (face.name if ROBOT in (face.name, name) else face.messenger) == name]
+
+
 @pytest.mark.parametrize("name", SET_UP)
 async def test_the_adapter_sends_what_is_previewed(name: str, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     network = Network(name, engine, monkeypatch)
     for kind in CHAT_KINDS:
         for lang in LANGS:
             shown = previews(kind, lang)
-            for face in (face for face in faces() if face.messenger == name):
+            for face in drawn_by(name):
                 to = Address(MEMBER, lang=lang, text_only=face.name.endswith("-text"))
                 assert face.capabilities(lang) == network.adapter.capabilities(to), face.name
                 sent = await network.said(to, kind, lang)
                 assert nameless(sent) == nameless(shown[face.name].payload), (face.name, kind, lang)
+
+
+async def test_who_reads_only_text_gets_the_apps_words_from_the_robot(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no face of its own: the same words, with the signs that Markdown reads in full width."""
+    network = Network(ROBOT, engine, monkeypatch)
+    for kind in CHAT_KINDS:
+        sent = await network.said(Address(MEMBER, text_only=True), kind, "zh")
+        words = previews(kind, "zh")["wecom-text"].payload["text"]["content"].replace(f"\n填写详情: {FORM}", "")
+        assert sent["markdown"]["content"] == plain(words, "zh"), kind

@@ -18,6 +18,8 @@ try:
 except ImportError:
     sync_playwright = None  # type: ignore[assignment]
 
+FACES = ("slack", "dingtalk", "dingtalk-text", "wecom", "wecom-robot", "text")
+
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -84,13 +86,17 @@ def test_every_kind_is_drawn_for_every_messenger(tab: Page, site: tuple[str, Any
 @pytest.mark.page
 def test_each_looks_like_its_messenger_and_tells_what_is_lost(tab: Page, site: tuple[str, Any]) -> None:
     show(tab, site, "task.overdue", "zh")
-    face = {name: tab.locator(f'[data-face="{name}"]') for name in ("slack", "dingtalk", "dingtalk-text", "wecom", "text")}
+    face = {name: tab.locator(f'[data-face="{name}"]') for name in FACES}
     expect(face["slack"].locator("table tr")).to_have_count(2)
     expect(face["slack"].locator("select option")).to_have_count(8)
     expect(face["dingtalk"].locator(".head-orange h4")).to_contain_text("逾期 7 天")
     expect(face["dingtalk"].locator(".md b").first).to_have_text("客户")
     expect(face["dingtalk-text"].locator("a").first).to_have_attribute("title", re.compile("#hk-example-1/task.log/"))
     expect(face["wecom"].locator("dt")).to_have_count(6)
+    # The robot has no form, and its black button has the number that is red in the app.
+    expect(face["wecom"].locator(".controls")).to_contain_text("填写详情")
+    expect(face["wecom-robot"].locator(".controls")).not_to_contain_text("填写详情")
+    expect(face["wecom-robot"].locator(".controls > .s4")).to_have_count(face["wecom"].locator(".controls > .s4").count())
     expect(face["text"].locator(".bubble")).to_contain_text("回复序号")
     face["wecom"].locator(".lost summary").click()
     expect(face["wecom"].locator(".lost li").first).to_have_text("“登记结果”：改为下拉菜单，暂时取代卡片")
@@ -123,7 +129,7 @@ def test_what_a_payload_says_is_text(tab: Page, site: tuple[str, Any]) -> None:
     shown = [{"name": name, "label": name, "payload": payload, "lost": [nasty]} for name, payload in spoilt.items()]
     tab.route("**/api/preview/task.overdue*", lambda route: route.fulfill(json={"previews": shown}))
     show(tab, site, "task.overdue", "en")
-    assert tab.locator(".face").count() == 8 and tab.locator("main img, main [href]").count() == 0
+    assert tab.locator(".face").count() == 9 and tab.locator("main img, main [href]").count() == 0
     expect(tab.locator('[data-face="slack"] .push')).to_contain_text("<img src=x onerror=alert(1)>")
     assert tab.locator('[data-face="mail"] .plain').text_content() == nasty
     assert tab.locator('[data-face="text"] .lost li').text_content() == nasty

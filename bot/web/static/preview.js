@@ -116,7 +116,13 @@ function dingtalkText(payload) { return h('div.screen.ding', null, h('div.bubble
 
 // --- WeCom: template cards ------------------------------------------------------------------------------------
 
-function wecom(payload) {
+const APP_STYLE = style => 's' + (style || 1);
+const ROBOT_STYLE = style => 's' + ({ 3: 4, 4: 3 }[style] || style || 1); // its red is 3 and its black 4
+function wecomRobot(payload) {
+  if (payload.msgtype === 'markdown') return h('div.screen.wecom', null, h('p.bubble.plain', null, payload.markdown.content));
+  return wecom(payload, ROBOT_STYLE);
+}
+function wecom(payload, style = APP_STYLE) {
   if (payload.msgtype === 'text') return h('div.screen.wecom', null, h('p.bubble.plain', null, payload.text.content));
   const card = payload.template_card;
   const menu = card.action_menu;
@@ -131,7 +137,7 @@ function wecom(payload) {
     card.horizontal_content_list ? h('dl', null, card.horizontal_content_list.map(row => [h('dt', null, row.keyname), h('dd', null, row.value)])) : null,
     (card.jump_list || []).map(row => h('p.jump', null, row.title, h('span', null, '›'))),
     (card.select_list || []).map(row => h('label', null, row.title, h('select', null, row.option_list.map(one => h('option', { selected: one.id === row.selected_id }, one.text))))),
-    card.button_list ? buttons(card.button_list, one => 's' + (one.style || 1)) : null,
+    card.button_list ? buttons(card.button_list, one => style(one.style)) : null,
     card.submit_button ? h('div.controls', null, h('button.s1', { type: 'button' }, card.submit_button.text)) : null,
     card.card_type === 'text_notice' ? h('p.jump', null, t.read, h('span', null, '›')) : null));
 }
@@ -149,13 +155,13 @@ function file(payload) {
   const page = new DOMParser().parseFromString(payload.page.replace(/<style>[^]*?<\/style>/, ''), 'text/html');
   return h('div.screen.paper', null, [...page.body.children].map(printed));
 }
-const DRAW = { slack, dingtalk, 'dingtalk-text': dingtalkText, wecom, 'wecom-text': wecom, text, mail, file };
+const DRAW = { slack, dingtalk, 'dingtalk-text': dingtalkText, wecom, 'wecom-robot': wecomRobot, 'wecom-text': wecom, text, mail, file };
 
 // --- the page -------------------------------------------------------------------------------------------------
 
 function shape(face) {
   const kind = face.payload.template_card?.card_type || face.payload.msgtype;
-  return { slack: 'Block Kit', dingtalk: 'cardParamMap', 'dingtalk-text': 'sampleMarkdown', wecom: kind, 'wecom-text': kind }[face.name] || '';
+  return { slack: 'Block Kit', dingtalk: 'cardParamMap', 'dingtalk-text': 'sampleMarkdown', wecom: kind, 'wecom-robot': kind, 'wecom-text': kind }[face.name] || '';
 }
 function drawFace(face) {
   return h('section.face', { 'data-face': face.name },
