@@ -122,7 +122,8 @@ class App:
         except Unreachable as error:
             log.warning("%s: an event was not saved: %s", envelope.messenger, error)
             return Reply("not_saved", not_saved(self.company.lang, typed=bool(envelope.text)))
-        self._later(self.deliver(self.clock()))
+        if not envelope.looks:
+            self._later(self.deliver(self.clock()))
         return reply
 
     async def _in_place(self, envelope: Envelope, reply: Reply) -> Reply:

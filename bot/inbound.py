@@ -34,7 +34,7 @@ from core.waiting import waiting
 from core.work import Work
 
 D, A, P, E, O = (table_of(m) for m in (Delivery, Account, Person, InboundEvent, OutboxMessage))  # noqa: E741
-OPENS = "task.log"
+OPENS, OPEN_TASK = "task.log", "task.open"
 MAX_DIGITS = 15  # of an id that comes from outside
 DATES = {"date", "paid_on", "again_on", "until"}
 
@@ -49,6 +49,8 @@ class Door:
 
 def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
     """Handles one event of a messenger, in one transaction. A redelivered event gets the first answer again."""
+    if envelope.looks:
+        return _look(door, envelope)
     try:
         with door.transactions.work(envelope.at, channel=envelope.messenger, until=envelope.until) as work:
             person = person_of(work, envelope.messenger, envelope.user_id)
@@ -75,6 +77,16 @@ def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
                 select(E.c.answer).where(E.c.messenger == envelope.messenger, E.c.event_id == event_of(envelope))
             ).scalar_one()
         return _from_json(answer)
+
+
+def _look(door: Door, envelope: Envelope) -> Reply:
+    """What a line would be answered, in a transaction that cannot write. The buttons belong to no delivery."""
+    with door.transactions.look(envelope.at) as work:
+        person = person_of(work, envelope.messenger, envelope.user_id)
+        if person is None:
+            return Reply("not_allowed", sentence("account.unknown", {}, work.company.lang)[0])
+        work = replace(work, person_id=person.id, actor=person.handle, channel=envelope.messenger)
+        return _Desk(door, work, person, as_lang(person.locale, work.company.lang), envelope).typed(clean(envelope.text))
 
 
 def _by_nobody(work: Work, envelope: Envelope) -> Reply:
@@ -128,7 +140,7 @@ class _Desk:
         delivery_id = None
         if answered.pending is not None and not confirmed:
             delivery_id = self._keep(card, "command", 0, {"text": answered.pending, "who": self.person.handle})
-        elif card.actions and answered.pending is None:
+        elif card.actions and answered.pending is None and not self.envelope.looks:
             delivery_id = self._keep(card, "todo", 0, {})
         if delivery is not None:
             self._close(delivery)
@@ -154,6 +166,9 @@ class _Desk:
     # --- buttons ---
 
     def tapped(self) -> Reply:
+        listed = self.envelope.action == OPEN_TASK and not self.envelope.ref and self.envelope.delivery_id is None
+        if listed:  # in a list that is no message; what is opened is looked for among the person's own
+            return self._open(clean(self.envelope.input.get("task", "")))
         delivery = self._delivery()
         if delivery is None or delivery.messenger != self.envelope.messenger or not self._may_press(delivery):
             # Our numbers mean something at the command line only; whether there is such a card is nobody's to learn.
@@ -164,7 +179,7 @@ class _Desk:
             return self._command(delivery)
         action = clean(self.envelope.action)
         given = {clean(name): clean(str(value)) for name, value in self.envelope.input.items()}
-        if action == "task.open":
+        if action == OPEN_TASK:
             return self._open(given.get("task", ""))
         if action == OPENS:
             result = given.pop("result", "")

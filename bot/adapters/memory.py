@@ -30,6 +30,12 @@ class Memory:
         with reading(self._engine) as session:
             return session.execute(select(S.c.value).where(*self._which(key))).scalar()
 
+    def every(self, kind: str) -> dict[str, dict[str, Any]]:
+        """What is kept under the keys that begin with `kind`."""
+        which = (S.c.messenger == self._messenger, S.c.key.startswith(kind, autoescape=True))
+        with reading(self._engine) as session:
+            return {key: value for key, value in session.execute(select(S.c.key, S.c.value).where(*which))}
+
     def put(self, key: str, value: dict[str, Any], at: datetime) -> None:
         self.put_all({key: value}, at)
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 
+from bot.adapters.base import Envelope, Reply
 from bot.adapters.slack import home
 from bot.app import App
 from core import accounts
-from core.models import Account, Delivery, OutboxMessage, Promise, Task
+from core.models import Account, Delivery, InboundEvent, OutboxMessage, Person, Promise, Task
 from core.models.base import table_of
 from tests.adapters.slack_product import no_secrets, settings, until, words
 from tests.databases import Databases
@@ -232,6 +233,70 @@ def test_too_many_requests_are_tried_again(hk: Company, rig: Rig) -> None:
     hk.now = instant("2026-07-02 09:01")
     hk.run(hk.app.deliver(hk.now))
     assert len(rig.shown("li")) == 1
+
+
+def rows(hk: Company) -> tuple[int, ...]:
+    with hk.look() as work:
+        counts = [select(func.count()).select_from(table_of(kept)) for kept in (Delivery, InboundEvent)]
+        return tuple(work.session.execute(count).scalar_one() for count in counts)
+
+
+def drawn(rig: Rig) -> int:
+    return [call.method for call in rig.fake.calls].count("views.publish")
+
+
+def test_drawing_the_list_at_home_writes_nothing(hk: Company, rig: Rig) -> None:
+    """It was a delivery and an event for each card that changed, and no card could be answered by number any more."""
+    card, li = hk.first(), rig._users["li"]
+    before = rows(hk)
+    rig.fake.open_home(li)
+    until(lambda: rig.fake.home(li) and "甲" in words(rig.fake.home(li).blocks))  # type: ignore[union-attr]
+    for _ in range(6):
+        hk.run(hk.app.adapters["slack"].home._publish(li))  # type: ignore[attr-defined]
+    assert rows(hk) == before and drawn(rig) == 1
+    rig.say("li", "2 7-10")
+    assert hk.promises("甲") == ["open"] and card.ref
+
+
+@pytest.mark.parametrize("how", ["left", "unlinked"])
+def test_the_home_of_somebody_who_has_left_shows_no_customers(
+    hk: Company, rig: Rig, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hk.first()
+    li = rig._users["li"]
+    rig.fake.open_home(li)
+    until(lambda: rig.fake.home(li) and "甲" in words(rig.fake.home(li).blocks))  # type: ignore[union-attr]
+    with hk.db() as work:
+        if how == "left":
+            work.session.get_one(Person, hk._person_id(work, "li")).active = False
+        else:
+            work.session.execute(delete(table_of(Account)).where(table_of(Account).c.user_id == li))
+    monkeypatch.setattr(home, "LOOK_EVERY", 0.1)
+    slack = hk.app.adapters["slack"].home  # type: ignore[attr-defined]
+    hk.run(slack.close())
+    hk.run(reopened(slack, hk.app.receive))
+    until(lambda: "绑定" in words(rig.fake.home(li).blocks))  # type: ignore[union-attr]
+    assert "甲" not in words(rig.fake.home(li).blocks)  # type: ignore[union-attr]
+    assert slack._left() == [] and drawn(rig) == 2
+
+
+async def reopened(slack: home.Home, receive: Any) -> None:
+    slack.open(receive)
+
+
+def test_a_list_that_cannot_be_read_leaves_the_home_as_it_is(hk: Company, rig: Rig) -> None:
+    hk.first()
+    li = rig._users["li"]
+    rig.fake.open_home(li)
+    until(lambda: rig.fake.home(li) and "甲" in words(rig.fake.home(li).blocks))  # type: ignore[union-attr]
+
+    async def away(envelope: Envelope) -> Reply:
+        return Reply("not_saved", "没有保存，请再发一次")
+
+    slack = hk.app.adapters["slack"].home  # type: ignore[attr-defined]
+    slack._receive = away
+    hk.run(slack._publish(li))
+    assert "甲" in words(rig.fake.home(li).blocks)  # type: ignore[union-attr]
 
 
 def test_the_list_at_home_lives(hk: Company, rig: Rig) -> None:

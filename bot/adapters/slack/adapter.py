@@ -46,7 +46,7 @@ class SlackAdapter:
         self.api = Api(settings.bot_token.get_secret_value(), settings.api_url)
         self._pace = Pace(PER_SECOND, BURST)
         self._dms: dict[str, str] = {}
-        self.home = Home(self.api, self._memory, clock)
+        self.home = Home(self.api, engine, clock)
         self.desk = Desk(self, clock, lang)
         self.door = Door(self.api, self.desk, settings.signing_secret.get_secret_value())
         self._line = Line(self.api, settings.app_token.get_secret_value(), self.door)

@@ -15,7 +15,7 @@ from bot.adapters.base import Envelope, Receive, Reply
 from bot.adapters.slack.client import Answer, Api
 from bot.adapters.slack.forms import Back, again, form, note
 from bot.adapters.slack.heard import Heard, hear
-from bot.adapters.slack.home import Home
+from bot.adapters.slack.home import HOME, Home
 from bot.adapters.slack.render import notice, payload
 from bot.card import Card
 from bot.words import not_saved
@@ -101,6 +101,8 @@ class Desk:
         back = heard.back
         if back is None:
             return plain
+        if back.ref == HOME:
+            return replace(plain, action=back.action, input=heard.input)
         kept = back.ref.startswith("d") and back.ref[1:].isdecimal() and len(back.ref) < 16
         return replace(
             plain, ref="" if kept else back.ref, delivery_id=int(back.ref[1:]) if kept else None, action=back.action,

@@ -1,6 +1,10 @@
-"""App Home: a person's to-do list, live for whoever has opened it once."""
+"""App Home: a person's to-do list, live for whoever has opened it once.
+
+It is a look at the list, no message: drawing it writes nothing but what stands there, and that only when it differs.
+"""
 
 import asyncio
+import hashlib
 import json
 import logging
 from collections.abc import Callable
@@ -8,32 +12,45 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy import Engine, select
+
 from bot.adapters.base import Envelope, Receive, Reply
 from bot.adapters.memory import Memory
 from bot.adapters.slack.client import Api
 from bot.adapters.slack.render import action_id, lines
 from bot.adapters.slack.text import plain, written
 from bot.card import Action, Card, Choice, more_line
+from core.db import reading
 from core.errors import Unreachable
+from core.models import Account, Person
+from core.models.base import table_of
 
 log = logging.getLogger(__name__)
 
+NAME = "slack"
+HOME = "home"  # what its buttons carry in place of a message
+KEY = "home:"  # of the memory, before a user id
 SETTLES = 2.0  # seconds in which further changes are waited for
+LOOK_EVERY = 60.0  # seconds, for people who have left
 MOST = 30  # lines
+A, P = table_of(Account), table_of(Person)
 
 
 class Home:
-    def __init__(self, api: Api, memory: Memory, clock: Callable[[], datetime]) -> None:
-        self._api, self._memory, self._clock = api, memory, clock
+    def __init__(self, api: Api, engine: Engine, clock: Callable[[], datetime]) -> None:
+        self._api, self._engine, self._clock = api, engine, clock
+        self._memory = Memory(engine, NAME)
         self._receive: Receive | None = None
+        self._watch: asyncio.Task[None] | None = None
         self._waiting: dict[str, asyncio.Task[None]] = {}
         self._known: dict[str, bool] = {}
 
     def open(self, receive: Receive) -> None:
         self._receive = receive
+        self._watch = asyncio.create_task(self._watching())
 
     async def close(self) -> None:
-        tasks = list(self._waiting.values())
+        tasks = [*self._waiting.values(), *([self._watch] if self._watch is not None else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -41,10 +58,10 @@ class Home:
     async def opened(self, user_id: str) -> None:
         self._known[user_id] = True
         try:
-            await asyncio.to_thread(self._memory.put_new, f"home:{user_id}", {}, self._clock())
+            await asyncio.to_thread(self._memory.put_new, f"{KEY}{user_id}", {}, self._clock())
+            await self._publish(user_id)
         except Unreachable as error:
-            log.warning("slack: that a Home was opened is not remembered: %s", error)
-        await self.publish(user_id)
+            log.warning("slack: a Home was not drawn: %s", error)
 
     def changed(self, user_id: str) -> None:
         """Something of this person changed: their list is drawn anew in a moment, once for all changes until then."""
@@ -55,25 +72,64 @@ class Home:
     async def _soon(self, user_id: str) -> None:
         try:
             if user_id not in self._known:
-                known = await asyncio.to_thread(self._memory.get, f"home:{user_id}")
+                known = await asyncio.to_thread(self._memory.get, f"{KEY}{user_id}")
                 self._known[user_id] = known is not None
             if not self._known[user_id]:
                 return
             await asyncio.sleep(SETTLES)
             self._waiting.pop(user_id, None)  # what changes from here on is another change
-            await self.publish(user_id)
+            await self._publish(user_id)
+        except Unreachable as error:
+            log.warning("slack: a Home was not drawn: %s", error)
         except Exception:
             log.exception("slack: a Home could not be drawn")
         finally:
             if self._waiting.get(user_id) is asyncio.current_task():
                 del self._waiting[user_id]
 
-    async def publish(self, user_id: str) -> None:
+    # --- people who have left: nothing is sent to them any more, so nothing would draw their list anew ---
+
+    async def _watching(self) -> None:
+        while True:
+            try:
+                for user_id in await asyncio.to_thread(self._left):
+                    await self._publish(user_id)
+            except Unreachable as error:
+                log.warning("slack: Homes of people who have left were not looked for: %s", error)
+            except Exception:
+                log.exception("slack: Homes of people who have left could not be drawn")
+            await asyncio.sleep(LOOK_EVERY)
+
+    def _left(self) -> list[str]:
+        """Whose Home still shows a list, though their account is nobody's or of somebody who is not active."""
+        listed = [key.removeprefix(KEY) for key, shown in self._memory.every(KEY).items() if not shown.get("blank")]
+        query = select(A.c.user_id).join(P, P.c.id == A.c.person_id).where(A.c.messenger == NAME, P.c.active)
+        with reading(self._engine) as session:
+            ours = set(session.execute(query).scalars())
+        return [user_id for user_id in listed if user_id not in ours]
+
+    # --- drawing ---
+
+    async def _publish(self, user_id: str) -> None:
+        """Draws what differs from what stands there. Errors: Unreachable."""
         assert self._receive is not None
-        reply = await self._receive(Envelope("slack", user_id, f"home:{uuid4().hex}", self._clock(), text="/todo"))
-        shown = await self._api("views.publish", user_id=user_id, view=home_view(reply))
-        if shown.problem is not None:
-            log.warning("slack: a Home was not shown: %s", shown.problem.reason)
+        looked = Envelope(NAME, user_id, f"{KEY}{uuid4().hex}", self._clock(), text="/todo", looks=True)
+        reply = await self._receive(looked)
+        if reply.outcome == "not_saved":  # nobody knows what is to do: what stands there may still be right
+            return
+        view, key = home_view(reply), f"{KEY}{user_id}"
+        now = {"shown": _digest(view), "blank": reply.outcome == "not_allowed"}
+        if now == await asyncio.to_thread(self._memory.get, key):
+            return
+        drawn = await self._api("views.publish", user_id=user_id, view=view)
+        if drawn.problem is not None:
+            log.warning("slack: a Home was not shown: %s", drawn.problem.reason)
+            return
+        await asyncio.to_thread(self._memory.put, key, now, self._clock())
+
+
+def _digest(view: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(view, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def home_view(reply: Reply) -> dict[str, Any]:
@@ -84,11 +140,11 @@ def home_view(reply: Reply) -> dict[str, Any]:
     blocks: list[dict[str, Any]] = [{"type": "header", "text": plain(card.title, 150)}]
     if card.text.strip():
         blocks.append({"type": "section", "text": plain(card.text, 2900)})
-    blocks += _lines(card, f"d{reply.delivery_id}" if reply.delivery_id else "", reply.rev or 1)
+    blocks += _lines(card)
     return {"type": "home", "blocks": blocks}
 
 
-def _lines(card: Card, ref: str, rev: int) -> list[dict[str, Any]]:
+def _lines(card: Card) -> list[dict[str, Any]]:
     """A row and a choice of the same place are about the same task; choices without a row show their own words."""
     action = next((a for a in card.actions if a.inputs and a.inputs[0].choices), None)
     choices = action.inputs[0].choices if action is not None else ()
@@ -96,7 +152,7 @@ def _lines(card: Card, ref: str, rev: int) -> list[dict[str, Any]]:
     blocks = []
     for n in range(min(count, MOST)):
         row = card.rows[n] if n < len(card.rows) else (choices[n].label,)
-        block: dict[str, Any] = {"type": "section", "block_id": f"h{n}|{ref}|{rev}"}
+        block: dict[str, Any] = {"type": "section", "block_id": f"h{n}|{HOME}|1"}
         block["text"] = plain(" · ".join(cell for cell in row if cell), 2900)
         if action is not None and n < len(choices):
             block["accessory"] = _opener(n, action, choices[n], card.lang)
