@@ -67,6 +67,7 @@ class Messenger(Protocol):
     public_url: str
     memory: Memory
 
+    def message_of(self, name: str) -> str: ...
     def sign_in(self, back_to: str, state: str) -> str: ...
     async def signed_in(self, code: str) -> str | None: ...
     async def receive(self, envelope: Envelope) -> Reply: ...
@@ -129,8 +130,9 @@ class Forms:
     # --- who is there ---
 
     async def begin(self, request: Request) -> Response:
-        ref = request.query_params.get("m", "")
-        user_id = await asyncio.to_thread(self._reader, ref) if _REF.fullmatch(ref) else None
+        name = request.query_params.get("m", "")
+        ref = self._messenger.message_of(name) if _REF.fullmatch(name) else ""
+        user_id = await asyncio.to_thread(self._reader, ref) if ref else None
         if user_id is None:
             return self._note("used", 404)
         now = self._clock()

@@ -229,6 +229,27 @@ def test_a_message_is_not_found_by_its_number(hk: Company, wecom: FakeWecom) -> 
     assert [requests.get(f"{hk.url}/form?m=d{n}", **NOBODY).status_code for n in range(4)] == [404] * 4
 
 
+def test_that_an_answer_is_there_cannot_be_found_out_by_counting(hk: Company, wecom: FakeWecom) -> None:
+    """An answer is called by its number only. Its link opens for its reader; the number alone says nothing at all."""
+    hk.first()
+    wecom.say("li", "/todo")
+    hk.settled(lambda: "打开待办" in hk.card().text)
+    wecom.tap("li", hk.card(), hk.card().key_of("打开待办"))
+    wecom.tap("li", hk.card(), hk.card().key_of("提交"), {"task": list(hk.card().questions["task"].options)[1]})
+    hk.settled(lambda: len(wecom.screen("li")) == 3)
+    hk.settled(lambda: any(b.text == "填写详情" for b in hk.card().buttons))
+    mine = link(hk.card())
+    assert Browser(wecom, "li").enter(mine).status_code == 200
+    [name] = parse_qs(urlsplit(mine).query)["m"]
+    number = name.partition("-")[0]
+    assert re.fullmatch(r"d\d+", number)
+    guesses = [number, "d9999", f"{number}-", f"d9999-{name.partition('-')[2]}", f"{number}-{'0' * 20}"]
+    answers = [requests.get(f"{hk.url}/form?m={guess}", **NOBODY) for guess in guesses]
+    assert [answer.status_code for answer in answers] == [404] * 5
+    assert len({re.sub(r'nonce="[^"]+"', "", answer.text) for answer in answers}) == 1
+    assert not any("Set-Cookie" in answer.headers for answer in answers)
+
+
 def test_it_fits_a_phone(hk: Company, wecom: FakeWecom) -> None:
     _, page = opened(hk, wecom)
     assert 'name="viewport" content="width=device-width' in page.text

@@ -219,7 +219,11 @@ class WecomAdapter:
         """Where the card can be filled in; "" without a public address, or for answers that are about nothing else."""
         if not self.public_url or card.kind.startswith("reply."):
             return ""
-        return f"{self.public_url}/form?m={ref}"
+        return f"{self.public_url}/form?m={keys.named(ref, self.settings.secret.get_secret_value())}"
+
+    def message_of(self, name: str) -> str:
+        """The message that a form's address names; "" if the address is none of ours."""
+        return keys.message_of(name, self.settings.secret.get_secret_value())
 
     def too_much(self, card: Card) -> bool:
         """Whether only words can say all of it."""

@@ -1,6 +1,7 @@
 """What a button carries back to us, and what a message is called."""
 
 import hashlib
+import hmac
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -48,6 +49,23 @@ def ref_of(corp_id: str, user_id: str, key: str) -> str:
 def kept(delivery_id: int) -> str:
     """The name of an answer, whose delivery has no name of WeCom's."""
     return f"d{delivery_id}"
+
+
+def named(ref: str, secret: str) -> str:
+    """What a link calls a message. A number could be counted through, so it has a seal."""
+    return ref if delivery_of(ref) is None else f"{ref}-{_seal(ref, secret)}"
+
+
+def message_of(name: str, secret: str) -> str:
+    """The message that a link of ours names; "" for a number without its seal."""
+    ref, _, seal = name.partition("-")
+    if delivery_of(ref) is None:
+        return name
+    return ref if hmac.compare_digest(seal.encode(), _seal(ref, secret).encode()) else ""
+
+
+def _seal(ref: str, secret: str) -> str:
+    return hmac.new(secret.encode(), f"form {ref}".encode(), hashlib.sha256).hexdigest()[:20]
 
 
 def delivery_of(ref: str) -> int | None:
