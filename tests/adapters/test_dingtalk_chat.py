@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from bot.adapters.base import Envelope, Reply
 from bot.adapters.dingtalk import decode, text
-from bot.card import Action, Field
+from bot.card import Action, Choice, Field, Input
 from bot.fit import ask_card
 from tests.adapters.dingtalk_product import (
     APPROVE,
@@ -244,3 +244,28 @@ def test_text_mode_survives_a_name_with_everything_in_it(product: Callable[..., 
     fake.follow("li", seen, next(iter(seen.links)), replies=1)
     assert (hk.heard[0].action, hk.heard[0].opens) == ("promise.approve", False)
     assert json.dumps(list(seen.links), ensure_ascii=False) == json.dumps([name], ensure_ascii=False)
+
+
+def test_a_message_of_many_links_still_goes_out(product: Callable[..., Product], fake: FakeDingTalk) -> None:
+    """Two hundred links are more than a message holds: later lines ask first, so that nothing is out of reach."""
+    hk = product(cards=False).start()
+    people = tuple(Choice(f"handle-{n}", f"陈小红{n}") for n in range(20))
+    who = (Input("to", "person", True, "谁", people),)
+    many = [Action(f"x.hand_over{'abcdefghijkl'[n]}", f"交给第{n}位同事", inputs=who) for n in range(12)]
+    hk.deliver(card(*many, rows=tuple((f"I{n}", "¥1,000.00") for n in range(12))), "task:1")
+    [seen] = fake.screen("li")
+    assert "I11" in seen.text and fake.wrong == []
+    assert [label for label in seen.links if label.startswith("陈小红")] == [choice.label for choice in people]
+    assert "交给第0位同事…" not in seen.links
+    assert "交给第11位同事…" in seen.links and "更多：/todo" not in seen.text
+    hk.answers(Reply("done", "已登记"))
+    fake.follow("li", seen, "交给第11位同事…", replies=1)
+    assert (hk.heard[0].action, hk.heard[0].opens) == ("x.hand_overl", True)
+
+
+def test_links_that_have_no_room_at_all_are_found_elsewhere(product: Callable[..., Product], fake: FakeDingTalk) -> None:
+    hk = product(cards=False).start()
+    many = [Action(f"x.{'abcdefgh'[n // 10]}{'abcdefghij'[n % 10]}", f"{'长' * 40}{n}") for n in range(40)]
+    hk.deliver(card(*many, rows=(("I1", "¥1,000.00"),)), "task:1")
+    [seen] = fake.screen("li")
+    assert seen.text.count("长" * 40) < 40 and "更多：/todo" in seen.text and "I1" in seen.text

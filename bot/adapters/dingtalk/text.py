@@ -9,7 +9,7 @@ What no link can say (an amount, a reason, another day) is asked by a further me
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -23,6 +23,7 @@ Json = dict[str, Any]
 
 SAYS = "dtmd://dingtalkclient/sendMessage?content="
 MAX_BYTES = 14_000  # of a message's parameters, which may have 15,000
+MAX_LINKS = 9_000  # bytes of them, so that the card itself has room
 MAX_CHOICES = 20
 MAX_TITLE = 60
 _SAID = re.compile(r"#(hk-[a-z0-9]+-[a-z0-9]+)/([a-z_]+\.[a-z_]+)/(!?)(?:\?(\S*))?\s*$")
@@ -79,11 +80,12 @@ def _body(card: Card) -> list[str]:
 
 def _links(card: Card, ref: str, today: date, asks: bool) -> list[str]:
     """A line of links for each action; under a question, what to type instead."""
-    out, typed = [], []
+    rows: list[_Row] = []
+    typed = []
     colon = "：" if card.lang == "zh" else ": "
     for code, action in codes(card):
         if action.url:
-            out.append(f"[{escape(action.label)}]({action.url})")
+            rows.append(_Row("", (f"[{escape(action.label)}]({action.url})",)))
             continue
         ready = _ready(action, today, card.lang)
         made = [_link(action, label, {**dict(action.given), **given}, ref) for label, given in ready]
@@ -93,11 +95,45 @@ def _links(card: Card, ref: str, today: date, asks: bool) -> list[str]:
             made.append(_link(action, _more(action, ready, card.lang), {}, ref, opens=True))
         if made:
             named = bool(ready and ready[0][0])  # the links are answers, else they are the action itself
-            out.append((escape(action.label) + colon if named else "") + "　".join(made))
+            asking = "" if asks or len(made) == 1 else _link(action, f"{action.label}…", {}, ref, opens=True)
+            rows.append(_Row(escape(action.label) + colon if named else "", tuple(made), asking))
+    out = _fitting(rows, card.lang)
     if typed:
         head = ("也可以回复：" if out else "请回复：") if card.lang == "zh" else "Or reply:" if out else "Please reply:"
         out.append("  \n".join([head, *typed]))
     return out
+
+
+@dataclass(frozen=True)
+class _Row:
+    """The links of one action. `asking`: the one link that can stand for all of them, where there is one."""
+
+    head: str
+    links: tuple[str, ...]
+    asking: str = ""
+
+    def text(self) -> str:
+        return self.head + "　".join(self.links)
+
+
+def _fitting(rows: list[_Row], lang: str) -> list[str]:
+    """Lines of links that leave room for what the card says. Later ones give way first: to a link that asks, then wholly."""
+    for n in reversed(range(len(rows))):
+        if _room_for(rows):
+            break
+        if rows[n].asking:
+            rows[n] = _Row("", (rows[n].asking,))
+    if _room_for(rows):
+        return [row.text() for row in rows]
+    while not _room_for(rows):
+        last = rows.pop()
+        if len(last.links) > 1:
+            rows.append(replace(last, links=last.links[:-1]))
+    return [*(row.text() for row in rows), "更多：/todo" if lang == "zh" else "More: /todo"]
+
+
+def _room_for(rows: list[_Row]) -> bool:
+    return sum(_size(row.text()) for row in rows) <= MAX_LINKS
 
 
 def _more(action: Action, ready: list[tuple[str, dict[str, str]]], lang: str) -> str:
