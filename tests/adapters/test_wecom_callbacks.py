@@ -398,6 +398,6 @@ def test_within_one_second_only_the_very_same_tap_is_the_same_event() -> None:
     seen = keys.Key("hk-1", "task.promise", 1)
     first = tap(seen.text(), "0:a")
     assert first == tap(seen.text(), "0:a", code="C2")  # pressed twice in a hurry, it is done once
-    others = [replace(seen, **other) for other in ({"rev": 2}, {"target": "case:2"}, {"given": (("d", "1"),)}, {"step": "ask"})]
+    others = [replace(seen, rev=2), replace(seen, target="case:2"), replace(seen, step=keys.ASK)]
     every = [first, tap(seen.text(), "0:b"), *(tap(key.text(), "0:a") for key in others)]
     assert len(set(every)) == len(every)
