@@ -7,24 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
 from bot.adapters.base import Envelope, Reply, Sent, Unknown
 from bot.adapters.local import store
-from bot.adapters.wecom import client as wecom_client
+from tests.adapters.contract_wecom import Wecom, WecomRobot
+from tests.adapters.contract_words import CANARY, DAY, FORGED, PATIENCE, WORD
 from tests.fakes.dingtalk.stream import CARD
 from tests.fakes.slack import broken, dropped, slow, too_many
-from tests.fakes.wecom.line import Patience
-from tests.rigs import Shown, dingtalk, slack, wecom
-
-CANARY = "canary-8fJq2"
-WORD = "SECRETWORD"  # stands in forged events: no log may hold it
-DAY = "2026-07-03"  # also where only ready answers can be chosen: the Friday of 2026-07-02
-FORGED = f"承诺 甲 7-3 {WORD}"
-PATIENCE = 1.0  # seconds after which an answer is too late for the product
+from tests.rigs import Shown, dingtalk, slack
 
 
 class Local:
@@ -305,76 +298,5 @@ class DingtalkText(_Dingtalk, dingtalk.TextRig):
         return known[-1].text, self.fake.screen(user)[-1].text
 
 
-class Wecom(wecom.Rig):
-    id = "wecom"
-    streams = False
-    proves = True  # within four hours
-
-    def settings(self) -> dict[str, str]:
-        found = super().settings()
-        self.fake._corp.apps[self.fake.agent_id].secret = self.fake.secret = f"wecom-{CANARY}"
-        self.fake.line.patience = Patience(retries=3)
-        self._came: list[Any] = []
-        deliver, injected = self.fake.line.deliver, self.fake._api._injected
-
-        async def kept(what: str, plain: str, agentid: int) -> Any:
-            self._came.append(await deliver(what, plain, agentid))
-            return self._came[-1]
-
-        def told_when(request: web.Request, path: str, fault: Any) -> web.Response:
-            answer = injected(request, path, fault)
-            if answer.status == 429:
-                answer.headers["Retry-After"] = str(self._after)
-            return answer
-
-        self.fake.line.deliver = kept  # type: ignore[method-assign]
-        self.fake._api._injected = told_when  # type: ignore[method-assign]
-        return found | {"HUIKUAN_WECOM_SECRET": self.fake.secret}
-
-    def secrets(self) -> list[str]:
-        tokens = [app.token for app in self.fake._corp.apps.values() if app.token]
-        return [CANARY, self.fake.token, self.fake.aes_key, *tokens]
-
-    def forgive(self) -> None:
-        self.fake.wrong.clear()
-
-    # --- faults ---
-
-    def lose_answer(self) -> None:
-        self.fake.faults.drop("message/send")
-
-    def late_answer(self) -> None:
-        self.fake.faults.slow("message/send", wecom_client.ANSWER + 0.5)
-
-    def too_many(self, seconds: int) -> None:
-        self._after = seconds
-        self.fake.faults.status("message/send", 429)
-
-    def broken(self) -> None:
-        self.fake.faults.status("message/send", 500)
-
-    def end_token(self) -> None:
-        self.fake.expire_tokens()
-
-    def renew_token(self) -> None:
-        """Whoever asks gets a new one."""
-
-    def forge(self, handle: str, ref: str) -> None:
-        assert self.fake.bad_post("forged", self._users[handle], FORGED).status == 403
-
-    def replay(self) -> tuple[Any, Any]:
-        """Byte by byte it is dropped; WeCom's own second try is signed anew and gets the same answer."""
-        last = self._came[-1]
-        again = self.fake.replay(replace(last))
-        assert (again.status, again.body) == (200, "")
-        second = self.fake._wait(self.fake.line.deliver(last.what, last.plain, self.fake.agent_id))
-        user = last.plain.partition("<FromUserName><![CDATA[")[2].partition("]]>")[0]
-        return self._read(last, user), self._read(second, user)
-
-    def _read(self, delivery: Any, user: str) -> Any:
-        reply = self.fake.line.read(delivery.tries[-1], user)
-        return reply and (reply.kind, reply.text, reply.card)
-
-
-PLACES: dict[str, type[Any]] = {p.id: p for p in (Local, Slack, SlackHttp, Dingtalk, DingtalkText, Wecom)}
+PLACES: dict[str, type[Any]] = {p.id: p for p in (Local, Slack, SlackHttp, Dingtalk, DingtalkText, Wecom, WecomRobot)}
 Answered = tuple[Envelope, Reply]

@@ -22,12 +22,14 @@ from bot.adapters.slack import desk as slack_desk
 from bot.adapters.slack import door, home, socket
 from bot.adapters.wecom import client as wecom_client
 from bot.adapters.wecom import desk as wecom_desk
+from bot.adapters.wecom import line as wecom_line
+from bot.adapters.wecom import robot as wecom_robot
 from bot.app import App
 from bot.settings import Settings
 from bot.web import forms
 from core.models import Account, Delivery, OutboxMessage
 from core.models.base import table_of
-from tests.adapters.contract_rigs import DAY, PATIENCE
+from tests.adapters.contract_words import DAY, PATIENCE
 from tests.adapters.wecom_world import Server
 from tests.factories import PROFILE
 from tests.fakes.slack_product import Loop
@@ -109,6 +111,15 @@ class World(Harness):
                     if name != "local":
                         person_id = self._person_id(work, handle) or 0
                         work.session.add(Account(person_id=person_id, messenger=name, user_id=user_id))
+        self._greeted(tuple(roles))
+
+    def _greeted(self, handles: tuple[str, ...]) -> None:
+        """Where nobody can be written to before they have written: everybody has."""
+        for name, place in self.places.items():
+            for handle in handles:
+                if hasattr(place, "hired") and name in self.homes.get(handle, (name,)):
+                    place.hired(handle)
+        self.replies.clear()
 
     def told(self, amount: str = "120000.00") -> None:
         """甲 of li owes since yesterday; the cards of 2026-07-02 have not gone yet."""
@@ -200,6 +211,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         (socket, "GRACE", 0.5), (socket, "PING", 0.3), (socket, "LOOK_EVERY", 0.05), (socket, "FIRST_PAUSE", 0.1),
         (door, "FIRST_PAUSE", 0.1), (home, "SETTLES", 0.1), (slack_client, "SECONDS", PATIENCE),
         (slack_adapter, "PER_SECOND", 0.0), (wecom_client, "ANSWER", PATIENCE),
+        (wecom_line, "TIMEOUT", PATIENCE), (wecom_line, "PING", 0.3), (wecom_line, "SILENCE", PATIENCE + 1.0),
+        (wecom_line, "LOOK", 0.05), (wecom_line, "FIRST_PAUSE", 0.1), (wecom_line, "REFUSED_PAUSE", 0.3),
     ):  # fmt: skip
         monkeypatch.setattr(where, name, value)
 
@@ -210,5 +223,6 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
         (slack_desk, "SAVE_WITHIN", 0.3), (slack_desk, "ANSWER_WITHIN", 0.5),
         (dingtalk_desk, "SAVE", 0.3), (dingtalk_desk, "ANSWER", 0.5),
         (wecom_desk, "SAVE", 0.3), (wecom_desk, "ANSWER", 0.4), (wecom_desk, "LATE", 0.3),
+        (wecom_robot, "SAVE", 0.3), (wecom_robot, "ANSWER", 0.5),
     ):  # fmt: skip
         monkeypatch.setattr(where, name, value)

@@ -22,7 +22,9 @@ from core import accounts
 from core.errors import Unreachable
 from core.models import Account, InboundEvent
 from core.models.base import table_of
-from tests.adapters.contract_rigs import DAY, PLACES, WORD
+from tests.adapters.contract_rigs import PLACES
+from tests.adapters.contract_wecom import ROBOT
+from tests.adapters.contract_words import DAY, WORD
 from tests.adapters.contract_world import World, hurried, quick, until
 from tests.databases import Databases
 
@@ -163,7 +165,7 @@ def test_a_card_that_is_too_long_is_fitted_or_refused(hk: World, place: Any) -> 
     forgiven(place)
 
 
-def test_hostile_names_show_as_typed(hk: World) -> None:
+def test_hostile_names_show_as_typed(hk: World, place: Any) -> None:
     hk.begin("2026-07-02 09:00")
     for number, name in enumerate(HOSTILE):
         named = replace(CARD, title=name, text=f"{name} 逾期", fields=(Field("客户", name),), rows=((name, "1"),))
@@ -171,7 +173,9 @@ def test_hostile_names_show_as_typed(hk: World) -> None:
         shown = hk.shown("li")[-1].text
         assert shown.count(name[:15]) >= 3, (name, shown)
         hk.customer(f"C{number}", "li", name=name)
-        assert name[:15] in hk.say("li", f"余额 C{number}")
+        said = hk.say("li", f"余额 C{number}")
+        readings = (name, place.in_words(name)) if place.id == ROBOT else (name,)  # an answer is a card, or words
+        assert any(reading[:15] in said for reading in readings)
 
 
 # --- out: what goes wrong ---
@@ -203,7 +207,8 @@ def test_too_many_requests_wait_as_long_as_they_were_told(hk: World, place: Any)
             assert isinstance(send(hk, CARD, "k1"), Retry)
     else:
         place.too_many(7)
-        assert replace(send(hk, CARD, "k1"), reason="") == Retry(7.0, "")
+        told = 60.0 if place.id == ROBOT else 7.0  # an errcode on a socket does not say how long
+        assert replace(send(hk, CARD, "k1"), reason="") == Retry(told, "")
     assert hk.shown("li") == []
     assert isinstance(send(hk, CARD, "k1"), Sent) and len(hk.shown("li")) == 1
 
@@ -233,7 +238,7 @@ def test_a_token_that_ended_heals_or_is_tried_again(hk: World, place: Any) -> No
         return
     place.end_token()
     first = send(hk, CARD, "k1")
-    if place.messenger == "slack":  # its tokens don't renew: an administrator is told, and nothing is given up
+    if place.messenger == "slack" or place.id == ROBOT:  # they don't renew: an administrator is told, nothing is given up
         assert isinstance(first, Retry) and len(hk.shown("li")) == 1
         place.renew_token()
         first = send(hk, CARD, "k1")
@@ -329,7 +334,7 @@ def test_a_lost_connection_comes_back(hk: World, place: Any, how: str) -> None:
 
 
 def test_a_database_slower_than_the_deadline(hk: World, place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    card = hk.first()
+    card, before = hk.first(), events(hk)
     hk.impatient_database(1.0)
     if place.id == "local":  # nobody waits outside: after the lock's own patience the page is told so, as an error
         with hk.locked(), pytest.raises(Unreachable, match="locked"):
@@ -341,7 +346,7 @@ def test_a_database_slower_than_the_deadline(hk: World, place: Any, monkeypatch:
             until(lambda: hk.sees_now("li", NOT_SAVED, said), "not saved is read")
         place.forgive()  # four tries of WeCom without an answer in time
     hk.run(settled(hk))
-    assert hk.promises("甲") == [] and events(hk) == 0
+    assert hk.promises("甲") == [] and events(hk) == before
     hk.tap("li", hk.shown("li")[0].ref)
     until(lambda: hk.promises("甲") == ["open"])
 
@@ -416,4 +421,4 @@ def test_what_would_leave_after_the_end_waits_for_the_next_start(hk: World, plac
     hk.stop_product()
     late = send(hk, CARD, "k2")
     # WeCom's calls stand alone and the local one's are writes: neither has a session that could be left open.
-    assert isinstance(late, Retry if place.messenger in ("slack", "dingtalk") else Sent), late
+    assert isinstance(late, Retry if place.messenger in ("slack", "dingtalk") or place.id == ROBOT else Sent), late

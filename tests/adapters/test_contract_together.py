@@ -17,7 +17,9 @@ from bot.app import App
 from bot.doctor import examine
 from bot.settings import GROUP_SECRETS, Settings
 from core.errors import ConfigError
-from tests.adapters.contract_rigs import CANARY, DAY, PLACES, Dingtalk, DingtalkText, Local, Slack, SlackHttp, Wecom
+from tests.adapters.contract_rigs import PLACES, Dingtalk, DingtalkText, Local, Slack, SlackHttp
+from tests.adapters.contract_wecom import Wecom, WecomRobot
+from tests.adapters.contract_words import CANARY, DAY
 from tests.adapters.contract_world import World, hurried, quick, until
 from tests.databases import Databases
 from tests.harness import ONE_STEP
@@ -136,7 +138,10 @@ def test_everybody_asks_at_once_and_hears_their_own(hk: World) -> None:
 # --- one person in two messengers ---
 
 
-PAIRS = [(Slack, Dingtalk), (Dingtalk, Wecom), (Wecom, DingtalkText), (SlackHttp, Wecom), (DingtalkText, Slack)]
+PAIRS = [
+    (Slack, Dingtalk), (Dingtalk, Wecom), (Wecom, DingtalkText), (SlackHttp, Wecom), (DingtalkText, Slack),
+    (WecomRobot, Slack), (Dingtalk, WecomRobot),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS)
@@ -155,7 +160,7 @@ def test_what_one_messenger_cannot_show_the_other_does(company: Make, first: Any
     until(lambda: hk.promises("甲") == ["open"])
 
 
-@pytest.mark.parametrize(("first", "second"), [(Slack, Dingtalk), (Dingtalk, Wecom), (Wecom, Slack)])
+@pytest.mark.parametrize(("first", "second"), [(Slack, Dingtalk), (Dingtalk, Wecom), (Wecom, Slack), (WecomRobot, Slack)])
 def test_what_may_have_been_shown_goes_nowhere_else(company: Make, first: Any, second: Any) -> None:
     one, other = first(), second()
     hk = company(one, other)
@@ -166,7 +171,10 @@ def test_what_may_have_been_shown_goes_nowhere_else(company: Make, first: Any, s
     assert len(one.shown("li")) == 1 and other.shown("li") == []
 
 
-@pytest.mark.parametrize(("first", "second"), [(Slack, Dingtalk), (Dingtalk, Wecom), (Wecom, Slack), (DingtalkText, Local)])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(Slack, Dingtalk), (Dingtalk, Wecom), (Wecom, Slack), (DingtalkText, Local), (WecomRobot, Slack), (Slack, WecomRobot)],
+)
 def test_notify_moves_the_cards(company: Make, first: Any, second: Any) -> None:
     one, other = first(), second()
     hk = company(one, other)
@@ -182,8 +190,9 @@ def test_notify_moves_the_cards(company: Make, first: Any, second: Any) -> None:
     until(lambda: hk.promises("甲") == ["open"])
 
 
-def test_a_code_asked_for_in_one_links_the_account_in_another(company: Make) -> None:
-    slack, wecom = Slack(), Wecom()
+@pytest.mark.parametrize("place", [Wecom, WecomRobot])
+def test_a_code_asked_for_in_one_links_the_account_in_another(company: Make, place: Any) -> None:
+    slack, wecom = Slack(), place()
     hk = company(slack, wecom, homes={who: ("slack",) for who in HOMES})
     hk.first()
     wecom.account("phone")
@@ -194,6 +203,25 @@ def test_a_code_asked_for_in_one_links_the_account_in_another(company: Make) -> 
 
 
 # --- what only WeCom has ---
+
+
+class Unheard(WecomRobot):
+    """A robot to whom nobody has said anything yet."""
+
+    def hired(self, handle: str) -> None: ...
+
+
+def test_who_never_wrote_to_the_robot_is_told_elsewhere(company: Make) -> None:
+    robot, slack = Unheard(), Slack()
+    hk = company(robot, slack)
+    hk.told()
+    hk.morning("2026-07-02")
+    assert robot.shown("li") == [] and len(slack.shown("li")) == 1
+    assert robot.say("li", "帮助")  # from now on it may write
+    hk.customer("乙", "li")
+    hk.receivable("乙", "50.00", due="2026-07-02", number="I2", issued="2026-06-02")
+    hk.morning("2026-07-03")
+    assert any("乙" in each.text for each in robot.shown("li"))
 
 
 def test_a_form_while_the_database_is_busy_says_so(company: Make) -> None:

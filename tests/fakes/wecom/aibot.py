@@ -99,6 +99,7 @@ class FakeAibot(FakeServer):
         self._end = asyncio.Event()
         self._transports: list[asyncio.Transport] = []
         self._skipped = 0.0
+        self._late: set[asyncio.Task[None]] = set()
         self._folder = tempfile.TemporaryDirectory()
         self._tls, self.trusted = make(Path(self._folder.name))
 
@@ -119,6 +120,8 @@ class FakeAibot(FakeServer):
 
     async def closing(self) -> None:
         self._end.set()
+        for task in self._late:
+            task.cancel()
         for transport in self._transports:  # of connections that ended, too: TLS says farewell at leisure
             _abort(transport)
         await asyncio.sleep(0.05)
@@ -169,6 +172,14 @@ class FakeAibot(FakeServer):
     def junk(self, raw: str) -> None:
         """A frame as nobody should send it."""
         self.run(self._live()[0].socket.send_str(raw))
+
+    def wait_pinged(self, seconds: float = 10.0) -> None:
+        """Until the product has read on: it has heard all that came before."""
+        known, end = self.count("ping"), time.monotonic() + seconds
+        while self.count("ping") < known + 2:
+            if time.monotonic() > end:
+                raise NotThere("nobody pings")
+            time.sleep(0.02)
 
     def wait_connected(self, seconds: float = 10.0) -> None:
         end = time.monotonic() + seconds
@@ -318,8 +329,15 @@ class FakeAibot(FakeServer):
         if fault is not None and fault.kind == "drop":
             connection.abort()
             return
-        if fault is not None and fault.kind == "slow":
-            await asyncio.sleep(fault.value)
+        if fault is not None and fault.kind == "slow":  # this one answer is late; others are not held up by it
+            later = asyncio.create_task(self._ack_after(fault.value, connection, req_id, code, words))
+            self._late.add(later)
+            later.add_done_callback(self._late.discard)
+            return
+        await self._ack_after(0, connection, req_id, code, words)
+
+    async def _ack_after(self, seconds: float, connection: Connection, req_id: str, code: int, words: str) -> None:
+        await asyncio.sleep(seconds)
         await self._ack(connection, req_id, code, words)
         if req_id in self._events and not code:
             self._events[req_id].answered.set()
