@@ -7,7 +7,7 @@
 The key says a thing once: (kind, subject, occurrence, recipient).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -74,6 +74,7 @@ def row(
         "windowed": windowed,
         "state": OutboxState.pending.value,
         "attempts": 0,
+        "touched": False,
         "messenger": "",
         "reason": "",
         "created_at": work.now,
@@ -193,15 +194,18 @@ def _bare(subject: ColumnElement[str], kind: ColumnElement[str]) -> ColumnElemen
     return or_(subject == "case", and_(subject != "task", kind.in_(set(NOTICES.values()))))
 
 
-def touch(work: Work, subject: str, subject_ids: Collection[int]) -> None:
-    """The open messages about these subjects are no longer true: each gets an update, drawn from what is true then."""
+def touch(work: Work, subject: str, subject_ids: Collection[int], *, drawn: Collection[int] = ()) -> None:
+    """The open messages about these subjects are no longer true: each gets an update, drawn from what is true then.
+
+    `drawn`: deliveries that show what is true already.
+    """
     if subject_ids:
-        _update(work, and_(D.c.subject == subject, among(D.c.subject_id, subject_ids)))
+        _touch(work, lambda table: and_(table.c.subject == subject, among(table.c.subject_id, subject_ids)), drawn)
 
 
 def touch_all(work: Work, subject: str) -> None:
     """The same for every open message about such a subject."""
-    _update(work, D.c.subject == subject)
+    _touch(work, lambda table: table.c.subject == subject)
 
 
 def touch_customers(work: Work, customer_ids: Collection[int]) -> None:
@@ -209,20 +213,49 @@ def touch_customers(work: Work, customer_ids: Collection[int]) -> None:
     if not customer_ids:
         return
     named = set(customer_ids)
-    digests = work.session.execute(select(D.c.id, D.c.card).where(D.c.subject == "digest", D.c.state == "open"))
-    ids = [d.id for d in digests if any(i["customer"] in named for i in d.card.get("data", {}).get("items", ()))]
-    _update(work, D.c.customer_id.in_(list(customer_ids)))
-    if ids:
-        _update(work, D.c.id.in_(ids))
+    _touch(work, lambda table: table.c.customer_id.in_(list(named)))
+    leaving = work.session.execute(select(O.c.id, O.c.data).where(O.c.subject == "digest", _leaves()))
+    _mark(work, among(O.c.id, [row.id for row in leaving if _names(row.data, named)]))
+    shown = work.session.execute(select(D.c.id, D.c.card).where(D.c.subject == "digest", D.c.state == "open"))
+    redraw(work, [row.id for row in shown if _names(row.card.get("data", {}), named)])
 
 
-def _update(work: Work, which: ColumnElement[bool]) -> None:
+def redraw(work: Work, delivery_ids: Collection[int]) -> None:
+    """The same for these messages, as far as they are open."""
+    if delivery_ids:
+        _update(work, among(D.c.id, delivery_ids))
+
+
+def _names(data: dict[str, Any], customers: set[int]) -> bool:
+    return any(item["customer"] in customers for item in data.get("items", ()))
+
+
+def _touch(work: Work, about: Callable[[Table], ColumnElement[bool]], drawn: Collection[int] = ()) -> None:
+    """Marked first and then looked for: what is being sent meanwhile is found as the one or the other."""
+    _mark(work, about(O))
+    _update(work, about(D), drawn)
+
+
+def _mark(work: Work, which: ColumnElement[bool]) -> None:
+    """Messages on their way: whoever sends them sees that they were drawn before this, and draws them once more.
+
+    Those that wait are marked, too: somebody may be taking them just now.
+    """
+    work.session.execute(update(O).where(which, _leaves()).values(touched=True))
+
+
+def _leaves() -> ColumnElement[bool]:
+    return and_(O.c.op == "send", O.c.state.in_(WAITING))
+
+
+def _update(work: Work, which: ColumnElement[bool], drawn: Collection[int] = ()) -> None:
     """A waiting update is enough; one that is being sent right now may have read the old state, so it gets another.
 
     The answer to a person's own tap goes at once, everything else outside quiet hours.
     """
     columns = D.c.id, D.c.kind, D.c.subject, D.c.subject_id, D.c.customer_id, D.c.person_id
-    cards = work.session.execute(select(*columns).where(which, D.c.state == "open")).all()
+    shown = work.session.execute(select(*columns).where(which, D.c.state == "open"))
+    cards = [d for d in shown if d.id not in drawn]
     if not cards:
         return
     # By key and not as NOT EXISTS: until statistics know of this morning's outbox, PostgreSQL would read all of it a card.

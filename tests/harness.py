@@ -195,6 +195,14 @@ class Harness:
         self, customer: str, amount: str, *numbers: str, on: str = "", number: str = "", currency: str = "CNY"
     ) -> int:
         """A receipt of today (or dated `on`), put on these receivables in order; the rest stays unapplied."""
+        receipt_id = self.book_receipt(customer, amount, *numbers, on=on, number=number, currency=currency)
+        self.deliver()
+        return receipt_id
+
+    def book_receipt(
+        self, customer: str, amount: str, *numbers: str, on: str = "", number: str = "", currency: str = "CNY"
+    ) -> int:
+        """The same, and nothing is sent yet."""
         with self.db() as work:
             customer_id = self._customer_id(work, customer)
             [receipt_id] = post.new_receipts(
@@ -217,7 +225,6 @@ class Harness:
                 if receipt.open_minor and owed.open_minor:
                     post.allocate(work, receipt, owed)
             refresh(work, [customer_id], [receipt_id])
-        self.deliver()
         return receipt_id
 
     def credit_note(self, customer: str, amount: str, *numbers: str, currency: str = "CNY") -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -40,6 +40,7 @@ class Parcel:
     ref: DeliveryRef | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     over: bool = False  # closed for good; a card may be drawn closed without that
+    customers: frozenset[int] = frozenset()  # of whom a first message speaks
     untraceable: bool = False  # it was looked for, and nobody can tell whether it is there
     files: tuple[str, ...] = ()  # names of documents that go along with it
     result: SendResult | None = None
@@ -75,8 +76,16 @@ def claim(
             message.state = OutboxState.sending
             message.attempts += 1
             message.lease_until = now + LEASE
+            made.customers = _customers(message)
             parcels.append(made)
         return parcels, cancelled
+
+
+def _customers(message: OutboxMessage) -> frozenset[int]:
+    if message.op != "send":
+        return frozenset()
+    named = {item.get("customer") for item in message.data.get("items", ())}
+    return frozenset(found for found in named | {message.customer_id} if found is not None)
 
 
 def renew(transactions: Transactions, parcels: Sequence[Parcel], now: datetime) -> None:
@@ -130,7 +139,7 @@ def _parcel(
     if adapter.name != MAIL:
         card, _ = fit(card, adapter.capabilities(to), today=work.today)
     facts = _facts(loaded)
-    message.payload = {"card": dump(card), "facts": facts}
+    message.payload, message.touched = {"card": dump(card), "facts": facts}, False
     message.messenger = adapter.name
     return Parcel(
         message.id or 0, key, "send", adapter, to, card, first=True, facts=facts, over=loaded.over, files=loaded.files
@@ -217,11 +226,13 @@ def of_delivery(delivery: Delivery, data: dict[str, Any] | None = None) -> Messa
 
 
 def _facts(loaded: Loaded) -> dict[str, Any]:
+    answer_by = getattr(loaded.view, "answer_by", None)
     return {
         "customer": loaded.customer_code,
         "task": loaded.task_id,
         "receivables": list(loaded.receivables),
         "severity": loaded.severity,
+        "answer_by": answer_by and answer_by.astimezone(UTC).isoformat(),
     }
 
 

@@ -14,14 +14,14 @@ from bot.notifications.undelivered import undelivered
 from bot.transactions import Transactions
 from core import chores, outbox
 from core.dunning.load import load_org
-from core.models import Account, Delivery, Letter, LetterState, OutboxMessage, OutboxState, Task, TaskState
+from core.models import Account, Customer, Delivery, Letter, LetterState, OutboxMessage, OutboxState, Task, TaskState
 from core.models.base import table_of
 from core.policies import active
 from core.work import Work
 
 log = logging.getLogger(__name__)
 
-O, D, L, A, T = (table_of(m) for m in (OutboxMessage, Delivery, Letter, Account, Task))  # noqa: E741
+O, D, L, A, T, C = (table_of(m) for m in (OutboxMessage, Delivery, Letter, Account, Task, Customer))  # noqa: E741
 MAX_ATTEMPTS = 8
 ELSEWHERE_AFTER = 3  # failed attempts, none of them visible: the person's next messenger is tried
 
@@ -39,9 +39,9 @@ def record(transactions: Transactions, parcels: Sequence[Parcel], now: datetime,
     if not parcels:
         return
     with transactions.work(now) as work:
-        messages = {
-            m.id: m for m in work.session.execute(select(OutboxMessage).where(O.c.id.in_([p.id for p in parcels]))).scalars()
-        }
+        _lock(work, parcels)
+        query = select(OutboxMessage).where(O.c.id.in_([p.id for p in parcels]))
+        messages = {m.id: m for m in work.session.execute(query).scalars()}
         shown = _Shown(work, parcels)
         for parcel in parcels:
             message = messages[parcel.id]
@@ -70,6 +70,13 @@ def record(transactions: Transactions, parcels: Sequence[Parcel], now: datetime,
                     message.attempts -= 1
                     message.payload = None if parcel.first else message.payload
         shown.settle()
+
+
+def _lock(work: Work, parcels: Sequence[Parcel]) -> None:
+    """Whoever changes something about these customers has done so, or waits: nothing changes unseen."""
+    customers: set[int] = set().union(*(parcel.customers for parcel in parcels))
+    if customers:
+        work.session.execute(select(C.c.id).where(C.c.id.in_(customers)).order_by(C.c.id).with_for_update(key_share=True))
 
 
 def _elsewhere(work: Work, message: OutboxMessage, parcel: Parcel) -> bool:
@@ -151,23 +158,34 @@ class _Shown:
             elif message.task_id is not None:
                 answers.append(message.task_id)
         _answer_by(work, self._changed, only_first=True)
-        _answer_by(work, answers)
+        expected = _answer_by(work, answers)
+        outdated = [d.id for m, p, d in self._new if m.touched or _other_days(m, p, expected)]
+        outbox.redraw(work, [i for i in outdated if i is not None])
         # An older card of a task points to this one; the card that a note of a rise points to shows the same days.
-        outbox.touch(work, "task", [m.task_id for m, _, _ in self._new if m.subject == "task" and m.task_id is not None])
+        tasks = [m.task_id for m, _, _ in self._new if m.subject == "task" and m.task_id is not None]
+        outbox.touch(work, "task", tasks, drawn={d.id for _, _, d in self._new if d.id is not None})
 
 
-def _answer_by(work: Work, task_ids: Sequence[int], *, only_first: bool = False) -> None:
-    """The delivery of a card, digest or short message sets the answer-by; never while one is overdue."""
+def _other_days(message: OutboxMessage, parcel: Parcel, expected: dict[int | None, datetime | None]) -> bool:
+    """Whether an answer is due on another day than the card says: it was drawn before midnight, say."""
+    holds = expected.get(message.task_id)
+    return message.task_id in expected and parcel.facts.get("answer_by") != (holds and holds.isoformat())
+
+
+def _answer_by(work: Work, task_ids: Sequence[int], *, only_first: bool = False) -> dict[int | None, datetime | None]:
+    """The delivery of a card, digest or short message sets the answer-by; never while one is overdue. Returns what
+    holds for each."""
     if not task_ids:
-        return
+        return {}
     _, policy = active(work)
-    found = work.session.execute(select(Task).where(T.c.id.in_(set(task_ids)))).scalars()
-    for task in found.all():
+    found = work.session.execute(select(Task).where(T.c.id.in_(set(task_ids)))).scalars().all()
+    for task in found:
         if task.state != TaskState.open or task.answer_days is None:
             continue
         if task.answer_by is not None and (only_first or task.answer_by <= work.now):
             continue
         task.answer_by = work.company.calendar.answer_by(work.now, task.answer_days, policy.windows.work)
+    return {task.id: task.answer_by for task in found}
 
 
 def _letter_sent(work: Work, message: OutboxMessage, parcel: Parcel) -> None:

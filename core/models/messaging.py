@@ -57,6 +57,7 @@ class OutboxMessage(SQLModel, table=True):
     attempts: int = 0
     lease_until: datetime | None = None
     payload: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    touched: bool = False  # what it says may have changed since it was drawn
     messenger: str = ""
     reason: str = ""
     created_at: datetime
