@@ -5,6 +5,7 @@ A test of one database only says so:
     @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 """
 
+import gc
 import os
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -26,6 +27,19 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("huikuan")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected (some thousand tests and all that they import) is there until the end: whoever looks for
+    garbage later need not look through it again, which took a fifth of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")
