@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.databases import Databases
 from tests.remote import RemoteHarness, Rig
 from tests.scenarios import (
     test_cards,
@@ -66,13 +66,10 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
 
 @pytest.fixture
 def hk(
-    rig: Rig, tmp_path: Path, caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest
+    rig: Rig, databases: Databases, caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest
 ) -> Iterator[RemoteHarness]:
-    from core.db import upgrade
-
     caplog.set_level(logging.WARNING)
-    url = f"sqlite:///{tmp_path / 'story.db'}"
-    upgrade(url)
+    url = databases.create("sqlite")
     harness = RemoteHarness(url, rig)
     failed = request.session.testsfailed
     yield harness
@@ -80,6 +77,7 @@ def hk(
         harness.stop()
     else:
         harness.close(caplog.records)
+    databases.drop(url)
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__.removeprefix("test_"))
