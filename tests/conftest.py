@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from tests.databases import KINDS, Databases
+from tests.databases import KINDS, Databases, compile_once
 
 IN_CI = os.environ.get("HUIKUAN_CI") == "1"
 
@@ -27,6 +27,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("huikuan")
+
+compile_once()
 
 
 @pytest.hookimpl(wrapper=True)
