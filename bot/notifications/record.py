@@ -1,27 +1,31 @@
 """What became of what was sent: the outbox row, the delivery, the answer-by that it sets."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import defer
 
 from bot.adapters.base import Refused, Retry, Sent, Unknown
-from bot.card import card_json, dump, load
+from bot.card import dump, load
 from bot.notifications.parcel import Parcel
 from bot.notifications.undelivered import undelivered
 from bot.transactions import Transactions
 from core import chores, outbox
+from core.db import insert_many
 from core.dunning.load import load_org
 from core.models import Account, Customer, Delivery, Letter, LetterState, OutboxMessage, OutboxState, Task, TaskState
-from core.models.base import table_of
+from core.models.base import among, table_of
 from core.policies import active
 from core.work import Work
 
 log = logging.getLogger(__name__)
 
 O, D, L, A, T, C = (table_of(m) for m in (OutboxMessage, Delivery, Letter, Account, Task, Customer))  # noqa: E741
+_WITHOUT_PAYLOAD = defer(OutboxMessage.payload)  # type: ignore[arg-type]
 MAX_ATTEMPTS = 8
 ELSEWHERE_AFTER = 3  # failed attempts, none of them visible: the person's next messenger is tried
 
@@ -40,7 +44,7 @@ def record(transactions: Transactions, parcels: Sequence[Parcel], now: datetime,
         return
     with transactions.work(now) as work:
         _lock(work, parcels)
-        query = select(OutboxMessage).where(O.c.id.in_([p.id for p in parcels]))
+        query = select(OutboxMessage).options(_WITHOUT_PAYLOAD).where(among(O.c.id, [p.id for p in parcels]))
         messages = {m.id: m for m in work.session.execute(query).scalars()}
         shown = _Shown(work, parcels)
         for parcel in parcels:
@@ -106,64 +110,73 @@ class _Shown:
         ids = [p.ref.delivery_id for p in parcels if p.ref is not None]
         found = execute(select(Delivery).where(D.c.id.in_(ids))).scalars().all() if ids else ()
         self._standing = {delivery.id: delivery for delivery in found}
-        query = select(D.c.outbox_id).where(D.c.outbox_id.in_([p.id for p in parcels if p.ref is None]))
-        self._known = set(execute(query).scalars())
-        self._new: list[tuple[OutboxMessage, Parcel, Delivery]] = []
+        self._known = set(self._deliveries(p.id for p in parcels if p.ref is None))
+        self._new: dict[int, tuple[OutboxMessage, Parcel]] = {}
+        self._rows: list[dict[str, Any]] = []
         self._changed: list[int] = []  # tasks whose cards were drawn anew
+
+    def _deliveries(self, messages: Iterable[int]) -> dict[int, int]:
+        """By the message that was delivered."""
+        query = select(D.c.outbox_id, D.c.id).where(among(D.c.outbox_id, messages))
+        return {outbox_id: delivery_id for outbox_id, delivery_id in self._work.session.execute(query)}
 
     def sent(self, message: OutboxMessage, parcel: Parcel, ref: str) -> None:
         now = self._work.now
         message.state, message.done_at, message.reason = OutboxState.sent, now, ""
         state = "closed" if parcel.over else "open"
-        drawn = {**card_json(parcel.card), **parcel.facts, "dump": dump(parcel.card), "data": message.data}
+        card = {**parcel.facts, "dump": dump(parcel.card), "data": message.data}
         if parcel.ref is not None:
             delivery = self._standing[parcel.ref.delivery_id]
             delivery.rev, delivery.kind, delivery.updated_at = parcel.ref.rev, parcel.card.kind, now
-            delivery.card = {**drawn, "data": delivery.card.get("data", {}) | message.data}
+            delivery.card = {**card, "data": delivery.card.get("data", {}) | message.data}
             delivery.state = state
             if delivery.subject == "task":
                 self._changed.append(delivery.subject_id)
             return
-        if message.id in self._known:
+        if parcel.id in self._known:
             return
-        delivery = Delivery(
-            outbox_id=message.id,
-            messenger=parcel.adapter.name,
-            address=parcel.to.user_id,
-            ref=ref,
-            person_id=message.person_id,
-            customer_id=message.customer_id,
-            kind=parcel.card.kind,
-            subject=message.subject,
-            subject_id=message.subject_id,
-            at=now,
-            on_date=self._work.today,
-            updated_at=now,
-            state="closed" if message.subject == "letter" or message.kind.startswith("note.") else state,
-            card=drawn,
-        )
-        self._new.append((message, parcel, delivery))
+        row = {
+            "outbox_id": parcel.id,
+            "messenger": parcel.adapter.name,
+            "address": parcel.to.user_id,
+            "ref": ref,
+            "person_id": message.person_id,
+            "customer_id": message.customer_id,
+            "kind": parcel.card.kind,
+            "subject": message.subject,
+            "subject_id": message.subject_id,
+            "rev": 1,
+            "at": now,
+            "on_date": self._work.today,
+            "updated_at": now,
+            "state": "closed" if message.subject == "letter" or message.kind.startswith("note.") else state,
+            "card": card,
+        }
+        self._rows.append(row)
+        self._new[parcel.id] = message, parcel
 
     def settle(self) -> None:
         work = self._work
-        work.session.add_all(delivery for _, _, delivery in self._new)
-        work.session.flush()
+        _answer_by(work, self._changed, only_first=True)
+        if not self._rows:
+            return
+        columns = list(self._rows[0])
+        insert_many(work.session, D, columns, [[row[name] for name in columns] for row in self._rows])
         answers: list[int] = []
-        for message, parcel, delivery in self._new:
-            message.delivery_id = delivery.id
+        made = self._deliveries(self._new)
+        for outbox_id, (message, parcel) in self._new.items():
+            message.delivery_id = made[outbox_id]
             if message.subject == "letter":
                 _letter_sent(work, message, parcel)
             elif message.subject == "digest":
                 answers += [i["id"] for i in message.data["items"] if i["subject"] == "task"]
             elif message.task_id is not None:
                 answers.append(message.task_id)
-        _answer_by(work, self._changed, only_first=True)
         expected = _answer_by(work, answers)
-        outdated = [d.id for m, p, d in self._new if m.touched or _other_days(m, p, expected)]
-        outbox.redraw(work, [i for i in outdated if i is not None])
+        outbox.redraw(work, [made[i] for i, (m, p) in self._new.items() if m.touched or _other_days(m, p, expected)])
         # An older card of a task points to this one; the card that a note of a rise points to shows the same days.
-        tasks = [m.task_id for m, _, _ in self._new if m.subject == "task" and m.task_id is not None]
-        outbox.touch(work, "task", tasks, drawn={d.id for _, _, d in self._new if d.id is not None})
+        tasks = [m.task_id for m, _ in self._new.values() if m.subject == "task" and m.task_id is not None]
+        outbox.touch(work, "task", tasks, drawn=set(made.values()))
 
 
 def _other_days(message: OutboxMessage, parcel: Parcel, expected: dict[int | None, datetime | None]) -> bool:

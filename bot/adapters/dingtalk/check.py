@@ -100,10 +100,9 @@ def _mode(settings: Settings) -> Finding:
 async def _calls(settings: Settings, client: Client) -> Finding:
     name, most = "dingtalk.calls", settings.dingtalk.monthly_calls
     try:
-        kept = await asyncio.to_thread(client.memory.get, client.month_key())
+        used = await asyncio.to_thread(client.month.known)
     except Unreachable as error:
         return Finding(name, "warn", f"查不到本月调用次数：{error}", f"this month's calls can't be read: {error}")
-    used = int((kept or {}).get("n", 0))
     zh, en = f"本月调用 {used} 次", f"{used} calls this month"
     if not most:
         return Finding(name, "ok", zh, en)

@@ -1,4 +1,4 @@
-"""Calls to DingTalk: tokens, pacing, the month's count. What comes of a call is a value, never an exception."""
+"""Calls to DingTalk: tokens, pacing. What comes of a call is a value, never an exception."""
 
 import asyncio
 import json
@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from bot.adapters.base import Refused, Retry, Unknown
+from bot.adapters.dingtalk.month import Month
 from bot.adapters.memory import Memory
 from bot.adapters.pace import Pace
-from core.errors import Unreachable
 
 log = logging.getLogger(__name__)
 
 TIMEOUT = 10.0
+KEPT = 2.0  # seconds for which a connection waits for the next call
 PER_SECOND = 18  # the standard edition allows 20, counted at their end of a jittery line
 SPARE = 300  # seconds before its end at which a token is no longer used
 WAIT, WAIT_LONG, WAIT_QUOTA = 2.0, 60.0, 3 * 3600.0
@@ -112,8 +113,7 @@ class Client:
         self.closed = False  # if so, every call is one that was not made
         self._pace = Pace(PER_SECOND)
         self._new, self._old = _Token(), _Token()
-        self._uncounted = 0
-        self._counting = False
+        self.month = Month(self.memory, self.clock, self.zone)
 
     @property
     def proxied(self) -> bool:
@@ -121,6 +121,7 @@ class Client:
         return urlsplit(self.api).hostname not in LOOPBACK
 
     async def close(self) -> None:
+        await self.month.close()
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -226,7 +227,7 @@ class Client:
         await self._pace.turn()
         outcome = await self._request(method, url, body, headers=headers, query=query)
         if not isinstance(outcome, NotReached):
-            await self._count()
+            self.month.add()
         return outcome
 
     async def _request(
@@ -253,8 +254,8 @@ class Client:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
             timeout = aiohttp.ClientTimeout(total=self.timeout)
-            # A kept connection that the server has just closed would leave the fate of a call unknown.
-            connector = aiohttp.TCPConnector(force_close=True)
+            # Not kept for long: one that the server has just closed would leave the fate of a call unknown.
+            connector = aiohttp.TCPConnector(keepalive_timeout=KEPT)
             self._session = aiohttp.ClientSession(timeout=timeout, trust_env=self.proxied, connector=connector)
         return self._session
 
@@ -275,34 +276,6 @@ class Client:
     def _clean(self, message: Any) -> str:
         text = str(message or "")[:200]
         return text.replace(self.secret, "***") if self.secret else text
-
-    # --- the month's count ---
-
-    def month_key(self) -> str:
-        return f"calls:{self.clock().astimezone(self.zone):%Y-%m}"
-
-    async def _count(self) -> None:
-        """Whoever writes the count writes for all that call meanwhile. What can't be written now is added to the next one;
-        it holds up no message."""
-        self._uncounted += 1
-        if self._counting:
-            return
-        self._counting = True
-        try:
-            while by := self._uncounted:
-                self._uncounted = 0
-                await self._counted(by)
-        except Unreachable:
-            pass
-        finally:
-            self._counting = False
-
-    async def _counted(self, by: int) -> None:
-        try:
-            await asyncio.to_thread(self.memory.count, self.month_key(), by, self.clock())
-        except Unreachable:
-            self._uncounted += by
-            raise
 
 
 def _seconds(text: str) -> float | None:
