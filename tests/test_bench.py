@@ -20,7 +20,8 @@ TINY = bench.Sizes(run=(200, 400), ledger=(400, 800), firing=3, file=(40, 80), c
 
 @pytest.fixture(autouse=True)
 def no_spinning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "spin", lambda: 1.0)
+    for module in (clock, starts):
+        monkeypatch.setattr(module, "spin", lambda: 1.0)
 
 
 @pytest.fixture(params=sorted(STORES))

@@ -14,7 +14,8 @@ CROWD = Crowd(cards=8, people=4, taps=4, signed=2, paced=2)
 
 @pytest.fixture(autouse=True)
 def no_spinning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "spin", lambda: 1.0)
+    for module in (clock, messengers, serving):
+        monkeypatch.setattr(module, "spin", lambda: 1.0)
 
 
 def test_messengers_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
