@@ -66,3 +66,11 @@ def test_no_example_ends_in_dots_that_are_not_on_record(lang: Lang) -> None:
 def _dots(card: Card) -> int:
     said = (card.title, card.text, card.footer, *(f"{f.label} {f.value}" for f in card.fields))
     return sum(part.count("…") for part in (*said, *(cell for row in card.rows for cell in row)))
+
+
+def test_words_have_more_room_than_an_apps_text() -> None:
+    """Markdown may be ten times as long as an app's text: who reads only text gets the end as well."""
+    many = replace(NOTICE, rows=tuple((f"客户{n}商贸有限公司", f"¥{n},000.00") for n in range(90)))
+    said = words(frames.message(many, ref="hk-1", rev=1, as_text=True))
+    assert "客户89商贸有限公司" in said and "省略" not in said
+    assert len(words(frames.message(replace(many, text="文" * 20_000), ref="hk-1", rev=1)).encode()) < 20_480

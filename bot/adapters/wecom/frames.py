@@ -10,6 +10,7 @@ from bot.adapters.wecom import render
 from bot.adapters.wecom.xml import Event
 from bot.card import Capabilities, Card, short
 from bot.fit import PROFILES
+from bot.plain import to_text
 
 PUSH, REPLY = "aibot_send_msg", "aibot_respond_msg"
 WELCOME, UPDATE = "aibot_respond_welcome_msg", "aibot_respond_update_msg"
@@ -91,7 +92,7 @@ def too_much(made: Card) -> bool:
 def message(made: Card, *, ref: str, rev: int, as_text: bool = False, task_id: str = "") -> dict[str, Any]:
     """A message of its own: a card, or words where a card can't hold it. `task_id`: where `ref` was used before."""
     if as_text or too_much(made):
-        return text_message(render.plain(made), made.lang)
+        return text_message(to_text(made), made.lang)
     return card_message(card(render.template_card(made, ref=ref, rev=rev), task_id or ref))
 
 
