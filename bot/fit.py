@@ -228,6 +228,8 @@ def _menu(action: Action, caps: Capabilities, today: date, lang: str, lost: list
 
 def _options(item: Input, caps: Capabilities, action_id: str, lost: list[str]) -> Input:
     """A drop-down within its limits."""
+    if len(item.choices) <= caps.max_options and all(len(c.label) <= caps.max_option_label for c in item.choices):
+        return item
     if len(item.choices) > caps.max_options:
         lost.append(f"{action_id}.{item.name}: {len(item.choices) - caps.max_options} choices not shown")
     return replace(
@@ -268,7 +270,7 @@ def _within(actions: list[Action], caps: Capabilities, link: Link | None, lost: 
                 out += _no_control(action, caps, link, lost)
                 continue
         label = _cut(action.label, caps.max_button_label, f"{action.id} label", lost)
-        out.append(replace(action, label=label))
+        out.append(action if label == action.label else replace(action, label=label))
     return out
 
 

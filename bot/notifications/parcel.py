@@ -21,7 +21,7 @@ from core.models.base import table_of
 from core.work import Work
 
 O, D, P, A = (table_of(m) for m in (OutboxMessage, Delivery, Person, Account))  # noqa: E741
-BATCH = 50
+BATCH = 100
 LEASE = timedelta(seconds=60)
 MAIL = "mail"
 
