@@ -51,11 +51,11 @@ def refresh(work: Work, customer_ids: Collection[int], receipt_ids: Collection[i
         return
     work.session.flush()
     _, policy = active(work)
-    # A reversal opened what the engine had done with, before anything ever fired for it.
+    # A reversal opened what the engine had done with, in a case or before anything ever fired for it.
     work.session.execute(
         update(R)
         .where(R.c.customer_id.in_(list(customer_ids)), R.c.open_minor > 0, R.c.due_on.is_not(None))
-        .where(R.c.next_step_on.is_(None), R.c.case_id.is_(None))
+        .where(R.c.next_step_on.is_(None))
         .values(next_step_on=work.today)
     )
     busy = _busy(work, customer_ids)
@@ -69,6 +69,7 @@ def refresh(work: Work, customer_ids: Collection[int], receipt_ids: Collection[i
     disputes.end_settled(work, busy)
     org = load_org(work)
     cases = load_cases(work, policy, busy)
+    payments.taken_back(work, policy, org, busy)
     reopened = _reopen(work, policy, org, busy)
     if reopened:
         cases = load_cases(work, policy, busy)
@@ -122,10 +123,7 @@ def _reopen(work: Work, policy: Policy, org: Org, customer_ids: list[int]) -> bo
         work.session.execute(update(R).where(R.c.id == row.receivable_id).values(case_id=case_id, next_step_on=work.today))
         owners.setdefault(row.customer_id, row.owner_id)
     for customer_id, receivable_owner in owners.items():
-        customer_owner, region = payments.customer_owner(work, customer_id)
-        people, _ = org.resolve("owner", receivable_owner, customer_owner, region)
-        finance = chores.holders(org, "finance", region)[:1]
-        chores.open_chore(work, policy, "reversed", [*people, *finance], customer_id=customer_id)
+        payments.look_into(work, policy, org, customer_id, [receivable_owner])
         work.audit("case.reopened", "customer", customer_id, customer_id)
     work.session.expire_all()
     return True

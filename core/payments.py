@@ -9,6 +9,7 @@ from sqlalchemy import select
 from core import chores, outbox
 from core.dunning.ladder import Policy
 from core.dunning.load import load_org
+from core.dunning.org import Org
 from core.models import (
     Allocation,
     Case,
@@ -70,6 +71,37 @@ def arrived(work: Work, policy: Policy, receipt_ids: Collection[int]) -> None:
                 customer_id=row.customer_id,
                 data={"kind": "receipt", "receipt": row.id},
             )
+
+
+def taken_back(work: Work, policy: Policy, org: Org, customer_ids: Collection[int]) -> None:
+    """Owner and finance look into money that has just been taken back from a running case (a bounced draft).
+
+    A receivable that got other money at the same moment was corrected, not taken back from.
+    """
+    other = A.alias()
+    instead = select(other.c.id).where(
+        other.c.receivable_id == R.c.id, other.c.recorded_at == work.now, other.c.undone_on.is_(None)
+    )
+    rows = work.session.execute(
+        select(K.c.customer_id, R.c.owner_id)
+        .join(R, R.c.case_id == K.c.id)
+        .join(A, A.c.receivable_id == R.c.id)
+        .outerjoin(N, N.c.id == A.c.receipt_id)
+        .outerjoin(G, G.c.id == A.c.credit_note_id)
+        .where(K.c.customer_id.in_(customer_ids), K.c.state != CaseState.closed, R.c.open_minor > 0)
+        .where(A.c.undone_at == work.now, N.c.reversed_on.is_not(None) | G.c.cancelled_on.is_not(None), ~instead.exists())
+        .order_by(R.c.id)
+    ).all()
+    for customer_id in dict.fromkeys(row.customer_id for row in rows):
+        look_into(work, policy, org, customer_id, [row.owner_id for row in rows if row.customer_id == customer_id])
+
+
+def look_into(work: Work, policy: Policy, org: Org, customer_id: int, owners: Collection[int | None]) -> None:
+    """“Payment reversed”: one task for finance and for whoever is responsible for what is open again."""
+    mine, region = customer_owner(work, customer_id)
+    people = [person for owner in owners for person in org.resolve("owner", owner, mine, region)[0]]
+    finance = chores.holders(org, "finance", region)[:1]
+    chores.open_chore(work, policy, "reversed", [*people, *finance], customer_id=customer_id)
 
 
 def _with_case_or_promise(work: Work, customer_ids: set[int]) -> set[int]:

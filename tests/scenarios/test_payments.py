@@ -113,6 +113,53 @@ def test_a_receipt_reversed_after_the_end_opens_the_case_again(hk: Harness) -> N
     assert hk.state("甲") == "closed"
 
 
+HEAD = "number,customer,received_on,amount,currency,receivable"
+TWO_STEPS = ONE_STEP.replace("answer_by = 2\n", "") + """
+[[ladder.step]]
+id = "over8"
+at = 8
+audience = ["owner"]
+action = "task"
+severity = "overdue"
+message = "task.overdue"
+"""
+
+
+def two_overdue(hk: Harness) -> None:
+    """One of two was paid days ago, the other keeps the case running."""
+    hk.begin("2026-07-02 08:00")
+    hk.policy(TWO_STEPS)
+    hk.customer("甲", "li")
+    for number in ("I1", "I2"):
+        hk.receivable("甲", "100.00", due="2026-07-01", number=number, issued="2026-06-01")
+    hk.morning("2026-07-02")
+    hk.chat("li").expect_card("¥200.00", kind="task.overdue")
+    hk.at("2026-07-03 10:00")
+    hk.imports("receipts", HEAD, "R1,甲,2026-07-03,100.00,CNY,I1")
+    hk.chat("li").expect_card("¥100.00", kind="payment.arrived")
+
+
+def test_a_receipt_reversed_while_the_case_runs_is_looked_into_and_the_ladder_goes_on(hk: Harness) -> None:
+    """Nobody was told, and what was open again was never spoken of any more."""
+    two_overdue(hk)
+    hk.morning("2026-07-09")
+    hk.chat("li").expect_card("¥100.00", "第2次提醒", kind="task.overdue")
+    hk.at("2026-07-10 14:00")
+    hk.imports("receipts", f"{HEAD},reverses", "B1,甲,2026-07-10,-100.00,CNY,,R1")
+    hk.chat("li").expect_card("¥100.00", kind="payment.reversed")
+    hk.chat("cai").expect_card("¥100.00", kind="payment.reversed")
+    hk.morning("2026-07-13")
+    hk.chat("li").expect_card("¥200.00", "I1", kind="task.overdue")
+    assert [f[1] for f in hk.firings("I1")] == [f[1] for f in hk.firings("I2")]
+
+
+def test_a_receipt_that_is_only_corrected_alarms_nobody(hk: Harness) -> None:
+    two_overdue(hk)
+    hk.at("2026-07-06 14:00")
+    hk.imports("receipts", HEAD, "R1,甲,2026-07-03,90.00,CNY,I1")
+    hk.chat("li").expect_card("¥90.00", kind="payment.arrived")
+
+
 def test_a_receipt_that_arrives_for_a_customer_nobody_chases_is_not_announced(hk: Harness) -> None:
     hk.begin("2026-06-01 10:00")
     hk.customer("甲", "li")
