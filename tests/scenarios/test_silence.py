@@ -47,6 +47,19 @@ def test_after_downtime_silence_climbs_one_level_only(hk: Harness) -> None:
     hk.at("2026-07-20 18:00")
 
 
+def test_a_card_names_the_one_who_will_hear_of_it_not_one_who_is_silent_already(hk: Harness) -> None:
+    hk.overdue(policy=ONE_STEP)
+    hk.receivable("甲", "50.00", due="2026-07-09", number="I2", owner="lin")
+    hk.morning("2026-07-07")
+    hk.chat("wang").expect_card("li", kind="task.silent")
+    hk.morning("2026-07-10")  # wang has not answered either
+    hk.chat("zhao").expect_card("wang", kind="task.silent")
+    card = hk.chat("lin").expect_card("¥50.00", kind="task.overdue")
+    assert "超时将上报zhao" in card.text
+    hk.morning("2026-07-15")
+    hk.chat("fm").expect_card("zhao", kind="task.silent")
+
+
 def test_a_manager_who_is_away_is_left_out(hk: Harness) -> None:
     hk.overdue(policy=ONE_STEP)
     hk.person("wang", active=False)

@@ -389,7 +389,7 @@ def _view(
         answer_by=answer_by,
         late=facts.passed(answer_by),
         escalated_to=facts.escalated_to(task) if task is not None and facts.passed(answer_by) else "",
-        escalates_to=facts.above(task.person_id) if task is not None and answer_by is not None else "",
+        escalates_to=facts.above(task) if task is not None and answer_by is not None else "",
         reminder_n=task.reminders + 1 if task is not None else 1,
         silent_who=str(silent.get("who", "")) if silent is not None else "",
         silent_since=facts.local(datetime.fromisoformat(since), reader) if since else None,

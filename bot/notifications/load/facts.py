@@ -29,6 +29,7 @@ from core.models import (
     PromiseState,
     Task,
     TaskReceivable,
+    TaskState,
 )
 from core.models.base import table_of
 from core.money import Money
@@ -287,9 +288,15 @@ class Facts:
         actor = self.work.session.execute(done.order_by(U.c.id.desc()).limit(1)).scalar()
         return self.actor(actor) if actor else ""
 
-    def above(self, person_id: int | None) -> str:
-        """Who hears of this person's silence."""
-        return self.name(next(iter(self.org.chain(person_id)), None)) if person_id is not None else ""
+    def above(self, task: Task) -> str:
+        """Who will hear of it if this task gets no result: whoever is silent about the customer already will not."""
+        T = table_of(Task)
+        passed = select(T.c.person_id).where(
+            T.c.customer_id == task.customer_id, T.c.kind == "collect", T.c.state == TaskState.open,
+            T.c.answer_by <= self.work.now,
+        )  # fmt: skip
+        silent = set(self.work.session.execute(passed).scalars())
+        return self.name(next((p for p in self.org.chain(task.person_id) if p not in silent), None))
 
     def local(self, at: datetime | None, person_id: int | None) -> datetime | None:
         """An instant on the reader's clock."""
@@ -328,7 +335,7 @@ class Facts:
         T = table_of(Task)
         opened = select(T.c.person_id).where(T.c.silent_task_id == task.id).order_by(T.c.id.desc()).limit(1)
         told = self.work.session.execute(opened).scalar()
-        return self.name(told) if told is not None else self.above(task.person_id)
+        return self.name(told) if told is not None else self.above(task)
 
 
 def _chunks(ids: Sequence[int]) -> list[list[int]]:
