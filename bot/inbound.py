@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bot import commands, identity
 from bot.adapters.base import Adapter, Address, Envelope, Reply
-from bot.card import Action, Card, Lang, as_lang, card_json, dump, load
+from bot.card import Action, Capabilities, Card, Lang, as_lang, card_json, dump, load
 from bot.commands.amounts import parse_amount
 from bot.commands.dates import parse_date
 from bot.fit import ask_card, fit
@@ -122,9 +122,14 @@ class _Desk:
 
     def __init__(self, door: Door, work: Work, person: Person, lang: Lang, envelope: Envelope) -> None:
         self.door, self.work, self.person, self.lang, self.envelope = door, work, person, lang, envelope
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Of the messenger, for this account."""
+        envelope = self.envelope
         query = select(A.c.text_only).where(A.c.messenger == envelope.messenger, A.c.user_id == envelope.user_id)
-        to = Address(envelope.user_id, lang, bool(work.session.execute(query).scalar()))
-        self.capabilities = door.adapters[envelope.messenger].capabilities(to)
+        to = Address(envelope.user_id, self.lang, bool(self.work.session.execute(query).scalar()))
+        return self.door.adapters[envelope.messenger].capabilities(to)
 
     # --- typed lines ---
 
@@ -231,7 +236,9 @@ class _Desk:
         action = replace(action, inputs=tuple(replace(i, choices=own.get(i.name, i.choices)) for i in action.inputs))
         confirm = next((a.confirm for a in stored.actions if a.id == action.id), None)
         # What a picker on the card has no room for, a form has.
-        capabilities = replace(self.capabilities, max_inline=0) if self.capabilities.has_form else self.capabilities
+        capabilities = self.capabilities
+        if capabilities.has_form:
+            capabilities = replace(capabilities, max_inline=0)
         card, _ = ask_card(stored, replace(action, confirm=confirm), capabilities, today=self.work.today)
         return Reply("done", "", card, {}, delivery.id, delivery.rev, asks=True)
 

@@ -74,9 +74,9 @@ def refresh(work: Work, customer_ids: Collection[int], receipt_ids: Collection[i
     if reopened:
         cases = load_cases(work, policy, busy)
     open_receivables = {r.id for c in cases for r in c.receivables}
-    _settle_cases(work, cases, busy)
+    severity = _settle_cases(work, cases, busy)
     _hand_over(work, policy, org, cases, busy)
-    _settle_tasks(work, cases, open_receivables, busy)
+    _settle_tasks(work, cases, severity, open_receivables, busy)
     payments.allocate_chores_done(work, busy)
     outbox.touch_customers(work, busy)
 
@@ -129,8 +129,9 @@ def _reopen(work: Work, policy: Policy, org: Org, customer_ids: list[int]) -> bo
     return True
 
 
-def _settle_cases(work: Work, cases: Iterable[CaseFacts], customer_ids: list[int]) -> None:
-    """Closes, parks and eases the running cases; ends the holds that no open receivable has reached any more."""
+def _settle_cases(work: Work, cases: Iterable[CaseFacts], customer_ids: list[int]) -> dict[int, str]:
+    """Closes, parks and eases the running cases; ends the holds that no open receivable has reached any more. Returns
+    the severity of each customer that has one running still."""
     gone = select(R.c.id).where(R.c.customer_id.in_(customer_ids), R.c.open_minor == 0, R.c.settled_on <= work.today)
     work.session.execute(
         update(F)
@@ -146,8 +147,9 @@ def _settle_cases(work: Work, cases: Iterable[CaseFacts], customer_ids: list[int
     running = list(
         work.session.execute(select(Case).where(K.c.customer_id.in_(customer_ids), K.c.state != CaseState.closed)).scalars()
     )
+    severities: dict[int, str] = {}
     if not running:
-        return
+        return severities
     facts = {(c.customer_id, c.currency): c for c in cases}
     fired: dict[int, list[Any]] = defaultdict(list)
     for row in work.session.execute(
@@ -178,7 +180,9 @@ def _settle_cases(work: Work, cases: Iterable[CaseFacts], customer_ids: list[int
             severity = worse(severity, row.severity or "due_soon")
         case.severity = severity
         case.state = CaseState.waiting if all(r.why_not in SET_ASIDE for r in mine) else CaseState.open
+        severities[case.customer_id] = worse(severities.get(case.customer_id, "due_soon"), severity)
     work.session.flush()
+    return severities
 
 
 def _tasks_of(work: Work, customer_ids: list[int]) -> tuple[list[Task], dict[int, set[int]]]:
@@ -198,14 +202,13 @@ def _tasks_of(work: Work, customer_ids: list[int]) -> tuple[list[Task], dict[int
     return tasks, links
 
 
-def _settle_tasks(work: Work, cases: list[CaseFacts], still_open: set[int], customer_ids: list[int]) -> None:
+def _settle_tasks(
+    work: Work, cases: list[CaseFacts], severity: dict[int, str], still_open: set[int], customer_ids: list[int]
+) -> None:
     """Ends the tasks with nothing left to do, and lets severities fall silently."""
     tasks, links = _tasks_of(work, customer_ids)
     why = {r.id: r.why_not for c in cases for r in c.receivables}
     anew = {r.id for c in cases for r in c.receivables if r.case_id is not None and r.fired_offset is None}
-    severity: dict[int, str] = {}
-    for case in work.session.execute(select(K).where(K.c.customer_id.in_(customer_ids), K.c.state != CaseState.closed)):
-        severity[case.customer_id] = worse(severity.get(case.customer_id, "due_soon"), case.severity)
     for task in tasks:
         mine = links[task.id or 0] & still_open
         if not mine:

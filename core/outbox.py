@@ -215,7 +215,8 @@ def touch_customers(work: Work, customer_ids: Collection[int]) -> None:
     named = set(customer_ids)
     _touch(work, lambda table: table.c.customer_id.in_(list(named)))
     leaving = work.session.execute(select(O.c.id, O.c.data).where(O.c.subject == "digest", _leaves()))
-    _mark(work, among(O.c.id, [row.id for row in leaving if _names(row.data, named)]))
+    if on_their_way := [row.id for row in leaving if _names(row.data, named)]:
+        _mark(work, among(O.c.id, on_their_way))
     shown = work.session.execute(select(D.c.id, D.c.card).where(D.c.subject == "digest", D.c.state == "open"))
     redraw(work, [row.id for row in shown if _names(row.card.get("data", {}), named)])
 

@@ -60,7 +60,7 @@ def make(
         raise DomainError("promise.nothing_open")
     if amount_minor is not None and len(owed) > 1:
         raise DomainError("promise.which_currency", currencies=", ".join(sorted(c.currency for c in owed)))
-    return [_make(work, policy, c.customer_id, c.currency, due_on, amount_minor, note, task_id) for c in owed]
+    return [_make(work, policy, c, due_on, amount_minor, note, task_id) for c in owed]
 
 
 def _promisable(work: Work, case: CaseFacts) -> bool:
@@ -70,26 +70,25 @@ def _promisable(work: Work, case: CaseFacts) -> bool:
 def _make(
     work: Work,
     policy: Policy,
-    customer_id: int,
-    currency: str,
+    case: CaseFacts,
     due_on: date,
     amount_minor: int | None,
     note: str,
     task_id: int | None,
 ) -> Made:
-    limits = policy.limits
+    limits, customer_id, currency = policy.limits, case.customer_id, case.currency
     earlier = work.session.execute(
         select(Promise).where(P.c.customer_id == customer_id, P.c.currency == currency, P.c.state == PromiseState.open)
     ).scalar_one_or_none()
     replacements = 0
     if earlier is not None and earlier.ends_on < work.today:
         _end(work, earlier, verdict(work, earlier))  # too late to put it off: it is judged first
-        earlier = None
+        case, earlier = _again(work, policy, case), None
     if earlier is not None:
         replacements = earlier.replacements + 1
         # What the earlier one covers is free to be promised anew; undone below if a manager must agree first.
         covers.release(work, "promise", earlier.id or 0)
-    case = next(c for c in load_cases(work, policy, [customer_id]) if c.currency == currency)
+        case = _again(work, policy, case)
     question = sum(r.chaseable_minor for r in covers.in_question(case, work.today))
     amount = question if amount_minor is None else amount_minor
     if amount <= 0:
@@ -135,6 +134,11 @@ def _make(
         if amount < question:
             followups.rest_follows(work, policy, customer_id, currency)
     return Made(promise, needs)
+
+
+def _again(work: Work, policy: Policy, case: CaseFacts) -> CaseFacts:
+    """The same case, without what an earlier promise covered."""
+    return next(c for c in load_cases(work, policy, [case.customer_id]) if c.currency == case.currency)
 
 
 def _cover_again(work: Work, promise: Promise) -> None:
@@ -197,16 +201,18 @@ def decide(work: Work, policy: Policy, promise: Promise, *, approve: bool) -> No
 
 def received(work: Work, promise: Promise) -> int:
     """Money recorded after the promise was made and effective by its end: on what it covers, or not applied yet."""
+    return _received(work, promise, covers.covered(work, "promise", promise.id or 0))
+
+
+def _received(work: Work, promise: Promise, covered: Collection[int]) -> int:
     until = min(promise.ends_on, work.today)
-    covered = covers.covered(work, "promise", promise.id or 0)
     paid = sum(paid_since(work, list(covered), promise.after_receipt_id, until).values())
     return paid + unapplied_since(work, promise.customer_id, promise.currency, promise.after_receipt_id, until)
 
 
-def _nothing_open(work: Work, promise: Promise) -> bool:
+def _nothing_open(work: Work, promise: Promise, covered: Collection[int]) -> bool:
     """Whether all that it covers was settled in time, by whatever means."""
     R = table_of(Receivable)
-    covered = list(covers.covered(work, "promise", promise.id or 0))
     until = min(promise.ends_on, work.today)
     settled = select(R.c.id).where(R.c.id.in_(covered), R.c.open_minor == 0, R.c.settled_on <= until)
     return bool(covered) and len(work.session.execute(settled).all()) == len(covered)
@@ -214,8 +220,9 @@ def _nothing_open(work: Work, promise: Promise) -> bool:
 
 def verdict(work: Work, promise: Promise) -> PromiseState:
     """What the promise is worth by the money known now: kept, partly kept or broken."""
-    promise.received_minor = received(work, promise)
-    if promise.received_minor >= promise.amount_minor or _nothing_open(work, promise):
+    covered = covers.covered(work, "promise", promise.id or 0)
+    promise.received_minor = _received(work, promise, covered)
+    if promise.received_minor >= promise.amount_minor or _nothing_open(work, promise, covered):
         return PromiseState.kept
     return PromiseState.partly_kept if promise.received_minor > 0 else PromiseState.broken
 

@@ -1,9 +1,8 @@
 """The table of actions: what a tap or a written command may do. `execute` is the only way in."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Table, select
 
 from core import cases, followups, tasks
 from core.actions import approvals, finance, results
@@ -22,6 +21,7 @@ from core.models import (
     Promise,
     Receipt,
     Receivable,
+    StoredPolicy,
     Task,
     TaskState,
 )
@@ -81,28 +81,29 @@ def _subject(work: Work, policy: Policy, request: ActionRequest) -> "Context | O
     if customer_id is not None:
         C = table_of(Customer)
         work.session.execute(select(C.c.id).where(C.c.id == customer_id).with_for_update(key_share=True))
-        work.session.expire_all()
-        if delivery is not None:
-            work.session.refresh(delivery)
+        for row in work.session.identity_map.values():  # what was read before may be outdated
+            if not isinstance(row, Person | StoredPolicy):
+                work.session.expire(row)
     return Context(work, policy, request, subject, subject_id, customer_id, delivery)
 
 
-_TABLES: dict[str, type[Any]] = {
-    "task": Task, "case": Case, "promise": Promise, "claim": Claim, "dispute": Dispute, "pause": Pause, "receipt": Receipt,
+_TABLES: dict[str, Table] = {
+    name: table_of(model) for name, model in (
+        ("task", Task), ("case", Case), ("promise", Promise), ("claim", Claim), ("dispute", Dispute), ("pause", Pause),
+        ("receipt", Receipt), ("arrived", OutboxMessage),
+    )
 }  # fmt: skip
 
 
 def _customer_of(work: Work, subject: str, subject_id: int) -> int | None:
     if subject == "customer":
         return subject_id
-    if subject == "arrived":
-        message = work.session.get(OutboxMessage, subject_id)
-        return None if message is None else message.customer_id
-    model = _TABLES.get(subject)
-    if model is None:
+    table = _TABLES.get(subject)
+    if table is None:
         return None
-    row = work.session.get(model, subject_id)
-    return None if row is None else int(row.customer_id) if row.customer_id is not None else None
+    # Its columns and not the row: what is read before the lock may be outdated after it.
+    found: int | None = work.session.execute(select(table.c.customer_id).where(table.c.id == subject_id)).scalar()
+    return found
 
 
 def _no_such_button(context: Context, spec: "Spec") -> bool:

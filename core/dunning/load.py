@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, String, and_, cast, func, or_, select
+from sqlalchemy import BigInteger, Date, String, and_, bindparam, cast, func, or_, select
 from sqlalchemy import case as sql_case
 
 from core.dunning.facts import CaseFacts, ReceivableFacts, net
@@ -27,16 +28,66 @@ from core.models import (
     Receipt,
     Receivable,
 )
-from core.models.base import among, table_of
+from core.models.base import table_of
 from core.work import Work
 
 R = table_of(Receivable)
 C = table_of(Customer)
 E = table_of(Entry)
+F, K = table_of(Firing), table_of(Case)
 Z, V, Q, A, N = (table_of(m) for m in (Pause, Cover, Promise, Allocation, Receipt))
 
 # Null for none, as with most: that spares decoding empty lists by the ten thousand.
 _TAGS = sql_case((cast(R.c.tags, String) != "[]", R.c.tags))
+
+# Statements are built once: that costs more than running one for a single customer.
+_WHOSE = bindparam("customers", expanding=True, literal_execute=True, type_=BigInteger)
+_WHICH = bindparam("ids", expanding=True, literal_execute=True, type_=BigInteger)
+_DAY = bindparam("day", type_=Date)
+_AFTER = bindparam("after", type_=BigInteger)
+
+_CUSTOMERS = select(
+    C.c.id, C.c.code, C.c.name, C.c.short_name, C.c.rating, C.c.type, C.c.region, C.c.tags, C.c.owner_id, C.c.no_letters
+).where(C.c.id.in_(_WHOSE))
+_OWED = select(
+    R.c.id, R.c.number, R.c.customer_id, R.c.currency, R.c.issued_on, R.c.due_on, R.c.open_minor, R.c.amount_minor,
+    R.c.owner_id, R.c.region, _TAGS, R.c.ladder, R.c.start, R.c.age_shift_days, R.c.case_id, R.c.next_step_on,
+).where(R.c.customer_id.in_(_WHOSE), R.c.issued_on <= _DAY, or_(R.c.open_minor > 0, R.c.settled_on > _DAY))  # fmt: skip
+_RUNNING = select(K).where(K.c.customer_id.in_(_WHOSE), K.c.state != "closed")
+_LATER = (
+    select(E.c.receivable_id, cast(func.sum(E.c.amount_minor), BigInteger))
+    .where(E.c.customer_id.in_(_WHOSE), E.c.effective_on > _DAY, E.c.receivable_id.is_not(None))
+    .group_by(E.c.receivable_id)
+)
+_PAUSED = select(Z.c.customer_id, Z.c.receivable_id).where(
+    Z.c.customer_id.in_(_WHOSE), Z.c.state == PauseState.active, Z.c.from_on <= _DAY, Z.c.until >= _DAY
+)
+_COVERED = (
+    select(V.c.kind, V.c.subject_id, V.c.receivable_id, V.c.amount_minor)
+    .join(R, R.c.id == V.c.receivable_id)
+    .where(R.c.customer_id.in_(_WHOSE), V.c.active)
+)
+_PROMISED = select(Q.c.id, Q.c.customer_id, Q.c.currency, Q.c.after_receipt_id).where(
+    Q.c.id.in_(_WHICH), Q.c.state == PromiseState.open
+)
+_FIRED = (
+    select(F.c.receivable_id, F.c.due_on, func.max(F.c.offset_days))
+    .where(F.c.customer_id.in_(_WHOSE))
+    .group_by(F.c.receivable_id, F.c.due_on)
+)
+_PAID = (
+    select(A.c.receivable_id, cast(func.sum(A.c.amount_minor), BigInteger))
+    .join(N, N.c.id == A.c.receipt_id)
+    .where(A.c.receivable_id.in_(_WHICH), A.c.undone_on.is_(None), N.c.id > _AFTER, N.c.received_on <= _DAY)
+    .group_by(A.c.receivable_id)
+)
+_FREE = select(cast(func.coalesce(func.sum(N.c.open_minor), 0), BigInteger)).where(
+    N.c.customer_id == bindparam("customer", type_=BigInteger),
+    N.c.currency == bindparam("currency", type_=String),
+    N.c.reversed_on.is_(None),
+    N.c.id > _AFTER,
+    N.c.received_on <= _DAY,
+)
 
 
 def load_org(work: Work) -> Org:
@@ -73,11 +124,9 @@ def load_cases(work: Work, policy: Policy, customer_ids: Sequence[int], day: dat
     """The netted facts of each customer and currency that has something open on `day` (default: today), or a running
     case. Ordered by customer."""
     day = day or work.today
-    session = work.session
-    whose = select(
-        C.c.id, C.c.code, C.c.name, C.c.short_name, C.c.rating, C.c.type, C.c.region, C.c.tags, C.c.owner_id, C.c.no_letters
-    ).where(among(C.c.id, customer_ids))
-    customers = {row.id: row for row in session.execute(whose)}
+    session, asked = work.session, {"customers": sorted(customer_ids), "day": day}
+    changed = changed_since(session, day)
+    customers = {row.id: row for row in session.execute(_CUSTOMERS, asked)}
     cases: dict[tuple[int, str], CaseFacts] = {}
 
     def case_of(customer_id: int, currency: str) -> CaseFacts:
@@ -98,18 +147,8 @@ def load_cases(work: Work, policy: Policy, customer_ids: Sequence[int], day: dat
             )
         return cases[key]
 
-    columns = [
-        R.c.id, R.c.number, R.c.customer_id, R.c.currency, R.c.issued_on, R.c.due_on, R.c.open_minor, R.c.amount_minor,
-        R.c.owner_id, R.c.region, _TAGS, R.c.ladder, R.c.start, R.c.age_shift_days, R.c.case_id, R.c.next_step_on,
-    ]  # fmt: skip
-    rows = session.execute(
-        select(*columns).where(
-            among(R.c.customer_id, customer_ids),
-            R.c.issued_on <= day,
-            or_(R.c.open_minor > 0, R.c.settled_on > day),
-        )
-    ).all()
-    later = _later(work, day, customer_ids)
+    rows = session.execute(_OWED, asked).all()
+    later = dict(session.execute(_LATER, asked).tuples()) if changed else {}
     by_id: dict[int, ReceivableFacts] = {}
     for (id_, number, customer_id, currency, issued_on, due_on, open_now, amount_minor,
          owner_id, region, tags, ladder, start, shift, case_id, look) in rows:  # fmt: skip
@@ -135,49 +174,27 @@ def load_cases(work: Work, policy: Policy, customer_ids: Sequence[int], day: dat
         )
         case_of(customer_id, currency).receivables.append(facts)
 
-    running = select(table_of(Case)).where(
-        among(table_of(Case).c.customer_id, customer_ids),
-        table_of(Case).c.state != "closed",
-    )
-    for row in session.execute(running).mappings():
+    for row in session.execute(_RUNNING, asked).mappings():
         case = case_of(row["customer_id"], row["currency"])
         case.case_id, case.case_severity, case.policy_id = row["id"], row["severity"], row["policy_id"]
 
-    for (customer_id, currency), minor in unapplied(session, day, customer_ids).items():
+    for (customer_id, currency), minor in unapplied(session, day, customer_ids, changed=changed).items():
         if (customer_id, currency) in cases:
             cases[customer_id, currency].unapplied_minor = -minor
 
-    _pauses(work, day, customer_ids, cases.values(), by_id)
-    _covers(work, day, customer_ids, cases, by_id)
-    _fired(work, customer_ids, by_id)
+    _pauses(work, asked, cases.values(), by_id)
+    _covers(work, asked, cases, by_id)
+    _fired(work, asked, by_id)
     for case in cases.values():
         net(case, policy.limits.chase_from(case.currency))
     return [cases[key] for key in sorted(cases)]
 
 
-def _later(work: Work, day: date, customer_ids: Sequence[int]) -> dict[int, int]:
-    """What the entries effective after `day` changed, by receivable: open on `day` is open now minus this."""
-    if not changed_since(work.session, day):
-        return {}
-    rows = work.session.execute(
-        select(E.c.receivable_id, cast(func.sum(E.c.amount_minor), BigInteger))
-        .where(among(E.c.customer_id, customer_ids), E.c.effective_on > day, E.c.receivable_id.is_not(None))
-        .group_by(E.c.receivable_id)
-    )
-    return {receivable_id: minor for receivable_id, minor in rows}
-
-
 def _pauses(
-    work: Work, day: date, customer_ids: Sequence[int], cases: Iterable[CaseFacts], by_id: dict[int, ReceivableFacts]
+    work: Work, asked: dict[str, Any], cases: Iterable[CaseFacts], by_id: dict[int, ReceivableFacts]
 ) -> None:
-    pauses = select(Z.c.customer_id, Z.c.receivable_id).where(
-        among(Z.c.customer_id, customer_ids),
-        Z.c.state == PauseState.active,
-        Z.c.from_on <= day,
-        Z.c.until >= day,
-    )
     whole = set()
-    for customer_id, receivable_id in work.session.execute(pauses):
+    for customer_id, receivable_id in work.session.execute(_PAUSED, asked):
         if receivable_id is None:
             whole.add(customer_id)
         elif receivable_id in by_id:
@@ -188,20 +205,14 @@ def _pauses(
 
 def _covers(
     work: Work,
-    day: date,
-    customer_ids: Sequence[int],
+    asked: dict[str, Any],
     cases: dict[tuple[int, str], CaseFacts],
     by_id: dict[int, ReceivableFacts],
 ) -> None:
     """What promises, claims and disputes take out. Of a promise, only what is not paid since it was made."""
-    session = work.session
-    covers = (
-        select(V.c.kind, V.c.subject_id, V.c.receivable_id, V.c.amount_minor)
-        .join(R, R.c.id == V.c.receivable_id)
-        .where(among(R.c.customer_id, customer_ids), V.c.active)
-    )
+    session, day = work.session, asked["day"]
     promised: dict[int, dict[int, int]] = defaultdict(dict)
-    for kind, subject_id, receivable_id, amount in session.execute(covers):
+    for kind, subject_id, receivable_id, amount in session.execute(_COVERED, asked):
         facts = by_id.get(receivable_id)
         if facts is None:
             continue
@@ -213,13 +224,7 @@ def _covers(
             facts.disputed_minor += amount
     if not promised:
         return
-    open_promises = session.execute(
-        select(Q.c.id, Q.c.customer_id, Q.c.currency, Q.c.after_receipt_id).where(
-            Q.c.id.in_(promised),
-            Q.c.state == PromiseState.open,
-        )
-    )
-    for promise_id, customer_id, currency, after in open_promises:
+    for promise_id, customer_id, currency, after in session.execute(_PROMISED, {"ids": sorted(promised)}):
         covered = promised[promise_id]
         paid = paid_since(work, list(covered), after, day)
         for receivable_id, amount in covered.items():
@@ -229,43 +234,20 @@ def _covers(
 
 def paid_since(work: Work, receivable_ids: Sequence[int], after: int, until: date) -> dict[int, int]:
     """Receipt money allocated to each receivable recorded after receipt `after` and is effective by `until`."""
-    rows = work.session.execute(
-        select(A.c.receivable_id, cast(func.sum(A.c.amount_minor), BigInteger))
-        .join(N, N.c.id == A.c.receipt_id)
-        .where(
-            A.c.receivable_id.in_(receivable_ids),
-            A.c.undone_on.is_(None),
-            N.c.id > after,
-            N.c.received_on <= until,
-        )
-        .group_by(A.c.receivable_id)
-    )
+    rows = work.session.execute(_PAID, {"ids": sorted(receivable_ids), "after": after, "day": until})
     return {receivable_id: minor for receivable_id, minor in rows}
 
 
 def unapplied_since(work: Work, customer_id: int, currency: str, after: int, until: date) -> int:
     """Unallocated receipt money of the customer recorded after receipt `after` and is effective by `until`."""
-    total = work.session.execute(
-        select(cast(func.coalesce(func.sum(N.c.open_minor), 0), BigInteger)).where(
-            N.c.customer_id == customer_id,
-            N.c.currency == currency,
-            N.c.reversed_on.is_(None),
-            N.c.id > after,
-            N.c.received_on <= until,
-        )
-    ).scalar_one()
+    asked = {"customer": customer_id, "currency": currency, "after": after, "day": until}
+    total = work.session.execute(_FREE, asked).scalar_one()
     return int(total)
 
 
-def _fired(work: Work, customer_ids: Sequence[int], by_id: dict[int, ReceivableFacts]) -> None:
+def _fired(work: Work, asked: dict[str, Any], by_id: dict[int, ReceivableFacts]) -> None:
     """A due date moved later starts anew: only firings of this due date, or of a later one, count."""
-    F = table_of(Firing)
-    rows = work.session.execute(
-        select(F.c.receivable_id, F.c.due_on, func.max(F.c.offset_days))
-        .where(among(F.c.customer_id, customer_ids))
-        .group_by(F.c.receivable_id, F.c.due_on)
-    ).all()
-    for receivable_id, due_on, offset in rows:
+    for receivable_id, due_on, offset in work.session.execute(_FIRED, asked).all():
         facts = by_id.get(receivable_id)
         if facts is None or facts.due_on is None or due_on < facts.due_on:
             continue

@@ -15,6 +15,7 @@ from core.models import Case, CaseState, Customer, JobSlot, Person, Receivable, 
 from core.work import Work
 
 MAY_APPLY = frozenset({"finance_manager", "finance_director", "management", "admin"})
+_KNOWN = "policy"  # in a session: when it was asked for, and which one holds
 JOB = "policy.migrate"  # one slot a stored policy, done when its running cases have been moved
 
 
@@ -67,7 +68,14 @@ def active(session: Session, now: datetime, currency: str) -> Policy:
 
 
 def ensure(work: Work) -> StoredPolicy:
-    """The active row; the first time, the shipped default is stored, so that cases can point to it."""
+    """The active row; the first time, the shipped default is stored, so that cases can point to it.
+
+    Read once a transaction.
+    """
+    known = work.session.info.get(_KNOWN)
+    if known is not None and known[0] == work.now:
+        found: StoredPolicy = known[1]
+        return found
     row = active_row(work.session, work.now)
     if row is None:
         alone(work.session, "policy")
@@ -75,6 +83,7 @@ def ensure(work: Work) -> StoredPolicy:
     if row is None:
         row = _store(work, default_policy(work.company.currency), work.now)
         work.session.flush()
+    work.session.info[_KNOWN] = work.now, row
     return row
 
 
@@ -133,6 +142,7 @@ def _store(work: Work, policy: Policy, begins: datetime) -> StoredPolicy:
         applied_by=work.actor, applied_at=work.now, active_from=begins,
     )  # fmt: skip
     work.session.add(row)
+    work.session.info.pop(_KNOWN, None)
     return row
 
 

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, Date, bindparam, func, select
 
 from bot.notifications.views import Option, Part, Phrase, ReceivableRow
 from core.dunning.facts import CaseFacts, ReceivableFacts, oldest_first
@@ -44,6 +44,31 @@ CONTACTS = (
 )  # fmt: skip
 _CHUNK = 500
 
+# Statements are built once: that costs more than running one for a single customer.
+C, P, B, U = table_of(Customer), table_of(Promise), table_of(Dispute), table_of(Audit)
+Z, H, N = table_of(Pause), table_of(Hold), table_of(Contact)
+_WHOSE = bindparam("customers", expanding=True, literal_execute=True, type_=BigInteger)
+_TODAY = bindparam("today", type_=Date)
+
+_CUSTOMERS = select(
+    C.c.id, C.c.code, C.c.name, C.c.short_name, C.c.rating, C.c.owner_id, C.c.language, C.c.no_letters
+).where(C.c.id.in_(_WHOSE))
+_PROMISES = (
+    select(Promise)
+    .where(P.c.customer_id.in_(_WHOSE), P.c.state.in_((PromiseState.open, PromiseState.kept, *NOT_KEPT)))
+    .order_by(P.c.ended_at.desc(), P.c.id.desc())
+)
+_DISPUTES = select(Dispute).where(B.c.customer_id.in_(_WHOSE), B.c.state == DisputeState.open).order_by(B.c.id)
+_PAUSES = select(Pause).where(
+    Z.c.customer_id.in_(_WHOSE), Z.c.state == PauseState.active, Z.c.from_on <= _TODAY, Z.c.until >= _TODAY
+)
+_HOLDS = select(H.c.customer_id, H.c.kind).where(H.c.customer_id.in_(_WHOSE), H.c.ended_on.is_(None))
+_CONTACTS = select(Contact).where(N.c.customer_id.in_(_WHOSE))
+_LATEST = select(Audit).where(
+    U.c.id.in_(
+        select(func.max(U.c.id)).where(U.c.customer_id.in_(_WHOSE), U.c.action.in_(CONTACTS)).group_by(U.c.customer_id)
+    )
+)
 
 SELLERS = ("rep", "sales_manager", "sales_director")  # who may look after a customer
 
@@ -209,25 +234,20 @@ class Facts:
             self._read(ids)
 
     def _read(self, ids: list[int]) -> None:
-        execute = self.work.session.execute
+        asked: dict[str, Any] = {"customers": ids, "today": self.today}
         fresh = {"populate_existing": True}
-        C, P, B = table_of(Customer), table_of(Promise), table_of(Dispute)
-        Z, H, N, U = table_of(Pause), table_of(Hold), table_of(Contact), table_of(Audit)
-        columns = [C.c.id, C.c.code, C.c.name, C.c.short_name, C.c.rating, C.c.owner_id, C.c.language, C.c.no_letters]
+
+        def read(statement: Any) -> Any:
+            return self.work.session.execute(statement, asked, execution_options=fresh)
+
         found: dict[int, About] = {
             c.id: About(c.id, c.code, c.name, c.short_name or c.name, c.rating, c.owner_id, c.language, bool(c.no_letters))
-            for c in execute(select(*columns).where(C.c.id.in_(ids)))
+            for c in read(_CUSTOMERS)
         }
         for case in load_cases(self.work, self.policy, ids):
             found[case.customer_id].cases.append(case)
         judged: dict[int, list[str]] = defaultdict(list)
-        rows = execute(
-            select(Promise)
-            .where(P.c.customer_id.in_(ids), P.c.state.in_((PromiseState.open, PromiseState.kept, *NOT_KEPT)))
-            .order_by(P.c.ended_at.desc(), P.c.id.desc()),
-            execution_options=fresh,
-        )
-        for promise in rows.scalars():
+        for promise in read(_PROMISES).scalars():
             if promise.state == PromiseState.open:
                 found[promise.customer_id].promises.append(promise)
             else:
@@ -235,29 +255,15 @@ class Facts:
         for customer_id, states in judged.items():
             kept = (n for n, state in enumerate(states) if state == PromiseState.kept)
             found[customer_id].not_kept = next(kept, len(states))
-        for dispute in execute(
-            select(Dispute).where(B.c.customer_id.in_(ids), B.c.state == DisputeState.open).order_by(B.c.id),
-            execution_options=fresh,
-        ).scalars():
+        for dispute in read(_DISPUTES).scalars():
             found[dispute.customer_id].disputes.append(dispute)
-        for pause in execute(
-            select(Pause).where(
-                Z.c.customer_id.in_(ids),
-                Z.c.state == PauseState.active,
-                Z.c.from_on <= self.today,
-                Z.c.until >= self.today,
-            ),
-            execution_options=fresh,
-        ).scalars():
+        for pause in read(_PAUSES).scalars():
             found[pause.customer_id].pauses.append(pause)
-        for customer_id, kind in execute(
-            select(H.c.customer_id, H.c.kind).where(H.c.customer_id.in_(ids), H.c.ended_on.is_(None))
-        ):
+        for customer_id, kind in read(_HOLDS):
             found[customer_id].holds.add(kind)
-        for contact in execute(select(Contact).where(N.c.customer_id.in_(ids)), execution_options=fresh).scalars():
+        for contact in read(_CONTACTS).scalars():
             found[contact.customer_id].contacts[contact.type] = contact
-        latest = select(func.max(U.c.id)).where(U.c.customer_id.in_(ids), U.c.action.in_(CONTACTS)).group_by(U.c.customer_id)
-        for entry in execute(select(Audit).where(U.c.id.in_(latest))).scalars():
+        for entry in read(_LATEST).scalars():
             found[entry.customer_id or 0].last = entry
         self._customers |= found
 
@@ -283,7 +289,6 @@ class Facts:
 
     def who_did(self, action: str, subject: str, subject_id: int | None) -> str:
         """The name of whoever did this to it, the last time; "" if nobody has."""
-        U = table_of(Audit)
         done = select(U.c.actor).where(U.c.subject == subject, U.c.subject_id == subject_id, U.c.action == action)
         actor = self.work.session.execute(done.order_by(U.c.id.desc()).limit(1)).scalar()
         return self.actor(actor) if actor else ""
