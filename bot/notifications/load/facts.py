@@ -152,6 +152,7 @@ class Facts:
     def __init__(self, work: Work) -> None:
         self.work = work
         self._customers: dict[int, About] = {}
+        self._silent: dict[int, set[int]] = {}  # customer -> people
         self._tasks: dict[int, Task] = {}
         self._links: dict[int, set[int]] = {}
         self._org: Org | None = None
@@ -295,13 +296,20 @@ class Facts:
 
     def above(self, task: Task) -> str:
         """Who will hear of it if this task gets no result: whoever is silent about the customer already will not."""
-        T = table_of(Task)
-        passed = select(T.c.person_id).where(
-            T.c.customer_id == task.customer_id, T.c.kind == "collect", T.c.state == TaskState.open,
-            T.c.answer_by <= self.work.now,
-        )  # fmt: skip
-        silent = set(self.work.session.execute(passed).scalars())
+        silent = self._silent_about(task.customer_id) if task.customer_id is not None else set()
         return self.name(next((p for p in self.org.chain(task.person_id) if p not in silent), None))
+
+    def _silent_about(self, customer_id: int) -> set[int]:
+        """Who let an answer-by pass; read for all customers known so far at once."""
+        T = table_of(Task)
+        for ids in _chunks(sorted({customer_id, *self._customers} - self._silent.keys())):
+            self._silent |= {i: set() for i in ids}
+            passed = select(T.c.customer_id, T.c.person_id).where(
+                T.c.customer_id.in_(ids), T.c.kind == "collect", T.c.state == TaskState.open, T.c.answer_by <= self.work.now
+            )
+            for row in self.work.session.execute(passed):
+                self._silent[row.customer_id].add(row.person_id)
+        return self._silent[customer_id]
 
     def local(self, at: datetime | None, person_id: int | None) -> datetime | None:
         """An instant on the reader's clock."""
