@@ -1,15 +1,12 @@
 """One cycle in a process of its own that dies at a chosen place, as kill −9 would have it.
 
-    python -m tests.scenarios.crashing DATABASE_URL INSTANT PLACE
-
-PLACE: stored (the adapter has the message, the outbox doesn't know), claimed (before the adapter), prepared (between
+The place: stored (the adapter has the message, the outbox doesn't know), claimed (before the adapter), prepared (between
 `prepare` and the first chunk), decided (between the chunks and the digests), none.
 """
 
 import asyncio
 import os
 import signal
-import sys
 from datetime import datetime
 from typing import Any
 
@@ -49,7 +46,3 @@ async def _run(app: App, now: datetime) -> None:
     await app.start()
     await app.tick(now)
     await app.stop()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,19 +1,14 @@
 """A day-by-day replay of a file of invoices in a process of its own, which the tests kill and start again.
 
-    python -m tests.scenarios.replaying DATABASE_URL FIRST LAST
-
-runs one cycle at 09:00 of each day, going on where the database says that the last one began: the day that was
-interrupted is run again. It prints each day when it is done.
+It runs one cycle at 09:00 of each day, going on where the database says that the last one began: the day that was
+interrupted is run again. It says each day when it is done.
 """
 
 import asyncio
 import csv
 import os
 import random
-import select as ready
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -21,6 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from datetime import time as clock
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +34,7 @@ from core.models.base import table_of
 from core.time import local_instant
 from core.work import Work
 from tests import ibm_like
+from tests.processes import how_it_ended, process
 
 ROOT = Path(__file__).parents[2]
 MAP = ROOT / "examples" / "ibm-late-payments.toml"
@@ -105,12 +104,12 @@ def fired(url: str) -> list[Fired]:
         app.engine.dispose()
 
 
-def run(url: str, first: date, last: date) -> None:
+def run(url: str, first: date, last: date, done: Connection) -> None:
     app = App(Settings(database_url=url))
-    asyncio.run(_days(app, first, last))
+    asyncio.run(_days(app, first, last, done))
 
 
-async def _days(app: App, first: date, last: date) -> None:
+async def _days(app: App, first: date, last: date, done: Connection) -> None:
     with app.transactions.look(app.clock()) as work:
         seen = cycle.last_cycle(work)
     day = max(first, app.company.calendar.business_date(seen.claimed_at)) if seen else first
@@ -119,7 +118,7 @@ async def _days(app: App, first: date, last: date) -> None:
     while day <= last:
         app.set_clock(nine(app, day))
         await app.tick(app.clock(), recover=True)
-        print(day.isoformat(), flush=True)
+        done.send(day)
         day += timedelta(days=1)
     await app.stop()
 
@@ -140,43 +139,31 @@ def replay(url: str, first: date, last: date, *, kills: int, seed: int, pause: f
     moments = sorted(first + timedelta(days=chance.randrange(days)) for _ in range(kills))
     story, started = Story(), time.monotonic()
     while True:
-        child = start(url, first, last)
-        try:
+        heard, said = Pipe(duplex=False)
+        with heard, process(run, url, first, last, said) as child:
+            said.close()
             stop = moments.pop(0) if moments else None
-            done = _watch(child, stop)
-            if done:
+            if _watch(child, heard, stop):
                 break
             time.sleep(chance.random() * pause)
-            os.kill(child.pid, signal.SIGKILL)
-            story.kills += 1
-        finally:
-            child.kill()
-            child.wait()
-            assert child.stdout is not None
-            child.stdout.close()
+            os.kill(child.pid or 0, signal.SIGKILL)
+            story.kills += how_it_ended(child) == -signal.SIGKILL  # not if it was at its last day
         story.restarts += 1
     story.seconds = time.monotonic() - started
     return story
 
 
-def start(url: str, first: date, last: date) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.scenarios.replaying", url, first.isoformat(), last.isoformat()],
-        cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-
-
-def _watch(child: "subprocess.Popen[str]", stop: date | None) -> bool:
-    """Reads until the day `stop` is done (False) or the child has ended well (True)."""
-    assert child.stdout is not None
+def _watch(child: BaseProcess, heard: Connection, stop: date | None) -> bool:
+    """Listens until the day `stop` is done (False) or the child has ended well (True)."""
     while True:
-        if not ready.select([child.stdout], [], [], 60)[0]:
+        if not heard.poll(60):
             raise AssertionError("the replay stands still")
-        line = child.stdout.readline()
-        if not line:
-            assert child.wait(10) == 0, f"the replay ended with {child.returncode}"
+        try:
+            day = heard.recv()
+        except EOFError:
+            assert how_it_ended(child) == 0, f"the replay ended with {child.exitcode}"
             return True
-        if stop is not None and date.fromisoformat(line.strip()) >= stop:
+        if stop is not None and day >= stop:
             return False
 
 
@@ -236,7 +223,3 @@ def told(url: str) -> list[str]:
             if times != 1 and not (times == 0 and paid):
                 wrong.append(f"{f.number} {f.step} at {f.recorded_at}: {handle} was told {times} times ({f.outcome})")
     return wrong
-
-
-if __name__ == "__main__":
-    run(sys.argv[1], date.fromisoformat(sys.argv[2]), date.fromisoformat(sys.argv[3]))

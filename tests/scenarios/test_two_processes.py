@@ -1,10 +1,7 @@
 """Processes that die at the worst moment, and processes that run side by side."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -14,21 +11,16 @@ from bot.engine import run_cycle
 from core.models import Firing, Promise, Task
 from core.models.base import table_of
 from tests.harness import Harness, instant
+from tests.processes import how_it_ended, process
+from tests.scenarios import crashing
 from tests.scenarios.racing import at_once, cards_of, company, count, other, sound, tap
-from tests.scenarios.replaying import ROOT
 
 P, T, F = table_of(Promise), table_of(Task), table_of(Firing)
 
 
-def process(hk: Harness, place: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.scenarios.crashing", hk.app.settings.database, hk.now.isoformat(), place],
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-
-
 def crash(hk: Harness, place: str) -> None:
-    assert process(hk, place).wait(60) == -signal.SIGKILL
+    with process(crashing.main, hk.app.settings.database, hk.now.isoformat(), place) as dying:
+        assert how_it_ended(dying) == -signal.SIGKILL
 
 
 @pytest.fixture
@@ -87,8 +79,9 @@ def test_what_ran_out_is_not_lost_between_prepare_and_chunk(hk: Harness) -> None
 
 
 def test_two_processes_run_the_same_hour(hk: Harness) -> None:
-    running = [process(hk, "none") for _ in range(3)]
-    assert [p.wait(60) for p in running] == [0, 0, 0]
+    same = (crashing.main, hk.app.settings.database, hk.now.isoformat(), "none")
+    with process(*same) as one, process(*same) as two, process(*same) as three:
+        assert [how_it_ended(p) for p in (one, two, three)] == [0, 0, 0]
     sound(hk)
     assert count(hk, Firing) == 8 and count(hk, Task) == 4
     assert len(hk.unread("local", "li")) == 2
