@@ -22,9 +22,9 @@ from bot.app import App
 from bot.settings import Settings
 from core import outbox
 from core.dunning.load import load_org
+from core.dunning.stored import active
 from core.models import Account, Delivery, Promise, Task
 from core.models.base import table_of
-from core.policies import active
 
 T = TypeVar("T")
 NAMES = {"slack": "Slack", "dingtalk": "DingTalk", "wecom": "WeCom"}

@@ -5,7 +5,7 @@ from datetime import datetime, time, timedelta
 from bot.transactions import Transactions
 from core import garbage
 from core.dunning import cycle
-from core.policies import active
+from core.dunning.stored import active
 from core.time import local_instant
 from core.work import Work
 

@@ -16,6 +16,7 @@ from core.dunning.facts import CaseFacts, worse
 from core.dunning.ladder import SEVERITIES, Policy
 from core.dunning.load import load_cases, load_org
 from core.dunning.org import Org
+from core.dunning.stored import active
 from core.models import (
     Case,
     CaseState,
@@ -34,7 +35,6 @@ from core.models import (
     TaskState,
 )
 from core.models.base import table_of
-from core.policies import active
 from core.work import Work
 
 R, K, F, H = table_of(Receivable), table_of(Case), table_of(Firing), table_of(Hold)

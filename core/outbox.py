@@ -18,9 +18,9 @@ from core.db import insert_many
 from core.dunning.ladder import Windows
 from core.dunning.org import Member, Org
 from core.dunning.state import NOTICES
+from core.dunning.stored import active
 from core.models import Delivery, OutboxMessage, OutboxState
 from core.models.base import among, table_of
-from core.policies import active
 from core.work import Work
 
 O: Table = table_of(OutboxMessage)  # noqa: E741

@@ -184,7 +184,7 @@ class Harness:
                 "amount_minor": parse_major(amount, currency),
                 "currency": currency,
                 "owner_id": self._person_id(work, owner),
-                "next_step_on": first_look(stored.active(work.session, work.now, "CNY"), due_on),
+                "next_step_on": first_look(stored.active(work)[1], due_on),
                 **more,
             }
             post.new_receivables(work, [row])
@@ -276,7 +276,7 @@ class Harness:
         with self.db() as work:
             row = self._receivable(work, number)
             row.due_on = date.fromisoformat(due)
-            row.next_step_on = first_look(stored.active(work.session, work.now, "CNY"), row.due_on)
+            row.next_step_on = first_look(stored.active(work)[1], row.due_on)
             refresh(work, [row.customer_id])
         self.deliver()
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from bot.demo.company import BUYERS, BY_CODE, Buyer
 from core.dunning.schedule import first_look
+from core.dunning.stored import active
 from core.ledger import post
-from core.policies import active
 from core.work import Work
 
 MONTHS = 12

@@ -17,9 +17,9 @@ from bot.transactions import Transactions
 from core import chores, outbox
 from core.db import insert_many
 from core.dunning.load import load_org
+from core.dunning.stored import active
 from core.models import Account, Customer, Delivery, Letter, LetterState, OutboxMessage, OutboxState, Task, TaskState
 from core.models.base import among, table_of
-from core.policies import active
 from core.work import Work
 
 log = logging.getLogger(__name__)

@@ -5,9 +5,9 @@ from sqlalchemy import update
 
 from core import chores
 from core.dunning.load import load_org
+from core.dunning.stored import active
 from core.models import Firing, FiringOutcome, Letter, LetterState, OutboxMessage, OutboxState, Person
 from core.models.base import table_of
-from core.policies import active
 from core.time import local_instant
 from core.work import Work
 

@@ -8,6 +8,7 @@ from core import cases, followups, tasks
 from core.actions import approvals, finance, results
 from core.actions.request import ActionRequest, Context, Handler, Outcome, Result
 from core.dunning.ladder import Policy
+from core.dunning.stored import active
 from core.errors import DomainError
 from core.models import (
     Case,
@@ -27,7 +28,6 @@ from core.models import (
 )
 from core.models.base import table_of
 from core.permissions import may, relation_to
-from core.policies import active
 from core.work import Work
 
 __all__ = ["TABLE", "ActionRequest", "Outcome", "Result", "execute"]

@@ -27,10 +27,10 @@ from core.dunning.org import Org
 from core.dunning.plan import plan
 from core.dunning.state import CustomerPlan, Event
 from core.dunning.states import load_sending, load_states, receipts_stale
+from core.dunning.stored import active
 from core.errors import DomainError
 from core.models import Customer, Firing, FiringOutcome, JobSlot, Person, Task, TaskState
 from core.models.base import among, table_of
-from core.policies import active
 from core.time import local_instant
 from core.work import Work
 

@@ -62,9 +62,10 @@ def by_id(work: Work, ids: Collection[int | None]) -> dict[int | None, Policy]:
     return {row.id: of(row, work.company.currency) for row in rows}
 
 
-def active(session: Session, now: datetime, currency: str) -> Policy:
-    row = active_row(session, now)
-    return of(row, currency) if row else default_policy(currency)
+def active(work: Work) -> tuple[int, Policy]:
+    """The policy in force now, and its id. The first time, the shipped default is stored."""
+    row = ensure(work)
+    return row.id or 0, of(row, work.company.currency)
 
 
 def ensure(work: Work) -> StoredPolicy:

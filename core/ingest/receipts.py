@@ -10,6 +10,7 @@ from sqlalchemy import Table, select
 from sqlmodel import Session
 
 from core import claims
+from core.dunning.stored import active
 from core.ingest.context import Item, Run
 from core.ingest.lookups import audit_many, padded, write_changes
 from core.ingest.reasons import Reject
@@ -17,7 +18,6 @@ from core.ingest.values import amount
 from core.ledger import post
 from core.models import Allocation, Receipt, Receivable
 from core.money import format_major
-from core.policies import active
 from core.work import Work
 
 P: Table = Receipt.__table__  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from core import disputes
 from core.dunning.schedule import first_look
+from core.dunning.stored import active
 from core.ingest import open_items
 from core.ingest.context import Item, Run
 from core.ingest.credit_notes import load_credit_notes
@@ -20,7 +21,6 @@ from core.ingest.values import amount, flag
 from core.ledger import post
 from core.models import Customer, Receivable
 from core.money import format_major
-from core.policies import active
 from core.work import Work
 
 R: Table = Receivable.__table__  # type: ignore[attr-defined]

@@ -54,7 +54,7 @@ def case(work: Work, code: str) -> tuple[Case, Receivable]:
 
 
 def test_a_new_database_has_the_shipped_policy(work: Work) -> None:
-    assert stored.active(work.session, work.now, "CNY").name == "default"
+    assert stored.active(work)[1].name == "default"
     assert stored.ensure(work).id == stored.ensure(work).id
     assert len(work.session.exec(select(StoredPolicy)).all()) == 1
 
@@ -64,8 +64,8 @@ def test_it_holds_from_the_next_work_window(work: Work) -> None:
     evening = at(work, FRIDAY_EVENING)
     applied = stored.apply(evening, NEW)
     assert applied.active_from == MONDAY_NINE
-    assert stored.active(work.session, FRIDAY_EVENING, "CNY").name == "default"
-    assert stored.active(work.session, MONDAY_NINE, "CNY").name == "new"
+    assert stored.active(at(work, FRIDAY_EVENING))[1].name == "default"
+    assert stored.active(at(work, MONDAY_NINE))[1].name == "new"
 
 
 def test_inside_the_window_it_holds_at_once_and_running_cases_move(work: Work) -> None:

@@ -17,10 +17,10 @@ from bot.notifications.load.promises import _KINDS as PROMISES
 from bot.notifications.templates import templates
 from core import chores
 from core.cases import refresh
+from core.dunning.stored import active
 from core.ledger import post
 from core.models import ImportRun, Letter, OutboxMessage, Person, PromiseState, Receipt, Receivable
 from core.money import Money
-from core.policies import active
 from tests.factories import DAY, customer, morning, receipt
 from tests.messages.loading import Books, receivable
 

@@ -3,10 +3,10 @@
 from datetime import date
 
 from core import claims
+from core.dunning.stored import active
 from core.models import Receipt
 from core.models.base import table_of
 from core.money import parse_major
-from core.policies import active
 from tests.harness import Harness
 
 

@@ -16,6 +16,7 @@ from core.dunning.facts import CaseFacts, ReceivableFacts, oldest_first
 from core.dunning.ladder import SEVERITIES, Policy
 from core.dunning.load import load_cases, load_org
 from core.dunning.org import Member, Org
+from core.dunning.stored import active
 from core.models import (
     Audit,
     Contact,
@@ -33,7 +34,6 @@ from core.models import (
 )
 from core.models.base import table_of
 from core.money import Money
-from core.policies import active
 from core.promises import NOT_KEPT
 from core.work import Work
 
