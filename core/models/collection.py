@@ -167,7 +167,7 @@ class TaskReceivable(SQLModel, table=True):
 
 class PromiseState(StrEnum):
     """proposed: beyond the limits, a manager must agree. open: counts. kept, partly_kept, broken: judged after the
-    tolerance. replaced: a newer one came in time. rejected: the manager said no. withdrawn: taken back."""
+    tolerance. replaced: a newer one came in time. rejected: the manager said no."""
 
     proposed = "proposed"
     open = "open"
@@ -176,7 +176,6 @@ class PromiseState(StrEnum):
     broken = "broken"
     replaced = "replaced"
     rejected = "rejected"
-    withdrawn = "withdrawn"
 
 
 class Promise(SQLModel, table=True):

@@ -93,9 +93,8 @@ class Delivery(SQLModel, table=True):
 
 
 class LetterState(StrEnum):
-    """review: waits for `letters.release`. queued: in the outbox. sent. unsure: perhaps not sent. cancelled."""
+    """queued: in the outbox. sent. unsure: perhaps not sent. cancelled."""
 
-    review = "review"
     queued = "queued"
     sent = "sent"
     unsure = "unsure"

@@ -24,7 +24,6 @@ _ENDED = {
     PromiseState.partly_kept: "ended.partly_kept",
     PromiseState.broken: "ended.broken",
     PromiseState.replaced: "ended.replaced",
-    PromiseState.withdrawn: "ended.cancelled",
     PromiseState.rejected: "ended.rejected",
 }
 

@@ -314,7 +314,7 @@ def upgrade() -> None:
     sa.Column('receivables', sa.JSON(), nullable=False),
     sa.Column('subject', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('text', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-    sa.CheckConstraint("state IN ('review', 'queued', 'sent', 'unsure', 'cancelled')", name=op.f('ck_letter_state')),
+    sa.CheckConstraint("state IN ('queued', 'sent', 'unsure', 'cancelled')", name=op.f('ck_letter_state')),
     sa.ForeignKeyConstraint(['customer_id'], ['customer.id'], name=op.f('fk_letter_customer_id_customer')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_letter'))
     )
@@ -376,7 +376,7 @@ def upgrade() -> None:
     sa.Column('after_receipt_id', sa.Integer(), nullable=False),
     sa.Column('told', sa.JSON(), nullable=False),
     sa.Column('task_id', sa.Integer(), nullable=True),
-    sa.CheckConstraint("state IN ('proposed', 'open', 'kept', 'partly_kept', 'broken', 'replaced', 'rejected', 'withdrawn')", name=op.f('ck_promise_state')),
+    sa.CheckConstraint("state IN ('proposed', 'open', 'kept', 'partly_kept', 'broken', 'replaced', 'rejected')", name=op.f('ck_promise_state')),
     sa.CheckConstraint('amount_minor > 0', name=op.f('ck_promise_amount')),
     sa.ForeignKeyConstraint(['customer_id'], ['customer.id'], name=op.f('fk_promise_customer_id_customer')),
     sa.ForeignKeyConstraint(['made_by_id'], ['person.id'], name=op.f('fk_promise_made_by_id_person')),
