@@ -128,6 +128,7 @@ class Ladder:
 
     @cached_property
     def offsets(self) -> tuple[int, ...]:
+        """Every day on which something happens, repeats included, once and in order."""
         return tuple(sorted({offset for step in self.steps for offset in step.offsets}))
 
 
@@ -201,11 +202,6 @@ class Policy:
 def occurrences(step: Step, age: int) -> list[tuple[int, int]]:
     """(occurrence from 1, offset) of everything of this step that is reached at `age`, oldest first."""
     return [(n, offset) for n, offset in enumerate(step.offsets, start=1) if offset <= age]
-
-
-def offsets(ladder: Ladder) -> tuple[int, ...]:
-    """Every day of the ladder on which something happens, repeats included, once and in order."""
-    return ladder.offsets
 
 
 def next_offset(ladder: Ladder, age: int) -> int | None:

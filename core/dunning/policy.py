@@ -31,7 +31,6 @@ from core.dunning.ladder import (
     Windows,
     next_offset,
     occurrences,
-    offsets,
     second_positive_offset,
 )
 from core.dunning.words import describe, say
@@ -41,7 +40,7 @@ from core.time import Window
 
 __all__ = [
     "CustomerFacts", "Ladder", "Limits", "Policy", "PolicyError", "Problem", "ReceivableFacts", "Step", "When", "Windows",
-    "default_policy", "describe", "next_offset", "occurrences", "offsets", "parse", "second_positive_offset",
+    "default_policy", "describe", "next_offset", "occurrences", "parse", "second_positive_offset",
 ]  # fmt: skip
 
 _Path = tuple[str | int, ...]

@@ -19,7 +19,6 @@ from core.dunning.policy import (
     describe,
     next_offset,
     occurrences,
-    offsets,
     parse,
     second_positive_offset,
 )
@@ -236,7 +235,7 @@ def test_repeats_are_occurrences_of_one_step() -> None:
 
 def test_the_days_of_a_ladder() -> None:
     ladder = default_policy().ladders[0]
-    assert offsets(ladder) == (-7, 1, 7, 16, 30, 31)
+    assert ladder.offsets == (-7, 1, 7, 16, 30, 31)
     assert second_positive_offset(ladder) == 7
     assert (next_offset(ladder, -30), next_offset(ladder, 1), next_offset(ladder, 31)) == (-7, 7, None)
     assert second_positive_offset(parse(SMALL).ladders[0]) is None
