@@ -310,7 +310,7 @@ def test_another_workspace_is_refused(slack: FakeSlack, product: Product, caplog
 
 
 def test_an_event_that_was_not_saved_is_not_acknowledged_and_comes_again(slack: FakeSlack, product: Product) -> None:
-    slack.patience(3.0, (0.0,))
+    slack.patience(1.0, (0.0,))
     product.says = [Reply("not_saved", "未保存"), Reply("done", "余额 0")]
     assert not slack.say(LI, "余额 华兴").acked
     lately(slack, "余额 0")
@@ -333,7 +333,7 @@ def told_to_send_again(slack: FakeSlack) -> int:
 def test_a_line_that_no_retry_could_save_is_to_be_sent_again_which_is_said_once(
     slack: FakeSlack, product: Product, mention: bool, trouble: Reply | Exception
 ) -> None:
-    slack.patience(3.0, (0.0, 0.0, 0.0))
+    slack.patience(1.0, (0.0, 0.0, 0.0))
     product.says = [trouble] * 4
     answer = slack.mention(LI, "C0SALES", "承诺 华兴 7-15") if mention else slack.say(LI, "承诺 华兴 7-15")
     assert not answer.acked
