@@ -39,6 +39,7 @@ from core.work import Work
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+MOMENT = 0.1  # seconds for which what follows from an event waits for that of others
 STOP_SECONDS = 15.0  # for messages that are on their way
 F, D, R, C, P = (table_of(m) for m in (Firing, Delivery, Receivable, Customer, Person))
 
@@ -65,6 +66,7 @@ class App:
         self.door = Door(self.transactions, self.adapters)
         self._sending = asyncio.Lock()
         self._background: set[asyncio.Task[Any]] = set()
+        self._due = False  # something follows from an event, and will be delivered
         self._stopping = False
 
     # --- time ---
@@ -122,9 +124,16 @@ class App:
         except Unreachable as error:
             log.warning("%s: an event was not saved: %s", envelope.messenger, error)
             return Reply("not_saved", not_saved(self.company.lang, typed=bool(envelope.text)))
-        if not envelope.looks:
-            self._later(self.deliver(self.clock()))
+        if not envelope.looks and not self._due:
+            self._due = True
+            self._later(self._follow())
         return reply
+
+    async def _follow(self) -> None:
+        """What follows from events is delivered a moment later, for all of them at once: answers come first."""
+        await asyncio.sleep(MOMENT)
+        self._due = False
+        await self.deliver(self.clock())
 
     async def _in_place(self, envelope: Envelope, reply: Reply) -> Reply:
         """The card that the tapped message shows from now on, where the answer itself carries it."""

@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import select, union, update
+from sqlalchemy import BigInteger, CompoundSelect, Date, bindparam, select, true, union, update
+from sqlalchemy import case as sql_case
 
 from core import chores, claims, disputes, outbox, payments, promises
 from core.dunning.facts import CaseFacts, worse
@@ -41,6 +42,54 @@ R, K, F, H = table_of(Receivable), table_of(Case), table_of(Firing), table_of(Ho
 T, TR, D = table_of(Task), table_of(TaskReceivable), table_of(Delivery)
 SET_ASIDE = ("promised", "claimed", "disputed", "paused")
 
+# Statements are built once: that costs more than running one for a single customer.
+_WHOSE = bindparam("customers", expanding=True, type_=BigInteger)
+_TODAY = bindparam("today", type_=Date)
+
+
+def _busy_ones() -> CompoundSelect[Any]:
+    promise, claim, dispute = table_of(Promise), table_of(Claim), table_of(Dispute)
+    judged = (PromiseState.open, PromiseState.broken, PromiseState.partly_kept)
+    return union(
+        *(
+            select(table.c.customer_id).where(table.c.customer_id.in_(_WHOSE), condition)
+            for table, condition in (
+                (K, true()),  # also those whose closed case is open again
+                (T, T.c.state == TaskState.open),
+                (promise, promise.c.state.in_(judged)),
+                (claim, claim.c.state == ClaimState.pending),
+                (dispute, dispute.c.state == DisputeState.open),
+                (D, D.c.state == "open"),
+            )
+        )
+    )
+
+
+_BUSY = _busy_ones()
+# A reversal opened what the engine had done with, in a case or before anything ever fired for it.
+_LOOK_AGAIN = (
+    update(R)
+    .where(R.c.customer_id.in_(_WHOSE), R.c.open_minor > 0, R.c.due_on.is_not(None), R.c.next_step_on.is_(None))
+    .values(next_step_on=_TODAY)
+)
+_OPEN_AGAIN = (
+    select(K.c.id, K.c.customer_id, K.c.currency, R.c.id.label("receivable_id"), R.c.owner_id)
+    .join(R, R.c.case_id == K.c.id)
+    .where(K.c.customer_id.in_(_WHOSE), K.c.state == CaseState.closed, (R.c.open_minor > 0) | (R.c.settled_on > _TODAY))
+    .order_by(K.c.id)
+)
+_RUNNING = select(Case).where(K.c.customer_id.in_(_WHOSE), K.c.state != CaseState.closed)
+_SETTLED = (R.c.open_minor == 0) & (R.c.settled_on <= _TODAY)
+_VOID = (
+    select(F.c.id, sql_case((_SETTLED, "settled"), else_="due_later").label("reason"))
+    .join(R, R.c.id == F.c.receivable_id)
+    .where(F.c.customer_id.in_(_WHOSE), F.c.outcome == "deferred", _SETTLED | (R.c.due_on > F.c.due_on))
+)
+_FIRED = select(F.c.receivable_id, F.c.due_on, F.c.severity, F.c.step).where(
+    F.c.case_id.in_(bindparam("cases", expanding=True, type_=BigInteger))
+)
+_HOLDS = select(Hold).where(H.c.case_id.in_(bindparam("cases", expanding=True, type_=BigInteger)), H.c.ended_on.is_(None))
+
 
 def refresh(work: Work, customer_ids: Collection[int], receipt_ids: Collection[int] = ()) -> None:
     """Brings promises, claims, disputes, cases, tasks and cards of these customers in line with the ledger.
@@ -51,13 +100,7 @@ def refresh(work: Work, customer_ids: Collection[int], receipt_ids: Collection[i
         return
     work.session.flush()
     _, policy = active(work)
-    # A reversal opened what the engine had done with, in a case or before anything ever fired for it.
-    work.session.execute(
-        update(R)
-        .where(R.c.customer_id.in_(list(customer_ids)), R.c.open_minor > 0, R.c.due_on.is_not(None))
-        .where(R.c.next_step_on.is_(None))
-        .values(next_step_on=work.today)
-    )
+    work.session.execute(_LOOK_AGAIN, {"customers": list(customer_ids), "today": work.today})
     busy = _busy(work, customer_ids)
     if receipt_ids:
         payments.arrived(work, policy, receipt_ids)
@@ -74,6 +117,7 @@ def refresh(work: Work, customer_ids: Collection[int], receipt_ids: Collection[i
     if reopened:
         cases = load_cases(work, policy, busy)
     open_receivables = {r.id for c in cases for r in c.receivables}
+    _cancel_deferred(work, busy)
     severity = _settle_cases(work, cases, busy)
     _hand_over(work, policy, org, cases, busy)
     _settle_tasks(work, cases, severity, open_receivables, busy)
@@ -82,30 +126,13 @@ def refresh(work: Work, customer_ids: Collection[int], receipt_ids: Collection[i
 
 
 def _busy(work: Work, customer_ids: Collection[int]) -> list[int]:
-    """Those with a case, task, promise, claim, dispute or open card. Also those whose closed case is open again."""
-    ids = list(customer_ids)
-    promise, claim, dispute = table_of(Promise), table_of(Claim), table_of(Dispute)
-    judged = (PromiseState.open, PromiseState.broken, PromiseState.partly_kept)
-    found = union(
-        select(K.c.customer_id).where(K.c.customer_id.in_(ids)),
-        select(T.c.customer_id).where(T.c.customer_id.in_(ids), T.c.state == TaskState.open),
-        select(promise.c.customer_id).where(promise.c.customer_id.in_(ids), promise.c.state.in_(judged)),
-        select(claim.c.customer_id).where(claim.c.customer_id.in_(ids), claim.c.state == ClaimState.pending),
-        select(dispute.c.customer_id).where(dispute.c.customer_id.in_(ids), dispute.c.state == DisputeState.open),
-        select(D.c.customer_id).where(D.c.customer_id.in_(ids), D.c.state == "open"),
-    )
-    return sorted(work.session.execute(found).scalars())
+    """Those with a case, running or not, a task, promise, claim, dispute or open card."""
+    return sorted(work.session.execute(_BUSY, {"customers": list(customer_ids)}).scalars())
 
 
 def _reopen(work: Work, policy: Policy, org: Org, customer_ids: list[int]) -> bool:
     """A receivable of a closed case that is open again re-opens it, and owner and finance look into it."""
-    rows = work.session.execute(
-        select(K.c.id, K.c.customer_id, K.c.currency, R.c.id.label("receivable_id"), R.c.owner_id)
-        .join(R, R.c.case_id == K.c.id)
-        .where(K.c.customer_id.in_(customer_ids), K.c.state == CaseState.closed)
-        .where((R.c.open_minor > 0) | (R.c.settled_on > work.today))
-        .order_by(K.c.id)
-    ).all()
+    rows = work.session.execute(_OPEN_AGAIN, {"customers": customer_ids, "today": work.today}).all()
     if not rows:
         return False
     running = {
@@ -129,38 +156,29 @@ def _reopen(work: Work, policy: Policy, org: Org, customer_ids: list[int]) -> bo
     return True
 
 
+def _cancel_deferred(work: Work, customer_ids: list[int]) -> None:
+    """Steps that waited, for what is settled or due later by now."""
+    void = work.session.execute(_VOID, {"customers": customer_ids, "today": work.today}).all()
+    for reason in sorted({row.reason for row in void}):
+        ids = [row.id for row in void if row.reason == reason]
+        values = {"outcome": "cancelled", "was": "deferred", "reason": reason, "changed_at": work.now}
+        work.session.execute(update(F).where(F.c.id.in_(ids)).values(**values))
+
+
 def _settle_cases(work: Work, cases: Iterable[CaseFacts], customer_ids: list[int]) -> dict[int, str]:
     """Closes, parks and eases the running cases; ends the holds that no open receivable has reached any more. Returns
     the severity of each customer that has one running still."""
-    gone = select(R.c.id).where(R.c.customer_id.in_(customer_ids), R.c.open_minor == 0, R.c.settled_on <= work.today)
-    work.session.execute(
-        update(F)
-        .where(F.c.customer_id.in_(customer_ids), F.c.outcome == "deferred", F.c.receivable_id.in_(gone))
-        .values(outcome="cancelled", was="deferred", reason="settled", changed_at=work.now)
-    )
-    later = select(R.c.id).where(R.c.id == F.c.receivable_id, R.c.due_on > F.c.due_on)
-    work.session.execute(
-        update(F)
-        .where(F.c.customer_id.in_(customer_ids), F.c.outcome == "deferred", later.exists())
-        .values(outcome="cancelled", was="deferred", reason="due_later", changed_at=work.now)
-    )
-    running = list(
-        work.session.execute(select(Case).where(K.c.customer_id.in_(customer_ids), K.c.state != CaseState.closed)).scalars()
-    )
+    running = work.session.execute(_RUNNING, {"customers": customer_ids}).scalars().all()
     severities: dict[int, str] = {}
     if not running:
         return severities
     facts = {(c.customer_id, c.currency): c for c in cases}
     fired: dict[int, list[Any]] = defaultdict(list)
-    for row in work.session.execute(
-        select(F.c.receivable_id, F.c.due_on, F.c.severity, F.c.step).where(F.c.case_id.in_([c.id for c in running]))
-    ):
+    of_these = {"cases": [c.id for c in running]}
+    for row in work.session.execute(_FIRED, of_these):
         fired[row.receivable_id].append(row)
-    holds = work.session.execute(
-        select(Hold).where(H.c.case_id.in_([c.id for c in running]), H.c.ended_on.is_(None))
-    ).scalars()
     holds_of: dict[int, list[Hold]] = defaultdict(list)
-    for hold in holds:
+    for hold in work.session.execute(_HOLDS, of_these).scalars():
         holds_of[hold.case_id or 0].append(hold)
     for case in running:
         known = facts.get((case.customer_id, case.currency))

@@ -6,7 +6,9 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from operator import methodcaller
 from pathlib import Path
+from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Dialect, Engine, Table, event, insert, text
 from sqlalchemy.engine import make_url
@@ -16,6 +18,7 @@ from sqlmodel import Session, create_engine
 
 from core.errors import ConfigError, Unreachable
 
+PATIENCE = 5.0  # seconds that a writer waits for SQLite
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -52,14 +55,15 @@ def make_engine(url: str, *, migrating: bool = False) -> Engine:
         extra["poolclass"] = StaticPool
     else:
         Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-    patience = {"check_same_thread": False, "timeout": 5}
+    patience = {"check_same_thread": False, "timeout": PATIENCE}
     engine = create_engine(parsed, connect_args=patience, hide_parameters=True, **_JSON, **extra)
 
     @event.listens_for(engine, "connect")
     def _connected(dbapi: Any, _record: Any) -> None:
         dbapi.isolation_level = None
         foreign_keys = "OFF" if migrating else "ON"
-        for pragma in ("busy_timeout=5000", f"foreign_keys={foreign_keys}", "synchronous=FULL", "cache_size=-65536"):
+        patient = f"busy_timeout={PATIENCE * 1000:.0f}"
+        for pragma in (patient, f"foreign_keys={foreign_keys}", "synchronous=FULL", "cache_size=-65536"):
             dbapi.execute("PRAGMA " + pragma)
         with suppress(Exception):  # a read-only file keeps its mode; the first write says so in words
             dbapi.execute("PRAGMA journal_mode=WAL")
@@ -121,8 +125,26 @@ def _processed(values: Sequence[Any], process: Any) -> list[Any]:
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
     """A session that commits at the end, or rolls back everything."""
-    with reachable(engine), Session(engine, expire_on_commit=False) as session, session.begin():
+    with reachable(engine), _turn(engine), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
+
+
+_turns: WeakKeyDictionary[Engine, Lock] = WeakKeyDictionary()
+
+
+@contextmanager
+def _turn(engine: Engine) -> Iterator[None]:
+    """SQLite has one writer at a time, and lets the others of this process sleep and try again; a lock wakes them up."""
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    turn = _turns.setdefault(engine, Lock())
+    if not turn.acquire(timeout=PATIENCE):
+        raise Unreachable("db.locked", url=engine.url.render_as_string(hide_password=True))
+    try:
+        yield
+    finally:
+        turn.release()
 
 
 @contextmanager
