@@ -7,12 +7,14 @@ A test of one database only says so:
 
 import gc
 import os
+import sqlite3
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, event
 from sqlmodel import Session
 
 from tests.databases import KINDS, Databases, compile_once
@@ -84,6 +86,29 @@ def session(engine: Engine) -> Iterator[Session]:
     """Open, like `core.db.transaction`, but the test commits; what it did not commit is rolled back."""
     with Session(engine, expire_on_commit=False) as opened:
         yield opened
+
+
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    """SQLite gives up soon where another writer holds the database: what is said then doesn't depend on the wait."""
+    with locks_waited_for(seconds=0.2):
+        yield
+
+
+@contextmanager
+def locks_waited_for(seconds: float) -> Iterator[None]:
+    """By every SQLite connection that is used meanwhile."""
+
+    def used(connection: Connection) -> None:
+        raw = connection.connection.dbapi_connection
+        if isinstance(raw, sqlite3.Connection):
+            raw.execute(f"PRAGMA busy_timeout={seconds * 1000:.0f}")
+
+    event.listen(Engine, "engine_connect", used)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "engine_connect", used)
 
 
 # --- in CI nothing is skipped quietly -------------------------------------------------------------

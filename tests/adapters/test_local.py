@@ -117,7 +117,7 @@ async def test_who_is_not_there_and_what_is_too_long_is_refused(chats: LocalAdap
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_a_locked_database_means_try_again(chats: LocalAdapter, engine: Engine) -> None:
+async def test_a_locked_database_means_try_again(impatient: None, chats: LocalAdapter, engine: Engine) -> None:
     with engine.connect() as other, other.begin():  # BEGIN IMMEDIATE
         assert isinstance(await chats.send(LI, CARD, "k"), Retry)
     assert await chats.find(LI, "k", b"") == NotThere()

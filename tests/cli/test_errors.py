@@ -58,6 +58,7 @@ def test_without_the_local_messenger_nobody_speaks_for_others(hk: CommandLine, m
         assert hk.refused(*words_)["code"] == "local.off"
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_locked_database(hk: CommandLine, database: Path) -> None:
     holder = sqlite3.connect(database, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
