@@ -232,13 +232,9 @@ class Harness:
         with self.db() as work:
             customer_id = self._customer_id(work, customer)
             row = {
-                "number": f"CN{self.now:%m%d%H%M}-{amount}",
-                "source": "test",
-                "customer_id": customer_id,
-                "issued_on": work.today,
-                "amount_minor": parse_major(amount, currency),
-                "currency": currency,
-            }
+                "number": f"CN{self.now:%m%d%H%M}-{amount}", "source": "test", "customer_id": customer_id,
+                "issued_on": work.today, "amount_minor": parse_major(amount, currency), "currency": currency,
+            }  # fmt: skip
             [note_id] = post.new_credit_notes(work, [row])
             for n in numbers:
                 post.allocate(work, work.session.get_one(CreditNote, note_id), self._receivable(work, n))
@@ -248,15 +244,13 @@ class Harness:
 
     def cancel_note(self, note_id: int) -> None:
         with self.db() as work:
-            note = work.session.get_one(CreditNote, note_id)
-            post.cancel_credit_note(work, note, work.today)
+            post.cancel_credit_note(work, note := work.session.get_one(CreditNote, note_id), work.today)
             refresh(work, [note.customer_id])
         self.deliver()
 
     def reverse(self, receipt_id: int) -> None:
         with self.db() as work:
-            receipt = work.session.get_one(Receipt, receipt_id)
-            post.reverse_receipt(work, receipt, work.today)
+            post.reverse_receipt(work, receipt := work.session.get_one(Receipt, receipt_id), work.today)
             refresh(work, [receipt.customer_id])
         self.deliver()
 

@@ -24,7 +24,7 @@ class Memory:
         insert = (postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert)(S)
         one, fresh = [S.c.messenger, S.c.key], {"value": insert.excluded.value, "at": insert.excluded.at}
         self._put = insert.on_conflict_do_update(index_elements=one, set_=fresh)
-        self._put_new = insert.on_conflict_do_nothing(index_elements=one).returning(S.c.key)
+        self._put_new = insert.on_conflict_do_nothing(index_elements=one)
 
     def get(self, key: str) -> dict[str, Any] | None:
         with reading(self._engine) as session:
@@ -39,18 +39,26 @@ class Memory:
     def put(self, key: str, value: dict[str, Any], at: datetime) -> None:
         self.put_all({key: value}, at)
 
-    def put_all(self, values: dict[str, dict[str, Any]], at: datetime) -> None:
-        """Several at once: all of them or none. In the order of their keys, so that no two writers wait for each other."""
+    def put_all(self, values: dict[str, dict[str, Any]], at: datetime) -> dict[str, dict[str, Any]]:
+        """Several at once: all of them or none; returns them.
+
+        In the order of their keys, so that no two writers wait for each other.
+        """
         with transaction(self._engine) as session:
             session.execute(self._put, [self._row(key, values[key], at) for key in sorted(values)])
+        return values
 
     def put_new(self, key: str, value: dict[str, Any], at: datetime) -> dict[str, Any]:
         """Keeps what is there; returns what stands there now."""
+        return self.put_all_new({key: value}, at)[key]
+
+    def put_all_new(self, values: dict[str, dict[str, Any]], at: datetime) -> dict[str, dict[str, Any]]:
+        """The same for several at once."""
         with transaction(self._engine) as session:
-            if session.execute(self._put_new, self._row(key, value, at)).scalar() is not None:
-                return value
-            kept: dict[str, Any] = session.execute(select(S.c.value).where(*self._which(key))).scalar_one()
-            return kept
+            session.execute(self._put_new, [self._row(key, values[key], at) for key in sorted(values)])
+            mine = S.c.messenger == self._messenger, S.c.key.in_([key[:MAX_KEY] for key in values])
+            kept = {key: value for key, value in session.execute(select(S.c.key, S.c.value).where(*mine))}
+        return {key: kept[key[:MAX_KEY]] for key in values}
 
     def take(self, key: str) -> dict[str, Any] | None:
         """What stood there, once: nobody else gets it, too."""

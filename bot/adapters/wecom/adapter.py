@@ -29,6 +29,7 @@ from bot.adapters.base import (
 )
 from bot.adapters.memory import Memory
 from bot.adapters.pace import Pace
+from bot.adapters.together import Together
 from bot.adapters.wecom import keys, render
 from bot.adapters.wecom.answers import AppAnswers
 from bot.adapters.wecom.callback import Callback
@@ -105,6 +106,8 @@ class WecomAdapter:
         self.client = Client(self.settings)
         self.zone = settings.zone
         self._tidied: datetime | None = None
+        self._begun = Together(lambda values: self.memory.put_all_new(values, clock()))
+        self._ended = Together(lambda values: self.memory.put_all(values, clock()))
         self._desk = Desk(AppAnswers(self))
         self._member = Pace(MEMBER, MEMBER_BURST)
         self._calls = Pace(CALLS, CALLS_BURST)
@@ -177,12 +180,12 @@ class WecomAdapter:
             card, ref=ref, rev=rev, user_id=to.user_id, agent_id=self.settings.agent_id, form=form, as_text=to.text_only
         )
         try:
-            raw, before = await asyncio.to_thread(self._first, ref, render.to_bytes(body))
+            raw, before = await self._first(ref, render.to_bytes(body))
         except Unreachable:
             return Retry(5.0, "database")
         answer = await self.post(to.user_id, raw)
         if isinstance(answer, dict):
-            await self._quietly(self._arrived, ref, str(answer.get("response_code", "")))
+            await self._arrived(ref, str(answer.get("response_code", "")))
             return Sent(ref)
         if not isinstance(answer, Unknown) and not before:
             await self._quietly(self.memory.take, f"first:{ref}")
@@ -253,18 +256,23 @@ class WecomAdapter:
 
     # --- memory ---
 
-    def _first(self, ref: str, raw: bytes) -> tuple[bytes, bool]:
-        """What to send: this, or what an earlier attempt of unclear end sent; and whether there was one."""
-        now = self.clock()
-        mine = {"at": now.isoformat(), "body": raw.decode()}
-        kept = self.memory.put_new(f"first:{ref}", mine, now)
+    async def _first(self, ref: str, raw: bytes) -> tuple[bytes, bool]:
+        """What to send: this, or what an earlier attempt of unclear end sent; and whether there was one.
+
+        Errors: Unreachable.
+        """
+        mine = {"at": self.clock().isoformat(), "body": raw.decode()}
+        kept = (await self._begun({f"first:{ref}": mine}))[f"first:{ref}"]
         if kept.get("body") and self._fresh(kept):
             return str(kept["body"]).encode(), kept != mine
         return raw, False
 
-    def _arrived(self, ref: str, code: str) -> None:
-        now = self.clock()
-        self.codes.sent(ref, code, **{f"first:{ref}": {"at": now.isoformat(), "sent": True}})
+    async def _arrived(self, ref: str, code: str) -> None:
+        sent = {f"first:{ref}": {"at": self.clock().isoformat(), "sent": True}}
+        try:
+            await self._ended(sent | self.codes.of_sending(ref, code))
+        except Unreachable as error:  # what only helps later must not spoil what is done
+            log.warning("wecom: could not be remembered: %s", error)
 
     def _fresh(self, found: dict[str, Any]) -> bool:
         return self.clock() - datetime.fromisoformat(found["at"]) < SAME_BYTES

@@ -15,9 +15,12 @@ class Codes:
     def __init__(self, memory: Memory, clock: Callable[[], datetime]) -> None:
         self._memory, self._clock = memory, clock
 
-    def sent(self, ref: str, code: str, **also: dict[str, Any]) -> None:
-        """`also`: what is kept with it, by key."""
-        self._keep(f"code:{ref}", code, **also)
+    def sent(self, ref: str, code: str) -> None:
+        self._keep(f"code:{ref}", code)
+
+    def of_sending(self, ref: str, code: str) -> dict[str, dict[str, Any]]:
+        """What is to be kept of it, by key."""
+        return {f"code:{ref}": self._value(code)} if code else {}
 
     def tapped(self, ref: str, code: str) -> None:
         """A tap that was answered in another way leaves its code for later."""
@@ -31,11 +34,12 @@ class Codes:
         """It was not used after all."""
         self._keep(f"code:{ref}", code)
 
-    def _keep(self, key: str, code: str, **also: dict[str, Any]) -> None:
-        now = self._clock()
-        kept = {key: {"code": code, "at": now.isoformat()}} if code else {}
-        if kept or also:
-            self._memory.put_all(kept | also, now)
+    def _keep(self, key: str, code: str) -> None:
+        if code:
+            self._memory.put(key, self._value(code), self._clock())
+
+    def _value(self, code: str) -> dict[str, Any]:
+        return {"code": code, "at": self._clock().isoformat()}
 
     def _take(self, key: str) -> str:
         found = self._memory.take(key)
