@@ -136,8 +136,8 @@ def test_a_promise_in_text_mode(whole: Callable[..., Whole], fake: FakeDingTalk)
     day = next(label for label in question.links if "明天" in label)
     [done] = fake.follow("li", question, day, replies=1).messages
     assert done.text and hk.promises() == [("2026-07-03", 12_000_000)]
-    [again] = fake.follow("li", question, day, replies=1).messages
-    assert again.text and len(hk.promises()) == 1
+    again = fake.follow("li", question, day, replies=1).messages  # and maybe the note that closes the first one
+    assert all(each.text for each in again) and again and len(hk.promises()) == 1
 
 
 def test_the_amount_is_typed_in_text_mode(whole: Callable[..., Whole], fake: FakeDingTalk) -> None:
