@@ -19,6 +19,7 @@ from bench.stores import Store
 from bot.adapters.base import Callbacks
 from bot.adapters.pace import Pace
 from bot.app import App
+from bot.server import settle_in
 from bot.settings import Settings
 from core import outbox
 from core.dunning.load import load_org
@@ -68,6 +69,7 @@ class Office:
         self._server: uvicorn.Server | None = None
         self.app = App(given, clock=lambda: NOW)
         self.adapter: Any = self.app.adapters[messenger]
+        settle_in()
 
     def run(self, steps: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(steps)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select, update
 
 from bot.adapters.base import Adapter, Address, DeliveryRef, SendResult
 from bot.card import Card, as_lang, dump, load
@@ -17,13 +17,21 @@ from bot.notifications.undelivered import drop
 from bot.transactions import Transactions
 from core.dunning import cycle
 from core.models import Account, Customer, Delivery, OutboxMessage, OutboxState, Person
-from core.models.base import table_of
+from core.models.base import among, table_of
 from core.work import Work
 
 O, D, P, A = (table_of(m) for m in (OutboxMessage, Delivery, Person, Account))  # noqa: E741
 BATCH = 100
 LEASE = timedelta(seconds=60)
 MAIL = "mail"
+_DRAWN = (
+    update(O)
+    .where(O.c.id == bindparam("b_id"))
+    .values(
+        state=OutboxState.sending.value, attempts=O.c.attempts + 1, lease_until=bindparam("b_lease"),
+        payload=bindparam("b_payload"), messenger=bindparam("b_messenger"), touched=False,
+    )
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -73,12 +81,28 @@ def claim(
                 drop(work, message, made)
                 cancelled += 1
                 continue
-            message.state = OutboxState.sending
-            message.attempts += 1
-            message.lease_until = now + LEASE
             made.customers = _customers(message)
             parcels.append(made)
+        _take(work, parcels)
         return parcels, cancelled
+
+
+def _take(work: Work, parcels: Sequence[Parcel]) -> None:
+    """They are on their way. What is sent for the first time is kept: should its fate be unclear, the same goes again."""
+    lease = work.now + LEASE
+    first = [parcel for parcel in parcels if parcel.op == "send" and parcel.first]
+    if first:
+        work.session.execute(_DRAWN, [
+            {
+                "b_id": p.id, "b_lease": lease, "b_messenger": p.adapter.name,
+                "b_payload": {"card": dump(p.card), "facts": p.facts},
+            }
+            for p in first
+        ])  # fmt: skip
+    others = {parcel.id for parcel in parcels} - {parcel.id for parcel in first}
+    if others:
+        taken = {"state": OutboxState.sending.value, "attempts": O.c.attempts + 1, "lease_until": lease}
+        work.session.execute(update(O).where(among(O.c.id, others)).values(taken))
 
 
 def _customers(message: OutboxMessage) -> frozenset[int]:
@@ -138,12 +162,10 @@ def _parcel(
     card = render(loaded.kind, loaded.view, as_lang(to.lang))
     if adapter.name != MAIL:
         card, _ = fit(card, adapter.capabilities(to), today=work.today)
-    facts = _facts(loaded)
-    message.payload, message.touched = {"card": dump(card), "facts": facts}, False
-    message.messenger = adapter.name
     return Parcel(
-        message.id or 0, key, "send", adapter, to, card, first=True, facts=facts, over=loaded.over, files=loaded.files
-    )
+        message.id or 0, key, "send", adapter, to, card, first=True, facts=_facts(loaded), over=loaded.over,
+        files=loaded.files,
+    )  # fmt: skip
 
 
 def _update_parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapter], shared: Facts) -> Parcel | str:

@@ -1,13 +1,12 @@
 """What became of what was sent: the outbox row, the delivery, the answer-by that it sets."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import defer
+from sqlalchemy import bindparam, select, update
 
 from bot.adapters.base import Refused, Retry, Sent, Unknown
 from bot.card import dump, load
@@ -25,7 +24,16 @@ from core.work import Work
 log = logging.getLogger(__name__)
 
 O, D, L, A, T, C = (table_of(m) for m in (OutboxMessage, Delivery, Letter, Account, Task, Customer))  # noqa: E741
-_WITHOUT_PAYLOAD = defer(OutboxMessage.payload)  # type: ignore[arg-type]
+_OF_SENT = [
+    O.c.id, O.c.kind, O.c.subject, O.c.subject_id, O.c.person_id, O.c.customer_id, O.c.task_id, O.c.data, O.c.touched
+]  # fmt: skip
+_SENT = (
+    update(O)
+    .where(O.c.id == bindparam("b_id"))
+    .values(
+        state=OutboxState.sent.value, done_at=bindparam("b_at"), reason="", delivery_id=bindparam("b_delivery")
+    )
+)
 MAX_ATTEMPTS = 8
 ELSEWHERE_AFTER = 3  # failed attempts, none of them visible: the person's next messenger is tried
 
@@ -44,15 +52,15 @@ def record(transactions: Transactions, parcels: Sequence[Parcel], now: datetime,
         return
     with transactions.work(now) as work:
         _lock(work, parcels)
-        query = select(OutboxMessage).options(_WITHOUT_PAYLOAD).where(among(O.c.id, [p.id for p in parcels]))
-        messages = {m.id: m for m in work.session.execute(query).scalars()}
-        shown = _Shown(work, parcels)
-        for parcel in parcels:
+        shown = _Shown(work, [parcel for parcel in parcels if isinstance(parcel.result, Sent)])
+        shown.record()
+        total.sent += shown.sent
+        others = [parcel for parcel in parcels if not isinstance(parcel.result, Sent)]
+        query = select(OutboxMessage).where(among(O.c.id, [p.id for p in others]))
+        messages = {m.id: m for m in work.session.execute(query).scalars()} if others else {}
+        for parcel in others:
             message = messages[parcel.id]
             match parcel.result:
-                case Sent(ref):
-                    total.sent += parcel.op == "send"
-                    shown.sent(message, parcel, ref)
                 case Retry(_, reason) | Refused(reason) if _elsewhere(work, message, parcel):
                     log.warning("outbox %s: %s says %s; tried elsewhere", message.id, parcel.adapter.name, reason)
                 case Retry(after, reason) if message.attempts < MAX_ATTEMPTS:
@@ -73,7 +81,6 @@ def record(transactions: Transactions, parcels: Sequence[Parcel], now: datetime,
                     message.state, message.lease_until = OutboxState.retry, None
                     message.attempts -= 1
                     message.payload = None if parcel.first else message.payload
-        shown.settle()
 
 
 def _lock(work: Work, parcels: Sequence[Parcel]) -> None:
@@ -102,87 +109,98 @@ def _elsewhere(work: Work, message: OutboxMessage, parcel: Parcel) -> bool:
 
 
 class _Shown:
-    """What people see now. What follows from all of it is written at once: statements one by one are what takes time."""
+    """What people see now. All of it is written at once: statements one by one are what takes time."""
 
     def __init__(self, work: Work, parcels: Sequence[Parcel]) -> None:
-        self._work = work
-        execute = work.session.execute
-        ids = [p.ref.delivery_id for p in parcels if p.ref is not None]
-        found = execute(select(Delivery).where(D.c.id.in_(ids))).scalars().all() if ids else ()
-        self._standing = {delivery.id: delivery for delivery in found}
-        self._known = set(self._deliveries(p.id for p in parcels if p.ref is None))
-        self._new: dict[int, tuple[OutboxMessage, Parcel]] = {}
-        self._rows: list[dict[str, Any]] = []
-        self._changed: list[int] = []  # tasks whose cards were drawn anew
+        self._work, self._parcels = work, parcels
+        self.sent = sum(parcel.op == "send" for parcel in parcels)
 
-    def _deliveries(self, messages: Iterable[int]) -> dict[int, int]:
+    def record(self) -> None:
+        if not self._parcels:
+            return
+        execute = self._work.session.execute
+        messages = {m.id: m for m in execute(select(*_OF_SENT).where(among(O.c.id, [p.id for p in self._parcels])))}
+        self._changed([p for p in self._parcels if p.ref is not None], messages)
+        fresh = {p.id: p for p in self._parcels if p.ref is None}
+        known = self._deliveries(fresh)
+        made = known | self._delivered([p for p in fresh.values() if p.id not in known], messages)
+        of = {p.id: p.ref.delivery_id for p in self._parcels if p.ref is not None} | made
+        now = self._work.now
+        execute(_SENT, [{"b_id": p.id, "b_at": now, "b_delivery": of[p.id]} for p in self._parcels])
+        self._follow([(messages[i], p, made[i]) for i, p in fresh.items() if i not in known])
+
+    def _deliveries(self, messages: Collection[int]) -> dict[int, int]:
         """By the message that was delivered."""
+        if not messages:
+            return {}
         query = select(D.c.outbox_id, D.c.id).where(among(D.c.outbox_id, messages))
         return {outbox_id: delivery_id for outbox_id, delivery_id in self._work.session.execute(query)}
 
-    def sent(self, message: OutboxMessage, parcel: Parcel, ref: str) -> None:
-        now = self._work.now
-        message.state, message.done_at, message.reason = OutboxState.sent, now, ""
-        state = "closed" if parcel.over else "open"
-        card = {**parcel.facts, "dump": dump(parcel.card), "data": message.data}
-        if parcel.ref is not None:
-            delivery = self._standing[parcel.ref.delivery_id]
-            delivery.rev, delivery.kind, delivery.updated_at = parcel.ref.rev, parcel.card.kind, now
-            delivery.card = {**card, "data": delivery.card.get("data", {}) | message.data}
-            delivery.state = state
-            if delivery.subject == "task":
-                self._changed.append(delivery.subject_id)
+    def _changed(self, parcels: Sequence[Parcel], messages: dict[int, Any]) -> None:
+        """Cards that were drawn anew."""
+        ids = [parcel.ref.delivery_id for parcel in parcels if parcel.ref is not None]
+        if not ids:
             return
-        if parcel.id in self._known:
-            return
-        row = {
+        found = self._work.session.execute(select(Delivery).where(D.c.id.in_(ids))).scalars()
+        standing = {delivery.id: delivery for delivery in found}
+        for parcel in parcels:
+            assert parcel.ref is not None
+            delivery, data = standing[parcel.ref.delivery_id], messages[parcel.id].data
+            delivery.rev, delivery.kind, delivery.updated_at = parcel.ref.rev, parcel.card.kind, self._work.now
+            delivery.card = {**parcel.facts, "dump": dump(parcel.card), "data": delivery.card.get("data", {}) | data}
+            delivery.state = "closed" if parcel.over else "open"
+        tasks = [delivery.subject_id for delivery in standing.values() if delivery.subject == "task"]
+        _answer_by(self._work, tasks, only_first=True)
+
+    def _delivered(self, parcels: Sequence[Parcel], messages: dict[int, Any]) -> dict[int, int]:
+        rows = [self._row(parcel, messages[parcel.id]) for parcel in parcels]
+        if rows:
+            columns = list(rows[0])
+            insert_many(self._work.session, D, columns, [[row[name] for name in columns] for row in rows])
+        return self._deliveries([parcel.id for parcel in parcels])
+
+    def _row(self, parcel: Parcel, message: Any) -> dict[str, Any]:
+        assert isinstance(parcel.result, Sent)
+        over = parcel.over or message.subject == "letter" or message.kind.startswith("note.")
+        return {
             "outbox_id": parcel.id,
             "messenger": parcel.adapter.name,
             "address": parcel.to.user_id,
-            "ref": ref,
+            "ref": parcel.result.ref,
             "person_id": message.person_id,
             "customer_id": message.customer_id,
             "kind": parcel.card.kind,
             "subject": message.subject,
             "subject_id": message.subject_id,
             "rev": 1,
-            "at": now,
+            "at": self._work.now,
             "on_date": self._work.today,
-            "updated_at": now,
-            "state": "closed" if message.subject == "letter" or message.kind.startswith("note.") else state,
-            "card": card,
+            "updated_at": self._work.now,
+            "state": "closed" if over else "open",
+            "card": {**parcel.facts, "dump": dump(parcel.card), "data": message.data},
         }
-        self._rows.append(row)
-        self._new[parcel.id] = message, parcel
 
-    def settle(self) -> None:
+    def _follow(self, fresh: Sequence[tuple[Any, Parcel, int]]) -> None:
         work = self._work
-        _answer_by(work, self._changed, only_first=True)
-        if not self._rows:
-            return
-        columns = list(self._rows[0])
-        insert_many(work.session, D, columns, [[row[name] for name in columns] for row in self._rows])
         answers: list[int] = []
-        made = self._deliveries(self._new)
-        for outbox_id, (message, parcel) in self._new.items():
-            message.delivery_id = made[outbox_id]
+        for message, parcel, _ in fresh:
             if message.subject == "letter":
-                _letter_sent(work, message, parcel)
+                _letter_sent(work, message.subject_id, parcel)
             elif message.subject == "digest":
                 answers += [i["id"] for i in message.data["items"] if i["subject"] == "task"]
             elif message.task_id is not None:
                 answers.append(message.task_id)
         expected = _answer_by(work, answers)
-        outbox.redraw(work, [made[i] for i, (m, p) in self._new.items() if m.touched or _other_days(m, p, expected)])
+        outbox.redraw(work, [made for m, p, made in fresh if m.touched or _other_days(m.task_id, p, expected)])
         # An older card of a task points to this one; the card that a note of a rise points to shows the same days.
-        tasks = [m.task_id for m, _ in self._new.values() if m.subject == "task" and m.task_id is not None]
-        outbox.touch(work, "task", tasks, drawn=set(made.values()))
+        tasks = [m.task_id for m, _, _ in fresh if m.subject == "task" and m.task_id is not None]
+        outbox.touch(work, "task", tasks, drawn={made for _, _, made in fresh})
 
 
-def _other_days(message: OutboxMessage, parcel: Parcel, expected: dict[int | None, datetime | None]) -> bool:
+def _other_days(task_id: int | None, parcel: Parcel, expected: dict[int | None, datetime | None]) -> bool:
     """Whether an answer is due on another day than the card says: it was drawn before midnight, say."""
-    holds = expected.get(message.task_id)
-    return message.task_id in expected and parcel.facts.get("answer_by") != (holds and holds.isoformat())
+    holds = expected.get(task_id)
+    return task_id in expected and parcel.facts.get("answer_by") != (holds and holds.isoformat())
 
 
 def _answer_by(work: Work, task_ids: Sequence[int], *, only_first: bool = False) -> dict[int | None, datetime | None]:
@@ -201,8 +219,8 @@ def _answer_by(work: Work, task_ids: Sequence[int], *, only_first: bool = False)
     return {task.id: task.answer_by for task in found}
 
 
-def _letter_sent(work: Work, message: OutboxMessage, parcel: Parcel) -> None:
-    letter = work.session.get_one(Letter, message.subject_id)
+def _letter_sent(work: Work, letter_id: int, parcel: Parcel) -> None:
+    letter = work.session.get_one(Letter, letter_id)
     letter.state, letter.sent_on = LetterState.sent, work.today
     letter.subject, letter.text = parcel.card.title, parcel.card.text
     letter.receivables = list(parcel.facts["receivables"])
