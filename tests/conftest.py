@@ -19,6 +19,13 @@ from sqlmodel import Session
 
 from tests.databases import KINDS, Databases, compile_once
 
+# A file runs in one process. These go first, the longest before the others, so that the processes end together.
+LONG = (
+    "test_bench.py", "test_every_messenger.py", "test_replay.py", "test_contract.py", "test_slack_inbound.py",
+    "test_bench_messengers.py", "test_two_processes.py", "test_page.py", "test_slack_wire.py", "test_demo.py",
+    "test_preview.py", "test_waiting_alerts.py", "test_walk.py", "test_results.py", "test_promises.py", "test_bad_input.py",
+)  # fmt: skip
+
 IN_CI = os.environ.get("HUIKUAN_CI") == "1"
 
 # A database fixture is made once a test, not once an example: tests that write roll back by themselves.
@@ -44,6 +51,12 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.collect()
         gc.freeze()
         gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """After the shuffling: what is not long stays as it fell."""
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 @pytest.fixture(scope="session")
