@@ -39,7 +39,8 @@ from core.work import Work
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-MOMENT = 0.1  # seconds for which what follows from an event waits for that of others
+MOMENT, MOMENTS = 0.1, 10  # seconds for which what follows from an event waits for that of others, and how often
+CROWD = 4  # events under way; if there are more, cards are drawn anew with what follows, many at once
 STOP_SECONDS = 15.0  # for messages that are on their way
 F, D, R, C, P = (table_of(m) for m in (Firing, Delivery, Receivable, Customer, Person))
 
@@ -66,6 +67,7 @@ class App:
         self.door = Door(self.transactions, self.adapters)
         self._sending = asyncio.Lock()
         self._background: set[asyncio.Task[Any]] = set()
+        self._answering = 0  # events
         self._due = False  # something follows from an event, and will be delivered
         self._stopping = False
 
@@ -118,12 +120,16 @@ class App:
 
     async def _answer(self, envelope: Envelope) -> Reply:
         """A messenger waits seconds at most: the answer now, everything that follows from it in the background."""
+        self._answering += 1
         try:
             reply = await asyncio.to_thread(receive, self.door, envelope)
-            reply = await self._in_place(envelope, reply)
+            if self._answering <= CROWD:
+                reply = await self._in_place(envelope, reply)
         except Unreachable as error:
             log.warning("%s: an event was not saved: %s", envelope.messenger, error)
             return Reply("not_saved", not_saved(self.company.lang, typed=bool(envelope.text)))
+        finally:
+            self._answering -= 1
         if not envelope.looks and not self._due:
             self._due = True
             self._later(self._follow())
@@ -131,7 +137,10 @@ class App:
 
     async def _follow(self) -> None:
         """What follows from events is delivered a moment later, for all of them at once: answers come first."""
-        await asyncio.sleep(MOMENT)
+        for _ in range(MOMENTS):
+            await asyncio.sleep(MOMENT)
+            if not self._answering:
+                break
         self._due = False
         await self.deliver(self.clock())
 

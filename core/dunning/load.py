@@ -148,7 +148,7 @@ def load_cases(work: Work, policy: Policy, customer_ids: Sequence[int], day: dat
         return cases[key]
 
     rows = session.execute(_OWED, asked).all()
-    later = dict(session.execute(_LATER, asked).tuples()) if changed else {}
+    later: dict[int, int] = {r: minor for r, minor in session.execute(_LATER, asked)} if changed else {}
     by_id: dict[int, ReceivableFacts] = {}
     for (id_, number, customer_id, currency, issued_on, due_on, open_now, amount_minor,
          owner_id, region, tags, ladder, start, shift, case_id, look) in rows:  # fmt: skip

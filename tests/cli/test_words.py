@@ -28,7 +28,7 @@ def codes() -> set[str]:
     found |= _found("core/dunning/facts.py", r'OFF_LIMITS = \("(\w+)"', r'OFF_LIMITS = .*, "(\w+)"\)')
     found |= _found("core/dunning/decide.py", r'why_not\[r\.id\] = "(\w+)"')
     found |= _found("core/dunning/states.py", r'RELEASED = "(\w+)"')
-    found |= _found("core/cases.py", r'reason="(\w+)"')
+    found |= _found("core/cases.py", r"_SETTLED, \"(\w+)\"", r"else_=\"(\w+)\"")
     for path in (ROOT / "bot/notifications/load").glob("*.py"):
         found |= set(re.findall(r'Cancel\("(\w+)"', path.read_text(encoding="utf-8")))
     for states in (ClaimState, DisputeState, PauseState, PromiseState, TaskState):

@@ -128,8 +128,9 @@ def test_customers_keep_leading_zeros_and_are_found(importer: Importer) -> None:
 def test_a_changed_customer_is_updated_and_what_was_edited_here_wins(importer: Importer) -> None:
     importer("people", PEOPLE)
     importer("customers", CUSTOMERS)
+    known = importer.one(Customer, code="0012")
     with importer.open_work() as work:
-        hx = work.session.get_one(Customer, importer.one(Customer, code="0012").id)
+        hx = work.session.get_one(Customer, known.id)
         hx.region, hx.edited = "华东", ["region"]
         work.session.add(hx)
     head = ["code", "name", "region", "owner", "finance_email"]

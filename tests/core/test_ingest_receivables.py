@@ -131,8 +131,9 @@ def test_what_a_changed_row_does(importer: Importer) -> None:
 
 def test_what_was_edited_here_wins(importer: Importer) -> None:
     importer("receivables", ROWS)
+    known = importer.one(Receivable, number="B")
     with importer.open_work() as work:
-        b = work.session.get_one(Receivable, importer.one(Receivable, number="B").id)
+        b = work.session.get_one(Receivable, known.id)
         b.due_on, b.edited = date(2026, 9, 1), ["due_on"]
         work.session.add(b)
     report = importer("receivables", [HEAD, ["B", "001", "2026-01-06", "2026-02-05", "100"]])
