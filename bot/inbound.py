@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from bot import commands, identity
@@ -38,6 +38,19 @@ OPENS, OPEN_TASK = "task.log", "task.open"
 MAX_DIGITS = 15  # of an id that comes from outside
 DATES = {"date", "paid_on", "again_on", "until"}
 
+_PERSON = (
+    select(Person)
+    .join(Account, A.c.person_id == P.c.id)
+    .where(A.c.messenger == bindparam("messenger"), A.c.user_id == bindparam("user"))
+)
+_ANSWER = select(E.c.answer).where(E.c.messenger == bindparam("messenger"), E.c.event_id == bindparam("event"))
+_DELIVERY = (
+    select(Delivery)
+    .where(D.c.messenger == bindparam("messenger"), D.c.ref == bindparam("ref"))
+    .order_by(D.c.id.desc())
+    .limit(1)
+)
+
 
 @dataclass(frozen=True)
 class Door:
@@ -57,9 +70,8 @@ def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
             if person is None:
                 return _by_nobody(work, envelope)
             lang = as_lang(person.locale, work.company.lang)
-            known = work.session.execute(
-                select(E.c.answer).where(E.c.messenger == envelope.messenger, E.c.event_id == event_of(envelope))
-            ).scalar()
+            event = {"messenger": envelope.messenger, "event": event_of(envelope)}
+            known = work.session.execute(_ANSWER, event).scalar()
             if known is not None:
                 return _from_json(known)
             work = replace(work, person_id=person.id, actor=actor or person.handle)
@@ -73,9 +85,8 @@ def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
         if "inbound_event" not in str(error.orig):
             raise
         with door.transactions.look(envelope.at) as work:  # the same event, handled by somebody else just now
-            answer = work.session.execute(
-                select(E.c.answer).where(E.c.messenger == envelope.messenger, E.c.event_id == event_of(envelope))
-            ).scalar_one()
+            event = {"messenger": envelope.messenger, "event": event_of(envelope)}
+            answer = work.session.execute(_ANSWER, event).scalar_one()
         return _from_json(answer)
 
 
@@ -110,8 +121,7 @@ def event_of(envelope: Envelope) -> str:
 
 def person_of(work: Work, messenger: str, user_id: str) -> Person | None:
     """The active person behind an account. The local messenger's user id is the handle."""
-    query = select(Person).join(Account, A.c.person_id == P.c.id).where(A.c.messenger == messenger, A.c.user_id == user_id)
-    person = work.session.execute(query).scalar_one_or_none()
+    person = work.session.execute(_PERSON, {"messenger": messenger, "user": user_id}).scalar_one_or_none()
     if person is None and messenger == "local":
         person = work.session.execute(select(Person).where(P.c.handle == user_id)).scalar_one_or_none()
     return person if person is not None and person.active else None
@@ -209,8 +219,8 @@ class _Desk:
     def _delivery(self) -> Delivery | None:
         if not self.envelope.ref:
             return self.work.session.get(Delivery, self.envelope.delivery_id or 0)
-        query = select(Delivery).where(D.c.messenger == self.envelope.messenger, D.c.ref == self.envelope.ref)
-        return self.work.session.execute(query.order_by(D.c.id.desc()).limit(1)).scalar()
+        asked = {"messenger": self.envelope.messenger, "ref": self.envelope.ref}
+        return self.work.session.execute(_DELIVERY, asked).scalar()
 
     def _may_press(self, delivery: Delivery) -> bool:
         """Whoever was sent the card; somebody else only within their scope, and otherwise it does not exist."""

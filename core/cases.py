@@ -44,6 +44,11 @@ SET_ASIDE = ("promised", "claimed", "disputed", "paused")
 
 # Statements are built once: that costs more than running one for a single customer.
 _WHOSE = bindparam("customers", expanding=True, type_=BigInteger)
+_TASKS = (
+    select(Task)
+    .where(T.c.customer_id.in_(_WHOSE), T.c.state == TaskState.open, T.c.kind == "collect")
+    .order_by(T.c.id)
+)
 _TODAY = bindparam("today", type_=Date)
 
 
@@ -119,8 +124,9 @@ def refresh(work: Work, customer_ids: Collection[int], receipt_ids: Collection[i
     open_receivables = {r.id for c in cases for r in c.receivables}
     _cancel_deferred(work, busy)
     severity = _settle_cases(work, cases, busy)
-    _hand_over(work, policy, org, cases, busy)
-    _settle_tasks(work, cases, severity, open_receivables, busy)
+    tasks, links = _tasks_of(work, busy)
+    _hand_over(work, policy, org, cases, tasks, links)
+    _settle_tasks(work, cases, severity, open_receivables, busy, tasks, links)
     payments.allocate_chores_done(work, busy)
     outbox.touch_customers(work, busy)
 
@@ -204,13 +210,7 @@ def _settle_cases(work: Work, cases: Iterable[CaseFacts], customer_ids: list[int
 
 
 def _tasks_of(work: Work, customer_ids: list[int]) -> tuple[list[Task], dict[int, set[int]]]:
-    tasks = list(
-        work.session.execute(
-            select(Task)
-            .where(T.c.customer_id.in_(customer_ids), T.c.state == TaskState.open, T.c.kind == "collect")
-            .order_by(T.c.id)
-        ).scalars()
-    )
+    tasks = list(work.session.execute(_TASKS, {"customers": customer_ids}).scalars())
     links: dict[int, set[int]] = defaultdict(set)
     if tasks:
         for task_id, receivable_id in work.session.execute(
@@ -221,10 +221,16 @@ def _tasks_of(work: Work, customer_ids: list[int]) -> tuple[list[Task], dict[int
 
 
 def _settle_tasks(
-    work: Work, cases: list[CaseFacts], severity: dict[int, str], still_open: set[int], customer_ids: list[int]
+    work: Work,
+    cases: list[CaseFacts],
+    severity: dict[int, str],
+    still_open: set[int],
+    customer_ids: list[int],
+    tasks: list[Task],
+    links: dict[int, set[int]],
 ) -> None:
     """Ends the tasks with nothing left to do, and lets severities fall silently."""
-    tasks, links = _tasks_of(work, customer_ids)
+    tasks = [task for task in tasks if task.state == TaskState.open]
     why = {r.id: r.why_not for c in cases for r in c.receivables}
     anew = {r.id for c in cases for r in c.receivables if r.case_id is not None and r.fired_offset is None}
     for task in tasks:
@@ -247,9 +253,13 @@ def _settle_tasks(
                 chores.close(work, kind, customer_id, TaskState.settled)
 
 
-def _hand_over(work: Work, policy: Policy, org: Org, cases: list[CaseFacts], customer_ids: list[int]) -> None:
-    """When the responsible person changes, the task moves, or joins the new owner's (dunning.md section 6)."""
-    tasks, links = _tasks_of(work, customer_ids)
+def _hand_over(
+    work: Work, policy: Policy, org: Org, cases: list[CaseFacts], tasks: list[Task], links: dict[int, set[int]]
+) -> None:
+    """When the responsible person changes, the task moves, or joins the new owner's (dunning.md section 6).
+
+    `tasks` and what they are about, `links`, are as they are afterwards.
+    """
     responsible: dict[int, int] = {}
     for case in cases:
         for r in case.receivables:
@@ -257,7 +267,7 @@ def _hand_over(work: Work, policy: Policy, org: Org, cases: list[CaseFacts], cus
             if people:
                 responsible[r.id] = people[0]
     mine = {(t.customer_id, t.person_id): t for t in tasks}
-    for task in tasks:
+    for task in tuple(tasks):
         if not task.as_owner:
             continue
         leaving: dict[int, set[int]] = defaultdict(set)
@@ -271,6 +281,7 @@ def _hand_over(work: Work, policy: Policy, org: Org, cases: list[CaseFacts], cus
             if target is None:
                 target = _moved(work, policy, org, task, owner)
                 mine[task.customer_id, owner] = target
+                tasks.append(target)
             present = links[target.id or 0]
             rows = [{"task_id": target.id, "receivable_id": r} for r in sorted(receivables - present)]
             if rows:

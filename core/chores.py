@@ -6,7 +6,7 @@ One open chore of a kind per customer and person; the first answer closes everyb
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from core import outbox
 from core.dunning.ladder import Policy
@@ -17,6 +17,10 @@ from core.models.base import table_of
 from core.work import Work
 
 T = table_of(Task)
+_OPEN = select(Task).where(
+    T.c.kind == bindparam("kind"), T.c.customer_id == bindparam("customer"), T.c.state == TaskState.open
+)
+_NOBODYS = select(Task).where(T.c.kind == bindparam("kind"), T.c.customer_id.is_(None), T.c.state == TaskState.open)
 
 # kind of the task -> kind of its message
 MESSAGES = {
@@ -104,9 +108,8 @@ def open_chore(
 
 def close(work: Work, kind: str, customer_id: int | None, state: TaskState, why: str = "", by: str = "") -> None:
     """Closes everybody's chore of this kind for the customer, and their cards."""
-    tasks = work.session.execute(
-        select(Task).where(T.c.kind == kind, T.c.customer_id == customer_id, T.c.state == TaskState.open)
-    ).scalars()
+    asked = {"kind": kind} if customer_id is None else {"kind": kind, "customer": customer_id}
+    tasks = work.session.execute(_NOBODYS if customer_id is None else _OPEN, asked).scalars()
     end(work, tasks.all(), state, why=why, by=by)
 
 
@@ -129,5 +132,6 @@ def end(
         task.result = result or task.result
         task.rev += 1
         ids.append(task.id or 0)
-    work.session.flush()
-    outbox.touch(work, "task", ids)
+    if ids:
+        work.session.flush()
+        outbox.touch(work, "task", ids)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from core.dunning.facts import CaseFacts, ReceivableFacts, oldest_first
 from core.models import Cover
@@ -11,6 +11,9 @@ from core.models.base import table_of
 from core.work import Work
 
 V = table_of(Cover)
+_COVERED = select(V.c.receivable_id, V.c.amount_minor).where(
+    V.c.kind == bindparam("kind"), V.c.subject_id == bindparam("subject")
+)
 
 
 def in_question(case: CaseFacts, day: date) -> list[ReceivableFacts]:
@@ -67,7 +70,5 @@ def release(work: Work, kind: str, subject_id: int) -> None:
 
 def covered(work: Work, kind: str, subject_id: int) -> dict[int, int]:
     """receivable -> minor units, whether still active or not."""
-    rows = work.session.execute(
-        select(V.c.receivable_id, V.c.amount_minor).where(V.c.kind == kind, V.c.subject_id == subject_id)
-    )
+    rows = work.session.execute(_COVERED, {"kind": kind, "subject": subject_id})
     return {receivable_id: minor for receivable_id, minor in rows}

@@ -5,7 +5,7 @@ open -> accepted (a credit note) | rejected (back to dunning) | part (some of ea
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, bindparam, select
 
 from core import covers, followups, outbox
 from core.chores import close, holders, open_chore
@@ -19,6 +19,9 @@ from core.models.base import table_of
 from core.work import Work
 
 B = table_of(Dispute)
+_OPEN = select(Dispute).where(
+    B.c.customer_id.in_(bindparam("customers", expanding=True, type_=BigInteger)), B.c.state == DisputeState.open
+)
 
 
 def start(
@@ -230,10 +233,7 @@ def report_overdue(work: Work, policy: Policy) -> None:
 
 def end_settled(work: Work, customer_ids: list[int]) -> None:
     """A dispute about something that is no longer open has ended."""
-    rows = work.session.execute(
-        select(Dispute).where(B.c.customer_id.in_(customer_ids), B.c.state == DisputeState.open)
-    ).scalars()
-    for dispute in rows.all():
+    for dispute in work.session.execute(_OPEN, {"customers": customer_ids}).scalars().all():
         if sum(effective(work, dispute).values()):
             continue
         covers.release(work, "dispute", dispute.id or 0)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from core.dunning.ladder import Policy
 from core.dunning.state import NOTICES, Event
@@ -15,6 +15,11 @@ from core.work import Work
 
 U = table_of(FollowUp)
 OF_ITS_DAY = ("again_on", "follow_up")  # on a later day they only mean that something is left to do
+_ANSWERED = (
+    U.update()
+    .where(U.c.customer_id == bindparam("customer"), U.c.done_at.is_(None), U.c.kind.in_(OF_ITS_DAY))
+    .values(done_at=bindparam("now"))
+)
 
 
 def later(
@@ -93,11 +98,7 @@ def take(work: Work, customer_ids: Collection[int], open_in: Mapping[int, Mappin
 
 def answered(work: Work, customer_id: int) -> None:
     """A new result makes what an earlier one wanted to come back to pointless."""
-    work.session.execute(
-        U.update()
-        .where(U.c.customer_id == customer_id, U.c.done_at.is_(None), U.c.kind.in_(OF_ITS_DAY))
-        .values(done_at=work.now)
-    )
+    work.session.execute(_ANSWERED, {"customer": customer_id, "now": work.now})
 
 
 def drop(work: Work, customer_id: int, currency: str, kind: str) -> None:

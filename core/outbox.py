@@ -7,12 +7,12 @@
 The key says a thing once: (kind, subject, occurrence, recipient).
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Table, and_, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Table, and_, bindparam, or_, select, update
 
 from core.db import insert_many
 from core.dunning.ladder import Windows
@@ -20,12 +20,44 @@ from core.dunning.org import Member, Org
 from core.dunning.state import NOTICES
 from core.dunning.stored import active
 from core.models import Delivery, OutboxMessage, OutboxState
-from core.models.base import among, table_of
+from core.models.base import table_of
 from core.work import Work
 
 O: Table = table_of(OutboxMessage)  # noqa: E741
 D: Table = table_of(Delivery)
 WAITING = (OutboxState.pending, OutboxState.retry, OutboxState.sending)
+
+# Statements are built once: that costs more than running one.
+_IDS = bindparam("ids", expanding=True, literal_execute=True, type_=BigInteger)
+
+
+def _by(table: Table) -> dict[str, ColumnElement[bool]]:
+    """Which messages, on their way or shown."""
+    about = table.c.subject == bindparam("about")
+    return {
+        "subjects": and_(about, table.c.subject_id.in_(_IDS)),
+        "all": about,
+        "customers": table.c.customer_id.in_(_IDS),
+        "messages": table.c.id.in_(_IDS),
+    }
+
+
+_LEAVES = and_(O.c.op == "send", O.c.state.in_(WAITING))
+# Whoever sends them sees that they were drawn before this, and draws them once more. Those that wait are marked, too:
+# somebody may be taking them just now.
+_MARK = {by: update(O).where(which, _LEAVES).values(touched=True) for by, which in _by(O).items()}
+_SHOWN = {
+    by: select(D.c.id, D.c.kind, D.c.subject, D.c.subject_id, D.c.customer_id, D.c.person_id).where(
+        which, D.c.state == "open"
+    )
+    for by, which in _by(D).items()
+}
+# By key and not as NOT EXISTS: until statistics know of this morning's outbox, PostgreSQL would read all of it a card.
+_WAITING_UPDATES = select(O.c.delivery_id).where(
+    O.c.delivery_id.in_(_IDS), O.c.op == "update", O.c.state.in_((OutboxState.pending, OutboxState.retry))
+)
+_DIGESTS_LEAVING = select(O.c.id, O.c.data).where(O.c.subject == "digest", _LEAVES)
+_DIGESTS_SHOWN = select(D.c.id, D.c.card).where(D.c.subject == "digest", D.c.state == "open")
 
 
 def in_work_window(work: Work, windows: Windows, member: Member | None) -> datetime:
@@ -200,12 +232,12 @@ def touch(work: Work, subject: str, subject_ids: Collection[int], *, drawn: Coll
     `drawn`: deliveries that show what is true already.
     """
     if subject_ids:
-        _touch(work, lambda table: and_(table.c.subject == subject, among(table.c.subject_id, subject_ids)), drawn)
+        _touch(work, "subjects", {"about": subject, "ids": sorted(subject_ids)}, drawn)
 
 
 def touch_all(work: Work, subject: str) -> None:
     """The same for every open message about such a subject."""
-    _touch(work, lambda table: table.c.subject == subject)
+    _touch(work, "all", {"about": subject})
 
 
 def touch_customers(work: Work, customer_ids: Collection[int]) -> None:
@@ -213,59 +245,39 @@ def touch_customers(work: Work, customer_ids: Collection[int]) -> None:
     if not customer_ids:
         return
     named = set(customer_ids)
-    _touch(work, lambda table: table.c.customer_id.in_(list(named)))
-    leaving = work.session.execute(select(O.c.id, O.c.data).where(O.c.subject == "digest", _leaves()))
+    _touch(work, "customers", {"ids": sorted(named)})
+    leaving = work.session.execute(_DIGESTS_LEAVING)
     if on_their_way := [row.id for row in leaving if _names(row.data, named)]:
-        _mark(work, among(O.c.id, on_their_way))
-    shown = work.session.execute(select(D.c.id, D.c.card).where(D.c.subject == "digest", D.c.state == "open"))
+        work.session.execute(_MARK["messages"], {"ids": sorted(on_their_way)})
+    shown = work.session.execute(_DIGESTS_SHOWN)
     redraw(work, [row.id for row in shown if _names(row.card.get("data", {}), named)])
 
 
 def redraw(work: Work, delivery_ids: Collection[int]) -> None:
     """The same for these messages, as far as they are open."""
     if delivery_ids:
-        _update(work, among(D.c.id, delivery_ids))
+        _update(work, "messages", {"ids": sorted(delivery_ids)})
 
 
 def _names(data: dict[str, Any], customers: set[int]) -> bool:
     return any(item["customer"] in customers for item in data.get("items", ()))
 
 
-def _touch(work: Work, about: Callable[[Table], ColumnElement[bool]], drawn: Collection[int] = ()) -> None:
+def _touch(work: Work, by: str, asked: dict[str, Any], drawn: Collection[int] = ()) -> None:
     """Marked first and then looked for: what is being sent meanwhile is found as the one or the other."""
-    _mark(work, about(O))
-    _update(work, about(D), drawn)
+    work.session.execute(_MARK[by], asked)
+    _update(work, by, asked, drawn)
 
 
-def _mark(work: Work, which: ColumnElement[bool]) -> None:
-    """Messages on their way: whoever sends them sees that they were drawn before this, and draws them once more.
-
-    Those that wait are marked, too: somebody may be taking them just now.
-    """
-    work.session.execute(update(O).where(which, _leaves()).values(touched=True))
-
-
-def _leaves() -> ColumnElement[bool]:
-    return and_(O.c.op == "send", O.c.state.in_(WAITING))
-
-
-def _update(work: Work, which: ColumnElement[bool], drawn: Collection[int] = ()) -> None:
+def _update(work: Work, by: str, asked: dict[str, Any], drawn: Collection[int] = ()) -> None:
     """A waiting update is enough; one that is being sent right now may have read the old state, so it gets another.
 
     The answer to a person's own tap goes at once, everything else outside quiet hours.
     """
-    columns = D.c.id, D.c.kind, D.c.subject, D.c.subject_id, D.c.customer_id, D.c.person_id
-    shown = work.session.execute(select(*columns).where(which, D.c.state == "open"))
-    cards = [d for d in shown if d.id not in drawn]
+    cards = [d for d in work.session.execute(_SHOWN[by], asked) if d.id not in drawn]
     if not cards:
         return
-    # By key and not as NOT EXISTS: until statistics know of this morning's outbox, PostgreSQL would read all of it a card.
-    waiting = select(O.c.delivery_id).where(
-        among(O.c.delivery_id, [d.id for d in cards]),
-        O.c.op == "update",
-        O.c.state.in_((OutboxState.pending, OutboxState.retry)),
-    )
-    known = set(work.session.execute(waiting).scalars())
+    known = set(work.session.execute(_WAITING_UPDATES, {"ids": sorted(d.id for d in cards)}).scalars())
     found = [d for d in cards if d.id not in known]
     if not found:
         return

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, bindparam, select, union
 
 from core import chores, outbox
 from core.dunning.ladder import Policy
@@ -28,6 +28,27 @@ from core.work import Work
 
 N, K, C, A, R = table_of(Receipt), table_of(Case), table_of(Customer), table_of(Allocation), table_of(Receivable)
 G = table_of(CreditNote)
+
+# Statements are built once: that costs more than running one for a single customer.
+_WHOSE = bindparam("customers", expanding=True, type_=BigInteger)
+_NOW = bindparam("now", type_=A.c.undone_at.type)
+_OTHER = A.alias()
+_INSTEAD = select(_OTHER.c.id).where(
+    _OTHER.c.receivable_id == R.c.id, _OTHER.c.recorded_at == _NOW, _OTHER.c.undone_on.is_(None)
+)
+_TAKEN_BACK = (
+    select(K.c.customer_id, R.c.owner_id)
+    .join(R, R.c.case_id == K.c.id)
+    .join(A, A.c.receivable_id == R.c.id)
+    .outerjoin(N, N.c.id == A.c.receipt_id)
+    .outerjoin(G, G.c.id == A.c.credit_note_id)
+    .where(K.c.customer_id.in_(_WHOSE), K.c.state != CaseState.closed, R.c.open_minor > 0)
+    .where(A.c.undone_at == _NOW, N.c.reversed_on.is_not(None) | G.c.cancelled_on.is_not(None), ~_INSTEAD.exists())
+    .order_by(R.c.id)
+)
+_UNAPPLIED = union(
+    *(select(table.c.customer_id).where(table.c.customer_id.in_(_WHOSE), table.c.open_minor > 0) for table in (N, G))
+)
 
 
 def customer_owner(work: Work, customer_id: int) -> tuple[int | None, str]:
@@ -78,20 +99,7 @@ def taken_back(work: Work, policy: Policy, org: Org, customer_ids: Collection[in
 
     A receivable that got other money at the same moment was corrected, not taken back from.
     """
-    other = A.alias()
-    instead = select(other.c.id).where(
-        other.c.receivable_id == R.c.id, other.c.recorded_at == work.now, other.c.undone_on.is_(None)
-    )
-    rows = work.session.execute(
-        select(K.c.customer_id, R.c.owner_id)
-        .join(R, R.c.case_id == K.c.id)
-        .join(A, A.c.receivable_id == R.c.id)
-        .outerjoin(N, N.c.id == A.c.receipt_id)
-        .outerjoin(G, G.c.id == A.c.credit_note_id)
-        .where(K.c.customer_id.in_(customer_ids), K.c.state != CaseState.closed, R.c.open_minor > 0)
-        .where(A.c.undone_at == work.now, N.c.reversed_on.is_not(None) | G.c.cancelled_on.is_not(None), ~instead.exists())
-        .order_by(R.c.id)
-    ).all()
+    rows = work.session.execute(_TAKEN_BACK, {"customers": list(customer_ids), "now": work.now}).all()
     for customer_id in dict.fromkeys(row.customer_id for row in rows):
         look_into(work, policy, org, customer_id, [row.owner_id for row in rows if row.customer_id == customer_id])
 
@@ -182,10 +190,7 @@ def ask_to_allocate(work: Work, policy: Policy, customer_ids: Collection[int]) -
 
 def allocate_chores_done(work: Work, customer_ids: Collection[int]) -> None:
     """Closes the "allocate" chore of customers without unapplied credit."""
-    ids = list(customer_ids)
-    receipts = select(N.c.customer_id).where(N.c.customer_id.in_(ids), N.c.open_minor > 0)
-    notes = select(G.c.customer_id).where(G.c.customer_id.in_(ids), G.c.open_minor > 0)
-    left = set(work.session.execute(receipts.union(notes)).scalars())
+    left = set(work.session.execute(_UNAPPLIED, {"customers": list(customer_ids)}).scalars())
     for customer_id in customer_ids:
         if customer_id not in left:
             chores.close(work, "allocate", customer_id, TaskState.answered)

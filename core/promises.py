@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import BigInteger, Date, bindparam, func, select, update
 from sqlmodel import col
 
 from core import covers, followups, outbox
@@ -27,6 +27,21 @@ from core.work import Work
 P, N = table_of(Promise), table_of(Receipt)
 NOT_KEPT = (PromiseState.broken, PromiseState.partly_kept)
 CAME_TRUE = (PromiseState.kept, PromiseState.partly_kept)
+
+# Statements are built once: that costs more than running one for a single customer.
+R = table_of(Receivable)
+_WHOSE = bindparam("customers", expanding=True, type_=BigInteger)
+_OPEN = select(Promise).where(P.c.customer_id.in_(_WHOSE), P.c.state == PromiseState.open)
+_OPEN_IN = _OPEN.where(P.c.currency == bindparam("currency"))
+_JUDGED = select(Promise).where(
+    P.c.customer_id.in_(_WHOSE), P.c.state.in_(NOT_KEPT), P.c.due_on >= bindparam("since", type_=Date)
+)
+_SETTLED = select(func.count()).where(
+    R.c.id.in_(bindparam("ids", expanding=True, type_=BigInteger)),
+    R.c.open_minor == 0,
+    R.c.settled_on <= bindparam("until", type_=Date),
+)
+_NEWEST_RECEIPT = select(func.coalesce(func.max(N.c.id), 0))
 
 
 @dataclass(frozen=True)
@@ -77,9 +92,8 @@ def _make(
     task_id: int | None,
 ) -> Made:
     limits, customer_id, currency = policy.limits, case.customer_id, case.currency
-    earlier = work.session.execute(
-        select(Promise).where(P.c.customer_id == customer_id, P.c.currency == currency, P.c.state == PromiseState.open)
-    ).scalar_one_or_none()
+    asked = {"customers": [customer_id], "currency": currency}
+    earlier = work.session.execute(_OPEN_IN, asked).scalar_one_or_none()
     replacements = 0
     if earlier is not None and earlier.ends_on < work.today:
         _end(work, earlier, verdict(work, earlier))  # too late to put it off: it is judged first
@@ -111,7 +125,7 @@ def _make(
         note=note,
         ends_on=work.company.calendar.add_working_days(due_on, limits.promise_tolerance_days),
         replacements=replacements,
-        after_receipt_id=work.session.execute(select(func.coalesce(func.max(N.c.id), 0))).scalar_one(),
+        after_receipt_id=work.session.execute(_NEWEST_RECEIPT).scalar_one(),
         task_id=task_id,
     )
     if earlier is not None:
@@ -178,11 +192,8 @@ def decide(work: Work, policy: Policy, promise: Promise, *, approve: bool) -> No
         return
     if promise.ends_on < work.today:
         raise DomainError("promise.expired", on=promise.due_on)
-    earlier = work.session.execute(
-        select(Promise).where(
-            P.c.customer_id == promise.customer_id, P.c.currency == promise.currency, P.c.state == PromiseState.open
-        )
-    ).scalar_one_or_none()
+    asked = {"customers": [promise.customer_id], "currency": promise.currency}
+    earlier = work.session.execute(_OPEN_IN, asked).scalar_one_or_none()
     if earlier is not None:
         # Too late to put it off: it is judged first.
         _end(work, earlier, verdict(work, earlier) if earlier.ends_on < work.today else PromiseState.replaced)
@@ -212,10 +223,9 @@ def _received(work: Work, promise: Promise, covered: Collection[int]) -> int:
 
 def _nothing_open(work: Work, promise: Promise, covered: Collection[int]) -> bool:
     """Whether all that it covers was settled in time, by whatever means."""
-    R = table_of(Receivable)
     until = min(promise.ends_on, work.today)
-    settled = select(R.c.id).where(R.c.id.in_(covered), R.c.open_minor == 0, R.c.settled_on <= until)
-    return bool(covered) and len(work.session.execute(settled).all()) == len(covered)
+    asked = {"ids": list(covered), "until": until}
+    return bool(covered) and bool(work.session.execute(_SETTLED, asked).scalar_one() == len(covered))
 
 
 def verdict(work: Work, promise: Promise) -> PromiseState:
@@ -240,10 +250,7 @@ def _end(work: Work, promise: Promise, state: PromiseState) -> None:
 
 def keep_early(work: Work, customer_ids: Collection[int]) -> None:
     """Open promises whose money is all there are kept at once; nobody is reminded of them any more."""
-    rows = work.session.execute(
-        select(Promise).where(P.c.customer_id.in_(list(customer_ids)), P.c.state == PromiseState.open)
-    ).scalars()
-    for promise in rows.all():
+    for promise in work.session.execute(_OPEN, {"customers": list(customer_ids)}).scalars().all():
         if verdict(work, promise) == PromiseState.kept:
             _end(work, promise, PromiseState.kept)
 
@@ -336,9 +343,7 @@ def _remind(work: Work, promise: Promise) -> None:
 def correct(work: Work, policy: Policy, customer_ids: Collection[int]) -> None:
     """A back-dated receipt makes a judged promise better than it was called; whoever was told hears of it."""
     recent = work.today - timedelta(days=400)
-    rows = work.session.execute(
-        select(Promise).where(P.c.customer_id.in_(list(customer_ids)), P.c.state.in_(NOT_KEPT), P.c.due_on >= recent)
-    ).scalars()
+    rows = work.session.execute(_JUDGED, {"customers": list(customer_ids), "since": recent}).scalars()
     wrong = []
     for promise in rows.all():
         before, state = promise.state, verdict(work, promise)

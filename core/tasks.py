@@ -12,7 +12,7 @@ from collections.abc import Collection
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from core import chores, followups, outbox
 from core.dunning.ladder import Policy
@@ -24,16 +24,16 @@ from core.time import local_instant
 from core.work import Work
 
 T = table_of(Task)
+_OPEN = (
+    select(Task)
+    .where(T.c.customer_id == bindparam("customer"), T.c.kind == "collect", T.c.state == TaskState.open)
+    .order_by(T.c.id)
+)
 
 
 def open_tasks(work: Work, customer_id: int) -> list[Task]:
     """The open collect tasks of a customer, everybody's."""
-    rows = work.session.execute(
-        select(Task)
-        .where(T.c.customer_id == customer_id, T.c.kind == "collect", T.c.state == TaskState.open)
-        .order_by(T.c.id)
-    )
-    return list(rows.scalars())
+    return list(work.session.execute(_OPEN, {"customer": customer_id}).scalars())
 
 
 def answer(work: Work, customer_id: int, kind: str, **facts: Any) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Table, select
+from sqlalchemy import bindparam, select
 
 from core import cases, followups, tasks
 from core.actions import approvals, finance, results
@@ -79,18 +79,22 @@ def _subject(work: Work, policy: Policy, request: ActionRequest) -> "Context | O
         subject, subject_id = delivery.subject, delivery.subject_id
     customer_id = _customer_of(work, subject, subject_id)
     if customer_id is not None:
-        C = table_of(Customer)
-        work.session.execute(select(C.c.id).where(C.c.id == customer_id).with_for_update(key_share=True))
+        work.session.execute(_LOCK, {"id": customer_id})
         for row in work.session.identity_map.values():  # what was read before may be outdated
             if not isinstance(row, Person | StoredPolicy):
                 work.session.expire(row)
-    return Context(work, policy, request, subject, subject_id, customer_id, delivery)
+    task: Task | None = work.session.get(Task, subject_id) if subject == "task" else None
+    return Context(work, policy, request, subject, subject_id, customer_id, delivery, task)
 
 
-_TABLES: dict[str, Table] = {
-    name: table_of(model) for name, model in (
-        ("task", Task), ("case", Case), ("promise", Promise), ("claim", Claim), ("dispute", Dispute), ("pause", Pause),
-        ("receipt", Receipt), ("arrived", OutboxMessage),
+C = table_of(Customer)
+_LOCK = select(C.c.id).where(C.c.id == bindparam("id")).with_for_update(key_share=True)
+# Its columns and not the row: what is read before the lock may be outdated after it.
+_CUSTOMER_OF = {
+    name: select(table.c.customer_id).where(table.c.id == bindparam("id")) for name, table in (
+        ("task", table_of(Task)), ("case", table_of(Case)), ("promise", table_of(Promise)), ("claim", table_of(Claim)),
+        ("dispute", table_of(Dispute)), ("pause", table_of(Pause)), ("receipt", table_of(Receipt)),
+        ("arrived", table_of(OutboxMessage)),
     )
 }  # fmt: skip
 
@@ -98,11 +102,9 @@ _TABLES: dict[str, Table] = {
 def _customer_of(work: Work, subject: str, subject_id: int) -> int | None:
     if subject == "customer":
         return subject_id
-    table = _TABLES.get(subject)
-    if table is None:
+    if subject not in _CUSTOMER_OF:
         return None
-    # Its columns and not the row: what is read before the lock may be outdated after it.
-    found: int | None = work.session.execute(select(table.c.customer_id).where(table.c.id == subject_id)).scalar()
+    found: int | None = work.session.execute(_CUSTOMER_OF[subject], {"id": subject_id}).scalar()
     return found
 
 

@@ -73,6 +73,7 @@ class Context:
     subject_id: int
     customer_id: int | None
     delivery: Delivery | None
+    held: Task | None = None  # the subject, if it is a task: whoever asks the session for it gets this one
     after: list[Event] = field(default_factory=list)  # brings the owner a new task at once
     receipts: list[int] = field(default_factory=list)  # posted by the handler
 

@@ -46,6 +46,11 @@ _WHICH = bindparam("ids", expanding=True, literal_execute=True, type_=BigInteger
 _DAY = bindparam("day", type_=Date)
 _AFTER = bindparam("after", type_=BigInteger)
 
+_PEOPLE = select(
+    *(table_of(Person).c[name] for name in (
+        "id", "handle", "name", "roles", "manager_id", "region", "active", "timezone", "locale",
+    ))
+)  # fmt: skip
 _CUSTOMERS = select(
     C.c.id, C.c.code, C.c.name, C.c.short_name, C.c.rating, C.c.type, C.c.region, C.c.tags, C.c.owner_id, C.c.no_letters
 ).where(C.c.id.in_(_WHOSE))
@@ -92,20 +97,19 @@ _FREE = select(cast(func.coalesce(func.sum(N.c.open_minor), 0), BigInteger)).whe
 
 def load_org(work: Work) -> Org:
     """Everybody, active or not."""
-    rows = work.session.execute(select(table_of(Person))).mappings()
     return Org(
         Member(
-            id=p["id"],
-            handle=p["handle"],
-            name=p["name"],
-            roles=frozenset(p["roles"]),
-            manager_id=p["manager_id"],
-            region=p["region"],
-            active=p["active"],
-            zone=ZoneInfo(p["timezone"]) if p["timezone"] else None,
-            lang=p["locale"] or work.company.lang,
+            id=id_,
+            handle=handle,
+            name=name,
+            roles=frozenset(roles),
+            manager_id=manager_id,
+            region=region,
+            active=active,
+            zone=ZoneInfo(timezone) if timezone else None,
+            lang=locale or work.company.lang,
         )
-        for p in rows
+        for id_, handle, name, roles, manager_id, region, active, timezone, locale in work.session.execute(_PEOPLE)
     )
 
 
