@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -248,6 +249,17 @@ async def test_a_timeout_after_acceptance(wecom: FakeWecom, adapter: WecomAdapte
     assert await adapter.send(LI, fitted(adapter), "1") == Unknown("timeout")
     await sent(adapter, key="1")
     assert len(wecom.screen("lisi")) == 1
+
+
+async def test_calls_without_an_answer_take_no_thread_from_others(wecom: FakeWecom, adapter: WecomAdapter) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+    wecom.faults.slow("message/send", 1, times=4)
+    waiting = [asyncio.create_task(sent(adapter, key=f"task:{n}")) for n in range(4)]
+    while len(wecom.calls_of("message/send")) < 4:
+        await asyncio.sleep(0.01)
+    await asyncio.to_thread(int)
+    assert not any(task.done() for task in waiting)
+    await asyncio.gather(*waiting)
 
 
 async def test_a_lost_answer_outlasts_a_later_failure(wecom: FakeWecom, adapter: WecomAdapter, clock: Clock) -> None:

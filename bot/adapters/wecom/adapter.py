@@ -6,8 +6,9 @@ import binascii
 import logging
 import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from sqlalchemy import Engine
@@ -44,6 +45,7 @@ from core.errors import ConfigError, Unreachable
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 NAME = "wecom"
 SAME_BYTES = timedelta(hours=4) - timedelta(minutes=10)  # so long the same request cannot show twice
 REMEMBERED, TIDY = timedelta(days=8), timedelta(hours=1)
@@ -52,6 +54,7 @@ USED = "errcode 60140"  # a response code that is used or too old
 MEMBER, MEMBER_BURST = 0.25, 12
 CALLS, CALLS_BURST = 100.0, 100
 PATH = "/wecom/callback"
+THREADS = 8  # calls at the same time
 STOPPING = 4.0  # seconds for what is under way
 AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
 
@@ -106,6 +109,8 @@ class WecomAdapter:
         self.client = Client(self.settings)
         self.zone = settings.zone
         self._tidied: datetime | None = None
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=NAME)
+        self._arriving: set[asyncio.Task[None]] = set()
         self._begun = Together(lambda values: self.memory.put_all_new(values, clock()))
         self._ended = Together(lambda values: self.memory.put_all(values, clock()))
         self._desk = Desk(AppAnswers(self))
@@ -125,6 +130,7 @@ class WecomAdapter:
 
     async def update(self, ref: DeliveryRef, card: Card) -> SendResult:
         name = ref.ref or keys.kept(ref.delivery_id)
+        await self._settled()
         try:
             code = await asyncio.to_thread(self.codes.take, name, last=card.closed)
         except Unreachable:
@@ -147,6 +153,7 @@ class WecomAdapter:
     async def find(self, to: Address, key: str, payload: bytes) -> Sent | NotThere | Unknown:
         """Within four hours the same bytes cannot show twice, so sending again is safe; later nobody knows."""
         ref = keys.ref_of(self.settings.corp_id, to.user_id, key)
+        await self._settled()
         try:
             found = await asyncio.to_thread(self.memory.get, f"first:{ref}")
         except Unreachable as error:
@@ -163,7 +170,10 @@ class WecomAdapter:
 
     async def stop(self) -> None:
         await self._desk.stop(STOPPING)
+        await self._settled()
         await asyncio.to_thread(self.client.close)
+        self._threads.shutdown(wait=False)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=NAME)  # it may be started again
 
     def routes(self) -> Sequence[BaseRoute]:
         """Where WeCom calls us."""
@@ -185,7 +195,12 @@ class WecomAdapter:
             return Retry(5.0, "database")
         answer = await self.post(to.user_id, raw)
         if isinstance(answer, dict):
-            await self._arrived(ref, str(answer.get("response_code", "")))
+            # Not waited for: the next message may go, and whoever needs what is remembered waits for it then.
+            code = self.codes.of_sending(ref, str(answer.get("response_code", "")))
+            sent = {f"first:{ref}": {"at": self.clock().isoformat(), "sent": True}}
+            arriving = asyncio.create_task(self._arrived(sent | code))
+            self._arriving.add(arriving)
+            arriving.add_done_callback(self._arriving.discard)
             return Sent(ref)
         if not isinstance(answer, Unknown) and not before:
             await self._quietly(self.memory.take, f"first:{ref}")
@@ -196,7 +211,7 @@ class WecomAdapter:
         await self._member.turn(user_id.lower())
         await self._calls.turn()
         try:
-            return await asyncio.to_thread(self.client.send, raw)
+            return await self._blocking(self.client.send, raw)
         except Failed as failed:
             return failed.result
 
@@ -213,10 +228,14 @@ class WecomAdapter:
         """Changes what one member sees; None when it is done."""
         await self._calls.turn()
         try:
-            await asyncio.to_thread(self.client.update, user_id, code, card)
+            await self._blocking(self.client.update, user_id, code, card)
         except Failed as failed:
             return failed.result
         return None
+
+    async def _blocking(self, call: Callable[..., T], *given: Any) -> T:
+        """In threads of its own: a WeCom that doesn't answer takes none away from those who press buttons."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *given)
 
     def form_address(self, ref: str, card: Card) -> str:
         """Where the card can be filled in; "" without a public address, or for answers that are about nothing else."""
@@ -246,7 +265,7 @@ class WecomAdapter:
         """The member behind the code; "" for somebody else, None if WeCom could not be asked."""
         await self._calls.turn()
         try:
-            return await asyncio.to_thread(self.client.member_of, code)
+            return await self._blocking(self.client.member_of, code)
         except Failed as failed:
             return "" if isinstance(failed.result, Refused) else None
 
@@ -267,12 +286,15 @@ class WecomAdapter:
             return str(kept["body"]).encode(), kept != mine
         return raw, False
 
-    async def _arrived(self, ref: str, code: str) -> None:
-        sent = {f"first:{ref}": {"at": self.clock().isoformat(), "sent": True}}
+    async def _arrived(self, values: dict[str, dict[str, Any]]) -> None:
         try:
-            await self._ended(sent | self.codes.of_sending(ref, code))
+            await self._ended(values)
         except Unreachable as error:  # what only helps later must not spoil what is done
             log.warning("wecom: could not be remembered: %s", error)
+
+    async def _settled(self) -> None:
+        if self._arriving:
+            await asyncio.wait(self._arriving)
 
     def _fresh(self, found: dict[str, Any]) -> bool:
         return self.clock() - datetime.fromisoformat(found["at"]) < SAME_BYTES
