@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 MOMENT, MOMENTS = 0.1, 10  # seconds for which what follows from an event waits for that of others, and how often
-CROWD = 2  # events under way; if there are more, cards are drawn anew with what follows, many at once
+CROWD = 1  # event under way; with more, cards are drawn anew with what follows, many at once
 STOP_SECONDS = 15.0  # for messages that are on their way
 F, D, R, C, P = (table_of(m) for m in (Firing, Delivery, Receivable, Customer, Person))
 
