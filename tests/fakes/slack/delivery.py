@@ -36,6 +36,7 @@ class Delivery:
     why_not: str = ""
     headers: dict[str, str] = field(default_factory=dict)  # HTTP only
     body: bytes = b""
+    honest: bool = True  # how it was signed: what is under way stays as it is, whatever is signed next
     done: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     @property
@@ -188,6 +189,7 @@ class Courier:
         if not one.body:
             one.body, kind = self._form(one)
             one.headers = {"Content-Type": kind, **self.signing.headers(one.body)}
+            one.honest = self.signing.honest
             if one.attempt:
                 one.headers |= {"X-Slack-Retry-Num": str(one.attempt), "X-Slack-Retry-Reason": one.reason}
         status, text, headers = await self.post(one.body, one.headers)
@@ -195,11 +197,11 @@ class Courier:
             one.headers["no-retry"] = "1"
         if status == 200:
             one.acked, one.reply = time.monotonic(), _reply(text)
-            if not self.signing.honest:
+            if not one.honest:
                 self._at.complain(f"{one.name} with a bad signature was accepted")
             return
         one.why_not = f"HTTP {status}" if status else text
-        if self.signing.honest:
+        if one.honest:
             self._at.complain(f"{one.name} was answered with {one.why_not}")
 
     async def post(self, body: bytes, headers: dict[str, str]) -> tuple[int, str, dict[str, str]]:
