@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from core.errors import DomainError
 from core.models import Account, LinkCode, LinkTries, Person
 from core.models.base import table_of
+from core.revive import revive
 from core.work import Work
 
 A, K, T, P = table_of(Account), table_of(LinkCode), table_of(LinkTries), table_of(Person)
@@ -31,7 +32,7 @@ def issue(work: Work, person_id: int) -> str:
 
 
 def link(work: Work, messenger: str, user_id: str, code: str) -> Person:
-    """Gives an account to the person whose code this is.
+    """Gives an account to the person whose code this is, and sends what they missed without one.
 
     Errors: account.bad_code, account.too_many_tries, account.linked_already. A wrong try counts, so the caller must
     commit after the error.
@@ -61,6 +62,8 @@ def link(work: Work, messenger: str, user_id: str, code: str) -> Person:
     else:
         work.session.add(Account(person_id=found.person_id, messenger=messenger, user_id=user_id))
     work.audit("account.linked", "person", found.person_id, messenger=messenger)
+    work.session.flush()
+    revive(work, [found.person_id])
     return work.session.get_one(Person, found.person_id)
 
 

@@ -10,6 +10,7 @@ from core.ingest.context import Item, Run
 from core.ingest.lookups import People, audit_many, insert_ids, padded, write_changes
 from core.ingest.reasons import Reject
 from core.models import Account, Person
+from core.revive import revive
 from core.work import Work
 
 P: Table = Person.__table__  # type: ignore[attr-defined]
@@ -65,6 +66,7 @@ class PeopleLoader:
                 self.run.report.unchanged += 1
         audit_many(work, "person.updated", "person", audits)
         write_changes(session, P, changes)
+        revive(work, [person for person, new in changes.items() if new.get("active")])
         self._warn(session, items)
 
     def _resolvable(self, items: Sequence[Item], known: People) -> list[Item]:
@@ -187,6 +189,8 @@ class AccountsLoader:
         audit_many(work, "account.updated", "account", audits)
         write_changes(session, A, changes)
         self._one_preferred(session, preferred)
+        # Also those that were known: their messenger may be in use only since.
+        revive(work, {person for item, person in persons if item.row["messenger"] in self.run.company.messengers})
 
     def _one_preferred(self, session: Session, preferred: dict[int, tuple[str, str]]) -> None:
         """A newly preferred account takes the place of the person's former one."""

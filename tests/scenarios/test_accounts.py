@@ -13,7 +13,8 @@ from bot.inbound import Door, receive
 from core import accounts
 from core.models import Account, LinkCode, Person
 from core.models.base import table_of
-from tests.harness import Harness
+from tests.harness import ONE_STEP, Harness
+from tests.phones import Card
 
 A, K, P = table_of(Account), table_of(LinkCode), table_of(Person)
 
@@ -175,3 +176,125 @@ def test_a_card_that_is_not_ones_own_is_refused_in_words_for_people(hk: Harness,
     assert {(r.outcome, r.message, r.card) for r in said} == {
         ("invalid", "这张卡片不是发给您的，或已经失效 发送“待办”看您自己的待办", None)
     }
+
+
+# --- what was not sent for lack of an account ---
+
+REMINDED = ONE_STEP + """
+[[ladder.step]]
+id = "over3"
+at = 3
+audience = ["owner"]
+action = "task"
+severity = "severe"
+message = "task.overdue"
+"""
+
+
+def unlinked(hk: Harness, policy: str = ONE_STEP) -> None:
+    """li owes an answer and has no account; fm has one, and is told."""
+    hk.begin("2026-07-02 08:00")
+    hk.policy(policy)
+    hk.company(messengers=("slack",))
+    hk.app.adapters["slack"] = hk.app.local  # any messenger whose addresses are accounts
+    with hk.db() as work:
+        work.session.add(Account(person_id=hk._person_id(work, "fm"), messenger="slack", user_id="fm"))
+    hk.customer("甲", "li")
+    hk.receivable("甲", "100.00", due="2026-07-01", number="I1")
+    hk.morning("2026-07-02")
+
+
+def told(hk: Harness) -> Card:
+    return hk.chat("fm").expect_card("li", kind="delivery.failed")
+
+
+def link(hk: Harness, handle: str) -> None:
+    said = receive(hk.app.door, Envelope("slack", handle, f"link:{hk.now}", hk.now, text=f"绑定 {code_of(hk, handle)}"))
+    assert said.outcome == "done"
+    hk.deliver()
+
+
+def test_whoever_links_an_account_gets_what_they_missed(hk: Harness) -> None:
+    unlinked(hk)
+    failed = told(hk)
+    hk.at("2026-07-03 10:00")
+    link(hk, "li")
+    hk.chat("li").expect_card("¥100.00", "7月7日 18:00", kind="task.overdue", buttons=("task.promise",))
+    failed.expect_update("已完成", state="closed")
+    hk.at("2026-07-08 09:00")  # the answer that was asked for has a day now, and the silence is heard
+    hk.chat("wang").expect_nothing()
+    told_too = hk.chat("fm").expect_card("wang", kind="delivery.failed")
+    link(hk, "wang")
+    hk.chat("wang").expect_card("li", kind="task.silent")
+    told_too.expect_update("已完成", state="closed")
+
+
+def test_an_import_of_accounts_sends_what_was_missed(hk: Harness) -> None:
+    unlinked(hk)
+    failed = told(hk)
+    hk.imports("accounts", "person,messenger,user_id", "li,wecom,li")  # a messenger that is not in use
+    hk.chat("li").expect_nothing()
+    hk.imports("accounts", "person,messenger,user_id", "li,slack,li")
+    hk.chat("li").expect_card("¥100.00", kind="task.overdue")
+    failed.expect_update("已完成", state="closed")
+    hk.imports("accounts", "person,messenger,user_id", "li,slack,li")
+    hk.chat("li").expect_nothing()
+
+
+def test_of_several_cards_of_one_task_one_comes(hk: Harness) -> None:
+    unlinked(hk, REMINDED)
+    hk.morning("2026-07-06")
+    failed = told(hk)
+    link(hk, "li")
+    hk.chat("li").expect_card("¥100.00", "逾期 5 天", kind="task.overdue")
+    hk.chat("li").expect_nothing()
+    failed.expect_update("已完成", state="closed")
+
+
+def test_what_is_no_longer_true_does_not_come(hk: Harness) -> None:
+    unlinked(hk)
+    failed = told(hk)
+    hk.pay("甲", "100.00", "I1")
+    link(hk, "li")
+    hk.chat("li").expect_card("到账 ¥100.00", kind="payment.arrived")
+    hk.chat("li").expect_nothing()
+    failed.expect_update("已完成", state="closed")
+
+
+def test_outside_the_work_window_what_was_missed_waits(hk: Harness) -> None:
+    unlinked(hk)
+    failed = told(hk)
+    hk.at("2026-07-02 22:30")
+    link(hk, "li")
+    hk.chat("li").expect_nothing()
+    hk.at("2026-07-03 09:00")
+    hk.chat("li").expect_card("¥100.00", kind="task.overdue")
+    failed.expect_update("已完成", state="closed")
+
+
+def test_days_of_digests_come_as_one(hk: Harness) -> None:
+    unlinked(hk)
+    failed = [told(hk)]
+    for day, customers in (("2026-07-03", "乙丙丁戊己庚"), ("2026-07-06", "辛壬癸子丑寅")):
+        for name in customers:
+            hk.customer(name, "li")
+            hk.receivable(name, "100.00", due="2026-07-01" if day == "2026-07-03" else "2026-07-02")
+        hk.morning(day)
+    failed.append(told(hk))
+    link(hk, "li")
+    hk.chat("li").expect_card("¥100.00", kind="task.overdue")
+    hk.chat("li").expect_card("乙", "寅", kind="digest.daily")
+    hk.chat("li").expect_nothing()
+    for card in failed:
+        card.expect_update("已完成", state="closed")
+
+
+def test_whoever_comes_back_gets_what_they_missed(hk: Harness) -> None:
+    unlinked(hk)
+    failed = told(hk)
+    with hk.db() as work:
+        work.session.add(Account(person_id=hk._person_id(work, "li"), messenger="slack", user_id="li"))
+        work.session.execute(update(P).where(P.c.handle == "li").values(active=False))
+    hk.imports("people", "handle,name,active", "li,li,yes")
+    hk.chat("li").expect_card("¥100.00", kind="task.overdue")
+    failed.expect_update("已完成", state="closed")
