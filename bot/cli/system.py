@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.frame import DONE, FOUND, At, Json, example, instant, language, line, settings, show, t, table
+from bot.cli.frame import DONE, FOUND, REFUSED, At, Json, example, instant, language, line, settings, show, t, table
 
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, metavar="N", help=t("端口", "port"))]
 
@@ -42,8 +42,17 @@ def doctor(
     as_json: Json = False,
 ) -> int:
     from bot.doctor import examine
+    from bot.words import one_line
+    from core.errors import ConfigError
 
-    report = examine(settings(), instant(""), lang=language(), data=data)
+    try:
+        found = settings()
+    except ConfigError as error:
+        if as_json:
+            raise
+        line(f"✗ settings: {one_line(error, language())}", "red")
+        return REFUSED
+    report = examine(found, instant(""), lang=language(), data=data)
 
     def human() -> None:
         marks = {"ok": "✓", "warn": "!", "fail": "✗"}

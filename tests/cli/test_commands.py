@@ -234,6 +234,48 @@ def test_the_doctor_says_which_people_cannot_be_reached(
     assert check["state"] == "warn" and "wang" in check["message"] and "li" not in check["message"].split("：")[1]
 
 
+def test_the_doctor_asks_the_messengers_before_there_is_a_database(
+    hk: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUIKUAN_MESSENGERS", "wecom")
+    said = hk("doctor", code=1).out
+    assert "✗ messengers" in said and "HUIKUAN_WECOM_SECRET" in said
+    monkeypatch.setenv("HUIKUAN_MESSENGERS", "dingtalk")
+    for name in ("CLIENT_ID", "CLIENT_SECRET", "ROBOT_CODE"):
+        monkeypatch.setenv(f"HUIKUAN_DINGTALK_{name}", "x")
+    monkeypatch.setenv("HUIKUAN_DINGTALK_API_URL", "http://127.0.0.1:9")
+    checks = {c["name"]: c for c in hk("doctor", "--json", code=1).json["checks"]}
+    assert checks["dingtalk.secret"]["state"] == "fail"
+    assert checks["dingtalk.calls"]["state"] == "warn" and "数据库" in checks["dingtalk.calls"]["message"]
+    assert not (hk.folder / "var").exists(), "looking makes nothing"
+
+
+def test_the_doctor_says_in_a_line_of_its_own_why_it_fails(hk: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUIKUAN_LANG", "xx")
+    assert "✗ settings" in hk("doctor", code=2).out
+
+
+def test_the_doctor_names_whom_nothing_reached(hk: CommandLine, company: Fill) -> None:
+    import sqlite3
+
+    company()
+    with sqlite3.connect(hk.folder / "var/huikuan.db") as db:
+        put = (
+            "INSERT INTO outbox (key, kind, op, subject, subject_id, person_id, address, data, not_before, windowed, state,"
+            " attempts, touched, messenger, reason, created_at) SELECT handle || ?, 'task.overdue', ?, 'task', 1, id, '',"
+            " '{}', '2026-07-01 00:00:00', 0, 'dead', 1, 0, '', ?, '2026-07-01 00:00:00' FROM person WHERE handle = ?"
+        )
+        db.execute(put, ("1", "update", "refused", "li"))
+    assert states(hk("doctor", "--json").json)["deliveries"] == "ok", "an edit that was refused leaves a card that was seen"
+    with sqlite3.connect(hk.folder / "var/huikuan.db") as db:
+        db.execute(put, ("2", "send", "no_account", "li"))
+        db.execute(put, ("3", "send", "84061", "wang"))
+    check = next(c for c in hk("doctor", "--json").json["checks"] if c["name"] == "deliveries")
+    assert "无法送达 2 条" in check["message"] and "小李（没有绑定账号）" in check["message"]
+    assert "王总（84061）" in check["message"]
+    assert "huikuan link" in check["hint"] and "serve" not in check["hint"]
+
+
 def test_a_broken_database_fails_the_doctor(hk: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     hk.file("letter.txt", "no database " * 200)
     monkeypatch.setenv("HUIKUAN_DATABASE_URL", "sqlite:///letter.txt")
