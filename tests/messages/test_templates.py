@@ -114,6 +114,16 @@ def test_a_view_is_frozen_and_typed(name: str):
 
 
 @pytest.mark.parametrize("lang", LANGS)
+def test_every_kind_that_may_not_arrive_has_a_name_for_people(lang: Lang):
+    named = {kind for kind in templates().kinds if not kind.startswith("reply.")}
+    assert {kind for kind in named if templates().word(kind, "kind", lang) == kind} == set()
+
+
+def test_a_slip_of_the_keyboard_is_no_emergency():
+    assert example("reply.error", "zh").tone == "warning"
+
+
+@pytest.mark.parametrize("lang", LANGS)
 @pytest.mark.parametrize("kind", KINDS)
 class TestEveryKind:
     def test_the_example_makes_a_card(self, kind: str, lang: Lang):

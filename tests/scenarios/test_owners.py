@@ -110,6 +110,7 @@ def test_who_has_no_account_anywhere_becomes_a_task_for_somebody_who_has(hk: Har
     hk.receivable("甲", "100.00", due="2026-07-01")
     hk.morning("2026-07-02")
     failed = hk.chat("fm").expect_card("li", "没有绑定账号", "甲", kind="delivery.failed", buttons=("task.other",))
+    assert "导入账号" in failed.text and "本地聊天" not in failed.text
     hk.morning("2026-07-08")
     failed.tap("task.other", note="已绑定")
     assert failed.json["state"] == "closed"

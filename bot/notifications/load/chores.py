@@ -144,7 +144,7 @@ def failed(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> 
     view = FailedView(
         today=facts.today,
         to=facts.name(row.person_id) or row.address,
-        messenger=row.messenger or str(event.get("messenger", "")) or ("mail" if row.address else "local"),
+        messenger=row.messenger or str(event.get("messenger", "")) or ("mail" if row.address else ""),
         reason=row.reason or str(event.get("reason", "")) or "gave_up",
         what=row.kind,
         customer=about.name if about is not None else "",

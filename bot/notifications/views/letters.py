@@ -152,7 +152,7 @@ class FailedView:
 
     today: date
     to: str  # person or address, as known
-    messenger: str  # local, slack, dingtalk, wecom, mail
+    messenger: str  # local, slack, dingtalk, wecom, mail; "" where nothing was tried
     reason: str  # code of [failure] in _words.toml, else the messenger's own words
     what: str  # message kind
     customer: str = ""
