@@ -1,10 +1,13 @@
 """/link and /notify: which accounts are somebody's, and in which messenger cards reach them."""
 
+from bot.card import as_lang
 from bot.commands.parser import Ask
 from bot.commands.reply import CommandReply
 from bot.commands.words import label, said
+from bot.notifications.templates import templates
 from bot.notifications.views import DoneView, Line
 from core import accounts
+from core.errors import DomainError
 
 MESSENGERS = {
     "slack": "slack",
@@ -35,16 +38,30 @@ def _how(code: str, lang: str) -> str:
 
 def notify(ask: Ask) -> CommandReply:
     """Cards go to this messenger from now on."""
-    messenger = MESSENGERS.get(" ".join(ask.typed.words).casefold())
-    if messenger is None:
+    typed = " ".join(ask.typed.words)
+    if not typed:
         return ask.error("command.usage", usage=ask.usage)
+    messenger = MESSENGERS.get(typed.casefold())
+    names = [_name(one, ask.lang) for one in ask.work.company.messengers]
+    if messenger is None:
+        return ask.error("account.no_such_messenger", value=typed, names=_or(names, ask.lang))
+    name = _name(messenger, ask.lang)
     if messenger not in ask.work.company.messengers:
-        return ask.error("account.messenger_off", messenger=messenger)
-    accounts.prefer(ask.work, ask.person.id or 0, messenger, ask.person.handle)
-    view = DoneView(
-        today=ask.work.today, what=said("account.prefer", "account.prefer", {}, ask.lang),
-        details=(Line(label=label("messenger", ask.lang), value=messenger),),
-    )  # fmt: skip
+        return ask.error("account.messenger_off", messenger=name, names=_or(names, ask.lang))
+    try:
+        accounts.prefer(ask.work, ask.person.id or 0, messenger, ask.person.handle)
+    except DomainError as problem:
+        return ask.error(problem.code, messenger=name)
+    what = said("account.prefer", "account.prefer", {}, ask.lang).format(messenger=name)
+    view = DoneView(today=ask.work.today, what=what)
     return CommandReply(
         kind="reply.done", view=view, json={"messenger": messenger}, outcome="done", code="account.prefer", facts={}
     )
+
+
+def _name(messenger: str, lang: str) -> str:
+    return templates().word(messenger, "messenger", as_lang(lang))
+
+
+def _or(names: list[str], lang: str) -> str:
+    return ("、" if lang == "zh" else ", ").join(names)

@@ -33,7 +33,10 @@ DOES: dict[str, tuple[_Two, _Two]] = {
     "receipt.allocate": (("核销", "Allocate"), ("已核销", "Allocated")),
     "credit_note.record": (("登记红字", "Record a credit note"), ("红字已登记", "Credit note recorded")),
     "account.code": (("绑定账号", "Link an account"), ("绑定码已生成", "Here is your code")),
-    "account.prefer": (("换推送渠道", "Choose where cards go"), ("好的，以后的卡片发到这里", "Cards go there from now on")),
+    "account.prefer": (
+        ("换推送渠道", "Choose where cards go"),
+        ("好的，以后的卡片发到{messenger}", "Cards go to {messenger} from now on"),
+    ),
     "lang.set": (("切换语言", "Change the language"), ("好的，以后用中文", "English from now on")),
 }
 

@@ -109,10 +109,12 @@ def test_somebody_who_is_linked_gets_a_code_for_another_account(hk: Harness, doo
 
 def test_a_person_chooses_where_cards_go(hk: Harness, door: Door) -> None:
     say(hk, door, f"绑定 {code_of(hk, 'li')}")
-    assert "还没有绑定" in words(say(hk, door, "推送 企业微信"))
-    assert "没有启用" in words(say(hk, door, "推送 钉钉"))
+    assert "您在企业微信还没有绑定账号 发送“绑定”要一个绑定码" in words(say(hk, door, "推送 企业微信"))
+    assert "没有启用钉钉 可选：本地聊天、Slack、企业微信" in words(say(hk, door, "推送 钉钉"))
+    assert "不认识飞书 可选：本地聊天、Slack、企业微信" in words(say(hk, door, "推送 飞书"))
     assert say(hk, door, "推送到").outcome == "invalid"
-    assert say(hk, door, "/notify slack").outcome == "done"
+    chosen = say(hk, door, "/notify slack")
+    assert chosen.outcome == "done" and words(chosen).strip() == "好的，以后的卡片发到Slack"
     with hk.look() as work:
         assert work.session.execute(select(A.c.messenger).where(A.c.preferred)).scalars().all() == ["slack"]
     assert say(hk, door, "推送 网页").outcome == "done"
