@@ -27,7 +27,7 @@ from bot.words import not_saved, sentence
 from core import actions
 from core.actions import ActionRequest, Outcome, Result
 from core.errors import DomainError
-from core.models import Account, Delivery, InboundEvent, OutboxMessage, Person
+from core.models import Account, Customer, Delivery, InboundEvent, OutboxMessage, Person
 from core.models.base import table_of
 from core.money import Money, format_major
 from core.waiting import waiting
@@ -175,8 +175,16 @@ class _Desk:
                 self.envelope = replace(
                     self.envelope, delivery_id=delivery.id, action=coded[0], input=coded[1], seen_rev=delivery.rev
                 )
-                return self.tapped()
+                return self._about(self.tapped(), delivery)
         return None
+
+    def _about(self, reply: Reply, delivery: Delivery) -> Reply:
+        """A number doesn't say whom it is about: the answer does."""
+        customer = self.work.session.get(Customer, delivery.customer_id) if delivery.customer_id is not None else None
+        if customer is None or not reply.message:
+            return reply
+        short = customer.short_name or customer.name
+        return replace(reply, message=f"{short}：{reply.message}" if self.lang == "zh" else f"{short}: {reply.message}")
 
     # --- buttons ---
 

@@ -166,6 +166,7 @@ def test_who_reads_in_wechat_answers_by_number(hk: Company, wecom: FakeWecom) ->
     assert card.msgtype == "text" and "2 承诺日期(2 日期" in card.text
     said = wecom.say("li", "2 7-10")
     assert said.reply is not None and hk.promises("甲") == ["open"]
+    assert said.reply.text.startswith("甲："), said.reply.text
     before = len(wecom.screen("li"))
     wecom.say("li", "/todo")
     hk.settled(lambda: len(wecom.screen("li")) > before)
