@@ -2,14 +2,20 @@
 
 from datetime import datetime, time, timedelta
 
+from sqlalchemy import select
+
 from bot.transactions import Transactions
 from core import garbage
 from core.dunning import cycle
 from core.dunning.stored import active
+from core.models import ImportRun
+from core.models.base import table_of
 from core.time import local_instant
 from core.work import Work
 
+I = table_of(ImportRun)  # noqa: E741
 MORNING = time(9)
+SETTLED = timedelta(minutes=1)
 
 
 def run_cycle(transactions: Transactions, now: datetime) -> int:
@@ -23,6 +29,20 @@ def run_cycle(transactions: Transactions, now: datetime) -> int:
     with transactions.work(now) as work:
         cycle.finish(work)
     return fired
+
+
+def last_import(work: Work) -> int | None:
+    """The latest import, in hours of work, if no cycle has seen it. Imports come in a row: after the receivables, the
+    receipts; so it is looked at a minute after the last of them."""
+    _, policy = active(work)
+    if work.company.calendar.next_open(work.now, policy.windows.work) != work.now:
+        return None
+    last = cycle.last_cycle(work)
+    query = select(I.c.id, I.c.at).order_by(I.c.id.desc()).limit(1)
+    found = work.session.execute(query).first()
+    if found is None or last is None or found.at < last.claimed_at or found.at > work.now - SETTLED:
+        return None
+    return int(found.id)
 
 
 def hours_of_work(work: Work, since: datetime, until: datetime) -> list[datetime]:

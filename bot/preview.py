@@ -11,6 +11,7 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 from bot.card import Capabilities, Card, Lang
@@ -63,37 +64,43 @@ def example(kind: str, lang: Lang) -> tuple[Card, date]:
     return templates().render(kind, view, lang), view.today
 
 
-def previews(kind: str, lang: Lang) -> dict[str, Preview]:
-    """By the face's name. A letter has one face only. Errors: preview.unknown_kind"""
+def form_of(public_url: str) -> str:
+    """Where the form would be with this address of our own; "" without one: then WeCom's cards have no form."""
+    return f"{public_url.rstrip('/')}/form?m={REF}" if public_url else ""
+
+
+def previews(kind: str, lang: Lang, form: str = FORM) -> dict[str, Preview]:
+    """By the face's name. A letter has one face only. `form`: where it is, for WeCom. Errors: preview.unknown_kind"""
     card, today = example(kind, lang)
     out = {}
-    for face in faces_of(kind):
+    for face in faces_of(kind, form):
         fitted, lost = fit(card, face.capabilities(lang), today=today)
         lost = tuple(one.replace("reply code instead", f"{face.instead} instead") for one in lost)
         out[face.name] = Preview(face, fitted, face.draw(fitted, today), lost)
     return out
 
 
-def faces_of(kind: str) -> tuple[Face, ...]:
-    return (_letter(LETTERS[kind]),) if kind in LETTERS else faces()
+def faces_of(kind: str, form: str = FORM) -> tuple[Face, ...]:
+    return (_letter(LETTERS[kind]),) if kind in LETTERS else faces(form)
 
 
-def faces() -> tuple[Face, ...]:
+def faces(form: str = FORM) -> tuple[Face, ...]:
     """Of what stands in chats. The adapters are imported here: nobody else needs them in a hurry."""
     from bot.adapters.dingtalk.adapter import CARDS, TEXTS
     from bot.adapters.wecom.frames import capabilities as for_robot
     from bot.adapters.wecom.render import capabilities as for_wecom
 
     def wecom(lang: Lang) -> Capabilities:
-        return for_wecom(PROFILES["wecom"], lang=lang, form=True)
+        return for_wecom(PROFILES["wecom"], lang=lang, form=bool(form))
 
+    as_text = partial(_wecom, form=form, as_text=True)
     return (
         Face("slack", "slack", "Slack", "Slack", lambda _: PROFILES["slack"], _slack),
         Face("dingtalk", "dingtalk", "钉钉卡片", "DingTalk card", lambda _: CARDS, _dingtalk),
         Face("dingtalk-text", "dingtalk", "钉钉文字", "DingTalk text", lambda _: TEXTS, _dingtalk_text, "links"),
-        Face("wecom", "wecom", "企业微信卡片", "WeCom card", wecom, _wecom),
+        Face("wecom", "wecom", "企业微信卡片", "WeCom card", wecom, partial(_wecom, form=form)),
         Face("wecom-robot", "wecom", "企业微信机器人", "WeCom robot", for_robot, _wecom_robot),
-        Face("wecom-text", "wecom", "企业微信文字", "WeCom text", lambda _: PROFILES["text"], _wecom_text),
+        Face("wecom-text", "wecom", "企业微信文字", "WeCom text", lambda _: PROFILES["text"], as_text),
         Face("text", "text", "纯文字", "Plain text", lambda _: PROFILES["text"], _text),
     )
 
@@ -125,10 +132,10 @@ def _dingtalk_text(card: Card, today: date) -> dict[str, Any]:
     return message(card, ref=SAID_REF, today=today)
 
 
-def _wecom(card: Card, today: date, *, as_text: bool = False) -> dict[str, Any]:
+def _wecom(card: Card, today: date, *, form: str, as_text: bool = False) -> dict[str, Any]:
     from bot.adapters.wecom.render import payload
 
-    form = "" if card.kind.startswith("reply.") else FORM  # an answer is about nothing that could be filled in
+    form = "" if card.kind.startswith("reply.") else form  # an answer is about nothing that could be filled in
     return payload(card, ref=REF, rev=REV, user_id=MEMBER, agent_id=AGENT, form=form, as_text=as_text)
 
 
@@ -136,10 +143,6 @@ def _wecom_robot(card: Card, today: date) -> dict[str, Any]:
     from bot.adapters.wecom.frames import message, to_member
 
     return to_member(MEMBER, message(card, ref=REF, rev=REV))
-
-
-def _wecom_text(card: Card, today: date) -> dict[str, Any]:
-    return _wecom(card, today, as_text=True)
 
 
 def _text(card: Card, today: date) -> dict[str, Any]:

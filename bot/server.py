@@ -15,10 +15,12 @@ from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from fastapi import FastAPI
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 from bot.adapters.base import Callbacks
 from bot.app import App
-from bot.engine import hours_of_work
+from bot.engine import hours_of_work, last_import
 from bot.settings import Settings
 from core import jobs
 from core.errors import ConfigError
@@ -26,6 +28,9 @@ from core.time import utcnow
 
 log = logging.getLogger(__name__)
 
+NO_PAGE = """回款 huikuan 正在运行，在聊天里用；网页要在 HUIKUAN_MESSENGERS 中加上 local。
+huikuan is running and lives in chats; for the page, add local to HUIKUAN_MESSENGERS.
+"""
 SEND_SECONDS = 2
 TICK_SECONDS = 60
 
@@ -57,23 +62,24 @@ class Metronome:
         await self._app.undisturbed(self._app.deliver(self._app.clock()))
 
     async def _beat(self) -> None:
-        """Runs the cycle once for each hour of work, whichever process claims the hour first."""
+        """Runs the cycle once for each hour of work and after imports, whichever process claims that first."""
         now = self._app.clock()
-        slot = await asyncio.to_thread(self._slot, now)
-        if slot is None:
+        due = await asyncio.to_thread(self._due, now)
+        if due is None:
             return
         await self._app.tick(now)
         with self._app.work(now) as work:
-            jobs.done(work, "hour", slot)
+            jobs.done(work, *due)
 
-    def _slot(self, now: datetime) -> str | None:
+    def _due(self, now: datetime) -> tuple[str, str] | None:
+        """The job and its slot."""
         with self._app.work(now) as work:
             midnight = now.astimezone(self._app.company.calendar.zone).replace(hour=0, minute=0, second=0, microsecond=0)
             passed = hours_of_work(work, midnight, now)
-            if not passed:
-                return None
-            slot = passed[-1].isoformat()
-            return slot if jobs.claim(work, "hour", slot) else None
+            if passed and jobs.claim(work, "hour", slot := passed[-1].isoformat()):
+                return "hour", slot
+            imported = last_import(work)
+            return ("import", str(imported)) if imported is not None and jobs.claim(work, "import", str(imported)) else None
 
     @staticmethod
     def _failed(event: JobExecutionEvent) -> None:
@@ -123,13 +129,15 @@ async def run(app: App, listening: socket.socket, *, engine: bool, ready: Callab
 
 def _page(app: App) -> FastAPI:
     """The local messenger's page, where the local messenger is listed; else nothing but a sign of life."""
+    from bot.preview import form_of
     from bot.web import forms
     from bot.web.local import create_local_page
 
     if "local" in app.company.messengers:
-        page = create_local_page(app, app.settings.letters_dir)
+        page = create_local_page(app, app.settings.letters_dir, form_of(app.settings.public_url))
     else:
         page = FastAPI(title="huikuan", openapi_url=None)
+        page.router.routes.append(Route("/", lambda _: PlainTextResponse(NO_PAGE)))
 
     for adapter in app.adapters.values():
         if isinstance(adapter, Callbacks):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bot.cli.frame import DONE, FOUND, Json, application, card, example, language, line, show, t, table
+from bot.cli.frame import DONE, FOUND, Json, application, card, example, language, line, settings, show, t, table
 
 if TYPE_CHECKING:
     from bot.card import Lang
@@ -83,10 +83,11 @@ def _kinds(lang: "Lang", as_json: bool) -> None:
 
 def _preview(kind: str, messenger: str, lang: "Lang", as_json: bool) -> None:
     """Errors: preview.unknown_kind, preview.not_there"""
-    from bot.preview import previews
+    from bot.preview import form_of, previews
     from core.errors import DomainError
 
-    found = [made for made in previews(kind, lang).values() if messenger in ("", made.face.messenger)]
+    drawn = previews(kind, lang, form_of(settings().public_url))
+    found = [made for made in drawn.values() if messenger in ("", made.face.messenger)]
     if not found:
         raise DomainError("preview.not_there", kind=kind, messenger=messenger)
 

@@ -27,6 +27,7 @@ from bot.adapters.base import Envelope, Reply
 from bot.adapters.local import LocalAdapter, store
 from bot.adapters.local.adapter import next_step
 from bot.card import dump
+from bot.preview import FORM
 from bot.text import clean
 from bot.web.guard import Guard, SignIn
 from bot.web.letters import letter_file, policy_of
@@ -186,8 +187,8 @@ class Front:
         self.reached = at
 
 
-def create_local_page(host: PageHost, letters: Path | None = None) -> FastAPI:
-    """The application. `letters` is the folder of the letters of demand.
+def create_local_page(host: PageHost, letters: Path | None = None, form: str = FORM) -> FastAPI:
+    """The application. `letters` is the folder of the letters of demand; `form`: where WeCom's form is, for /preview.
 
     `page.state.front.sign_in.new_token()` makes a link: `<where it is mounted>/enter?token=…`.
     """
@@ -196,7 +197,7 @@ def create_local_page(host: PageHost, letters: Path | None = None) -> FastAPI:
     page.state.front = front
     page.add_middleware(Guard, sign_in=front.sign_in)
     page.include_router(_routes(front))
-    page.include_router(preview_routes(STATIC))
+    page.include_router(preview_routes(STATIC, form))
     page.mount("/static", StaticFiles(directory=STATIC))
 
     @page.exception_handler(Unreachable)

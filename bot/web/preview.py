@@ -12,13 +12,13 @@ from starlette.responses import Response
 
 from bot.card import Lang
 from bot.lost import in_words
-from bot.preview import Preview, example, kinds, previews
+from bot.preview import FORM, Preview, example, kinds, previews
 from bot.words import one_line
 from core.errors import DomainError
 
 
-def preview_routes(static: Path) -> APIRouter:
-    """`preview` is the page, the rest is what it asks for."""
+def preview_routes(static: Path, form: str = FORM) -> APIRouter:
+    """`preview` is the page, the rest is what it asks for. `form`: where it is, for WeCom."""
     router = APIRouter()
 
     @router.get("/preview")
@@ -35,7 +35,7 @@ def preview_routes(static: Path) -> APIRouter:
     @router.get("/api/preview/{kind}")
     async def get_preview(kind: str, lang: Lang = "zh") -> Any:
         try:
-            made = await asyncio.to_thread(previews, kind, lang)
+            made = await asyncio.to_thread(previews, kind, lang, form)
         except DomainError as error:
             return JSONResponse({"error": {"code": error.code, "message": one_line(error, lang)}}, 404)
         return {"kind": kind, "lang": lang, "previews": [_shown(one, lang) for one in made.values()]}

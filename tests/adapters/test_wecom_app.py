@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from sqlalchemy import select, update
@@ -224,3 +225,9 @@ def test_the_process_stops_during_a_tap(hk: Company, wecom: FakeWecom) -> None:
     assert time.monotonic() - began < 8
     wecom.wrong.clear()  # it may have come too late, and was then sent back
     assert Person
+
+
+def test_without_the_page_its_address_says_what_this_is(hk: Company) -> None:
+    with urlopen(hk.url + "/") as answer:
+        said = answer.read().decode()
+    assert "HUIKUAN_MESSENGERS 中加上 local" in said and "Not Found" not in said

@@ -1,5 +1,7 @@
 """`huikuan preview`: what a message looks like where, without a database and without a messenger."""
 
+import pytest
+
 from tests.cli.conftest import CommandLine
 
 
@@ -56,3 +58,14 @@ def test_a_wrong_kind_is_told_with_what_is_near(hk: CommandLine) -> None:
     assert wrong["code"] == "preview.unknown_kind" and "task.overdue" in wrong["hint"]
     assert hk.refused("preview", "zzzz")["code"] == "preview.no_such_kind"
     assert hk.refused("preview", "task.overdue", "--messenger", "fax")["code"] == "usage.wrong"
+
+
+def test_the_form_of_wecom_is_shown_where_there_is_a_public_address(
+    hk: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawn() -> str:
+        return hk("preview", "task.overdue", "--messenger", "wecom", "--lang", "zh", "--json").out
+
+    assert "/form" not in drawn() and "填写详情" not in drawn()
+    monkeypatch.setenv("HUIKUAN_PUBLIC_URL", "https://ar.example.com/")
+    assert "https://ar.example.com/form?m=example" in drawn() and "填写详情" in drawn()

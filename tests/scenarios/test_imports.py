@@ -1,6 +1,7 @@
 """What an import changes is felt at once: tasks move, cards change, promises are kept."""
 
-from tests.harness import ONE_STEP, Harness
+from bot.server import Metronome
+from tests.harness import ONE_STEP, Harness, last_cycle
 
 RECEIPTS = "number,customer,received_on,amount,receivable"
 RECEIVABLES = "number,customer,issued_on,due_on,amount"
@@ -107,3 +108,31 @@ def test_a_rep_who_leaves_by_import_hands_over(hk: Harness) -> None:
     hk.at("2026-07-03 11:00")
     card.expect_update("已移交 wang", state="closed")
     hk.chat("wang").expect_card("¥100.00", kind="task.overdue")
+
+
+def test_the_server_looks_at_an_import_a_minute_later_and_once(hk: Harness) -> None:
+    """Not at the next hour only; of two processes one does; nothing at night."""
+    hk.begin("2026-07-02 08:00")
+    hk.customer("甲", "li")
+    hk.morning("2026-07-02")
+    one, two = Metronome(hk.app), Metronome(hk.app)
+    hk.sleep_until("2026-07-02 10:10")
+    hk.run(one._beat())  # the hour's own
+    hk.imports("receivables", "number,customer,issued_on,due_on,amount", "I1,甲,2026-06-01,2026-07-01,100.00")
+    hk.run(one._beat())
+    hk.chat("li").expect_nothing()  # the receipts may be next
+    hk.sleep_until("2026-07-02 10:12")
+    hk.run(one._beat())
+    hk.chat("li").expect_card("¥100.00", kind="task.overdue")
+    seen = last_cycle(hk)
+    hk.sleep_until("2026-07-02 10:13")
+    hk.run(two._beat())
+    assert last_cycle(hk) == seen
+    hk.sleep_until("2026-07-02 22:00")
+    hk.run(two._beat())  # the last hour of work
+    hk.sleep_until("2026-07-02 22:10")
+    hk.imports("receivables", "number,customer,issued_on,due_on,amount", "I2,甲,2026-06-01,2026-07-01,100.00")
+    seen = last_cycle(hk)
+    hk.sleep_until("2026-07-02 22:12")
+    hk.run(two._beat())
+    assert last_cycle(hk) == seen

@@ -142,8 +142,6 @@ def test_an_answer_by_number_names_the_customer(hk: Harness) -> None:
     """“1 7-8” doesn't say whom it is about; whoever has several cards must see which one it was."""
     card = hk.overdue()
     hk.set_customer("甲", short_name="甲简称")
-    said = hk.type("li", "1 7-8 x")
-    assert said.outcome == "invalid"
     number = 1 + card.buttons.index("task.promise")
     said = hk.type("li", f"{number} 7-8")
     assert said.outcome == "done" and said.message.startswith("甲简称："), said.message
