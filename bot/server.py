@@ -18,9 +18,11 @@ from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from bot.adapters.base import Callbacks
+from bot.adapters.base import Callbacks, Connects
 from bot.app import App
+from bot.card import as_lang
 from bot.engine import hours_of_work, last_import
+from bot.notifications.templates import templates
 from bot.settings import Settings
 from core import jobs
 from core.errors import ConfigError
@@ -32,6 +34,7 @@ NO_PAGE = """回款 huikuan 正在运行，在聊天里用；网页要在 HUIKUA
 huikuan is running and lives in chats; for the page, add local to HUIKUAN_MESSENGERS.
 """
 SEND_SECONDS = 2
+LOOK_SECONDS = 0.5
 TICK_SECONDS = 60
 
 
@@ -119,12 +122,31 @@ async def run(app: App, listening: socket.socket, *, engine: bool, ready: Callab
     host, port = listening.getsockname()[:2]
     front = getattr(page.state, "front", None)
     ready(f"http://{host}:{port}/" + (f"enter?token={front.sign_in.new_token()}" if front is not None else ""))
+    telling = asyncio.create_task(_tell_connected(app))
     try:
         await serving
     finally:
+        telling.cancel()
         if metronome is not None:
             metronome.stop()
         await app.stop()
+
+
+async def _tell_connected(app: App) -> None:
+    """A line for each messenger: when its connection stands, or that it calls us."""
+    zh = app.company.lang == "zh"
+    waiting = list(app.settings.real_messengers)
+    while waiting:
+        for name in waiting[:]:
+            adapter, called = app.adapters[name], templates().word(name, "messenger", as_lang(app.company.lang))
+            if not isinstance(adapter, Connects):
+                print(f"{called} 等待回调" if zh else f"{called} will call us", flush=True)
+            elif adapter.connected():
+                print(f"{called} 已连接" if zh else f"{called} is connected", flush=True)
+            else:
+                continue
+            waiting.remove(name)
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def _page(app: App) -> FastAPI:

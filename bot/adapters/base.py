@@ -127,6 +127,13 @@ class Callbacks(Protocol):
 
 
 @runtime_checkable
+class Connects(Protocol):
+    """A messenger that we connect to. True once the connection stands; one that only calls us has no such thing."""
+
+    def connected(self) -> bool: ...
+
+
+@runtime_checkable
 class Files(Protocol):
     """A messenger that takes files: the letter of demand goes along with the card that names it."""
 

@@ -140,6 +140,9 @@ class DingtalkAdapter:
         self.stream = Stream(self.client, self.desk.handle, quiet=quiet, patience=patience)
         self._running = asyncio.create_task(self.stream.start())
 
+    def connected(self) -> bool:
+        return self.stream is not None and self.stream.up
+
     async def stop(self) -> None:
         """Nothing new is taken, what is under way is finished, then the connection ends."""
         await self.desk.close(self.stream, FINISH)

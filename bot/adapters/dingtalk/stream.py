@@ -54,6 +54,7 @@ class Stream(DingTalkStreamClient):  # type: ignore[misc]
         self._client, self._handle = client, handle
         self._quiet, self._patience = quiet, patience
         self._heard = 0.0
+        self.up = False  # a connection stood
         self._told = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: concurrent.futures.Future[Any] | None = None
@@ -96,7 +97,7 @@ class Stream(DingTalkStreamClient):  # type: ignore[misc]
 
     async def keepalive(self, ws: Any, ping_interval: float = QUIET) -> None:
         """Asks when it has been quiet; closes a connection on which no answer comes."""
-        self._heard = time.monotonic()
+        self._heard, self.up = time.monotonic(), True
         while True:
             await asyncio.sleep(max(0.05, self._heard + self._quiet - time.monotonic()))
             if time.monotonic() - self._heard < self._quiet:

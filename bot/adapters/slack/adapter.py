@@ -113,6 +113,10 @@ class SlackAdapter:
         steps = self.door.introduce_until_known if self._settings.mode == "http" else self._line.keep
         self._keeper = asyncio.create_task(steps())
 
+    def connected(self) -> bool:
+        """Over HTTP Slack calls us: that it knows our token is all there is to know."""
+        return bool(self.door.me) if self._settings.mode == "http" else self._line.up
+
     async def stop(self) -> None:
         """Nothing new is taken; what is under way ends, its answers too."""
         self.door.closing = True

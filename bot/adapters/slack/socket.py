@@ -31,6 +31,7 @@ class Line:
         self._api, self._token, self._door = api, app_token, door
         self._client: SocketModeClient | None = None
         self._acks: set[asyncio.Task[Any]] = set()
+        self.up = False
 
     async def keep(self) -> None:
         """Until it is cancelled. Longer and longer pauses while nothing can be reached."""
@@ -40,8 +41,9 @@ class Line:
             if not problem:
                 if lost:
                     log.warning("slack: connected again")
-                pause, lost = FIRST_PAUSE, True
+                pause, lost, self.up = FIRST_PAUSE, True, True
                 await self._until_lost()
+                self.up = False
                 log.warning("slack: the connection was lost; connecting again")
             else:
                 lost = True

@@ -109,6 +109,9 @@ class AibotAdapter:
         self._robot.start(receive)
         await self._line.start()
 
+    def connected(self) -> bool:
+        return self._line.up
+
     async def stop(self) -> None:
         """What is under way is answered first, so the connection goes last."""
         await self._robot.stop(STOPPING)
