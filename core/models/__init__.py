@@ -19,6 +19,7 @@ from core.models.collection import (
     TaskReceivable,
     TaskState,
 )
+from core.models.credit import CreditLine, CreditRequest, CreditVote, Order, OrderState, Rating, RequestState
 from core.models.journal import Allocation, Entry, EntryKind
 from core.models.messaging import (
     AdapterState,
@@ -38,8 +39,8 @@ from core.models.receivable import Claim, ClaimState, CreditNote, Receipt, Recei
 
 __all__ = [
     "Account", "AdapterState", "Allocation", "Audit", "Case", "CaseState", "Claim", "ClaimState", "Contact", "Cover",
-    "CreditNote", "Customer", "Delivery", "Dispute", "DisputeState", "Entry", "EntryKind", "Firing", "FiringOutcome",
+    "CreditLine", "CreditNote", "CreditRequest", "CreditVote", "Customer", "Delivery", "Dispute", "DisputeState", "Entry", "EntryKind", "Firing", "FiringOutcome",
     "FollowUp", "Hold", "ImportRun", "InboundEvent", "JobSlot", "Letter", "LetterState", "LinkCode", "LinkTries",
-    "LocalMessage", "OutboxMessage", "OutboxState", "Pause", "PauseState", "Person", "Promise", "PromiseState",
-    "Receipt", "Receivable", "StoredPolicy", "Task", "TaskReceivable", "TaskState",
+    "LocalMessage", "Order", "OrderState", "OutboxMessage", "OutboxState", "Pause", "PauseState", "Person", "Promise", "PromiseState",
+    "Rating", "Receipt", "Receivable", "RequestState", "StoredPolicy", "Task", "TaskReceivable", "TaskState",
 ]  # fmt: skip
