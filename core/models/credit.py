@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from core.models.base import foreign, json_dict, json_list, minor, one_of, primary
+from core.models.base import Key, foreign, json_dict, json_list, minor, one_of, primary
 
 
 class OrderState(StrEnum):
@@ -25,8 +25,8 @@ class OrderState(StrEnum):
 
 
 class Order(SQLModel, table=True):
-    """An order that credit was asked for. `invoiced_minor` is a cache of the receivables that name it, proved by
-    `ledger check`; `fingerprint` tells the same order sent twice from another one with its number."""
+    """An order that credit was asked for. What of it is invoiced say the receivables that name it. `fingerprint` tells the
+    same order sent twice from another one with its number."""
 
     __tablename__ = "sales_order"
     __table_args__ = (
@@ -66,8 +66,6 @@ class Order(SQLModel, table=True):
     reasons: list[dict[str, Any]] = json_list()  # of the latest verdict: code and facts
     facts: dict[str, Any] = json_dict()  # what the latest verdict went by
     conditions: dict[str, Any] = json_dict()  # of its approval
-    invoiced_minor: int = minor(default=0)
-    shipped_minor: int = minor(default=0)
     placed_at: datetime
     decided_at: datetime | None = None
     ended_at: datetime | None = None
@@ -128,10 +126,10 @@ class CreditVote(SQLModel, table=True):
     """One approver's word on one rung. The primary key lets nobody say it twice."""
 
     __tablename__ = "credit_vote"
-    request_id: int = Field(foreign_key="credit_request.id", primary_key=True)
+    request_id: int = Field(foreign_key="credit_request.id", primary_key=True, sa_type=Key)
     request_rev: int = Field(primary_key=True)
     rung: int = Field(primary_key=True)
-    person_id: int = Field(foreign_key="person.id", primary_key=True)
+    person_id: int = Field(foreign_key="person.id", primary_key=True, sa_type=Key)
     approve: bool
     conditions: dict[str, Any] = json_dict()
     reason: str = ""
