@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-PARTS = ("open", "orders", "shipments", "this")  # what uses up a limit
+PARTS = ("open", "orders", "this")  # what uses up a limit: receivables, orders not invoiced yet, the order asked for
 PREPAID = ("received", "trust")  # whether prepayment counts when it has come in, or when the order says so
 BELOW_COST = ("refuse", "hold")
 NEED = ("any", "all")

@@ -39,8 +39,9 @@ from core.models.receivable import Claim, ClaimState, CreditNote, Receipt, Recei
 
 __all__ = [
     "Account", "AdapterState", "Allocation", "Audit", "Case", "CaseState", "Claim", "ClaimState", "Contact", "Cover",
-    "CreditLine", "CreditNote", "CreditRequest", "CreditVote", "Customer", "Delivery", "Dispute", "DisputeState", "Entry", "EntryKind", "Firing", "FiringOutcome",
-    "FollowUp", "Hold", "ImportRun", "InboundEvent", "JobSlot", "Letter", "LetterState", "LinkCode", "LinkTries",
-    "LocalMessage", "Order", "OrderState", "OutboxMessage", "OutboxState", "Pause", "PauseState", "Person", "Promise", "PromiseState",
-    "Rating", "Receipt", "Receivable", "RequestState", "StoredPolicy", "Task", "TaskReceivable", "TaskState",
+    "CreditLine", "CreditNote", "CreditRequest", "CreditVote", "Customer", "Delivery", "Dispute", "DisputeState",
+    "Entry", "EntryKind", "Firing", "FiringOutcome", "FollowUp", "Hold", "ImportRun", "InboundEvent", "JobSlot",
+    "Letter", "LetterState", "LinkCode", "LinkTries", "LocalMessage", "Order", "OrderState", "OutboxMessage",
+    "OutboxState", "Pause", "PauseState", "Person", "Promise", "PromiseState", "Rating", "Receipt", "Receivable",
+    "RequestState", "StoredPolicy", "Task", "TaskReceivable", "TaskState",
 ]  # fmt: skip
