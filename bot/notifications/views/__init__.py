@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.notifications.views.base import Option, Part, Phrase, ReceivableRow
 from bot.notifications.views.collect import CollectView, CopyView, DigestLine, DigestView, NoteView
+from bot.notifications.views.credit import CreditView, OrderView
 from bot.notifications.views.figures import (
     AgingLine,
     AgingView,
@@ -55,6 +56,8 @@ REGISTRY: dict[str, type[Any]] = {
     "claim": ClaimView,
     "dispute": DisputeView,
     "pause": PauseView,
+    "credit": CreditView,
+    "order": OrderView,
     "payment": PaymentView,
     "allocate": AllocateView,
     "stale": StaleView,
@@ -76,9 +79,9 @@ REGISTRY: dict[str, type[Any]] = {
 
 __all__ = [
     "REGISTRY", "AgingLine", "AgingView", "AllocateView", "BalanceView", "ChoiceView", "ClaimView", "CollectView",
-    "ConfirmView", "CopyView", "CurrencyLine", "DigestLine", "DigestView", "DisputeView", "DoneView", "ErrorView",
-    "FailedView", "GapView", "HelpView", "LetterRow", "LetterSample", "LetterView", "Line", "NoteView", "ObjectView",
-    "OpenLine", "Option", "OverdueLine", "OverdueView", "Part", "PauseView", "PaymentView", "Phrase", "PromiseLine",
-    "PromiseView", "ReceivableRow", "ReleaseView", "StaleView", "TodoLine", "TodoView", "TraceStep", "TraceView",
-    "TrialView", "UnsureView", "WhoamiView",
+    "ConfirmView", "CopyView", "CreditView", "CurrencyLine", "DigestLine", "DigestView", "DisputeView", "DoneView",
+    "ErrorView", "FailedView", "GapView", "HelpView", "LetterRow", "LetterSample", "LetterView", "Line", "NoteView",
+    "ObjectView", "OpenLine", "Option", "OrderView", "OverdueLine", "OverdueView", "Part", "PauseView", "PaymentView",
+    "Phrase", "PromiseLine", "PromiseView", "ReceivableRow", "ReleaseView", "StaleView", "TodoLine", "TodoView",
+    "TraceStep", "TraceView", "TrialView", "UnsureView", "WhoamiView",
 ]  # fmt: skip
