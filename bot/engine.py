@@ -4,6 +4,7 @@ from datetime import datetime, time, timedelta
 
 from bot.transactions import Transactions
 from core import garbage
+from core.credit import orders
 from core.dunning import cycle
 from core.dunning.stored import active
 from core.time import local_instant
@@ -22,7 +23,17 @@ def run_cycle(transactions: Transactions, now: datetime) -> int:
             fired += sum(len(plan.firings) for plan in cycle.run_chunk(work, chunk))
     with transactions.work(now) as work:
         cycle.finish(work)
+    check_orders(transactions, now)
     return fired
+
+
+def check_orders(transactions: Transactions, now: datetime) -> None:
+    """Held orders in the light of what is true now, and requests that nobody decided in time; a customer at a time."""
+    with transactions.look(now) as work:
+        customers = orders.held_customers(work)
+    for customer_id in customers:
+        with transactions.work(now) as work:
+            orders.check_customer(work, active(work)[1], customer_id)
 
 
 def hours_of_work(work: Work, since: datetime, until: datetime) -> list[datetime]:

@@ -202,6 +202,10 @@ _LINE = frozenset({Relation.own, Relation.above})
 _TASK = Rule(_LINE, frozenset({"finance_manager"}))
 _APPROVE = Rule(frozenset({Relation.above}), frozenset({"finance_manager"}), not_own=True)
 _FINANCE = Rule(roles=FINANCE)
+# Which of them, and never whoever asked, says the route of the request: core.credit.requests.
+_CREDIT = Rule(roles=frozenset({
+    "sales_manager", "sales_director", "finance", "finance_manager", "finance_director", "risk", "management", "admin",
+}))  # fmt: skip
 
 RULES: dict[str, Rule] = {
     "task.log": _TASK,
@@ -229,6 +233,9 @@ RULES: dict[str, Rule] = {
     "receipt.allocate": _FINANCE,
     "credit_note.record": _FINANCE,
     "letters.release": _FINANCE,
+    "credit.approve": _CREDIT,
+    "credit.approve_with": _CREDIT,
+    "credit.reject": _CREDIT,
     "policy.apply": Rule(roles=POLICY),
     "lang.set": Rule(frozenset(Relation)),
 }

@@ -228,7 +228,8 @@ def _inputs(work: Work, some: list[int], window_months: int, changed: bool) -> d
                 count=row.paid - row.first, minor=row.minor - row.first_minor, minor_days=late.minor_days - first.minor_days
             )
             facts[row.customer_id] |= {
-                "late": late, "first_half": first, "second_half": second, "max_late_days": row.longest, "on_time_run": row.run,
+                "late": late, "first_half": first, "second_half": second,
+                "max_late_days": row.longest, "on_time_run": row.run,
             }  # fmt: skip
     for row in session.execute(_overdue(changed), asked):
         here = facts[row.customer_id]

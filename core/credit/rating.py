@@ -27,9 +27,9 @@ from core.work import Work
 __all__ = ["CHUNK", "NEW", "Explained", "Part", "Rated", "explain", "override", "rate", "refresh"]
 
 NEW = "new"  # the rating of who has too little history for another
-_LONGEST = Rating.model_fields["value"].metadata[0].max_length  # type: ignore[attr-defined]
 
 C, T = table_of(Customer), table_of(Rating)
+_LONGEST = getattr(T.c.value.type, "length", 0)
 _WHOSE = bindparam("customers", expanding=True, literal_execute=True, type_=BigInteger)
 _CUSTOMERS = select(C.c.id, C.c.rating, C.c.edited).where(C.c.id.in_(_WHOSE)).order_by(C.c.id)
 _LOCKED = _CUSTOMERS.with_for_update()
@@ -123,10 +123,15 @@ class _Standing:
         return last if runs else None
 
     @property
+    def unrecorded(self) -> str:
+        """An imported rating that is no version yet, "" without one."""
+        return self.shown if self.shown != (self.last.value if self.last else "") and "rating" not in self.edited else ""
+
+    @property
     def imported(self) -> str:
         """The rating that an import brought since anything was computed, "" without one."""
-        if self.shown != (self.last.value if self.last else "") and "rating" not in self.edited:
-            return self.shown
+        if self.unrecorded:
+            return self.unrecorded
         for version in reversed(self.versions):
             if version.source != "override":
                 return str(version.value) if version.source == "import" else ""
@@ -253,7 +258,7 @@ def _write(work: Work, changes: list[_Change]) -> int:
 def _audit(work: Work, versions: list[_Change]) -> None:
     rows = []
     for c in versions:
-        data = {"before": c.standing.shown, "after": c.value, "source": c.source}
+        data: dict[str, str | None] = {"before": c.standing.shown, "after": c.value, "source": c.source}
         if c.by_hand:
             data |= {"reason": c.reason, "until": c.until.isoformat() if c.until else None}
         action = "rating.overridden" if c.by_hand else "rating.changed"
@@ -279,12 +284,10 @@ def override(work: Work, customer_id: int, value: str, reason: str, until: date)
         raise DomainError("rating.no_reason")
     if until < work.today:
         raise DomainError("rating.until_past", until=until)
-    work.session.flush()
     standing = _standings(work, [customer_id], lock=True).get(customer_id)
     if standing is None:
         raise DomainError("rating.unknown_customer", id=customer_id)
-    imported = standing.imported
-    if imported and (not standing.last or standing.last.value != imported) and len(imported) <= _LONGEST:
+    if (imported := standing.unrecorded) and len(imported) <= _LONGEST:
         # Kept as a version: it comes back when the override has ended and there is still no history.
         _write(work, [_Change(customer_id, standing, imported, "import", {})])
         standing = _standings(work, [customer_id])[customer_id]
@@ -319,14 +322,13 @@ class Explained:
 def explain(work: Work, policy: Policy, customer_id: int) -> Explained:
     """Errors: rating.unknown_customer."""
     rules = policy.credit.rating
-    work.session.flush()
     standing = _standings(work, [customer_id]).get(customer_id)
     if standing is None:
         raise DomainError("rating.unknown_customer", id=customer_id)
     figures = inputs(work, [customer_id], rules.window_months)[customer_id]
     rated = rate(figures, rules)
     last = standing.last
-    if last is not None and last.value != standing.shown:  # an import brought another since
+    if standing.unrecorded:
         last = None
     by_hand = last is not None and last.source == "override"
     return Explained(

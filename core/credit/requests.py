@@ -42,6 +42,13 @@ def pending(work: Work, order_id: int) -> CreditRequest | None:
     return found
 
 
+def latest(work: Work, order_id: int) -> CreditRequest | None:
+    """The request that was made last about the order, whatever became of it."""
+    query = select(CreditRequest).where(Q.c.order_id == order_id).order_by(Q.c.id.desc()).limit(1)
+    found: CreditRequest | None = work.session.execute(query).scalar_one_or_none()
+    return found
+
+
 def open_(work: Work, policy: Policy, order: Order, now: Standing, found: verdict.Verdict) -> CreditRequest | None:
     """Asks the first rung; the rep is told. None: there is nobody who may decide."""
     chosen = route.choose(found, now, policy.credit)

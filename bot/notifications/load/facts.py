@@ -104,6 +104,7 @@ class Loaded:
     severity: str = ""
     over: bool = False
     files: tuple[str, ...] = ()  # names of documents that the card speaks of
+    shows: dict[str, Any] = field(default_factory=dict)  # what a tap on it is compared with
 
 
 @dataclass(frozen=True, slots=True)
