@@ -318,6 +318,18 @@ def test_all_mistakes_are_told_at_once_in_both_languages() -> None:
 # --- in plain words ---
 
 
+def test_every_key_is_in_the_docs_with_its_default() -> None:
+    page = (ROOT / "docs/policy.md").read_text(encoding="utf-8")
+    credit, rating, route = (part.split("\n## ")[0] for part in page.split("\n## `[")[1:])
+    written = default_policy().text.split("[credit]")[1]
+    for part, rules, other in ((credit, CreditRules, {"rating", "routes"}), (rating, RatingRules, set())):
+        told = dict(re.findall(r"^\| `(\w+)` \| `([^|]*)` \|", part, re.MULTILINE))
+        assert set(told) == {field.name for field in fields(rules)} - other
+        assert [key for key, default in told.items() if f"\n{key} = {default}" not in written] == []
+    assert set(re.findall(r"^\| `(\w+)` \|", route, re.MULTILINE)) == {field.name for field in fields(Route)}
+    assert all(route.count(f"`{reason}`") == 2 for reason in REASONS)
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_every_part_is_told_in_plain_words(lang: str) -> None:
     conditions = [f'reasons = ["{reason}"]' for reason in REASONS]
