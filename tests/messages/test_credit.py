@@ -63,10 +63,15 @@ def test_what_the_answers_ask() -> None:
     asked = {a.id: [(i.name, i.type, i.required) for i in a.inputs] for a in request().actions}
     assert asked == {
         "credit.approve": [],
-        "credit.approve_with": [("prepay_percent", "choice", True), ("until", "date", False), ("note", "text", False)],
+        "credit.approve_with": [("prepay_percent", "choice", False), ("until", "date", False), ("note", "text", False)],
         "credit.reject": [("reason", "text", True)],
     }
     assert [c.value for c in templates().action("credit.approve_with", "zh").inputs[0].choices] == ["30", "50", "100"]
+
+
+def test_no_single_pick_on_the_card_approves_on_conditions() -> None:
+    drawn = {a.id: a.draw for a in fit(request(), PROFILES["slack"], today=TODAY)[0].actions}
+    assert drawn == {"credit.approve": "button", "credit.approve_with": "form", "credit.reject": "form"}
 
 
 @pytest.mark.parametrize("profile", ["wecom", "slack", "dingtalk"])
