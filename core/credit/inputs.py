@@ -3,7 +3,8 @@
 A receivable belongs to the window when it was paid in it, or when it is overdue now: then it counts with today. Its
 weight is its money: of a paid one what receipts paid (a receivable that credit notes alone settled was not paid), of
 an open one what is open. It was paid on the day of its last receipt, whatever was credited later. Paid early is paid
-on time (0 days late). What has no due date is never late and doesn't count.
+on time (0 days late). What has no due date is never late and doesn't count; what is disputed counts like
+the rest, and the open disputes stand beside it.
 
 Money of different currencies has no common weight: amounts, days and counts of receivables are those in the customer's
 own currency (`customer.currency`, else the company's). Broken promises, disputes, months known and what is overdue now
@@ -58,20 +59,15 @@ def _days_postgresql(element: Any, compiler: Any, **more: Any) -> str:
     return f"(CAST({later} AS DATE) - CAST({earlier} AS DATE))"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weighed:
-    """Receivables with their days late: how many, how much, and Σ amount × days in minor units × days."""
+class Weighed(NamedTuple):
+    """Receivables with their days late: how many rows, how much, and Σ amount × days in minor units × days."""
 
-    count: int = 0
+    rows: int = 0
     minor: int = 0
     minor_days: int = 0
 
-    def __add__(self, other: "Weighed") -> "Weighed":
-        return Weighed(
-            count=self.count + other.count,
-            minor=self.minor + other.minor,
-            minor_days=self.minor_days + other.minor_days,
-        )
+    def plus(self, other: "Weighed") -> "Weighed":
+        return Weighed(self.rows + other.rows, self.minor + other.minor, self.minor_days + other.minor_days)
 
     @property
     def days(self) -> Decimal | None:
@@ -104,12 +100,12 @@ class Inputs:
 
     @property
     def paid(self) -> Weighed:
-        return self.first_half + self.second_half
+        return self.first_half.plus(self.second_half)
 
     @property
     def weighed(self) -> Weighed:
         """All that the average days late is of."""
-        return self.paid + self.overdue
+        return self.paid.plus(self.overdue)
 
     @property
     def average_days_late(self) -> Decimal | None:
@@ -118,11 +114,12 @@ class Inputs:
     @property
     def late_share(self) -> Decimal | None:
         """The part of what was paid that was paid late, by amount: 0 to 1. None: nothing was paid."""
-        return (Decimal(self.late.minor) / self.paid.minor).quantize(Decimal("0.0001")) if self.paid.minor else None
+        paid = self.paid.minor
+        return (Decimal(self.late.minor) / paid).quantize(Decimal("0.0001")) if paid else None
 
     @property
     def times_overdue(self) -> int:
-        return self.late.count + self.overdue.count
+        return self.late.rows + self.overdue.rows
 
     @property
     def trend_days(self) -> Decimal | None:
@@ -130,7 +127,7 @@ class Inputs:
 
         What is overdue now belongs to the second half: who stopped paying must not look better for it.
         """
-        before, after = self.first_half.days, (self.second_half + self.overdue).days
+        before, after = self.first_half.days, self.second_half.plus(self.overdue).days
         return None if before is None or after is None else after - before
 
     def as_json(self) -> dict[str, Any]:
@@ -139,17 +136,18 @@ class Inputs:
         def text(value: Decimal | None) -> str | None:
             return None if value is None else str(value)
 
+        paid = self.paid
         return {
             "since": self.since.isoformat(),
             "until": self.until.isoformat(),
             "average_days_late": text(self.average_days_late),
-            "average_days_late_paid": text(self.paid.days),
+            "average_days_late_paid": text(paid.days),
             "late_share": text(self.late_share),
             "max_late_days": self.max_late_days,
-            "paid": self.paid.count,
-            "paid_amount": [self.paid.minor, self.currency],
+            "paid": paid.rows,
+            "paid_amount": [paid.minor, self.currency],
             "times_overdue": self.times_overdue,
-            "overdue": self.overdue.count,
+            "overdue": self.overdue.rows,
             "overdue_amount": [self.overdue.minor, self.currency],
             "overdue_days": self.overdue_days,
             "broken_promises": self.broken_promises,
@@ -220,39 +218,35 @@ def _inputs(work: Work, some: list[int], window_months: int, changed: bool) -> d
     asked = {"customers": some, "as_of": until, "since": since, "middle": since + (until - since) // 2}
     own: dict[int, str] = {id_: currency or work.company.currency for id_, currency in session.execute(_OWN, asked)}
     facts: dict[int, dict[str, Any]] = {id_: {"max_late_days": 0, "overdue_days": 0} for id_ in own}
-    for row in session.execute(_paid(), asked):
-        if row.currency == own[row.customer_id]:
-            late = Weighed(count=row.late, minor=row.late_minor, minor_days=_total(row, "all"))
-            first = Weighed(count=row.first, minor=row.first_minor, minor_days=_total(row, "first"))
-            second = Weighed(
-                count=row.paid - row.first, minor=row.minor - row.first_minor, minor_days=late.minor_days - first.minor_days
-            )
-            facts[row.customer_id] |= {
-                "late": late, "first_half": first, "second_half": second,
-                "max_late_days": row.longest, "on_time_run": row.run,
+    for id_, currency, count, minor, high, low, firsts, first_minor, first_high, first_low, *rest in session.execute(
+        _paid(), asked
+    ).all():
+        if currency == own[id_]:
+            product, first_product = high * _SPLIT + low, first_high * _SPLIT + first_low
+            late, late_minor, longest, run = rest
+            facts[id_] |= {
+                "first_half": Weighed(firsts, first_minor, first_product),
+                "second_half": Weighed(count - firsts, minor - first_minor, product - first_product),
+                "late": Weighed(late, late_minor, product), "max_late_days": longest, "on_time_run": run,
             }  # fmt: skip
-    for row in session.execute(_overdue(changed), asked):
-        here = facts[row.customer_id]
-        here["overdue_days"] = max(here["overdue_days"], row.longest)
-        if row.currency == own[row.customer_id]:
-            here["overdue"] = Weighed(count=row.open, minor=row.minor, minor_days=_total(row, "all"))
-            here["max_late_days"] = max(here["max_late_days"], row.longest)
+    for id_, currency, count, minor, high, low, longest in session.execute(_overdue(changed), asked).all():
+        here = facts[id_]
+        here["overdue_days"] = max(here["overdue_days"], longest)
+        if currency == own[id_]:
+            here["overdue"] = Weighed(count, minor, high * _SPLIT + low)
+            here["max_late_days"] = max(here["max_late_days"], longest)
     known: dict[int, date] = {}
-    for id_, currency, first_on, invoiced in session.execute(_ISSUED, asked):
+    for id_, currency, first_on, invoiced in session.execute(_ISSUED, asked).all():
         known[id_] = min(first_on, known.get(id_, first_on))
         facts[id_]["months_known"] = months_between(known[id_], until)
         if currency == own[id_]:
             facts[id_]["invoiced_minor"] = invoiced
     for name, query in (("broken_promises", _BROKEN), ("open_disputes", _DISPUTED)):
-        for id_, count in session.execute(query, asked):
+        for id_, count in session.execute(query, asked).all():
             facts[id_][name] = count
     return {
         id_: Inputs(customer_id=id_, currency=own[id_], since=since, until=until, **fact) for id_, fact in facts.items()
     }
-
-
-def _total(row: Any, name: str) -> int:
-    return int(row._mapping[f"{name}_high"]) * _SPLIT + int(row._mapping[f"{name}_low"])
 
 
 # --- statements -----------------------------------------------------------------------------------

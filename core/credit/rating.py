@@ -6,7 +6,7 @@ changed here (`customer.edited`), so an import with the old one doesn't bring th
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, bindparam, select, update
 from sqlalchemy.orm.util import identity_key
 
 from core import outbox
-from core.credit.inputs import CHUNK, Inputs, Item, chunks, inputs, items
+from core.credit.inputs import Inputs, Item, Weighed, chunks, inputs, items
 from core.credit.rules import RATINGS, RatingRules
 from core.db import insert_many
 from core.dunning.ladder import Policy
@@ -23,8 +23,6 @@ from core.models import Audit, Customer
 from core.models.base import table_of
 from core.models.credit import Rating
 from core.work import Work
-
-__all__ = ["CHUNK", "NEW", "Explained", "Part", "Rated", "explain", "override", "rate", "refresh"]
 
 NEW = "new"  # the rating of who has too little history for another
 
@@ -75,10 +73,10 @@ class Rated:
 
 def rate(inputs: Inputs, rules: RatingRules) -> Rated:
     """A to D, or "new" with fewer paid receivables than the rules ask for. Compared exactly, shown to one decimal."""
-    paid = inputs.paid.count
-    if paid < rules.min_paid or not inputs.weighed.minor:
+    paid, weighed = inputs.paid.rows, inputs.weighed
+    if paid < rules.min_paid or not weighed.minor:
         return Rated(NEW, (Part("too_few_paid", NEW, str(paid), rules.min_paid),))
-    parts = [_cut(inputs, rules.cuts_days)]
+    parts = [_cut(weighed, rules.cuts_days)]
     if inputs.broken_promises >= rules.broken_promises_d:
         parts.append(Part("broken_promises", "D", str(inputs.broken_promises), rules.broken_promises_d))
     frozen = inputs.overdue_days > rules.overdue_days_d
@@ -91,8 +89,8 @@ def rate(inputs: Inputs, rules: RatingRules) -> Rated:
     return Rated(parts[-1].value, tuple(parts))
 
 
-def _cut(inputs: Inputs, cuts_days: Mapping[str, int]) -> Part:
-    weighed, longest = inputs.weighed, 0
+def _cut(weighed: Weighed, cuts_days: Mapping[str, int]) -> Part:
+    longest = 0
     for letter in RATINGS[:-1]:
         if letter in cuts_days:
             longest = cuts_days[letter]
@@ -150,9 +148,9 @@ def _standings(work: Work, customer_ids: Collection[int], *, lock: bool = False)
     asked = {"customers": sorted(customer_ids)}
     found = {
         id_: _Standing(shown, edited, [])
-        for id_, shown, edited in work.session.execute(_LOCKED if lock else _CUSTOMERS, asked)
+        for id_, shown, edited in work.session.execute(_LOCKED if lock else _CUSTOMERS, asked).all()
     }
-    for version in work.session.execute(_VERSIONS, asked):
+    for version in work.session.execute(_VERSIONS, asked).all():
         if version.customer_id in found:
             found[version.customer_id].versions.append(version)
     return found
@@ -164,10 +162,17 @@ class _Change:
     standing: _Standing
     value: str
     source: str
-    inputs: dict[str, Any]
+    facts: tuple[Inputs, Rated] | None = None  # of a computed one
     reason: str = ""
     until: date | None = None
     by_hand: bool = False
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        if self.facts is None:
+            return {}
+        figures, rated = self.facts
+        return figures.as_json() | {"parts": [vars(part) for part in rated.parts]}
 
     @property
     def is_version(self) -> bool:
@@ -178,7 +183,8 @@ class _Change:
 
     @property
     def edited(self) -> list[str]:
-        others = [name for name in self.standing.edited if name != "rating"]
+        edited = self.standing.edited
+        others = [name for name in edited if name != "rating"] if edited else []
         ours = self.source == "override" or (self.source == "computed" and self.value != NEW)
         return [*others, "rating"] if ours else others
 
@@ -196,6 +202,7 @@ def refresh(work: Work, policy: Policy, customer_ids: Collection[int] | None = N
 
     A version is written where the value changed, or what it comes from. The cards of those customers are drawn anew.
     Every CHUNK customers take a fixed number of statements, and lock only whom they change, in the order of their ids.
+    A job over everybody gives them in `chunks`, a transaction each: SQLite's other writers don't wait that long.
     """
     rules = policy.credit.rating
     if customer_ids is None:
@@ -219,15 +226,10 @@ def _changes(
         if id_ not in rated:
             continue
         value, source = standing.target(rated[id_].value, work.today)
-        change = _Change(id_, standing, value, source, {})
+        change = _Change(id_, standing, value, source, (figures[id_], rated[id_]) if source == "computed" else None)
         if change.needed:
-            kept = _facts(figures[id_], rated[id_]) if source == "computed" else {}
-            found.append(_Change(id_, standing, value, source, kept))
+            found.append(change)
     return found
-
-
-def _facts(figures: Inputs, rated: Rated) -> dict[str, Any]:
-    return figures.as_json() | {"parts": [asdict(part) for part in rated.parts]}
 
 
 def _write(work: Work, changes: list[_Change]) -> int:
@@ -289,9 +291,9 @@ def override(work: Work, customer_id: int, value: str, reason: str, until: date)
         raise DomainError("rating.unknown_customer", id=customer_id)
     if (imported := standing.unrecorded) and len(imported) <= _LONGEST:
         # Kept as a version: it comes back when the override has ended and there is still no history.
-        _write(work, [_Change(customer_id, standing, imported, "import", {})])
+        _write(work, [_Change(customer_id, standing, imported, "import")])
         standing = _standings(work, [customer_id])[customer_id]
-    _write(work, [_Change(customer_id, standing, value, "override", {}, reason, until, by_hand=True)])
+    _write(work, [_Change(customer_id, standing, value, "override", None, reason, until, by_hand=True)])
 
 
 # --- why ------------------------------------------------------------------------------------------

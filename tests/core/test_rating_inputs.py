@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from core.credit.inputs import CHUNK, Inputs, inputs, items, months_before, months_between
 from core.ledger import post
-from core.models import Customer, Dispute, Promise, PromiseState
+from core.models import Customer, Dispute, DisputeState, Promise, PromiseState
 from core.work import Work
 from tests.factories import DAY, credit_note, customer, make_work, morning, receipt, receivable
 
@@ -36,10 +36,10 @@ def of(work: Work, c: Customer, months: int = 12) -> Inputs:
     """The inputs; what every figure must agree with, the receivables behind it, is proved on the way."""
     found = inputs(work, [c.id or 0], months)[c.id or 0]
     rows = [i for i in items(work, found) if i.weighed]
-    assert found.weighed.count == len(rows)
+    assert found.weighed.rows == len(rows)
     assert found.weighed.minor == sum(i.amount_minor for i in rows)
     assert found.weighed.minor_days == sum(i.amount_minor * i.days_late for i in rows)
-    assert found.overdue.count == sum(i.paid_on is None for i in rows)
+    assert found.overdue.rows == sum(i.paid_on is None for i in rows)
     assert found.times_overdue == sum(i.days_late > 0 for i in rows)
     assert found.max_late_days == max((i.days_late for i in rows), default=0)
     return found
@@ -89,7 +89,7 @@ def test_what_does_not_count(work: Work) -> None:
     receivable(work, "I4", c, "100.00", due=day(20))
     receipt(work, c, "500.00", on=day(-2))  # unapplied: nobody knows what it pays
     here = of(work, c)
-    assert (here.weighed.count, here.overdue_days, here.average_days_late) == (0, 0, None)
+    assert (here.weighed.rows, here.overdue_days, here.average_days_late) == (0, 0, None)
     assert (here.invoiced_minor, here.months_known) == (40000, 6)
 
 
@@ -137,7 +137,7 @@ def test_the_window_is_by_the_day_of_payment(session: Session, today: date, firs
     for n, on in enumerate((first_in - timedelta(days=1), first_in, today)):
         paid(work, f"I{n}", c, "100.00", 0, due=on)
     here = of(work, c)
-    assert (here.paid.count, here.first_half.count, here.second_half.count) == (2, 1, 1)
+    assert (here.paid.rows, here.first_half.rows, here.second_half.rows) == (2, 1, 1)
 
 
 def test_the_leap_day_is_a_day(session: Session) -> None:
@@ -156,9 +156,9 @@ def test_a_past_and_a_coming_day(session: Session) -> None:
     receipt(work, c, "100.00", on=day(3), to=owed)
     receivable(work, "I2", c, "100.00", due=day(10), issued=day(5))
     here = of(work, c)
-    assert (here.paid.count, here.overdue.count, here.overdue_days, here.invoiced_minor) == (0, 1, 10, 10000)
+    assert (here.paid.rows, here.overdue.rows, here.overdue_days, here.invoiced_minor) == (0, 1, 10, 10000)
     later = of(make_work(session, day(4)), c)
-    assert (later.paid.count, later.overdue.count, later.max_late_days) == (1, 0, 13)
+    assert (later.paid.rows, later.overdue.rows, later.max_late_days) == (1, 0, 13)
 
 
 def test_the_business_date_is_the_companys(session: Session) -> None:
@@ -218,8 +218,8 @@ def test_only_the_customers_own_currency_is_weighed(work: Work) -> None:
     paid(work, "I2", c, "10000", 50, currency="JPY")
     receivable(work, "I3", c, "7.00", due=day(-40), currency="USD")
     here = of(work, c)
-    assert (here.currency, here.average_days_late, here.paid.count, here.max_late_days) == ("CNY", Decimal("10.0"), 1, 10)
-    assert (here.overdue.count, here.overdue_days) == (0, 40)
+    assert (here.currency, here.average_days_late, here.paid.rows, here.max_late_days) == ("CNY", Decimal("10.0"), 1, 10)
+    assert (here.overdue.rows, here.overdue_days) == (0, 40)
     assert [(i.number, i.weighed) for i in items(work, here)] == [("I1", True), ("I3", False), ("I2", False)]
     c.currency = "JPY"
     work.session.flush()
@@ -230,26 +230,26 @@ def test_a_reversed_receipt_paid_nothing(work: Work) -> None:
     c = customer(work, "C1")
     owed = receivable(work, "I1", c, "100.00", due=day(-40))
     money = receipt(work, c, "100.00", on=day(-38), to=owed)
-    assert (of(work, c).average_days_late, of(work, c).paid.count) == (Decimal("2.0"), 1)
+    assert (of(work, c).average_days_late, of(work, c).paid.rows) == (Decimal("2.0"), 1)
     post.reverse_receipt(work, money, day(-5))
     here = of(work, c)
-    assert (here.paid.count, here.overdue.count, here.average_days_late) == (0, 1, Decimal("40.0"))
+    assert (here.paid.rows, here.overdue.rows, here.average_days_late) == (0, 1, Decimal("40.0"))
     receipt(work, c, "100.00", on=day(-1), to=owed)
-    assert (of(work, c).average_days_late, of(work, c).overdue.count) == (Decimal("39.0"), 0)
+    assert (of(work, c).average_days_late, of(work, c).overdue.rows) == (Decimal("39.0"), 0)
 
 
 def test_credit_notes_are_no_payment(work: Work) -> None:
     c = customer(work, "C1")
     gone = receivable(work, "I1", c, "100.00", due=day(-80))
     credit_note(work, c, "100.00", on=day(-10), to=gone)
-    assert of(work, c).paid.count == 0
+    assert of(work, c).paid.rows == 0
     part = receivable(work, "I2", c, "100.00", due=day(-80))
     receipt(work, c, "60.00", on=day(-75), to=part)
     here = of(work, c)
     assert (here.overdue.minor, here.average_days_late) == (4000, Decimal("80.0"))
     credit_note(work, c, "40.00", on=day(-10), to=part)  # 65 days after the money
     here = of(work, c)
-    assert (here.paid.minor, here.average_days_late, here.overdue.count) == (6000, Decimal("5.0"), 0)
+    assert (here.paid.minor, here.average_days_late, here.overdue.rows) == (6000, Decimal("5.0"), 0)
 
 
 def test_adjusted_down_after_the_money(work: Work) -> None:
@@ -260,7 +260,7 @@ def test_adjusted_down_after_the_money(work: Work) -> None:
     cancelled = receivable(work, "I2", c, "100.00", due=day(-80))
     post.adjust(work, cancelled, 0, "cancelled")
     here = of(work, c)
-    assert (here.paid.count, here.paid.minor, here.average_days_late) == (1, 9000, Decimal("0.0"))
+    assert (here.paid.rows, here.paid.minor, here.average_days_late) == (1, 9000, Decimal("0.0"))
 
 
 def test_paid_in_parts_is_paid_with_the_last(work: Work) -> None:
@@ -269,7 +269,7 @@ def test_paid_in_parts_is_paid_with_the_last(work: Work) -> None:
     for amount, on in (("30.00", -80), ("30.00", -70), ("40.00", -60)):
         receipt(work, c, amount, on=day(on), to=owed)
     here = of(work, c)
-    assert (here.paid.count, here.paid.minor, here.average_days_late) == (1, 10000, Decimal("20.0"))
+    assert (here.paid.rows, here.paid.minor, here.average_days_late) == (1, 10000, Decimal("20.0"))
 
 
 def test_the_largest_amounts_end_no_statement(work: Work) -> None:
@@ -300,10 +300,12 @@ def test_promises_and_disputes_are_counted_in_every_currency(work: Work) -> None
                 state=state, ends_on=due,
             )
         )  # fmt: skip
-    for state in ("open", "open", "rejected"):
+    for disputed in (DisputeState.open, DisputeState.open, DisputeState.rejected):
         work.session.add(
-            Dispute(customer_id=c.id or 0, currency="USD", reason="quality", amount_minor=1, made_at=work.now, state=state)
-        )
+            Dispute(
+                customer_id=c.id or 0, currency="USD", reason="quality", amount_minor=1, made_at=work.now, state=disputed
+            )
+        )  # fmt: skip
     assert (of(work, c).broken_promises, of(work, c).open_disputes) == (2, 2)
 
 
@@ -346,4 +348,4 @@ def test_many_customers_take_as_many_statements_as_one(work: Work, changed: bool
         event.remove(engine, "before_cursor_execute", counted)
     assert len(statements) == 3 * one - 1  # two portions; whether anything was booked for later is asked once
     assert len(everybody) == CHUNK + 1 and first == {some[0].id: everybody[some[0].id or 0]}
-    assert sum(i.paid.count for i in everybody.values()) == len(some[:: CHUNK // 5])
+    assert sum(i.paid.rows for i in everybody.values()) == len(some[:: CHUNK // 5])
