@@ -2,6 +2,7 @@
 
 import multiprocessing
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime
 
 import pytest
@@ -15,6 +16,7 @@ from core.dunning.stored import active
 from core.models import CreditRequest, CreditVote, Order
 from core.models.base import table_of
 from tests.harness import Harness
+from tests.processes import how_it_ended, process
 from tests.scenarios.ordering import place, state, told
 from tests.scenarios.racing import at_once, count, deliveries, other, outcomes, tap
 
@@ -61,17 +63,14 @@ def _requester(url: str, now: datetime, first: int, ready: object, found: object
 
 
 def test_eight_requesters_never_pass_the_limit(shop: Harness, database_url: str) -> None:
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
     ready, found = context.Barrier(8), context.Queue()
-    workers = [
-        context.Process(target=_requester, args=(database_url, shop.now, 10 * n, ready, found)) for n in range(8)
-    ]
-    for worker in workers:
-        worker.start()
-    states = [each for _ in workers for each in found.get(timeout=60)]
-    for worker in workers:
-        worker.join(30)
-        assert worker.exitcode == 0
+    with ExitStack() as running:
+        workers = [
+            running.enter_context(process(_requester, database_url, shop.now, 10 * n, ready, found)) for n in range(8)
+        ]
+        states = [each for _ in workers for each in found.get(timeout=60)]
+        assert [how_it_ended(worker) for worker in workers] == [0] * 8
     assert states.count("released") == LIMIT // EACH and states.count("held") == 32 - LIMIT // EACH
     with shop.look() as work:
         released = work.session.execute(select(O.c.amount_minor).where(O.c.state == "released")).scalars()
