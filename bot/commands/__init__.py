@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bot.commands import account, accounts, aging, balance, collection, finance, tasks, trace
+from bot.commands import account, accounts, aging, balance, collection, credit, finance, orders, tasks, trace
 from bot.commands.parser import Ask, parse
 from bot.commands.reply import CommandReply, picked, refused
 from core.errors import DomainError
@@ -27,6 +27,9 @@ COMMANDS: dict[str, Callable[[Ask], CommandReply]] = {
     "allocate": finance.allocate,
     "credit-note": finance.credit_note,
     "trace": trace.trace,
+    "approvals": orders.approvals_,
+    "order": orders.order,
+    "credit": credit.credit,
     "help": account.help_,
     "whoami": account.whoami,
     "lang": account.lang,

@@ -44,6 +44,11 @@ HELP: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "credit-note": (("红字 客户 金额 [编号] 原因", "/credit-note customer amount [number] reason"),
     ("登记红字", "record a credit note")),
     "trace": (("追溯 编号", "/trace number"), ("一笔应收的来龙去脉", "the whole story of one receivable")),
+    "approvals": (("审批", "/approvals"), ("等我审批的订单", "orders that wait for your approval")),
+    "order": (("订单 编号", "/order number"),
+    ("订单能不能放行、等谁审批、怎么批的", "whether an order is released, who is asked, who decided")),
+    "credit": (("信用 客户", "/credit customer"),
+    ("客户的额度、已用、可用和在途订单", "a customer's limit, what is used and what is left")),
     "whoami": (("我是谁", "/whoami"), ("我的角色和账号", "your roles and accounts")),
     "lang": (("语言 zh|en", "/lang zh|en"), ("切换语言", "the language I speak")),
     "link": (("绑定", "/link"), ("要一个绑定码，绑定我的另一个账号", "a code to link another account of yours")),
@@ -52,7 +57,7 @@ HELP: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "help": (("帮助 [命令]", "/help [command]"), ("命令列表", "this list")),
 }
 _FINANCE = ("receipt", "allocate", "credit-note")
-_ALWAYS = ("todo", "whoami", "lang", "link", "notify", "help")
+_ALWAYS = ("todo", "approvals", "whoami", "lang", "link", "notify", "help")
 
 
 def usage(name: str, lang: str) -> str:

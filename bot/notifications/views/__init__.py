@@ -30,6 +30,16 @@ from bot.notifications.views.letters import (
     UnsureView,
 )  # fmt: skip
 from bot.notifications.views.money import AllocateView, GapView, PaymentView, StaleView
+from bot.notifications.views.orders import (
+    ApprovalLine,
+    ApprovalsView,
+    CreditStatusView,
+    CurrencyExposure,
+    OrderLine,
+    OrderStatusView,
+    OrderStep,
+    PendingLine,
+)
 from bot.notifications.views.promises import ClaimView, DisputeView, PauseView, PromiseView
 from bot.notifications.views.replies import (
     ChoiceView,
@@ -70,6 +80,9 @@ REGISTRY: dict[str, type[Any]] = {
     "reply_whoami": WhoamiView,
     "reply_test": TrialView,
     "reply_trace": TraceView,
+    "reply_approvals": ApprovalsView,
+    "reply_order": OrderStatusView,
+    "reply_credit": CreditStatusView,
     "reply_choice": ChoiceView,
     "reply_confirm": ConfirmView,
     "reply_error": ErrorView,
@@ -78,10 +91,11 @@ REGISTRY: dict[str, type[Any]] = {
 }
 
 __all__ = [
-    "REGISTRY", "AgingLine", "AgingView", "AllocateView", "BalanceView", "ChoiceView", "ClaimView", "CollectView",
-    "ConfirmView", "CopyView", "CreditView", "CurrencyLine", "DigestLine", "DigestView", "DisputeView", "DoneView",
-    "ErrorView", "FailedView", "GapView", "HelpView", "LetterRow", "LetterSample", "LetterView", "Line", "NoteView",
-    "ObjectView", "OpenLine", "Option", "OrderView", "OverdueLine", "OverdueView", "Part", "PauseView", "PaymentView",
-    "Phrase", "PromiseLine", "PromiseView", "ReceivableRow", "ReleaseView", "StaleView", "TodoLine", "TodoView",
-    "TraceStep", "TraceView", "TrialView", "UnsureView", "WhoamiView",
+    "REGISTRY", "AgingLine", "AgingView", "AllocateView", "ApprovalLine", "ApprovalsView", "BalanceView", "ChoiceView",
+    "ClaimView", "CollectView", "ConfirmView", "CopyView", "CreditStatusView", "CreditView", "CurrencyExposure",
+    "CurrencyLine", "DigestLine", "DigestView", "DisputeView", "DoneView", "ErrorView", "FailedView", "GapView",
+    "HelpView", "LetterRow", "LetterSample", "LetterView", "Line", "NoteView", "ObjectView", "OpenLine", "Option",
+    "OrderLine", "OrderStatusView", "OrderStep", "OrderView", "OverdueLine", "OverdueView", "Part", "PauseView",
+    "PaymentView", "PendingLine", "Phrase", "PromiseLine", "PromiseView", "ReceivableRow", "ReleaseView", "StaleView",
+    "TodoLine", "TodoView", "TraceStep", "TraceView", "TrialView", "UnsureView", "WhoamiView",
 ]  # fmt: skip
