@@ -47,7 +47,7 @@ def check(order: OrderFacts, standing: Standing, rules: CreditRules, company_cur
     used = standing.used_minor(rules, company_currency)
     mine = _counts(order, rules)
     this = in_currency(mine, order.currency, standing.currency, rules, company_currency)
-    limit = 0 if standing.rating in rules.cash_only and standing.limit_minor is not None else standing.limit_minor
+    limit = 0 if standing.rating in rules.cash_only else standing.limit_minor
     over = 0 if limit is None or this is None else max(0, used + this - limit)
     refusals, holds = _price(order, rules)
     if "blacklist" in standing.holds:

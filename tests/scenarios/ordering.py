@@ -23,6 +23,13 @@ rungs = [{ audience = ["role:finance_director"] }]
 """
 
 
+def opened(hk: Harness) -> Harness:
+    """A Monday at ten; customer 甲 of li may owe 1,000."""
+    hk.begin("2026-07-06 10:00")
+    hk.customer("甲", "li", credit_limit_minor=100_000)
+    return hk
+
+
 def place(hk: Harness, customer: str, amount: str, number: str, **more: Any) -> dict[str, Any]:
     """An order comes in; what is to be said about it is said. Returns its public answer."""
     with hk.db() as work:

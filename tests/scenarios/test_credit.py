@@ -4,14 +4,13 @@ import pytest
 
 from core.errors import DomainError
 from tests.harness import Harness
-from tests.scenarios.ordering import codes, place, state, stored, told
+from tests.phones import Card
+from tests.scenarios.ordering import codes, opened, place, state, stored, told
 
 
 @pytest.fixture
 def shop(hk: Harness) -> Harness:
-    hk.begin("2026-07-06 10:00")
-    hk.customer("甲", "li", credit_limit_minor=100_000)
-    return hk
+    return opened(hk)
 
 
 def test_within_the_limit_it_is_released_and_nobody_is_asked(shop: Harness) -> None:
@@ -20,7 +19,8 @@ def test_within_the_limit_it_is_released_and_nobody_is_asked(shop: Harness) -> N
         shop.chat(person).expect_nothing()
 
 
-def test_beyond_it_the_finance_director_decides_by_one_tap(shop: Harness) -> None:
+def test_beyond_it_the_finance_director_decides_by_one_tap(hk: Harness) -> None:
+    shop = opened(hk)
     shop.receivable("甲", "600.00", due="2026-08-01", number="I1")
     answer = place(shop, "甲", "500.00", "SO1", note="老客户，月底补齐")
     assert (answer["verdict"], codes(answer)) == ("held", ["over_limit"])
@@ -39,7 +39,8 @@ def test_beyond_it_the_finance_director_decides_by_one_tap(shop: Harness) -> Non
     assert state(shop, "SO1") == "released"
 
 
-def test_a_no_needs_a_reason_and_says_it(shop: Harness) -> None:
+def test_a_no_needs_a_reason_and_says_it(hk: Harness) -> None:
+    shop = opened(hk)
     place(shop, "甲", "1000.01", "SO1")
     card = shop.chat("zhou").expect_card(kind="credit.request")
     shop.chat("li").expect_card(kind="order.held")
@@ -84,7 +85,8 @@ def test_whoever_is_overdue_asks_the_sales_director(shop: Harness) -> None:
     told(shop)
 
 
-def test_worse_figures_refuse_the_tap_and_draw_the_card_anew(shop: Harness) -> None:
+def test_worse_figures_refuse_the_tap_and_draw_the_card_anew(hk: Harness) -> None:
+    shop = opened(hk)
     place(shop, "甲", "1100.00", "SO1")
     card = shop.chat("zhou").expect_card("¥100.00", kind="credit.request")
     shop.chat("li").expect_card(kind="order.held")
@@ -108,7 +110,8 @@ def test_better_figures_do_no_harm(shop: Harness) -> None:
     told(shop)
 
 
-def test_on_conditions_it_waits_for_the_prepayment(shop: Harness) -> None:
+def test_on_conditions_it_waits_for_the_prepayment(hk: Harness) -> None:
+    shop = opened(hk)
     place(shop, "甲", "2000.00", "SO1")
     card = shop.chat("zhou").expect_card(kind="credit.request")
     shop.chat("li").expect_card(kind="order.held")
@@ -209,3 +212,33 @@ def test_below_cost_is_refused_and_a_big_discount_asked(shop: Harness) -> None:
     assert codes(place(shop, "甲", "11.00", "SO2", lines=less)) == ["discount"]
     assert codes(place(shop, "甲", "11.00", "SO3", terms="月结60")) == ["terms"]
     told(shop)
+
+
+def asked(hk: Harness) -> Card:
+    """Half of 甲's limit is used up, and an order of three quarters comes in; the finance director's card."""
+    shop = opened(hk)
+    shop.receivable("甲", "500.00", due="2026-08-01", number="I1")
+    place(shop, "甲", "750.00", "SO1", note="老客户")
+    shop.chat("li").expect_card("SO1", "zhou", kind="order.held")
+    return shop.chat("zhou").expect_card("¥250.00", "SO1", "老客户", kind="credit.request")
+
+
+def test_the_director_says_yes_in_any_messenger(hk: Harness) -> None:
+    asked(hk).tap("credit.approve")
+    assert state(hk, "SO1") == "released"
+    hk.chat("li").expect_card("SO1", "已放行", kind="order.decided")
+    hk.chat("cai").expect_card("SO1", "已放行", kind="order.decided")
+
+
+def test_the_director_says_no_in_any_messenger(hk: Harness) -> None:
+    asked(hk).tap("credit.reject", reason="先收货款")
+    assert state(hk, "SO1") == "rejected"
+    hk.chat("li").expect_card("SO1", "先收货款", kind="order.decided")
+    hk.chat("cai").expect_card("SO1", kind="order.decided")
+
+
+def test_the_director_says_yes_on_conditions_in_any_messenger(hk: Harness) -> None:
+    asked(hk).tap("credit.approve_with", prepay_percent="30")
+    assert state(hk, "SO1") == "held" and stored(hk, "SO1").conditions == {"prepay_minor": 22_500}
+    hk.chat("li").expect_card("SO1", "30%", kind="order.decided")
+    hk.chat("cai").expect_card("SO1", kind="order.decided")
