@@ -1,5 +1,6 @@
 """The tables, one file a family. Importing this package registers every table with the metadata."""
 
+from core.models.api import ApiToken
 from core.models.collection import (
     Case,
     CaseState,
@@ -38,8 +39,8 @@ from core.models.party import Account, Contact, Customer, LinkCode, LinkTries, P
 from core.models.receivable import Claim, ClaimState, CreditNote, Receipt, Receivable
 
 __all__ = [
-    "Account", "AdapterState", "Allocation", "Audit", "Case", "CaseState", "Claim", "ClaimState", "Contact", "Cover",
-    "CreditLine", "CreditNote", "CreditRequest", "CreditVote", "Customer", "Delivery", "Dispute", "DisputeState",
+    "Account", "AdapterState", "Allocation", "ApiToken", "Audit", "Case", "CaseState", "Claim", "ClaimState", "Contact",
+    "Cover", "CreditLine", "CreditNote", "CreditRequest", "CreditVote", "Customer", "Delivery", "Dispute", "DisputeState",
     "Entry", "EntryKind", "Firing", "FiringOutcome", "FollowUp", "Hold", "ImportRun", "InboundEvent", "JobSlot",
     "Letter", "LetterState", "LinkCode", "LinkTries", "LocalMessage", "Order", "OrderState", "OutboxMessage",
     "OutboxState", "Pause", "PauseState", "Person", "Promise", "PromiseState", "Rating", "Receipt", "Receivable",
