@@ -206,6 +206,8 @@ _FINANCE = Rule(roles=FINANCE)
 _CREDIT = Rule(roles=frozenset({
     "sales_manager", "sales_director", "finance", "finance_manager", "finance_director", "risk", "management", "admin",
 }))  # fmt: skip
+_HOLD = Rule(roles=frozenset({"finance_manager", "finance_director", "risk"}))
+_LIFT = Rule(roles=frozenset({"finance_director", "management"}))  # and never who set it: core.credit.holds
 
 RULES: dict[str, Rule] = {
     "task.log": _TASK,
@@ -236,6 +238,11 @@ RULES: dict[str, Rule] = {
     "credit.approve": _CREDIT,
     "credit.approve_with": _CREDIT,
     "credit.reject": _CREDIT,
+    "limit.set": Rule(roles=frozenset({"finance_manager", "finance_director", "management"})),
+    "hold.set": _HOLD,
+    "hold.lift": _LIFT,
+    "blacklist.set": _HOLD,
+    "blacklist.end": _LIFT,
     "policy.apply": Rule(roles=POLICY),
     "lang.set": Rule(frozenset(Relation)),
 }

@@ -13,6 +13,7 @@ from bot.commands.parser import Ask, named, pick
 from bot.commands.reply import CommandReply
 from bot.notifications.views import CreditStatusView, CurrencyExposure, OrderLine, PendingLine
 from core.credit.exposure import Exposure, Standing, standing
+from core.credit.rules import BLOCKING
 from core.dunning.stored import active
 from core.models import CreditLine, CreditRequest, Customer, Order, OrderState, Person, RequestState
 from core.models.base import table_of
@@ -20,7 +21,6 @@ from core.money import Money, format_major
 from core.work import Work
 
 LATEST = 8  # orders shown, the newest
-HOLDS = ("order", "manual", "blacklist")  # what stops orders; other holds are about letters and risk
 O, L, P = table_of(Order), table_of(CreditLine), table_of(Person)  # noqa: E741
 
 
@@ -59,7 +59,7 @@ class Found:
 
     @property
     def holds(self) -> tuple[str, ...]:
-        return tuple(kind for kind in HOLDS if kind in self.now.holds)
+        return tuple(kind for kind in BLOCKING if kind in self.now.holds)
 
 
 def credit(ask: Ask) -> CommandReply:

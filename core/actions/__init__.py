@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import bindparam, select
 
 from core import cases, followups, tasks
-from core.actions import approvals, credit, finance, results
+from core.actions import approvals, credit, finance, limits, results
 from core.actions.request import ActionRequest, Context, Handler, Outcome, Result
 from core.dunning.ladder import Policy
 from core.dunning.stored import active
@@ -260,6 +260,11 @@ TABLE: dict[str, Spec] = {
     "credit.approve": Spec(credit.decide(True), ("credit",)),
     "credit.approve_with": Spec(credit.approve_with, ("credit",)),
     "credit.reject": Spec(credit.decide(False), ("credit",)),
+    "limit.set": Spec(limits.set_limit, _TYPED),
+    "hold.set": Spec(limits.hold, _TYPED),
+    "hold.lift": Spec(limits.lift, _TYPED),
+    "blacklist.set": Spec(limits.blacklist, _TYPED),
+    "blacklist.end": Spec(limits.unblacklist, _TYPED),
     "letters.release": Spec(
         finance.release_letters, ("release",), ("letters.release",), fresh=True, no_customer=True
     ),

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Date, bindparam, case, cast, func, literal, select, union_all
+from sqlalchemy import BigInteger, Date, bindparam, case, cast, func, literal, or_, select, union_all
 
 from core.credit.rules import CreditRules
 from core.models import CreditLine, CreditNote, Customer, Hold, Order, OrderState, Receipt, Receivable
@@ -59,7 +59,11 @@ _PARTS = union_all(
     .where(L.c.customer_id == _ID, L.c.ended_on.is_(None), L.c.from_on <= _TODAY, L.c.until >= _TODAY)
     .group_by(L.c.currency),
 )  # fmt: skip
-_HOLDS = select(H.c.kind).where(H.c.customer_id == _ID, H.c.ended_on.is_(None)).distinct()
+_HOLDS = (
+    select(H.c.kind)
+    .where(H.c.customer_id == _ID, H.c.ended_on.is_(None), or_(H.c.until.is_(None), H.c.until >= _TODAY))
+    .distinct()
+)
 _CUSTOMER = select(
     C.c.id, C.c.code, C.c.name, C.c.rating, C.c.owner_id, C.c.region, C.c.currency, C.c.credit_limit_minor
 ).where(C.c.id == _ID)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from core.models.collection import BLOCKING as BLOCKING
+
 PARTS = ("open", "orders", "this")  # what uses up a limit: receivables, orders not invoiced yet, the order asked for
 PREPAID = ("received", "trust")  # whether prepayment counts when it has come in, or when the order says so
 BELOW_COST = ("refuse", "hold")

@@ -6,9 +6,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from core.credit.exposure import Standing, in_currency
-from core.credit.rules import CreditRules
+from core.credit.rules import BLOCKING, CreditRules
 
 RELEASED, HELD, REFUSED = "released", "held", "refused"
+# A blacklist refuses. What a ladder holds is free for an order paid in advance; what a person holds is not.
+_STOPS = frozenset(BLOCKING) - {"blacklist"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,10 @@ def check(order: OrderFacts, standing: Standing, rules: CreditRules, company_cur
     refusals, holds = _price(order, rules)
     if "blacklist" in standing.holds:
         refusals.append(Reason("blacklist"))
-    if not _is_paid(order, standing, rules):
+    paid = _is_paid(order, standing, rules)
+    if _STOPS & standing.holds and (not paid or "manual" in standing.holds):
+        holds.append(Reason("hold"))
+    if not paid:
         holds += _money(order, standing, rules, company_currency, limit, used, over, this)
     if rules.ask_within and not holds:
         holds.append(Reason("ask_within", {"role": rules.ask_within}))
@@ -82,8 +87,6 @@ def _money(
     over: int, this: int | None,
 ) -> list[Reason]:  # fmt: skip
     found: list[Reason] = []
-    if "order" in standing.holds:
-        found.append(Reason("hold"))
     days = standing.overdue_days
     if days > rules.freeze_days_over:
         found.append(Reason("frozen", {"days": days}))

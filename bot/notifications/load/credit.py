@@ -9,6 +9,7 @@ from typing import Any
 from bot.notifications.load.facts import About, Cancel, Facts, Loaded, Message, phrase
 from bot.notifications.views import CreditView, OrderView, Phrase
 from core.credit import requests
+from core.credit.rules import BLOCKING
 from core.models import CreditRequest, Order, OrderState, RequestState
 from core.money import Money
 
@@ -45,7 +46,7 @@ def request(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         promise_on=promise.due_on if promise is not None else None,
         promise_amount=Money(promise.amount_minor, promise.currency) if promise is not None else None,
         not_kept=about.not_kept,
-        holds=tuple(kind for kind in ("order", "manual", "blacklist") if kind in shown["holds"]),
+        holds=tuple(kind for kind in BLOCKING if kind in shown["holds"]),
         reasons=_reasons(shown["reasons"]),
         by=facts.name(row.asked_by_id),
         note=order.note,
