@@ -132,12 +132,13 @@ class Credit(RuleBasedStateMachine):
     def decide(self, approve: bool, which: Any) -> None:
         request = which.choice(self._pending())
         order = self.session.get_one(Order, request.order_id)
-        voted = requests.vote(self.work, self.policy, request, self.zhou.id or 0, approve=approve, reason="" if approve else "no")
+        zhou = self.zhou.id or 0
+        voted = requests.vote(self.work, self.policy, request, zhou, approve=approve, reason="no")
         if voted.code == "stale":
             assert order.state == "held" and request.state == "pending"
         else:
             assert order.state == ("released" if approve else "rejected")
-            again = requests.vote(self.work, self.policy, request, self.zhou.id or 0, approve=not approve, reason="no")
+            again = requests.vote(self.work, self.policy, request, zhou, approve=not approve, reason="no")
             assert again.code == "already"
         self._agree()
 
