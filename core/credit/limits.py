@@ -9,7 +9,7 @@ from core.dunning.stored import active
 from core.errors import DomainError
 from core.models import CreditLine, Customer
 from core.models.base import table_of
-from core.money import MAX_MINOR
+from core.money import MAX_MINOR, Money
 from core.work import Work
 
 LONGEST_DAYS = 366  # what is meant for longer is the customer's own limit
@@ -23,7 +23,8 @@ def set_limit(work: Work, customer_id: int, amount_minor: int | None, until: dat
 
     With `until` the limit is `amount_minor` in all through that day, and what it was before afterwards. A temporary limit
     comes on top of the customer's own: setting that leaves it as it is, but for none and cash only, which end it.
-    Errors: limit.reason, limit.bad_amount, limit.past(on), limit.too_long(on), limit.no_base, limit.not_above(amount).
+    Errors: limit.reason, limit.bad_amount, limit.past(on), limit.too_long(on), limit.no_base,
+    limit.not_above(amount: Money).
     """
     if not reason.strip():
         raise DomainError("limit.reason")
@@ -67,7 +68,7 @@ def _temporary(work: Work, customer: Customer, amount_minor: int | None, until: 
     if base is None or amount_minor is None:
         raise DomainError("limit.no_base")
     if amount_minor <= base:
-        raise DomainError("limit.not_above", minor=base, currency=currency)
+        raise DomainError("limit.not_above", amount=Money(base, currency))
     before = base
     for line in _running(work, customer):
         line.ended_on = work.today

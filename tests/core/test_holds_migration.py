@@ -40,8 +40,7 @@ def test_holds_are_kept_and_may_be_of_the_new_kinds(empty_database_url: str) -> 
         }  # fmt: skip
         for kind in ("manual", "blacklist"):
             conn.execute(text(_NEW), {"currency": "", "kind": kind, "by": None})
-    for wrong in ({"currency": "", "kind": "manual", "by": None}, {"currency": "CNY", "kind": "order", "by": None},
-                  {"currency": "", "kind": "frozen", "by": None}, {"currency": "USD", "kind": "manual", "by": 77}):  # fmt: skip
+    for currency, kind, by in (("", "manual", None), ("CNY", "order", None), ("", "frozen", None), ("USD", "manual", 77)):
         with pytest.raises(IntegrityError), engine.begin() as conn:
-            conn.execute(text(_NEW), wrong)
+            conn.execute(text(_NEW), {"currency": currency, "kind": kind, "by": by})
     engine.dispose()
