@@ -42,10 +42,8 @@ def blacklist(ask: Ask) -> CommandReply:
     found = related(ask.work, reply.customer_id, ask.scope) if reply.customer_id is not None else []
     if not found or reply.outcome != "done" or not isinstance(reply.view, ConfirmView | DoneView):
         return reply
-    text = "、".join(f"{one.name}（{one.code}）" for one in found[:SHOWN]) if ask.lang == "zh" else ", ".join(
-        f"{one.name} ({one.code})" for one in found[:SHOWN]
-    )  # fmt: skip
-    text += ("…" if len(found) > SHOWN else "")
+    one_of, between = ("{}（{}）", "、") if ask.lang == "zh" else ("{} ({})", ", ")
+    text = between.join(one_of.format(one.name, one.code) for one in found[:SHOWN]) + ("…" if found[SHOWN:] else "")
     view = replace(reply.view, details=(*reply.view.details, Line(label=words.label("related", ask.lang), value=text)))
     shown = [{"code": one.code, "name": one.name, "same": list(one.same)} for one in found]
     return replace(reply, view=view, json={**reply.json, "related": shown})
