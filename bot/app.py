@@ -130,10 +130,15 @@ class App:
             return Reply("not_saved", not_saved(self.company.lang, typed=bool(envelope.text)))
         finally:
             self._answering -= 1
-        if not envelope.looks and not self._due:
+        if not envelope.looks:
+            self.follow()
+        return reply
+
+    def follow(self) -> None:
+        """What follows from a change that was just saved will be delivered; nobody waits for it."""
+        if not self._due:
             self._due = True
             self._later(self._follow())
-        return reply
 
     async def _follow(self) -> None:
         """What follows from events is delivered a moment later, for all of them at once: answers come first."""
