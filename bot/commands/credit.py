@@ -83,7 +83,6 @@ def credit(ask: Ask) -> CommandReply:
 def _find(work: Work, customer: Customer) -> Found:
     assert customer.id is not None
     rules, now = active(work)[1].credit, standing(work, customer.id)
-    cash_only = now.limit_minor is not None and now.rating in rules.cash_only
     latest = list(work.session.execute(
         select(Order).where(O.c.customer_id == customer.id).order_by(O.c.id.desc()).limit(LATEST)
     ).scalars())  # fmt: skip
@@ -96,7 +95,7 @@ def _find(work: Work, customer: Customer) -> Found:
         if request.state == RequestState.pending
     ]  # fmt: skip
     return Found(
-        customer=customer, now=now, limit_minor=0 if cash_only else now.limit_minor,
+        customer=customer, now=now, limit_minor=0 if now.rating in rules.cash_only else now.limit_minor,
         used_minor=now.used_minor(rules, work.company.currency), extra_until=_until(work, now), latest=latest,
         requests=requests, pending=pending, people=_people(work, customer, pending),
     )  # fmt: skip

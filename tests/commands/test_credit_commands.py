@@ -180,9 +180,10 @@ def test_no_limit_and_no_credit_are_not_the_same(hk: Harness) -> None:
     hk.customer("乙", "li")
     hk.customer("丙", "li", credit_limit_minor=0)
     hk.customer("丁", "li", credit_limit_minor=100_000, rating="D")
+    hk.customer("戊", "li", rating="D")
     view, text = says(hk, "li", "信用 乙")
     assert (view["limit"], view["available"], view["usage"]) == (None, None, None) and "未设信用额度" in text
-    for name in ("丙", "丁"):
+    for name in ("丙", "丁", "戊"):
         view, text = says(hk, "li", f"信用 {name}")
         assert (view["limit"], view["cash_only"], view["usage"]) == ("0.00", True, None) and "须款到发货" in text
 
