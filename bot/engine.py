@@ -2,15 +2,20 @@
 
 from datetime import datetime, time, timedelta
 
+from sqlalchemy import select
+
 from bot.transactions import Transactions
-from core import garbage
-from core.credit import orders
+from core import garbage, jobs
+from core.credit import inputs, orders, rating
 from core.dunning import cycle
 from core.dunning.stored import active
+from core.models import Customer
+from core.models.base import table_of
 from core.time import local_instant
 from core.work import Work
 
 MORNING = time(9)
+RATING = "rating"  # the job that rates everybody, a slot a day
 
 
 def run_cycle(transactions: Transactions, now: datetime) -> int:
@@ -23,8 +28,29 @@ def run_cycle(transactions: Transactions, now: datetime) -> int:
             fired += sum(len(plan.firings) for plan in cycle.run_chunk(work, chunk))
     with transactions.work(now) as work:
         cycle.finish(work)
+    refresh_ratings(transactions, now)
     check_orders(transactions, now)
     return fired
+
+
+def refresh_ratings(transactions: Transactions, now: datetime) -> int:
+    """Rates every customer, in the first cycle of a business date; returns how many versions that made.
+
+    Whoever claims the day does it, a transaction for each chunk of customers: after a crash the rest is done by the next
+    cycle that finds the claim run out, and what was done stays.
+    """
+    slot, everybody = transactions.company.calendar.business_date(now).isoformat(), select(table_of(Customer).c.id)
+    with transactions.work(now) as work:
+        if not jobs.claim(work, RATING, slot):
+            return 0
+        policy, customers = active(work)[1], work.session.execute(everybody).scalars().all()
+    made = 0
+    for some in inputs.chunks(customers):
+        with garbage.later(), transactions.work(now) as work:
+            made += rating.refresh(work, policy, some)
+    with transactions.work(now) as work:
+        jobs.done(work, RATING, slot)
+    return made
 
 
 def check_orders(transactions: Transactions, now: datetime) -> None:

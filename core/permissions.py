@@ -243,6 +243,7 @@ RULES: dict[str, Rule] = {
     "hold.lift": _LIFT,
     "blacklist.set": _HOLD,
     "blacklist.end": _LIFT,
+    "rating.set": Rule(roles=frozenset({"finance_manager", "finance_director", "risk", "management"})),
     "policy.apply": Rule(roles=POLICY),
     "lang.set": Rule(frozenset(Relation)),
 }

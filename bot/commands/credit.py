@@ -12,6 +12,7 @@ from bot.commands.orders import asked_now, reasons_json, requests_of, state_of, 
 from bot.commands.parser import Ask, named, pick
 from bot.commands.reply import CommandReply
 from bot.notifications.views import CreditStatusView, CurrencyExposure, OrderLine, PendingLine
+from bot.notifications.views.ratings import letter_of
 from core.credit.exposure import Exposure, Standing, standing
 from core.credit.rules import BLOCKING
 from core.dunning.stored import active
@@ -124,7 +125,8 @@ def _view(ask: Ask, found: Found) -> CreditStatusView:
 
     limit, available = found.limit_minor, found.available_minor
     return CreditStatusView(
-        today=ask.work.today, code=found.customer.code, name=found.customer.name, rating=now.rating, owner=found.owner,
+        today=ask.work.today, code=found.customer.code, name=found.customer.name, rating=letter_of(now.rating),
+        owner=found.owner,
         used=money(found.used_minor), open=money(main.open_minor), orders=money(main.orders_minor),
         unapplied=money(-main.unapplied_minor), limit=None if limit is None else money(limit),
         extra=money(now.extra_minor) if now.extra_minor and limit else None, extra_until=found.extra_until,

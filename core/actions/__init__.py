@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import bindparam, select
 
 from core import cases, followups, tasks
-from core.actions import approvals, credit, finance, limits, results
+from core.actions import approvals, credit, finance, limits, ratings, results
 from core.actions.request import ActionRequest, Context, Handler, Outcome, Result
 from core.dunning.ladder import Policy
 from core.dunning.stored import active
@@ -265,6 +265,7 @@ TABLE: dict[str, Spec] = {
     "hold.lift": Spec(limits.lift, _TYPED),
     "blacklist.set": Spec(limits.blacklist, _TYPED),
     "blacklist.end": Spec(limits.unblacklist, _TYPED),
+    "rating.set": Spec(ratings.override, _TYPED),
     "letters.release": Spec(
         finance.release_letters, ("release",), ("letters.release",), fresh=True, no_customer=True
     ),

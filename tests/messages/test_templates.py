@@ -62,6 +62,7 @@ KINDS = [
     "reply.approvals",
     "reply.order",
     "reply.credit",
+    "reply.rating",
     "reply.choice",
     "reply.confirm",
     "reply.error",

@@ -27,6 +27,7 @@ from bot.notifications.load.facts import (
     worst,
 )  # fmt: skip
 from bot.notifications.views import CollectView, NoteView, Phrase
+from bot.notifications.views.ratings import letter_of
 from core.chores import holders
 from core.credit.rules import BLOCKING
 from core.dunning.facts import ReceivableFacts, worse
@@ -383,7 +384,7 @@ def _view(
         paused_until=pause.until if pause is not None else None,
         pause_reason=pause.reason if pause is not None else "",
         hold=not about.holds.isdisjoint(BLOCKING),
-        rating=about.rating,
+        rating=letter_of(about.rating),
         last_on=last_on,
         last_by=last_by,
         last_note=last_note,

@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.notifications.load.facts import About, Cancel, Facts, Loaded, Message, phrase
 from bot.notifications.views import CreditView, OrderView, Phrase
+from bot.notifications.views.ratings import letter_of
 from core.credit import requests
 from core.credit.rules import BLOCKING
 from core.models import CreditRequest, Order, OrderState, RequestState
@@ -32,7 +33,7 @@ def request(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         customer=about.name,
         short=about.short,
         code=about.code,
-        rating=shown["rating"],
+        rating=letter_of(shown["rating"]),
         order=order.number,
         amount=Money(order.amount_minor, order.currency),
         prepaid=Money(order.prepaid_minor, order.currency) if order.prepaid_minor else None,

@@ -41,6 +41,7 @@ from bot.notifications.views.orders import (
     PendingLine,
 )
 from bot.notifications.views.promises import ClaimView, DisputeView, PauseView, PromiseView
+from bot.notifications.views.ratings import RatingPart, RatingRow, RatingView
 from bot.notifications.views.replies import (
     ChoiceView,
     ConfirmView,
@@ -83,6 +84,7 @@ REGISTRY: dict[str, type[Any]] = {
     "reply_approvals": ApprovalsView,
     "reply_order": OrderStatusView,
     "reply_credit": CreditStatusView,
+    "reply_rating": RatingView,
     "reply_choice": ChoiceView,
     "reply_confirm": ConfirmView,
     "reply_error": ErrorView,
@@ -96,6 +98,7 @@ __all__ = [
     "CurrencyLine", "DigestLine", "DigestView", "DisputeView", "DoneView", "ErrorView", "FailedView", "GapView",
     "HelpView", "LetterRow", "LetterSample", "LetterView", "Line", "NoteView", "ObjectView", "OpenLine", "Option",
     "OrderLine", "OrderStatusView", "OrderStep", "OrderView", "OverdueLine", "OverdueView", "Part", "PauseView",
-    "PaymentView", "PendingLine", "Phrase", "PromiseLine", "PromiseView", "ReceivableRow", "ReleaseView", "StaleView",
-    "TodoLine", "TodoView", "TraceStep", "TraceView", "TrialView", "UnsureView", "WhoamiView",
+    "PaymentView", "PendingLine", "Phrase", "PromiseLine", "PromiseView", "RatingPart", "RatingRow", "RatingView",
+    "ReceivableRow", "ReleaseView", "StaleView", "TodoLine", "TodoView", "TraceStep", "TraceView", "TrialView",
+    "UnsureView", "WhoamiView",
 ]  # fmt: skip
