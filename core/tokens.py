@@ -30,7 +30,8 @@ def issue(
     """
     for field, value in (("NAME", name), ("--source", source)):
         if len(value) > MAX_NAME or not value.isprintable() or value != value.strip():
-            raise DomainError("token.bad_name", field=field, value=value[:MAX_NAME])
+            shown = "".join(c if c.isprintable() else "?" for c in value[:MAX_NAME])
+            raise DomainError("token.bad_name", field=field, value=shown)
     if not name:
         raise DomainError("token.bad_name", field="NAME", value="")
     unknown = [scope for scope in scopes if scope not in SCOPES]
