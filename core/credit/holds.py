@@ -120,7 +120,8 @@ def _end(work: Work, customer_id: int, kind: str, reason: str) -> bool:
 def _running(work: Work, customer_id: int, kind: str) -> Hold | None:
     """The one that nobody has ended, whether its last day is over or not."""
     query = select(Hold).where(H.c.customer_id == customer_id, H.c.kind == kind, H.c.currency == "", H.c.ended_on.is_(None))
-    found: Hold | None = work.session.execute(query).scalar_one_or_none()
+    fresh = query.execution_options(populate_existing=True)  # what was read before the lock may be outdated
+    found: Hold | None = work.session.execute(fresh).scalar_one_or_none()
     return found
 
 

@@ -87,4 +87,4 @@ def _temporary(work: Work, customer: Customer, amount_minor: int | None, until: 
 
 def _running(work: Work, customer: Customer) -> list[CreditLine]:
     query = select(CreditLine).where(L.c.customer_id == customer.id, L.c.ended_on.is_(None))
-    return list(work.session.execute(query).scalars())
+    return list(work.session.execute(query.execution_options(populate_existing=True)).scalars())

@@ -48,6 +48,41 @@ def test_it_ends_after_its_last_day(shop: Harness) -> None:
     read(shop)
 
 
+def test_what_waits_only_for_its_end_is_released(shop: Harness) -> None:
+    shop.act("ray", "hold.set", "甲", reason="担保到期", until="2026-07-06")
+    place(shop, "甲", "1.00", "SO1")
+    shop.at("2026-07-06 18:00")
+    assert state(shop, "SO1") == "held"
+    shop.at("2026-07-07 10:00")
+    assert state(shop, "SO1") == "released"
+    read(shop)
+
+
+@pytest.mark.parametrize("action", ["hold.set", "blacklist.set"])
+def test_cards_and_answers_show_it(shop: Harness, action: str) -> None:
+    shop.receivable("甲", "100.00", due="2026-07-06", number="I1")
+    shop.morning("2026-07-07")
+    card = shop.chat("li").expect_card("¥100.00")
+    assert "下单 已暂停" not in card.text
+    shop.act("zhou", action, "甲", reason="对账不清")
+    assert "下单 已暂停" in card.text
+    assert shop.type("li", "余额 甲").view["hold"] is True
+    assert shop.type("li", "信用 甲").view["holds"] == ["manual" if action == "hold.set" else "blacklist"]
+    end = "hold.lift" if action == "hold.set" else "blacklist.end"
+    shop.act("boss", end, "甲", reason="已对清")
+    assert "下单 已暂停" not in card.text and shop.type("li", "余额 甲").view["hold"] is False
+    told(shop, "reply.balance", "reply.credit")
+
+
+def test_one_that_is_over_shows_nowhere(shop: Harness) -> None:
+    shop.receivable("甲", "100.00", due="2026-07-07", number="I1")
+    shop.act("zhou", "hold.set", "甲", reason="对账不清", until="2026-07-07")
+    shop.morning("2026-07-08")
+    assert "下单 已暂停" not in shop.chat("li").expect_card("¥100.00").text
+    assert shop.type("li", "余额 甲").view["hold"] is False and shop.type("li", "信用 甲").view["holds"] == []
+    told(shop, "reply.balance", "reply.credit")
+
+
 def test_it_is_made_longer_and_never_shorter(shop: Harness) -> None:
     shop.act("zhou", "hold.set", "甲", reason="a", until="2026-07-20")
     for until in ("2026-07-06", "2026-07-20"):
@@ -90,10 +125,13 @@ def test_a_ladders_hold_is_not_lifted_by_hand(shop: Harness) -> None:
     with shop.db() as work:
         work.session.add(Hold(customer_id=1, currency="CNY", kind="order", from_on=work.today))
     assert shop.act("boss", "hold.lift", "甲", reason="x", expect="invalid")["code"] == "hold.ladder"
+    shop.pay("甲", "50.00")
+    assert place(shop, "甲", "50.00", "SO1", prepaid=True)["verdict"] == "released"  # paid in advance: not its concern
     shop.act("zhou", "hold.set", "甲", reason="x")  # both stand side by side
     assert shop.holds("甲") == ["manual", "order"]
     shop.act("boss", "hold.lift", "甲", reason="x")
     assert shop.holds("甲") == ["order"]
+    read(shop)
 
 
 @pytest.mark.parametrize("person", ["li", "wang", "zhao", "cai", "ada"])

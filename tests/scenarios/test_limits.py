@@ -53,6 +53,17 @@ def test_none_and_cash_only(shop: Harness) -> None:
     told(shop)
 
 
+def test_a_lower_limit_makes_the_card_stale_and_takes_nothing_back(shop: Harness) -> None:
+    place(shop, "甲", "600.00", "SO1")
+    place(shop, "甲", "500.00", "SO2")
+    card = shop.chat("zhou").expect_card("¥100.00", kind="credit.request")
+    shop.act("fm", "limit.set", "甲", amount="500", reason="评级下调")
+    assert (state(shop, "SO1"), state(shop, "SO2")) == ("released", "held")
+    card.tap("credit.approve", expect="stale")
+    assert "¥600.00" in card.text
+    told(shop)
+
+
 def test_what_is_set_here_wins_over_the_next_import(shop: Harness) -> None:
     shop.act("zhou", "limit.set", "甲", amount="2000", reason="年度授信")
     shop.imports("customers", "code,name,credit_limit", "甲,甲,5.00")
