@@ -66,7 +66,8 @@ def test_every_input_with_its_figure_and_limit(hk: Harness) -> None:
     assert [row["days_late"] for row in view["receivables"]] == [40, 35, 30, 25, 20] and view["more"] == 3
     for words in (
         "评级 C", "7月6日起", "平均逾期 21.7 天，不超过 30 天", "A ≤ 3 · B ≤ 15 · C ≤ 30", "7 笔（至少 3 笔）", "¥700.00",
-        "86%", "7", "¥50.00，5天（超过 30 天为 D）", "0 次（2 次起为 D）", "0 笔（3 笔起上调一级）", "P0", "晚40天付", "还有 3 项",
+        "86%", "7", "¥50.00，5天（超过 30 天为 D）", "0 次（2 次起为 D）", "0 笔（3 笔起上调一级）", "P0", "晚40天付",
+        "还有 3 项",
     ):  # fmt: skip
         assert words in text, (words, text)
     assert "P4" not in text
