@@ -1,11 +1,17 @@
 """A customer that somebody holds or blacklists: what becomes of its orders, and who ends it."""
 
+from dataclasses import replace
+
 import pytest
 
-from core.credit import holds
+from bot.app import App
+from core.actions import ActionRequest, execute
+from core.credit import holds, orders
+from core.dunning.stored import active
 from core.models import Hold
 from tests.harness import Harness
 from tests.scenarios.ordering import codes, opened, place, state, told
+from tests.scenarios.racing import at_once, deliveries, other, outcomes, tap
 
 
 @pytest.fixture
@@ -167,3 +173,43 @@ def test_who_is_related(shop: Harness) -> None:
         assert holds.related(work, 4) == []
     assert sorted(shop.act("ray", "blacklist.set", "甲", reason="x")["related"]) == ["丙", "乙"]
     assert shop.holds("乙") == []
+
+
+def ask(shop: Harness, app: App, handle: str, action: str) -> str:
+    """In a transaction of its own, as a typed command."""
+    with app.work(shop.now) as work:
+        person_id = shop._person_id(work, handle)
+        assert person_id is not None
+        work = replace(work, person_id=person_id, actor=handle)
+        request = ActionRequest(person_id, action, {"reason": "x", "amount": "900"}, subject="customer", subject_id=1)
+        return str(execute(work, request).result)
+
+
+@pytest.mark.parametrize(("action", "end"), [("hold.set", "hold.lift"), ("blacklist.set", "blacklist.end")])
+def test_two_at_once_set_one(shop: Harness, action: str, end: str) -> None:
+    with other(shop) as second:
+        for _ in range(3):
+            done = at_once(lambda: ask(shop, shop.app, "zhou", action), lambda: ask(shop, second, "fm", action))
+            assert sorted(done) == ["already", "done"]
+            ended = at_once(lambda: ask(shop, shop.app, "boss", end), lambda: ask(shop, second, "fd2", end))
+            assert sorted(ended) == ["already", "done"] and shop.holds("甲") == []
+
+
+def test_blacklisted_while_somebody_approves(shop: Harness) -> None:
+    """Whichever comes first: never approved after the blacklist, never refused after the approval."""
+    with other(shop) as second:
+        for number in range(3):
+            place(shop, "甲", "2000.00", f"SO{number}")
+            card = deliveries(shop, "zhou", "credit")[-1]
+            reply, black = at_once(
+                lambda card=card: tap(shop.app, shop.now, "zhou", card, "credit.approve"),
+                lambda: ask(shop, second, "fm", "blacklist.set"),
+            )
+            assert black == "done"
+            assert (outcomes([reply]), state(shop, f"SO{number}")) in ((["done"], "released"), (["already"], "refused"))
+            ask(shop, shop.app, "boss", "blacklist.end")
+            with shop.db() as work:  # the next one begins anew
+                [order] = orders.find(work, f"SO{number}")
+                if order.state == "released":
+                    orders.cancel(work, active(work)[1], order)
+    read(shop)
