@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
+from sqlalchemy.exc import TimeoutError
 
 from bot.server import _page
 from core import tokens
@@ -47,10 +48,14 @@ def test_whoever_decides_is_asked_without_the_caller_waiting(api: Api) -> None:
 
 def test_an_order_is_taken_back_once(api: Api) -> None:
     api.submit(number="SO/1 甲", amount="1500.00")
+    api.hk.run(asyncio.sleep(0.5))
+    card = api.hk.chat("zhou").expect_card("SO/1", kind="credit.request")
     for _ in range(2):
         answer = api("DELETE", "/orders/SO%2F1%20甲")
         assert answer.status_code == 200 and answer.json()["verdict"] == "cancelled" and answer.json()["ended"]
         assert answer.json()["request"] is None
+    api.hk.run(asyncio.sleep(0.5))
+    assert "credit.approve" not in card.buttons
     assert count(api.hk, Audit, A.c.action == "order.cancelled") == 1
 
 
@@ -223,6 +228,16 @@ def test_a_database_that_is_away(api: Api, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("bot.web.api.auth.tokens.find", away)
     for answer in (api.submit(), api("GET", "/orders/SO1"), api("DELETE", "/orders/SO1")):
         assert "secret-host" not in api.refused(503, "api.unavailable", answer).text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_database_that_everybody_waits_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise TimeoutError("QueuePool limit reached")
+
+    monkeypatch.setattr("core.credit.orders.submit", full)
+    assert "QueuePool" not in api.refused(503, "api.unavailable", api.submit("k1")).text
+    assert count(api.hk, InboundEvent) == 0
 
 
 ANY_JSON = st.recursive(

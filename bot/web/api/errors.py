@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import TimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -22,6 +23,7 @@ STATUS = {
     "api.not_utf8": 400, "api.not_json": 400, "api.too_deep": 400, "order.field_twice": 400, "api.bad_key": 400,
     "api.no_token": 401, "api.no_scope": 403, "order.unknown": 404, "api.not_found": 404, "api.method": 405,
     "order.conflict": 409, "order.ended": 409, "api.key_conflict": 409, "api.too_large": 413, "api.unavailable": 503,
+    "internal": 500,
 }  # fmt: skip
 OTHERWISE = 422
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -45,12 +47,21 @@ def install(api: FastAPI, company_lang: str) -> None:
             return refused(request, DomainError("api.method", method=request.method[:20]), error.headers)
         return refused(request, DomainError("api.not_found"))
 
+    async def crowded(request: Request, error: Exception) -> Response:
+        """Every connection to the database is taken, and was for half a minute."""
+        return await domain(request, Unreachable("db.unreachable", detail=str(error)))
+
+    async def ours(request: Request, error: Exception) -> Response:
+        return refused(request, DomainError("internal"))
+
     async def gone(request: Request, error: Exception) -> Response:
         return Response(status_code=400)  # nobody reads it any more
 
     api.add_exception_handler(DomainError, domain)
     api.add_exception_handler(HTTPException, http)
     api.add_exception_handler(ClientDisconnect, gone)
+    api.add_exception_handler(TimeoutError, crowded)
+    api.add_exception_handler(Exception, ours)
 
 
 def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
