@@ -83,7 +83,7 @@ def _text(data: Mapping[Any, Any], name: str) -> str:
 
 def _needed(data: Mapping[Any, Any], name: str) -> str:
     value = _text(data, name)
-    if not value or len(value) > 100:
+    if not value or len(value) > 100 or not value.isprintable():
         raise DomainError("order.field_missing" if not value else "order.bad_field", field=name, value=value[:40])
     return value
 

@@ -107,6 +107,7 @@ def test_paid_in_advance_it_stays_possible_but_not_below_cost() -> None:
         ({"number": "1", "customer": "甲", "amount": "1", "currency": "XXQ"}, "order.bad_field"),
         ({"number": "", "customer": "甲", "amount": "1"}, "order.field_missing"),
         ({"number": "1\0", "customer": "甲", "amount": "1"}, "order.bad_field"),
+        ({"number": "1\n2", "customer": "甲", "amount": "1"}, "order.bad_field"),
         ({"number": "1", "customer": "\ud800", "amount": "1"}, "order.bad_field"),
         ({"number": "1", "customer": "甲", "amount": "1", "prepaid": "2"}, "order.amount"),
         ({"number": "1", "customer": "甲", "amount": "1", "lines": "x"}, "order.bad_field"),
