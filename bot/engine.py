@@ -1,4 +1,4 @@
-"""The metronome's work: one cycle of the engine in transactions of its own, then the morning digests. Holds no state."""
+"""The metronome's work: a cycle of dunning, then credit, in transactions of their own. Holds no state."""
 
 from datetime import datetime, time, timedelta
 
@@ -19,7 +19,7 @@ RATING = "rating"  # the job that rates everybody, a slot a day
 
 
 def run_cycle(transactions: Transactions, now: datetime) -> int:
-    """Everything that is due at `now`, committed chunk by chunk. Returns how many firings were written."""
+    """All the dunning that is due at `now`, committed chunk by chunk. Returns how many firings were written."""
     with transactions.work(now) as work:
         chunks = cycle.prepare(work)
     fired = 0
@@ -28,9 +28,13 @@ def run_cycle(transactions: Transactions, now: datetime) -> int:
             fired += sum(len(plan.firings) for plan in cycle.run_chunk(work, chunk))
     with transactions.work(now) as work:
         cycle.finish(work)
+    return fired
+
+
+def run_credit(transactions: Transactions, now: datetime) -> None:
+    """After the dunning, which finds out what promises are broken: ratings, and what they mean for held orders."""
     refresh_ratings(transactions, now)
     check_orders(transactions, now)
-    return fired
 
 
 def refresh_ratings(transactions: Transactions, now: datetime) -> int:
