@@ -137,7 +137,7 @@ class RatingView:
             late_share="64%", longest=52, times_overdue=11, overdue=yuan(100_000), overdue_days=7, overdue_limit=30,
             broken=1, broken_limit=2, disputes=1, volume=yuan(1_200_000), trend="+4.5", known=38, run=3, run_needed=3,
             rows=(
-                *(RatingRow(number=f"XS-2026-00{n:02}", due=date(2026, 3, n), amount=yuan(40_000), days_late=55 - 3 * n,
+                *(RatingRow(number=f"XS-2026-00{n:02}", due=date(2026, 3, n), amount=yuan(40_000), days_late=56 - 4 * n,
                             paid=date(2026, 5, 6)) for n in range(1, 7)),
                 RatingRow(number="XS-2026-0107", due=date(2026, 7, 1), amount=yuan(100_000), days_late=7),
             ),
