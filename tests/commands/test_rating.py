@@ -110,6 +110,14 @@ def test_who_may_not(hk: Harness, who: str) -> None:
     assert says(hk, who, "评级 甲")[0]["rating"] is None
 
 
+def test_not_for_a_customer_of_another_region(hk: Harness) -> None:
+    hk.set_customer("甲", region="华东")
+    hk.person("fm", region="华南")
+    assert says(hk, "fm", "评级 甲", "invalid")[0]["error"]["code"] == "customer.unknown"
+    hk.act("fm", "rating.set", "甲", expect="not_allowed", rating="A", until="2026-09-30", reason="老客户")
+    assert says(hk, "zhou", "评级 甲")[0]["rating"] is None
+
+
 @pytest.mark.parametrize("who", ["zhou", "fm"])
 def test_who_may(hk: Harness, who: str) -> None:
     says(hk, who, "评级 甲 A 到 9-30 老客户")
