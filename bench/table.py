@@ -22,6 +22,8 @@ A spin loop before and after shows whether the machine was quiet; if the two dif
   statement of its own into a table without an index, a commit every 500 actions. Ours is a whole cycle of the engine:
   decided, planned, state, firings, audit and outbox written.
 - *Plain SELECTs*: `SELECT *` of one customer's rows in each of the seven tables that a balance needs.
+- *Ratings*, once a day after the cycle: a customer has three paid receivables and an open one. A version for everybody at
+  first, for one in fifty the day after. The other side says the very statements that ours said, in the same transactions.
 - The import validates 200k rows of a CSV file; the other side has the values ready, and commits as often (every 1,000 rows).
 - *Card*: the bare loop, too, puts the names of the view in place for every card and every row of it.
 - *Messengers*: the strict fakes of the tests, each in a process of its own; the product's adapters with the official SDKs,

@@ -18,7 +18,7 @@ from bot.adapters.build import messenger
 from bot.adapters.local import store
 from bot.adapters.local.adapter import LocalAdapter, LocalMailbox
 from bot.card import card_json
-from bot.engine import hours_of_work, run_cycle
+from bot.engine import hours_of_work, run_credit, run_cycle
 from bot.inbound import Door, receive
 from bot.notifications.documents import write_letters
 from bot.notifications.parcel import claim_redraw
@@ -130,10 +130,15 @@ class App:
             return Reply("not_saved", not_saved(self.company.lang, typed=bool(envelope.text)))
         finally:
             self._answering -= 1
-        if not envelope.looks and not self._due:
+        if not envelope.looks:
+            self.follow()
+        return reply
+
+    def follow(self) -> None:
+        """What follows from a change that was just saved will be delivered; nobody waits for it."""
+        if not self._due:
             self._due = True
             self._later(self._follow())
-        return reply
 
     async def _follow(self) -> None:
         """What follows from events is delivered a moment later, for all of them at once: answers come first."""
@@ -201,6 +206,7 @@ class App:
     async def tick(self, now: datetime, *, recover: bool = False) -> Delivered:
         """One beat of the metronome: the engine's cycle, then everything that may go."""
         await asyncio.to_thread(run_cycle, self.transactions, now)
+        await asyncio.to_thread(run_credit, self.transactions, now)
         await asyncio.to_thread(write_letters, self.transactions, now, self.settings.letters_dir)
         return await self.deliver(self.clock() if self._real_time else now, recover=recover)
 

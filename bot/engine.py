@@ -1,14 +1,16 @@
-"""The metronome's work: one cycle of the engine in transactions of its own, then the morning digests. Holds no state."""
+"""The metronome's work: a cycle of dunning, then credit, in transactions of their own. Holds no state."""
 
 from datetime import datetime, time, timedelta
 
 from sqlalchemy import select
 
 from bot.transactions import Transactions
-from core import garbage
+from core import garbage, jobs
+from core.credit import inputs, orders, rating
 from core.dunning import cycle
 from core.dunning.stored import active
 from core.models import ImportRun
+from core.models import Customer
 from core.models.base import table_of
 from core.time import local_instant
 from core.work import Work
@@ -16,10 +18,11 @@ from core.work import Work
 I = table_of(ImportRun)  # noqa: E741
 MORNING = time(9)
 SETTLED = timedelta(minutes=1)
+RATING = "rating"  # the job that rates everybody, a slot a day
 
 
 def run_cycle(transactions: Transactions, now: datetime) -> int:
-    """Everything that is due at `now`, committed chunk by chunk. Returns how many firings were written."""
+    """All the dunning that is due at `now`, committed chunk by chunk. Returns how many firings were written."""
     with transactions.work(now) as work:
         chunks = cycle.prepare(work)
     fired = 0
@@ -43,6 +46,41 @@ def last_import(work: Work) -> int | None:
     if found is None or last is None or found.at < last.claimed_at or found.at > work.now - SETTLED:
         return None
     return int(found.id)
+
+
+def run_credit(transactions: Transactions, now: datetime) -> None:
+    """After the dunning, which finds out what promises are broken: ratings, and what they mean for held orders."""
+    refresh_ratings(transactions, now)
+    check_orders(transactions, now)
+
+
+def refresh_ratings(transactions: Transactions, now: datetime) -> int:
+    """Rates every customer, in the first cycle of a business date; returns how many versions that made.
+
+    Whoever claims the day does it, a transaction for each chunk of customers: after a crash the rest is done by the next
+    cycle that finds the claim run out, and what was done stays.
+    """
+    slot, everybody = transactions.company.calendar.business_date(now).isoformat(), select(table_of(Customer).c.id)
+    with transactions.work(now) as work:
+        if not jobs.claim(work, RATING, slot):
+            return 0
+        policy, customers = active(work)[1], work.session.execute(everybody).scalars().all()
+    made = 0
+    for some in inputs.chunks(customers):
+        with garbage.later(), transactions.work(now) as work:
+            made += rating.refresh(work, policy, some)
+    with transactions.work(now) as work:
+        jobs.done(work, RATING, slot)
+    return made
+
+
+def check_orders(transactions: Transactions, now: datetime) -> None:
+    """Held orders in the light of what is true now, and requests that nobody decided in time; a customer at a time."""
+    with transactions.look(now) as work:
+        customers = orders.held_customers(work)
+    for customer_id in customers:
+        with transactions.work(now) as work:
+            orders.check_customer(work, active(work)[1], customer_id)
 
 
 def hours_of_work(work: Work, since: datetime, until: datetime) -> list[datetime]:

@@ -150,9 +150,11 @@ async def _tell_connected(app: App) -> None:
 
 
 def _page(app: App) -> FastAPI:
-    """The local messenger's page, where the local messenger is listed; else nothing but a sign of life."""
+    """The local messenger's page, where the local messenger is listed; else nothing but a sign of life. The REST API
+    stands before its door."""
     from bot.preview import form_of
     from bot.web import forms
+    from bot.web.api import Beside, create_api
     from bot.web.local import create_local_page
 
     if "local" in app.company.messengers:
@@ -171,6 +173,7 @@ def _page(app: App) -> FastAPI:
     async def alive() -> dict[str, str]:
         return {"status": "ok"}
 
+    page.add_middleware(Beside, api=create_api(app))
     return page
 
 

@@ -202,6 +202,12 @@ _LINE = frozenset({Relation.own, Relation.above})
 _TASK = Rule(_LINE, frozenset({"finance_manager"}))
 _APPROVE = Rule(frozenset({Relation.above}), frozenset({"finance_manager"}), not_own=True)
 _FINANCE = Rule(roles=FINANCE)
+# Which of them, and never whoever asked, says the route of the request: core.credit.requests.
+_CREDIT = Rule(roles=frozenset({
+    "sales_manager", "sales_director", "finance", "finance_manager", "finance_director", "risk", "management", "admin",
+}))  # fmt: skip
+_HOLD = Rule(roles=frozenset({"finance_manager", "finance_director", "risk"}))
+_LIFT = Rule(roles=frozenset({"finance_director", "management"}))  # and never who set it: core.credit.holds
 
 RULES: dict[str, Rule] = {
     "task.log": _TASK,
@@ -229,6 +235,15 @@ RULES: dict[str, Rule] = {
     "receipt.allocate": _FINANCE,
     "credit_note.record": _FINANCE,
     "letters.release": _FINANCE,
+    "credit.approve": _CREDIT,
+    "credit.approve_with": _CREDIT,
+    "credit.reject": _CREDIT,
+    "limit.set": Rule(roles=frozenset({"finance_manager", "finance_director", "management"})),
+    "hold.set": _HOLD,
+    "hold.lift": _LIFT,
+    "blacklist.set": _HOLD,
+    "blacklist.end": _LIFT,
+    "rating.set": Rule(roles=frozenset({"finance_manager", "finance_director", "risk", "management"})),
     "policy.apply": Rule(roles=POLICY),
     "lang.set": Rule(frozenset(Relation)),
 }

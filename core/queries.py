@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 
 from core.ledger.balances import Balance, balance
 from core.models import Customer
+from core.models.collection import BLOCKING
 from core.money import digits
 from core.permissions import Scope, sees_whole_customer
 from core.work import Work
@@ -34,7 +35,10 @@ COVERED = {"dispute": "disputed", "claim": "claimed", "promise": "promised"}
 _ID, _DAY = bindparam("customer", type_=_CUSTOMER.c.id.type), bindparam("today", type_=Date())
 _SIDES = select(
     select(_PERSON.c.name).where(_PERSON.c.id == bindparam("owner")).scalar_subquery(),
-    exists(_HOLD.c.id).where(_HOLD.c.customer_id == _ID, _HOLD.c.kind == "order", _HOLD.c.ended_on.is_(None)),
+    exists(_HOLD.c.id).where(
+        _HOLD.c.customer_id == _ID, _HOLD.c.kind.in_(BLOCKING), _HOLD.c.ended_on.is_(None),
+        or_(_HOLD.c.until.is_(None), _HOLD.c.until >= _DAY),
+    ),
 )
 _PROMISES = (
     select(_PROMISE.c.currency, _PROMISE.c.amount_minor, _PROMISE.c.due_on, _PROMISE.c.state)
@@ -121,7 +125,7 @@ def customer_balance(work: Work, customer: Customer, scope: Scope) -> CustomerBa
     currency = main_currency(customer.currency or work.company.currency, {key: row.total for key, row in figures.items()})
     pauses = _pauses(work, customer.id)
     states = receivable_states(work, customer.id, [item for row in figures.values() for item in row.items], pauses)
-    row = work.session.execute(_SIDES, {"customer": customer.id, "owner": customer.owner_id}).one()
+    row = work.session.execute(_SIDES, {"customer": customer.id, "owner": customer.owner_id, "today": today}).one()
     credit = None
     if whole and customer.credit_limit_minor is not None:
         owed = figures[currency].total if currency in figures else 0

@@ -1,13 +1,13 @@
 """What waits for one person's decision or attention besides their tasks. Reads only, one statement a kind."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Select, exists, func, literal, null, or_, select
 from sqlmodel import SQLModel
 
-from core.models import ClaimState, DisputeState, FiringOutcome, PauseState, PromiseState, TaskState
+from core.models import ClaimState, DisputeState, FiringOutcome, PauseState, PromiseState, RequestState, TaskState
 from core.permissions import letters_of
 from core.work import Work
 
@@ -15,6 +15,7 @@ _TABLES = SQLModel.metadata.tables
 _PERSON, _CUSTOMER, _RECEIVABLE, _COVER = (_TABLES[name] for name in ("person", "customer", "receivable", "cover"))
 _PROMISE, _CLAIM, _DISPUTE, _PAUSE = (_TABLES[name] for name in ("promise", "claim", "dispute", "pause"))
 _TASK, _FIRING, _OUTBOX = _TABLES["task"], _TABLES["firing"], _TABLES["outbox"]
+_REQUEST, _VOTE, _ORDER = _TABLES["credit_request"], _TABLES["credit_vote"], _TABLES["sales_order"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,8 @@ class Waiting:
     on: date | None = None
     who: str = ""  # asked for it
     count: int = 0  # customers, of letters to release
+    text: str = ""  # the order's number
+    until: datetime | None = None  # the last instant at which they may decide
 
     @property
     def item(self) -> str:
@@ -40,7 +43,7 @@ class Waiting:
 
 def waiting(work: Work, person_id: int) -> list[Waiting]:
     """Decisions first, then what is due today; the oldest of a kind first."""
-    found: list[Waiting] = []
+    found = [_order(request) for request in approvals(work, person_id)]
     for query in _queries(work, person_id):
         for row in work.session.execute(query):
             found.append(
@@ -54,6 +57,64 @@ def waiting(work: Work, person_id: int) -> list[Waiting]:
     if letters is not None:
         found.append(letters)
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A credit request that one person may decide now. `over_minor`: in the currency of the limit; 0 where the order
+    is held for something else."""
+
+    id: int
+    customer_id: int
+    code: str
+    customer: str
+    order: str  # its number
+    amount_minor: int
+    currency: str
+    over_minor: int
+    limit_currency: str
+    who: str  # the rep who asks; "" for the order system
+    since: datetime
+    until: datetime
+    rung: int  # from 1
+    of_rungs: int
+
+
+def approvals(work: Work, person_id: int) -> list[Approval]:
+    """What is pending, not past its time, and on a rung that names this person, who hasn't had their say on it yet.
+    The first to expire comes first."""
+    q, o, c, v = _REQUEST.c, _ORDER.c, _CUSTOMER.c, _VOTE.c
+    mine = (v.request_id == q.id, v.request_rev == q.rev, v.rung == q.rung, v.person_id == person_id)
+    query = (
+        select(
+            q.id, q.customer_id, q.facts, q.rungs, q.rung, q.opened_at, q.expires_at, o.number, o.amount_minor,
+            o.currency, c.code, c.short_name, c.name, _PERSON.c.name.label("who"),
+        )
+        .select_from(
+            _REQUEST.join(_ORDER, o.id == q.order_id).join(_CUSTOMER, c.id == q.customer_id)
+            .outerjoin(_PERSON, _PERSON.c.id == q.asked_by_id)
+        )
+        .where(q.state == RequestState.pending, q.expires_at > work.now, ~exists(select(literal(1)).where(*mine)))
+        .order_by(q.expires_at, q.id)
+    )  # fmt: skip
+    return [
+        Approval(
+            id=row.id, customer_id=row.customer_id, code=row.code, customer=row.short_name or row.name, order=row.number,
+            amount_minor=row.amount_minor, currency=row.currency, over_minor=row.facts.get("over_minor", 0),
+            limit_currency=row.facts.get("currency", row.currency), who=row.who or "", since=row.opened_at,
+            until=row.expires_at, rung=row.rung + 1, of_rungs=len(row.rungs),
+        )
+        for row in work.session.execute(query)
+        if person_id in row.rungs[row.rung]["people"]
+    ]  # fmt: skip
+
+
+def _order(row: Approval) -> Waiting:
+    return Waiting(
+        kind="credit.request", subject="credit", id=row.id, customer_id=row.customer_id, code=row.code,
+        customer=row.customer, amount_minor=row.amount_minor, currency=row.currency, who=row.who, text=row.order,
+        until=row.until,
+    )  # fmt: skip
 
 
 def _queries(work: Work, person_id: int) -> list[Select[Any]]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import books, chat, dingtalk, messengers, policy, slack, system
+from bot.cli import books, chat, dingtalk, messengers, orders, policy, slack, system, tokens
 from bot.cli.frame import frame, run, t
 
 app = typer.Typer(
@@ -56,6 +56,8 @@ def start(
 system.register(app)
 books.register(app)
 chat.register(app)
+orders.register(app)
+tokens.register(app)
 policy.register(app)
 messengers.register(app)
 dingtalk.register(app)

@@ -2,7 +2,21 @@
 
 from collections.abc import Callable
 
-from bot.commands import account, accounts, aging, balance, collection, finance, tasks, trace
+from bot.commands import (
+    account,
+    accounts,
+    aging,
+    balance,
+    collection,
+    credit,
+    finance,
+    holds,
+    limits,
+    orders,
+    rating,
+    tasks,
+    trace,
+)
 from bot.commands.parser import Ask, parse
 from bot.commands.reply import CommandReply, picked, refused
 from core.errors import DomainError
@@ -27,6 +41,15 @@ COMMANDS: dict[str, Callable[[Ask], CommandReply]] = {
     "allocate": finance.allocate,
     "credit-note": finance.credit_note,
     "trace": trace.trace,
+    "approvals": orders.approvals_,
+    "order": orders.order,
+    "credit": credit.credit,
+    "rating": rating.rating,
+    "limit": limits.limit,
+    "hold": holds.hold,
+    "unhold": holds.unhold,
+    "blacklist": holds.blacklist,
+    "unblacklist": holds.unblacklist,
     "help": account.help_,
     "whoami": account.whoami,
     "lang": account.lang,

@@ -7,7 +7,7 @@ from bot.commands.reply import CommandReply
 from bot.commands.words import DOES, of
 from bot.notifications.views import DoneView, HelpView, Line, WhoamiView
 from core.models import Account, Person
-from core.permissions import FINANCE, SEE_ALL, SEE_BELOW, SEE_OWN
+from core.permissions import FINANCE, SEE_ALL, SEE_BELOW, SEE_OWN, may
 
 _LANGS = {
     "zh": "zh", "中文": "zh", "chinese": "zh", "cn": "zh", "汉语": "zh",
@@ -44,6 +44,25 @@ HELP: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "credit-note": (("红字 客户 金额 [编号] 原因", "/credit-note customer amount [number] reason"),
     ("登记红字", "record a credit note")),
     "trace": (("追溯 编号", "/trace number"), ("一笔应收的来龙去脉", "the whole story of one receivable")),
+    "approvals": (("审批", "/approvals"), ("等我审批的订单", "orders that wait for your approval")),
+    "order": (("订单 编号", "/order number"),
+    ("订单能不能放行、等谁审批、怎么批的", "whether an order is released, who is asked, who decided")),
+    "credit": (("信用 客户", "/credit customer"),
+    ("客户的额度、已用、可用和在途订单", "a customer's limit, what is used and what is left")),
+    "rating": (("评级 客户 [A|B|C|D 到 日期 原因]", "/rating customer [A|B|C|D until date reason]"),
+    ("客户的评级、依据和付款记录；写明评级、日期和原因即人工设定",
+     "a customer's rating and what it goes by; with a rating, a date and a reason it is set by hand")),
+    "limit": (("额度 客户 金额|无 [到 日期] 原因", "/limit customer amount|none [until date] reason"),
+    ("调整信用额度；写明日期的为临时额度，到期恢复原额度；0 表示款到发货",
+     "set the credit limit, or a temporary one until a date; 0 is cash only")),
+    "hold": (("冻结 客户 原因 [到 日期]", "/hold customer reason [until date]"),
+    ("暂停下单，新订单须审批", "no new orders without approval")),
+    "unhold": (("解冻 客户 原因", "/unhold customer reason"),
+    ("恢复下单；冻结人本人不能解冻", "lift a hold that somebody else set")),
+    "blacklist": (("黑名单 客户 原因", "/blacklist customer reason"),
+    ("列入黑名单，订单一律不予放行", "blacklist a customer: orders are refused")),
+    "unblacklist": (("移出黑名单 客户 原因", "/unblacklist customer reason"),
+    ("移出黑名单；列入人本人不能移出", "take a customer off the blacklist that somebody else put on it")),
     "whoami": (("我是谁", "/whoami"), ("我的角色和账号", "your roles and accounts")),
     "lang": (("语言 zh|en", "/lang zh|en"), ("切换语言", "the language I speak")),
     "link": (("绑定", "/link"), ("要一个绑定码，绑定我的另一个账号", "a code to link another account of yours")),
@@ -52,7 +71,11 @@ HELP: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "help": (("帮助 [命令]", "/help [command]"), ("命令列表", "this list")),
 }
 _FINANCE = ("receipt", "allocate", "credit-note")
-_ALWAYS = ("todo", "whoami", "lang", "link", "notify", "help")
+_VERBS = {
+    "limit": "limit.set", "hold": "hold.set", "unhold": "hold.lift", "blacklist": "blacklist.set",
+    "unblacklist": "blacklist.end",
+}  # fmt: skip
+_ALWAYS = ("todo", "approvals", "whoami", "lang", "link", "notify", "help")
 
 
 def usage(name: str, lang: str) -> str:
@@ -64,7 +87,8 @@ def allowed(person: Person) -> list[str]:
     roles = set(person.roles)
     if not roles & (SEE_OWN | SEE_BELOW | SEE_ALL):
         return [name for name in HELP if name in _ALWAYS]
-    return [name for name in HELP if name not in _FINANCE or roles & FINANCE]
+    hidden = {name for name, verb in _VERBS.items() if not may(verb, roles)} | (set() if roles & FINANCE else set(_FINANCE))
+    return [name for name in HELP if name not in hidden]
 
 
 def help_(ask: Ask) -> CommandReply:

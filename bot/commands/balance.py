@@ -5,6 +5,7 @@ from typing import Any
 from bot.commands.parser import Ask, named, pick
 from bot.commands.reply import CommandReply
 from bot.notifications.views import BalanceView, CurrencyLine, OpenLine, PromiseLine
+from bot.notifications.views.ratings import letter_of
 from core.ledger.balances import Balance, Figures, OpenItem
 from core.money import Money, format_major
 from core.queries import CustomerBalance, customer_balance
@@ -39,7 +40,7 @@ def _view(ask: Ask, found: CustomerBalance) -> BalanceView:
 
     credit = found.credit
     return BalanceView(
-        today=ask.work.today, code=customer.code, name=customer.name, rating=customer.rating, owner=found.owner,
+        today=ask.work.today, code=customer.code, name=customer.name, rating=letter_of(customer.rating), owner=found.owner,
         currency=main.currency, balance=money(main.total), overdue=money(main.overdue), not_due=money(main.not_due),
         undated=money(main.undated), unapplied=money(main.unapplied), d1_30=money(main.d1_30), d31_60=money(main.d31_60),
         d61_90=money(main.d61_90), d90_plus=money(main.d90_plus),

@@ -22,7 +22,7 @@ def todo(ask: Ask) -> CommandReply:
     view = TodoView(
         today=ask.work.today,
         person=ask.person.name,
-        tasks=tuple(_decision(row) for row in asked)
+        tasks=tuple(_decision(row, zone) for row in asked)
         + tuple(
             TodoLine(
                 task=str(row.task_id), customer=row.customer, severity=row.severity, state=row.state,
@@ -36,12 +36,13 @@ def todo(ask: Ask) -> CommandReply:
     json = {
         "person": ask.person.handle,
         "tasks": [_json(ask, row, company) for row in rows],
-        "waiting": [_asked(row) for row in asked],
+        "waiting": [_asked(row, company) for row in asked],
     }
     return CommandReply(kind="reply.todo", view=view, json=json)
 
 
 _DECISIONS = {
+    "credit.request": "todo.credit_request",
     "promise.approval": "todo.promise_approval",
     "pause.approval": "todo.pause_approval",
     "claim.review": "todo.claim",
@@ -59,12 +60,12 @@ _CHORES = {
 }
 
 
-def _decision(row: Waiting) -> TodoLine:
+def _decision(row: Waiting, zone: ZoneInfo) -> TodoLine:
     amount = (Money(row.amount_minor, row.currency),) if row.currency else ()
-    said = Phrase(code=_DECISIONS[row.kind], on=row.on, amount=amount, who=row.who, n=row.count)
+    said = Phrase(code=_DECISIONS[row.kind], on=row.on, amount=amount, who=row.who, n=row.count, text=row.text)
     return TodoLine(
-        task=row.item, customer=row.customer, severity="overdue", overdue=(), days_overdue_max=0, answer_by=None,
-        state="open", event=said,
+        task=row.item, customer=row.customer, severity="overdue", overdue=(), days_overdue_max=0,
+        answer_by=row.until and row.until.astimezone(zone), state="open", event=said,
     )  # fmt: skip
 
 
@@ -79,13 +80,14 @@ def _chore(row: TodoRow) -> Phrase | None:
     return Phrase(code=_CHORES[row.kind]) if row.kind in _CHORES else None
 
 
-def _asked(row: Waiting) -> dict[str, Any]:
+def _asked(row: Waiting, zone: ZoneInfo) -> dict[str, Any]:
     """`item` is what `task.open` takes; no amount and no day where there is none."""
     return {
         "item": row.item, "kind": row.kind, "customer": row.code, "name": row.customer,
         "amount": format_major(row.amount_minor, row.currency) if row.currency else None,
         "currency": row.currency or None, "on": row.on.isoformat() if row.on else None, "by": row.who,
-        "customers": row.count or 1,
+        "customers": row.count or 1, "order": row.text or None,
+        "until": row.until.astimezone(zone).isoformat() if row.until else None,
     }  # fmt: skip
 
 

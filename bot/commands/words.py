@@ -12,6 +12,7 @@ _Two = tuple[str, str]
 _DONE: dict[str, _Two] = {
     "promise.proposed": ("承诺超出限制，已请上级审批", "Beyond the limits: the manager is asked to approve"),
     "pause.proposed": ("暂停已提交，等上级审批", "The manager is asked to approve the pause"),
+    "limit.raised": ("临时额度已生效，到期恢复原额度", "The limit is raised until then"),
     "receipt.was_claim": ("收款已登记，即先前所称的付款", "Receipt recorded; it is the payment claimed before"),
     "dispute.accepted": ("争议已接受，已开红字", "Dispute accepted; a credit note is posted"),
     "dispute.rejected": ("争议已驳回", "Dispute rejected"),
@@ -32,6 +33,14 @@ DOES: dict[str, tuple[_Two, _Two]] = {
     "receipt.record": (("登记收款", "Record a receipt"), ("收款已登记", "Receipt recorded")),
     "receipt.allocate": (("核销", "Allocate"), ("已核销", "Allocated")),
     "credit_note.record": (("登记红字", "Record a credit note"), ("红字已登记", "Credit note recorded")),
+    "limit.set": (("调整信用额度", "Set the credit limit"), ("信用额度已调整", "Credit limit set")),
+    "hold.set": (("冻结客户，新订单须审批", "Hold the customer's orders"),
+    ("客户已冻结，新订单须审批", "New orders need approval now")),
+    "hold.lift": (("解冻客户", "Lift the hold"), ("客户已解冻", "The hold is lifted")),
+    "blacklist.set": (("列入黑名单", "Blacklist the customer"),
+    ("客户已列入黑名单，订单不予放行", "Blacklisted: orders are refused")),
+    "blacklist.end": (("移出黑名单", "Take off the blacklist"), ("客户已移出黑名单", "Off the blacklist")),
+    "rating.set": (("设定评级", "Set the rating"), ("评级已设定", "Rating set")),
     "account.code": (("绑定账号", "Link an account"), ("绑定码已生成", "Here is your code")),
     "account.prefer": (
         ("换推送渠道", "Choose where cards go"),
@@ -43,6 +52,7 @@ DOES: dict[str, tuple[_Two, _Two]] = {
 LABELS: dict[str, _Two] = {
     "customer": ("客户", "Customer"), "date": ("承诺日期", "Promised for"), "amount": ("金额", "Amount"), "note": ("备注",
     "Note"),
+    "rating": ("评级", "Rating"), "limit": ("额度", "Limit"), "related": ("关联客户", "Related customers"),
     "reason": ("原因", "Reason"), "outcome": ("结果", "Outcome"), "until": ("直到", "Until"), "paid_on": ("付款日期",
     "Paid on"),
     "received_on": ("收款日期", "Received on"), "number": ("编号", "Number"), "receivable": ("应收", "Receivable"),
@@ -52,6 +62,7 @@ LABELS: dict[str, _Two] = {
 VALUES: dict[str, _Two] = {
     "quality": ("质量问题", "quality"), "quantity": ("数量不符", "quantity"), "price": ("价格有误", "price"),
     "delivery": ("交付问题", "delivery"), "invoice": ("发票有误", "invoice"), "contract": ("合同条款", "contract"),
+    "unlimited": ("未设额度", "no limit"),
     "other": ("其他", "other"), "accepted": ("接受", "accepted"), "rejected": ("驳回", "rejected"), "part": ("部分接受",
     "in part"),
 }  # fmt: skip

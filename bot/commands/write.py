@@ -113,7 +113,7 @@ def details(ask: Ask, given: Mapping[str, str], action: str) -> tuple[Line, ...]
             text = format_money(Money(parse_major(text, currency), currency), ask.lang)
         elif key in ("date", "paid_on", "until"):
             text = _day(date.fromisoformat(text), ask)
-        elif key in ("reason", "outcome"):
+        elif key in ("reason", "outcome", "limit"):
             text = words.value(text, ask.lang)
         name = "received_on" if key == "date" and action == "receipt.record" else key
         lines.append(Line(label=words.label(name, ask.lang), value=text))

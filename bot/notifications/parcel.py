@@ -255,6 +255,7 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
         "receivables": list(loaded.receivables),
         "severity": loaded.severity,
         "answer_by": answer_by and answer_by.astimezone(UTC).isoformat(),
+        **({"shows": loaded.shows} if loaded.shows else {}),
     }
 
 

@@ -47,13 +47,14 @@ ACTION_IDS = frozenset({
     "task.log", "task.open", "task.promise", "task.paid", "task.part_paid", "task.dispute", "task.not_reached",
     "task.copy", "task.other", "task.snooze", "task.reassign", "claim.confirm", "claim.void", "receipt.allocate",
     "dispute.settle", "promise.approve", "promise.reject", "pause.approve", "pause.reject", "customer.assign",
-    "letters.release", "reply.pick", "reply.confirm",
+    "credit.approve", "credit.approve_with", "credit.reject", "letters.release", "reply.pick", "reply.confirm",
 })  # fmt: skip
 
 _KEYS = frozenset({"view", "tone", "title", "closed", "text", "field", "rows", "action", "footer", "like"})
 _GOOD_ENDS = frozenset({
-    "ended.settled", "ended.promised", "ended.approved", "ended.confirmed", "ended.released", "ended.assigned",
-    "ended.allocated", "ended.done", "ended.kept", "ended.imported", "ended.dispute_accepted", "ended.dispute_part",
+    "ended.settled", "ended.promised", "ended.approved", "ended.approved_with", "ended.confirmed", "ended.released",
+    "ended.assigned", "ended.allocated", "ended.done", "ended.kept", "ended.imported", "ended.dispute_accepted",
+    "ended.dispute_part",
 })  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import bindparam, select
 
 from core import cases, followups, tasks
-from core.actions import approvals, finance, results
+from core.actions import approvals, credit, finance, limits, ratings, results
 from core.actions.request import ActionRequest, Context, Handler, Outcome, Result
 from core.dunning.ladder import Policy
 from core.dunning.stored import active
@@ -13,6 +13,7 @@ from core.errors import DomainError
 from core.models import (
     Case,
     Claim,
+    CreditRequest,
     Customer,
     Delivery,
     Dispute,
@@ -94,7 +95,7 @@ _CUSTOMER_OF = {
     name: select(table.c.customer_id).where(table.c.id == bindparam("id")) for name, table in (
         ("task", table_of(Task)), ("case", table_of(Case)), ("promise", table_of(Promise)), ("claim", table_of(Claim)),
         ("dispute", table_of(Dispute)), ("pause", table_of(Pause)), ("receipt", table_of(Receipt)),
-        ("arrived", table_of(OutboxMessage)),
+        ("arrived", table_of(OutboxMessage)), ("credit", table_of(CreditRequest)),
     )
 }  # fmt: skip
 
@@ -256,6 +257,15 @@ TABLE: dict[str, Spec] = {
     "receipt.record": Spec(finance.record_receipt, _TYPED),
     "receipt.allocate": Spec(finance.allocate_receipt, ("task", "customer", "receipt"), ("receipt.allocate",)),
     "credit_note.record": Spec(finance.record_credit_note, _TYPED),
+    "credit.approve": Spec(credit.decide(True), ("credit",)),
+    "credit.approve_with": Spec(credit.approve_with, ("credit",)),
+    "credit.reject": Spec(credit.decide(False), ("credit",)),
+    "limit.set": Spec(limits.set_limit, _TYPED),
+    "hold.set": Spec(limits.hold, _TYPED),
+    "hold.lift": Spec(limits.lift, _TYPED),
+    "blacklist.set": Spec(limits.blacklist, _TYPED),
+    "blacklist.end": Spec(limits.unblacklist, _TYPED),
+    "rating.set": Spec(ratings.override, _TYPED),
     "letters.release": Spec(
         finance.release_letters, ("release",), ("letters.release",), fresh=True, no_customer=True
     ),

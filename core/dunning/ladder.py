@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Protocol
 
+from core.credit.rules import CreditRules
 from core.money import digits
 from core.time import Window
 
@@ -173,6 +174,9 @@ class Windows:
     quiet: Window = _QUIET
 
 
+_CREDIT = CreditRules()  # of a policy that says nothing about it
+
+
 @dataclass(frozen=True)
 class Policy:
     name: str
@@ -183,6 +187,7 @@ class Policy:
     dispute_owners: Mapping[str, str] = field(hash=False)  # reason -> role, every reason
     fingerprint: str
     text: str = field(repr=False)
+    credit: CreditRules = _CREDIT
 
     def ladder(self, name: str) -> Ladder | None:
         return self._by_name.get(name)

@@ -3,10 +3,9 @@
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from datetime import time
-from decimal import Decimal, InvalidOperation
+from collections.abc import Sequence
+from dataclasses import fields
+from decimal import Decimal
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -33,40 +32,15 @@ from core.dunning.ladder import (
     occurrences,
     second_positive_offset,
 )
-from core.dunning.words import describe, say
-from core.errors import ConfigError, DomainError
-from core.money import known_currency, to_minor
-from core.time import Window
+from core.dunning.policy_credit import credit_rules
+from core.dunning.policy_values import Path, Problem, Values
+from core.dunning.words import describe
+from core.errors import ConfigError
 
 __all__ = [
     "CustomerFacts", "Ladder", "Limits", "Policy", "PolicyError", "Problem", "ReceivableFacts", "Step", "When", "Windows",
     "default_policy", "describe", "next_offset", "occurrences", "parse", "second_positive_offset",
 ]  # fmt: skip
-
-_Path = tuple[str | int, ...]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong in a policy file. A warning doesn't keep it from being applied."""
-
-    line: int
-    key: str  # ladder[all].step[l1].at
-    code: str
-    facts: Mapping[str, Any]
-    warning: bool = False
-
-    @property
-    def message(self) -> str:
-        return self.say("zh")[0]
-
-    @property
-    def hint(self) -> str:
-        return self.say("zh")[1]
-
-    def say(self, lang: str) -> tuple[str, str]:
-        """Message and hint."""
-        return say(self.code, self.facts, lang)
 
 
 class PolicyError(ConfigError):
@@ -115,11 +89,11 @@ _HEADER = re.compile(r"^\s*\[(\[)?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"^\s*([A-Za-z0-9_\-.\"']+)\s*=")
 
 
-def _lines(text: str) -> dict[_Path, int]:
+def _lines(text: str) -> dict[Path, int]:
     """Where each table and key stands, by its path; tomllib doesn't tell."""
-    found: dict[_Path, int] = {}
-    counts: dict[_Path, int] = {}
-    table: _Path = ()
+    found: dict[Path, int] = {}
+    counts: dict[Path, int] = {}
+    table: Path = ()
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _HEADER.match(line):
             table = ()
@@ -137,143 +111,12 @@ def _lines(text: str) -> dict[_Path, int]:
     return found
 
 
-class _Reader:
-    """Walks the parsed document once, notes everything that is wrong, and goes on with a stand-in."""
-
-    def __init__(self, data: dict[str, Any], lines: dict[_Path, int], currency: str) -> None:
-        self.data = data
-        self.lines = lines
-        self.currency = currency
-        self.problems: list[Problem] = []
-
-    # --- notes ---
-
-    def note(self, path: _Path, code: str, *, warning: bool = False, **facts: Any) -> None:
-        here = (*path, 0) if (*path, 0) in self.lines else path
-        while here and here not in self.lines:
-            here = here[:-1]
-        name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
-        self.problems.append(Problem(self.lines.get(here, 1), name, "policy." + code, facts, warning))
-
-    def known(self, table: dict[str, Any], path: _Path, allowed: Sequence[str]) -> None:
-        for key in table:
-            if key not in allowed:
-                self.note((*path, key), "unknown_key", found=key, allowed=list(allowed))
-
-    # --- single values ---
-
-    def table(self, owner: dict[str, Any], key: str, path: _Path) -> dict[str, Any]:
-        value = owner.get(key, {})
-        if not isinstance(value, dict):
-            self.note((*path, key), "not_a_table", key=key)
-            return {}
-        return value
-
-    def tables(self, owner: dict[str, Any], key: str, path: _Path) -> list[dict[str, Any]]:
-        value = owner.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            self.note((*path, key), "not_tables", key=".".join([*(str(p) for p in path if isinstance(p, str)), key]))
-            return []
-        return value
-
-    def text(self, owner: dict[str, Any], key: str, path: _Path, default: str = "") -> str:
-        value = owner.get(key, default)
-        if not isinstance(value, str):
-            self.note((*path, key), "not_text", value=str(value))
-            return default
-        return value.strip()
-
-    def word(self, owner: dict[str, Any], key: str, path: _Path, allowed: Sequence[str]) -> str | None:
-        if key not in owner:
-            return None
-        value = owner[key]
-        if value not in allowed:
-            self.note((*path, key), "unknown_word", value=str(value), allowed=list(allowed))
-            return None
-        return str(value)
-
-    def whole(self, owner: dict[str, Any], key: str, path: _Path, least: int | None, default: int | None) -> int | None:
-        if key not in owner:
-            return default
-        value = owner[key]
-        if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 36_500:
-            self.note((*path, key), "not_whole", value=str(value))
-            return default
-        if least is not None and value < least:
-            self.note((*path, key), "too_small", value=value, least=least)
-            return default
-        return value
-
-    def words(self, owner: dict[str, Any], key: str, path: _Path) -> tuple[str, ...]:
-        """A list of texts, or one text alone."""
-        value = owner.get(key, [])
-        values = [value] if isinstance(value, str) else value
-        if not isinstance(values, list) or not all(isinstance(item, str) and item.strip() for item in values):
-            self.note((*path, key), "not_texts", value=str(value))
-            return ()
-        return tuple(dict.fromkeys(item.strip() for item in values))
-
-    def amounts(self, owner: dict[str, Any], key: str, path: _Path) -> dict[str, int]:
-        """Minor units by currency, from `5`, `"5.00"` (the company's currency) or `{ USD = "5.00" }`."""
-        if key not in owner:
-            return {}
-        value = owner[key]
-        given = value if isinstance(value, dict) else {self.currency: value}
-        found: dict[str, int] = {}
-        for code, amount in given.items():
-            where = (*path, key, code) if isinstance(value, dict) else (*path, key)
-            if not known_currency(code):
-                self.note(where, "unknown_currency", value=code)
-                continue
-            try:
-                if isinstance(amount, bool) or not isinstance(amount, str | int | Decimal):
-                    raise InvalidOperation
-                minor = to_minor(Decimal(amount), code)
-            except (InvalidOperation, DomainError):
-                self.note(where, "not_an_amount", value=str(amount), currency=code)
-                continue
-            if minor < 0:
-                self.note(where, "not_an_amount", value=str(amount), currency=code)
-                continue
-            found[code] = minor
-        return found
-
-    def share(self, owner: dict[str, Any], key: str, path: _Path, default: Decimal) -> Decimal:
-        if key not in owner:
-            return default
-        try:
-            if isinstance(owner[key], bool):
-                raise InvalidOperation
-            share = Decimal(owner[key])
-        except (InvalidOperation, TypeError, ValueError):
-            share = Decimal(-1)
-        if not share.is_finite() or not 0 <= share <= 1:
-            self.note((*path, key), "not_a_share", value=str(owner[key]))
-            return default
-        return share
-
-    def window(self, owner: dict[str, Any], key: str, path: _Path, default: Window) -> Window:
-        if key not in owner:
-            return default
-        match = re.fullmatch(r"(\d\d?):(\d\d)\s*[-–—~至]\s*(\d\d?):(\d\d)", str(owner[key]).strip())
-        try:
-            if not match:
-                raise ValueError
-            hours = [int(part) for part in match.groups()]
-            start, end = time(hours[0], hours[1]), time(hours[2], hours[3])
-        except ValueError:
-            self.note((*path, key), "bad_window", value=str(owner[key]))
-            return default
-        if start == end or (key != "quiet" and start > end):
-            self.note((*path, key), "empty_window", value=str(owner[key]))
-            return default
-        return Window(start, end)
-
-    # --- the document ---
+class _Reader(Values):
+    """The document, part by part."""
 
     def policy(self, text: str) -> Policy:
         data = self.data
-        self.known(data, (), ("name", "letters", "ladder", "limits", "windows", "dispute_owners"))
+        self.known(data, (), ("name", "letters", "ladder", "limits", "windows", "dispute_owners", "credit"))
         name = self.text(data, "name", ())
         if not name:
             self.note(("name",), "no_name")
@@ -281,10 +124,11 @@ class _Reader:
         return Policy(
             name=name, letters=letters, ladders=self.ladders(), limits=self.limits(), windows=self.windows(),
             dispute_owners=self.dispute_owners(), fingerprint=hashlib.sha256(text.encode()).hexdigest(), text=text,
+            credit=credit_rules(self, data),
         )  # fmt: skip
 
     def limits(self) -> Limits:
-        path: _Path = ("limits",)
+        path: Path = ("limits",)
         table = self.table(self.data, "limits", ())
         self.known(table, path, [field.name for field in fields(Limits)])
         values: dict[str, Any] = {"min_chase": self.amounts(table, "min_chase", path)}
@@ -297,14 +141,14 @@ class _Reader:
         return Limits(**values)
 
     def windows(self) -> Windows:
-        path: _Path = ("windows",)
+        path: Path = ("windows",)
         table = self.table(self.data, "windows", ())
         names = [field.name for field in fields(Windows)]
         self.known(table, path, names)
         return Windows(**{name: self.window(table, name, path, getattr(Windows, name)) for name in names})
 
     def dispute_owners(self) -> dict[str, str]:
-        path: _Path = ("dispute_owners",)
+        path: Path = ("dispute_owners",)
         table = self.table(self.data, "dispute_owners", ())
         self.known(table, path, DISPUTE_REASONS)
         owners = dict.fromkeys(DISPUTE_REASONS, "finance_manager")
@@ -322,7 +166,7 @@ class _Reader:
             self.note(("ladder",), "no_ladder")
         ladders: list[Ladder] = []
         for number, table in enumerate(tables):
-            path: _Path = ("ladder", number)
+            path: Path = ("ladder", number)
             self.known(table, path, ("name", "when", "step"))
             name = self.text(table, "name", path)
             if not name:
@@ -347,7 +191,7 @@ class _Reader:
                     path = ("ladder", number)
                     self.note(path, "other_day", warning=True, id=step.id, ladder=ladder.name, other=other)
 
-    def when(self, owner: dict[str, Any], path: _Path) -> When:
+    def when(self, owner: dict[str, Any], path: Path) -> When:
         table = self.table(owner, "when", path)
         path = (*path, "when")
         keys = ("rating", "type", "tag", "region")
@@ -359,20 +203,20 @@ class _Reader:
         found = {key: self.words(table, key, path) for key in keys}
         return When(**found, min_amount=self.amounts(table, "min_amount", path))
 
-    def steps(self, owner: dict[str, Any], path: _Path, ladder: str) -> tuple[Step, ...]:
+    def steps(self, owner: dict[str, Any], path: Path, ladder: str) -> tuple[Step, ...]:
         tables = self.tables(owner, "step", path)
         if not tables:
             self.note(path, "no_step", ladder=ladder)
         steps: list[Step] = []
         for number, table in enumerate(tables):
-            here: _Path = (*path, "step", number)
+            here: Path = (*path, "step", number)
             step = self.step(table, here)
             if step.id and any(other.id == step.id for other in steps):
                 self.note((*here, "id"), "same_step", value=step.id)
             steps.append(step)
         return tuple(sorted(steps, key=lambda step: step.at))
 
-    def step(self, table: dict[str, Any], path: _Path) -> Step:
+    def step(self, table: dict[str, Any], path: Path) -> Step:
         self.known(table, path, (
             "id", "at", "every", "until", "audience", "cc", "action", "actions", "stage", "severity", "message", "answer_by",
         ))  # fmt: skip
@@ -388,14 +232,15 @@ class _Reader:
         stage = self.whole(table, "stage", path, 1, None)
         step = Step(
             id=step_id, at=at, every=every, until=until, actions=actions, severity=severity, stage=stage,
-            audience=self.audience(table, "audience", path), cc=self.audience(table, "cc", path),
+            audience=self.audience(table, "audience", path, (*STAFF, *CUSTOMER), "no_audience"),
+            cc=self.audience(table, "cc", path, (*STAFF, *CUSTOMER)),
             message=self.message(table, path, actions, severity, stage, at),
             answer_by=self.whole(table, "answer_by", path, 1, None),
         )  # fmt: skip
         self.fitting(table, path, step)
         return step
 
-    def repeats(self, table: dict[str, Any], path: _Path, at: int) -> tuple[int | None, int | None]:
+    def repeats(self, table: dict[str, Any], path: Path, at: int) -> tuple[int | None, int | None]:
         every = self.whole(table, "every", path, 1, None)
         until = self.whole(table, "until", path, None, None)
         if "every" in table and "until" not in table:
@@ -406,7 +251,7 @@ class _Reader:
             self.note((*path, "until"), "until_before", until=until, at=at)
         return (every, until) if every is not None and until is not None else (None, None)
 
-    def actions(self, table: dict[str, Any], path: _Path) -> tuple[str, ...]:
+    def actions(self, table: dict[str, Any], path: Path) -> tuple[str, ...]:
         if "action" in table and "actions" in table:
             self.note((*path, "action"), "action_twice")
         key = "action" if "action" in table else "actions"
@@ -420,21 +265,8 @@ class _Reader:
             self.note((*path, key), "letter_alone")
         return tuple(action for action in ACTIONS if action in actions)  # one order, whatever was written
 
-    def audience(self, table: dict[str, Any], key: str, path: _Path) -> tuple[str, ...]:
-        audience = self.words(table, key, path)
-        if key == "audience" and not table.get(key):
-            self.note((*path, key), "no_audience")
-        for one in audience:
-            kind, _, rest = one.partition(":")
-            if kind == "role" and rest not in ROLES:
-                self.note((*path, key), "unknown_role", value=rest, allowed=list(ROLES))
-            elif not (one in STAFF or one in CUSTOMER or kind == "role" or (kind == "person" and rest)):
-                allowed = [*STAFF, *CUSTOMER, "role:…", "person:…"]
-                self.note((*path, key), "unknown_word", value=one, allowed=allowed)
-        return audience
-
     def message(
-        self, table: dict[str, Any], path: _Path, actions: tuple[str, ...], severity: str | None, stage: int | None, at: int
+        self, table: dict[str, Any], path: Path, actions: tuple[str, ...], severity: str | None, stage: int | None, at: int
     ) -> str:
         """What is named, else what such a step usually says."""
         letter = "letter" in actions
@@ -448,7 +280,7 @@ class _Reader:
             return "task.due_soon" if soon else "task.critical" if severity == "critical" else "task.overdue"
         return "alert.high_risk" if "flag" in actions else "alert.severe"
 
-    def fitting(self, table: dict[str, Any], path: _Path, step: Step) -> None:
+    def fitting(self, table: dict[str, Any], path: Path, step: Step) -> None:
         """What is right by itself, and wrong together."""
         to_customer = [one for one in (*step.audience, *step.cc) if one in CUSTOMER]
         if step.is_letter and "stage" not in table:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from core.dunning.words_credit import credit_lines
 from core.money import Money, format_money
 from core.time import Window
 
@@ -25,6 +26,8 @@ _PROBLEMS = {
     "not_texts": ('{value} 应是一列文字|例如 ["owner"]', '{value} must be a list of texts|such as ["owner"]'),
     "not_whole": ("{value} 应是整数", "{value} must be a whole number"),
     "too_small": ("{value} 太小，至少为 {least}", "{value} is too small, at least {least}"),
+    "too_big": ("{value} 太大，最多为 {most}", "{value} is too big, at most {most}"),
+    "not_a_flag": ("{value} 应是 true 或 false（不带引号）", "{value} must be true or false, without quotes"),
     "not_an_amount": (
         '{value} 不是 {currency} 的有效金额|例如 "500.00"',
         '{value} is not an amount in {currency}|such as "500.00"',
@@ -102,6 +105,50 @@ _PROBLEMS = {
     ),
     "cc_without_letter": ("只有信函才有 cc", "only a letter has a cc"),
     "answer_without_task": ("没有任务，answer_by 不起作用", "answer_by has no effect without a task"),
+    "no_part": (
+        "parts 是空的，任何订单都不会占用额度|可用的值：{allowed}",
+        "parts is empty, nothing would use up a limit|known values: {allowed}",
+    ),
+    "own_rate": ("{value} 是公司的本位币，不需要汇率|删掉它", "{value} is the company's own currency|remove its rate"),
+    "not_a_rate": (
+        '{value} 不是有效的汇率，汇率应大于 0|1 {currency} 折合多少 {own}，例如 "7.10"',
+        '{value} is not a rate above 0|how much {own} one {currency} is, such as "7.10"',
+    ),
+    "cuts_not_rising": (
+        "分档天数没有逐级增大：{cuts}|A 小于 B，B 小于 C；超过 C 即为 D",
+        "the cuts do not rise: {cuts}|A below B, B below C; above C is D",
+    ),
+    "reminder_too_late": (
+        "审批 {expires_hours} 小时后失效，第 {remind_hours} 小时的提醒永远发不出|remind_hours 应小于 expires_hours",
+        "requests expire after {expires_hours} hours, a reminder after {remind_hours} never goes"
+        "|remind_hours must be below expires_hours",
+    ),
+    "no_route_name": ('第 {n} 条审批路径没有名称|加 name = "..."', 'route {n} has no name|add name = "..."'),
+    "same_route": ("有两条审批路径叫 {value}|名称不可重复", "two routes are called {value}|names are unique"),
+    "route_unreachable": (
+        "审批路径 {name} 永远用不到：符合它的订单已走 {before}|把 {name} 移到 {before} 之前，或删掉它",
+        "route {name} is never used: {before} takes all of its orders|move {name} before {before}, or remove it",
+    ),
+    "no_route_for_rest": (
+        "不符合任何条件的订单无人审批|在最后加一条不带条件的 [[credit.route]]",
+        "nobody would be asked about orders that fit no route|add a last [[credit.route]] without conditions",
+    ),
+    "empty_condition": (
+        "{key} 没有任何值，没有订单会符合|删掉这一行",
+        "{key} has no values, no order would fit|remove the line",
+    ),
+    "not_a_share_over": (
+        '{value} 应在 0 与 {most} 之间|超出部分与额度之比，"0.20" 即 20%',
+        '{value} must be between 0 and {most}|what is over, as a share of the limit: "0.20" is 20%',
+    ),
+    "no_rung": (
+        '审批路径没有审批人|例如 rungs = [{{ audience = ["role:finance_director"] }}]',
+        'the route asks nobody|such as rungs = [{{ audience = ["role:finance_director"] }}]',
+    ),
+    "no_approver": (
+        '这一级没有写由谁审批|例如 audience = ["role:finance_director"]',
+        'nobody is named to approve|such as audience = ["role:finance_director"]',
+    ),
 }
 
 _WORDS = {
@@ -176,7 +223,7 @@ def describe(policy: "Policy", lang: str = "zh", currency: str = "CNY") -> list[
     for ladder in policy.ladders:
         lines.append(_ladder(ladder, lang))
         lines += ["  " + _step(step, lang) for step in ladder.steps]
-    return lines + _limits(policy, lang, currency)
+    return lines + _limits(policy, lang, currency) + credit_lines(policy.credit, word, lang, currency)
 
 
 def _word(lang: str) -> Any:

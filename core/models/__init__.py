@@ -1,5 +1,6 @@
 """The tables, one file a family. Importing this package registers every table with the metadata."""
 
+from core.models.api import ApiToken
 from core.models.collection import (
     Case,
     CaseState,
@@ -19,6 +20,7 @@ from core.models.collection import (
     TaskReceivable,
     TaskState,
 )
+from core.models.credit import CreditLine, CreditRequest, CreditVote, Order, OrderState, Rating, RequestState
 from core.models.journal import Allocation, Entry, EntryKind
 from core.models.messaging import (
     AdapterState,
@@ -37,9 +39,10 @@ from core.models.party import Account, Contact, Customer, LinkCode, LinkTries, P
 from core.models.receivable import Claim, ClaimState, CreditNote, Receipt, Receivable
 
 __all__ = [
-    "Account", "AdapterState", "Allocation", "Audit", "Case", "CaseState", "Claim", "ClaimState", "Contact", "Cover",
-    "CreditNote", "Customer", "Delivery", "Dispute", "DisputeState", "Entry", "EntryKind", "Firing", "FiringOutcome",
-    "FollowUp", "Hold", "ImportRun", "InboundEvent", "JobSlot", "Letter", "LetterState", "LinkCode", "LinkTries",
-    "LocalMessage", "OutboxMessage", "OutboxState", "Pause", "PauseState", "Person", "Promise", "PromiseState",
-    "Receipt", "Receivable", "StoredPolicy", "Task", "TaskReceivable", "TaskState",
+    "Account", "AdapterState", "Allocation", "ApiToken", "Audit", "Case", "CaseState", "Claim", "ClaimState", "Contact",
+    "Cover", "CreditLine", "CreditNote", "CreditRequest", "CreditVote", "Customer", "Delivery", "Dispute", "DisputeState",
+    "Entry", "EntryKind", "Firing", "FiringOutcome", "FollowUp", "Hold", "ImportRun", "InboundEvent", "JobSlot",
+    "Letter", "LetterState", "LinkCode", "LinkTries", "LocalMessage", "Order", "OrderState", "OutboxMessage",
+    "OutboxState", "Pause", "PauseState", "Person", "Promise", "PromiseState", "Rating", "Receipt", "Receivable",
+    "RequestState", "StoredPolicy", "Task", "TaskReceivable", "TaskState",
 ]  # fmt: skip

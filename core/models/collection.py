@@ -279,11 +279,16 @@ class Pause(SQLModel, table=True):
     ended_at: datetime | None = None
 
 
+BLOCKING = ("order", "manual", "blacklist")  # kinds of holds that stop new orders
+
+
 class Hold(SQLModel, table=True):
-    """`order` blocks new orders, `high_risk` marks the customer. Set by a ladder's step, ended with it."""
+    """`order` blocks new orders, `high_risk` marks the customer: set by a ladder's step in its currency, ended with it.
+    `manual` and `blacklist` block them, too: set by a person for the whole customer (currency ""), through `until`, or
+    until somebody else lifts them."""
 
     __table_args__ = (
-        one_of("kind", ("order", "high_risk", "watch")),
+        one_of("kind", ("order", "high_risk", "watch", "manual", "blacklist")),
         Index(
             "uq_hold_running",
             "customer_id",
@@ -303,6 +308,8 @@ class Hold(SQLModel, table=True):
     offset_days: int = 0
     reason: str = ""
     from_on: date
+    until: date | None = None  # the last day on which it counts
+    made_by_id: int | None = foreign("person", null=True, index=False)
     ended_on: date | None = None
     ended_by: str = ""
 

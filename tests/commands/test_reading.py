@@ -363,7 +363,7 @@ def test_help_names_what_one_may_do(firm: Firm) -> None:
     assert any(line.label.startswith("/receipt") for line in firm.says(firm.fin, "help", "en").view.commands)
     assert [line.label for line in firm.says(firm.li, "/help 承诺").view.commands] == ["承诺 客户 日期 [金额] [备注]"]
     admin = firm.add(Person(handle="root", name="管理员", roles=["admin"]))
-    assert len(firm.says(admin, "帮助").view.commands) == 6
+    assert len(firm.says(admin, "帮助").view.commands) == 7
 
 
 @pytest.mark.parametrize(("text", "near"), [("/ablance 甲公司", "余额 客户"), ("promis 甲", "承诺 客户 日期 [金额] [备注]")])

@@ -191,11 +191,31 @@ def test_how_people_stand_to_a_task(firm: Firm) -> None:
         ("policy.apply", ["admin"], "none", True),
         ("policy.apply", ["finance"], "none", False),
         ("receipt.record", ["admin"], "none", False),
+        ("limit.set", ["finance_manager"], "none", True),
+        ("limit.set", ["risk"], "none", False),
+        ("limit.set", ["rep"], "own", False),
+        ("limit.set", ["sales_director"], "above", False),
         ("no.such.verb", ["admin", "finance_manager"], "own", False),
     ],
 )
 def test_who_may_do_what(verb: str, roles: list[str], relation: str, allowed: bool) -> None:
     assert may(verb, roles, Relation(relation)) is allowed
+
+
+@pytest.mark.parametrize(
+    ("verb", "roles"),
+    [
+        ("limit.set", {"finance_manager", "finance_director", "management"}),
+        ("hold.set", {"finance_manager", "finance_director", "risk"}),
+        ("blacklist.set", {"finance_manager", "finance_director", "risk"}),
+        ("hold.lift", {"finance_director", "management"}),
+        ("blacklist.end", {"finance_director", "management"}),
+    ],
+)
+def test_who_may_set_and_end_limits_and_holds(verb: str, roles: set[str]) -> None:
+    """By role only: standing above the rep, or being the rep, gives nobody a right."""
+    for relation in Relation:
+        assert {role for role in ROLES if may(verb, [role], relation)} == roles, relation
 
 
 def test_the_rules_name_real_roles() -> None:

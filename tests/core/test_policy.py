@@ -150,6 +150,7 @@ def test_nothing_that_is_written_breaks_the_reader(random: Random) -> None:
     """Values of every type in every place: problems with words, or a policy that can be told; never an exception."""
     lines = default_policy().text.splitlines()
     keys = ["every", "until", "cc", "when", "ladder", "limits", "windows", "dispute_owners", "promise_min_share", "nonsense"]
+    keys += ["credit", "route", "rungs", "rates", "cuts_days", "rating", "reasons", "over_from", "over_share_from"]
     for _ in range(3):
         at = random.randrange(len(lines))
         key, equals, _ = lines[at].partition("=")
@@ -252,9 +253,9 @@ def test_a_policy_in_plain_words_names_every_step(lang: str) -> None:
 
 
 def test_every_problem_has_words_in_both_languages() -> None:
-    source = (ROOT / "core/dunning/policy.py").read_text(encoding="utf-8")
+    source = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "core/dunning").glob("policy*.py")))
     used = {code for code in re.findall(r'"(?:policy\.)?([a-z_]+)"', source) if code in _PROBLEMS}
-    noted = set(re.findall(r'self\.note\([^"]*?(?:\([^()]*\)|\w+), "([a-z_]+)"', source))
+    noted = set(re.findall(r'(?:self|read)\.note\([^"]*?(?:\([^()]*\)|\w+), "([a-z_]+)"', source))
     assert noted <= set(_PROBLEMS) and used == set(_PROBLEMS)
     for zh, en in _PROBLEMS.values():
         assert zh.count("|") == en.count("|")

@@ -13,6 +13,7 @@ from tests.scenarios import (
     test_cards,
     test_claims,
     test_comes_back,
+    test_credit,
     test_customer_letters,
     test_disputes,
     test_one_card,
@@ -52,6 +53,9 @@ STORIES: list[Callable[..., Any]] = [
     test_cards.test_a_digest_is_decided_once_a_morning,
     test_cards.test_a_further_step_sends_the_card_anew_and_the_old_one_points_to_it,
     test_customer_letters.test_in_review_finance_releases_a_batch_with_one_button,
+    test_credit.test_the_director_says_yes_in_any_messenger,
+    test_credit.test_the_director_says_no_in_any_messenger,
+    test_credit.test_the_director_says_yes_on_conditions_in_any_messenger,
 ]
 
 

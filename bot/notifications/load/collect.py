@@ -27,7 +27,9 @@ from bot.notifications.load.facts import (
     worst,
 )  # fmt: skip
 from bot.notifications.views import CollectView, NoteView, Phrase
+from bot.notifications.views.ratings import letter_of
 from core.chores import holders
+from core.credit.rules import BLOCKING
 from core.dunning.facts import ReceivableFacts, worse
 from core.models import Case, CaseState, Delivery, Firing, OutboxMessage, PauseState, Task, TaskState
 from core.models.base import table_of
@@ -381,8 +383,8 @@ def _view(
         dispute_amount=_disputed(mine, about, dispute),
         paused_until=pause.until if pause is not None else None,
         pause_reason=pause.reason if pause is not None else "",
-        hold="order" in about.holds,
-        rating=about.rating,
+        hold=not about.holds.isdisjoint(BLOCKING),
+        rating=letter_of(about.rating),
         last_on=last_on,
         last_by=last_by,
         last_note=last_note,

@@ -62,7 +62,9 @@ _DISPUTES = select(Dispute).where(B.c.customer_id.in_(_WHOSE), B.c.state == Disp
 _PAUSES = select(Pause).where(
     Z.c.customer_id.in_(_WHOSE), Z.c.state == PauseState.active, Z.c.from_on <= _TODAY, Z.c.until >= _TODAY
 )
-_HOLDS = select(H.c.customer_id, H.c.kind).where(H.c.customer_id.in_(_WHOSE), H.c.ended_on.is_(None))
+_HOLDS = select(H.c.customer_id, H.c.kind).where(
+    H.c.customer_id.in_(_WHOSE), H.c.ended_on.is_(None), H.c.until.is_(None) | (H.c.until >= _TODAY)
+)
 _CONTACTS = select(Contact).where(N.c.customer_id.in_(_WHOSE))
 _LATEST = select(Audit).where(
     U.c.id.in_(
@@ -104,6 +106,7 @@ class Loaded:
     severity: str = ""
     over: bool = False
     files: tuple[str, ...] = ()  # names of documents that the card speaks of
+    shows: dict[str, Any] = field(default_factory=dict)  # what a tap on it is compared with
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.notifications.views.base import Option, Part, Phrase, ReceivableRow
 from bot.notifications.views.collect import CollectView, CopyView, DigestLine, DigestView, NoteView
+from bot.notifications.views.credit import CreditView, OrderView
 from bot.notifications.views.figures import (
     AgingLine,
     AgingView,
@@ -29,7 +30,18 @@ from bot.notifications.views.letters import (
     UnsureView,
 )  # fmt: skip
 from bot.notifications.views.money import AllocateView, GapView, PaymentView, StaleView
+from bot.notifications.views.orders import (
+    ApprovalLine,
+    ApprovalsView,
+    CreditStatusView,
+    CurrencyExposure,
+    OrderLine,
+    OrderStatusView,
+    OrderStep,
+    PendingLine,
+)
 from bot.notifications.views.promises import ClaimView, DisputeView, PauseView, PromiseView
+from bot.notifications.views.ratings import RatingPart, RatingRow, RatingView
 from bot.notifications.views.replies import (
     ChoiceView,
     ConfirmView,
@@ -55,6 +67,8 @@ REGISTRY: dict[str, type[Any]] = {
     "claim": ClaimView,
     "dispute": DisputeView,
     "pause": PauseView,
+    "credit": CreditView,
+    "order": OrderView,
     "payment": PaymentView,
     "allocate": AllocateView,
     "stale": StaleView,
@@ -67,6 +81,10 @@ REGISTRY: dict[str, type[Any]] = {
     "reply_whoami": WhoamiView,
     "reply_test": TrialView,
     "reply_trace": TraceView,
+    "reply_approvals": ApprovalsView,
+    "reply_order": OrderStatusView,
+    "reply_credit": CreditStatusView,
+    "reply_rating": RatingView,
     "reply_choice": ChoiceView,
     "reply_confirm": ConfirmView,
     "reply_error": ErrorView,
@@ -75,10 +93,12 @@ REGISTRY: dict[str, type[Any]] = {
 }
 
 __all__ = [
-    "REGISTRY", "AgingLine", "AgingView", "AllocateView", "BalanceView", "ChoiceView", "ClaimView", "CollectView",
-    "ConfirmView", "CopyView", "CurrencyLine", "DigestLine", "DigestView", "DisputeView", "DoneView", "ErrorView",
-    "FailedView", "GapView", "HelpView", "LetterRow", "LetterSample", "LetterView", "Line", "NoteView", "ObjectView",
-    "OpenLine", "Option", "OverdueLine", "OverdueView", "Part", "PauseView", "PaymentView", "Phrase", "PromiseLine",
-    "PromiseView", "ReceivableRow", "ReleaseView", "StaleView", "TodoLine", "TodoView", "TraceStep", "TraceView",
-    "TrialView", "UnsureView", "WhoamiView",
+    "REGISTRY", "AgingLine", "AgingView", "AllocateView", "ApprovalLine", "ApprovalsView", "BalanceView", "ChoiceView",
+    "ClaimView", "CollectView", "ConfirmView", "CopyView", "CreditStatusView", "CreditView", "CurrencyExposure",
+    "CurrencyLine", "DigestLine", "DigestView", "DisputeView", "DoneView", "ErrorView", "FailedView", "GapView",
+    "HelpView", "LetterRow", "LetterSample", "LetterView", "Line", "NoteView", "ObjectView", "OpenLine", "Option",
+    "OrderLine", "OrderStatusView", "OrderStep", "OrderView", "OverdueLine", "OverdueView", "Part", "PauseView",
+    "PaymentView", "PendingLine", "Phrase", "PromiseLine", "PromiseView", "RatingPart", "RatingRow", "RatingView",
+    "ReceivableRow", "ReleaseView", "StaleView", "TodoLine", "TodoView", "TraceStep", "TraceView", "TrialView",
+    "UnsureView", "WhoamiView",
 ]  # fmt: skip

@@ -1,0 +1,202 @@
+"""/credit 客户: a limit, what uses it up, and what is asked for beyond it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from bot.commands.orders import asked_now, reasons_json, requests_of, state_of, zone_of
+from bot.commands.parser import Ask, named, pick
+from bot.commands.reply import CommandReply
+from bot.notifications.views import CreditStatusView, CurrencyExposure, OrderLine, PendingLine
+from bot.notifications.views.ratings import letter_of
+from core.credit.exposure import Exposure, Standing, standing
+from core.credit.rules import BLOCKING
+from core.dunning.stored import active
+from core.models import CreditLine, CreditRequest, Customer, Order, OrderState, Person, RequestState
+from core.models.base import table_of
+from core.money import Money, format_major
+from core.work import Work
+
+LATEST = 8  # orders shown, the newest
+O, L, P = table_of(Order), table_of(CreditLine), table_of(Person)  # noqa: E741
+
+
+@dataclass(frozen=True)
+class Found:
+    """One customer's credit. `limit_minor`: what counts, 0 for ratings that pay cash; amounts in `now.currency`."""
+
+    customer: Customer
+    now: Standing
+    limit_minor: int | None
+    used_minor: int
+    extra_until: date | None
+    latest: Sequence[Order]
+    requests: Mapping[int, Sequence[CreditRequest]]
+    pending: Sequence[tuple[Order, CreditRequest]]
+    people: Mapping[int, Person]
+
+    @property
+    def main(self) -> Exposure:
+        return self.now.exposures.get(self.now.currency) or Exposure()
+
+    @property
+    def available_minor(self) -> int | None:
+        return None if self.limit_minor is None else self.limit_minor - self.used_minor
+
+    @property
+    def usage(self) -> str:
+        """Whole percent, rounded up from the half; "" without a limit, or for who pays cash only."""
+        used, limit = max(self.used_minor, 0), self.limit_minor
+        return f"{(used * 200 + limit) // (2 * limit)}%" if limit else ""
+
+    @property
+    def owner(self) -> str:
+        person = self.people.get(self.customer.owner_id or 0)
+        return person.name if person is not None else ""
+
+    @property
+    def holds(self) -> tuple[str, ...]:
+        return tuple(kind for kind in BLOCKING if kind in self.now.holds)
+
+
+def credit(ask: Ask) -> CommandReply:
+    name = named(ask)
+    if isinstance(name, CommandReply):
+        return name
+    if name.rest:
+        return ask.error("customer.unknown", value=" ".join(ask.typed.words))
+    if len(name.customers) > 1:
+        return pick(ask, name)
+    customer = name.one
+    if not ask.scope.whole(customer.owner_id, customer.region):  # they see single receivables of it
+        return ask.error("action.not_allowed", "not_allowed")
+    found = _find(ask.work, customer)
+    return CommandReply(
+        kind="reply.credit", view=_view(ask, found), json=_json(ask, found), customer_id=customer.id,
+        facts={"customer": customer.name, "code": customer.code},
+    )  # fmt: skip
+
+
+def _find(work: Work, customer: Customer) -> Found:
+    assert customer.id is not None
+    rules, now = active(work)[1].credit, standing(work, customer.id)
+    latest = list(work.session.execute(
+        select(Order).where(O.c.customer_id == customer.id).order_by(O.c.id.desc()).limit(LATEST)
+    ).scalars())  # fmt: skip
+    held = work.session.execute(
+        select(Order).where(O.c.customer_id == customer.id, O.c.state == OrderState.held).order_by(O.c.id)
+    ).scalars().all()  # fmt: skip
+    requests = requests_of(work, sorted({order.id or 0 for order in (*latest, *held)}))
+    pending = [
+        (order, request) for order in held for request in requests.get(order.id or 0, ())
+        if request.state == RequestState.pending
+    ]  # fmt: skip
+    return Found(
+        customer=customer, now=now, limit_minor=0 if now.rating in rules.cash_only else now.limit_minor,
+        used_minor=now.used_minor(rules, work.company.currency), extra_until=_until(work, now), latest=latest,
+        requests=requests, pending=pending, people=_people(work, customer, pending),
+    )  # fmt: skip
+
+
+def _until(work: Work, now: Standing) -> date | None:
+    """The last day of the temporary limit that runs."""
+    running = (L.c.ended_on.is_(None), L.c.from_on <= work.today, L.c.until >= work.today)
+    query = select(L.c.until).where(L.c.customer_id == now.customer_id, L.c.currency == now.currency, *running)
+    return work.session.execute(query.limit(1)).scalar()
+
+
+def _people(work: Work, customer: Customer, pending: Sequence[tuple[Order, CreditRequest]]) -> dict[int, Person]:
+    named_ones = {person for _, request in pending for person in asked_now(request)}
+    if customer.owner_id is not None:
+        named_ones.add(customer.owner_id)
+    rows = work.session.execute(select(Person).where(P.c.id.in_(sorted(named_ones)))).scalars()
+    return {person.id or 0: person for person in rows}
+
+
+def _view(ask: Ask, found: Found) -> CreditStatusView:
+    now, main, zone = found.now, found.main, zone_of(ask)
+
+    def money(minor: int) -> Money:
+        return Money(minor, now.currency)
+
+    limit, available = found.limit_minor, found.available_minor
+    return CreditStatusView(
+        today=ask.work.today, code=found.customer.code, name=found.customer.name, rating=letter_of(now.rating),
+        owner=found.owner,
+        used=money(found.used_minor), open=money(main.open_minor), orders=money(main.orders_minor),
+        unapplied=money(-main.unapplied_minor), limit=None if limit is None else money(limit),
+        extra=money(now.extra_minor) if now.extra_minor and limit else None, extra_until=found.extra_until,
+        available=None if available is None else money(available), usage=found.usage, cash_only=limit == 0,
+        overdue=tuple(Money(e.overdue_minor, code) for code, e in sorted(now.exposures.items()) if e.overdue_minor),
+        days=now.overdue_days, holds=found.holds,
+        pending=tuple(_pending(found, order, request, zone) for order, request in found.pending),
+        others=tuple(
+            CurrencyExposure(currency=code, open=Money(e.open_minor, code), orders=Money(e.orders_minor, code))
+            for code, e in sorted(now.exposures.items()) if code != now.currency
+        ),
+        latest=tuple(
+            OrderLine(
+                number=order.number, amount=Money(order.amount_minor, order.currency),
+                state=state_of(order, found.requests.get(order.id or 0, ())), on=order.placed_at.astimezone(zone).date(),
+            )
+            for order in found.latest
+        ),
+    )  # fmt: skip
+
+
+def _pending(found: Found, order: Order, request: CreditRequest, zone: ZoneInfo) -> PendingLine:
+    over = request.facts.get("over_minor", 0)
+    return PendingLine(
+        order=order.number, amount=Money(order.amount_minor, order.currency),
+        over=Money(over, request.facts["currency"]) if over else None, expires=request.expires_at.astimezone(zone),
+        asked=tuple(found.people[person].name for person in asked_now(request) if person in found.people),
+    )  # fmt: skip
+
+
+def _json(ask: Ask, found: Found) -> dict[str, Any]:
+    now, zone = found.now, ask.work.company.calendar.zone
+
+    def text(minor: int | None) -> str | None:
+        return None if minor is None else format_major(minor, now.currency)
+
+    extra = {"amount": text(now.extra_minor), "until": found.extra_until and found.extra_until.isoformat()}
+    return {
+        "customer": {"code": found.customer.code, "name": found.customer.name, "rating": now.rating, "owner": found.owner},
+        "currency": now.currency, "limit": text(found.limit_minor), "base_limit": text(now.base_minor),
+        "temporary": extra if now.extra_minor else None, "used": text(found.used_minor),
+        "available": text(found.available_minor), "usage": found.usage or None, "cash_only": found.limit_minor == 0,
+        "exposure": [_exposure(code, exposure) for code, exposure in sorted(now.exposures.items())],
+        "days_overdue_max": now.overdue_days, "holds": list(found.holds),
+        "pending": [
+            {
+                "request": request.id, "order": order.number, "amount": format_major(order.amount_minor, order.currency),
+                "currency": order.currency, "expires": request.expires_at.astimezone(zone).isoformat(),
+                "over": format_major(request.facts["over_minor"], request.facts["currency"])
+                if request.facts.get("over_minor") else None,
+                "asked": [found.people[person].handle for person in asked_now(request) if person in found.people],
+            }
+            for order, request in found.pending
+        ],
+        "orders": [
+            {
+                "number": order.number, "amount": format_major(order.amount_minor, order.currency),
+                "currency": order.currency, "verdict": str(order.state),
+                "state": state_of(order, found.requests.get(order.id or 0, ())),
+                "placed": order.placed_at.astimezone(zone).isoformat(), "reasons": reasons_json(order.reasons),
+            }
+            for order in found.latest
+        ],
+    }  # fmt: skip
+
+
+def _exposure(currency: str, exposure: Exposure) -> dict[str, Any]:
+    return {
+        "currency": currency, "open": format_major(exposure.open_minor, currency),
+        "overdue": format_major(exposure.overdue_minor, currency), "orders": format_major(exposure.orders_minor, currency),
+        "unapplied": format_major(-exposure.unapplied_minor, currency),
+        "reserved": format_major(exposure.reserved_minor, currency),
+    }  # fmt: skip

@@ -1,0 +1,46 @@
+"""/limit 客户 金额 [到 日期] 原因: the customer's credit limit, or a temporary one."""
+
+import re
+import unicodedata
+
+from bot.commands import credit
+from bot.commands.parser import Ask, amount_input, fields, named
+from bot.commands.reply import CommandReply
+from bot.commands.write import canonical_amount, change, joined
+from core.actions.limits import UNLIMITED
+from core.permissions import may
+
+NONE = frozenset({"无", "无上限", "不限", "不限额", "不设限额", "none", "unlimited"})
+_NOUGHT = re.compile(r"(¥|￥)?0+(\.0+)?(元|万|万元|块)?")
+
+
+def limit(ask: Ask) -> CommandReply:
+    """A name alone asks for the customer's credit."""
+    name = named(ask)
+    if isinstance(name, CommandReply):
+        return name
+    if not name.rest:
+        return credit.credit(ask)
+    if not may("limit.set", ask.person.roles):
+        return ask.error("action.not_allowed", "not_allowed")
+    words, currency = name.rest, ask.currency_of(name.one)
+    first = unicodedata.normalize("NFKC", words[0]).casefold()
+    given = {"currency": currency}
+    if first in NONE:
+        given["limit"], words = UNLIMITED, words[1:]
+    elif _NOUGHT.fullmatch(first):
+        given["amount"], words = "0", words[1:]
+    known = "limit" in given or "amount" in given
+    found = fields(words, ask.work.today, currency, future=True, amount=not known)
+    if not known:
+        if found.amount_minor is None:
+            return ask.error("amount.bad", value=(found.rest or words)[0])
+        given |= amount_input(found, currency)
+    if found.day is not None:
+        given["until"] = found.day.isoformat()
+    if not found.rest:
+        return ask.error("command.usage", usage=ask.usage)
+    given["reason"] = " ".join(found.rest)
+    amount = given.get("limit") or ("0" if given["amount"] == "0" else canonical_amount(given))
+    until = joined("until", given["until"]) if "until" in given else ""
+    return change(ask, name, "limit.set", given, joined(amount, until, given["reason"]))

@@ -1,0 +1,264 @@
+"""/approvals and /order 编号: what waits for somebody's approval, and what became of one order."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from bot.card import Lang
+from bot.commands.parser import Ask
+from bot.commands.reply import CommandReply
+from bot.notifications.templates import templates
+from bot.notifications.views import ApprovalLine, ApprovalsView, OrderStatusView, OrderStep, Phrase
+from core.credit import orders
+from core.models import CreditRequest, CreditVote, Customer, Order, OrderState, Person, RequestState
+from core.models.base import table_of
+from core.money import Money, format_major
+from core.waiting import Approval, approvals
+from core.work import Work
+
+Q, V, P = table_of(CreditRequest), table_of(CreditVote), table_of(Person)
+_BY_ITSELF = {
+    RequestState.expired: "ended.request_expired", RequestState.withdrawn: "ended.withdrawn",
+    RequestState.obsolete: "ended.obsolete",
+}  # fmt: skip
+
+
+def zone_of(ask: Ask) -> ZoneInfo:
+    """The clock that this person reads."""
+    return ZoneInfo(ask.person.timezone) if ask.person.timezone else ask.work.company.calendar.zone
+
+
+# --- approvals ---
+
+
+def approvals_(ask: Ask) -> CommandReply:
+    assert ask.person.id is not None
+    rows, zone = approvals(ask.work, ask.person.id), zone_of(ask)
+    view = ApprovalsView(
+        today=ask.work.today,
+        person=ask.person.name,
+        requests=tuple(
+            ApprovalLine(
+                item=f"credit:{row.id}", customer=row.customer, order=row.order,
+                amount=Money(row.amount_minor, row.currency), since=row.since.astimezone(zone),
+                expires=row.until.astimezone(zone),
+                over=Money(row.over_minor, row.limit_currency) if row.over_minor else None, who=row.who,
+            )
+            for row in rows
+        ),
+    )  # fmt: skip
+    return CommandReply(
+        kind="reply.approvals", view=view, json=approvals_json(ask.person.handle, rows, ask.work.company.calendar.zone)
+    )
+
+
+def approvals_json(handle: str, rows: Sequence[Approval], zone: ZoneInfo) -> dict[str, Any]:
+    """`over` is in `limit_currency`, and None where the order is held for something else."""
+    return {
+        "person": handle,
+        "approvals": [
+            {
+                "request": row.id, "order": row.order, "customer": row.code, "name": row.customer,
+                "amount": format_major(row.amount_minor, row.currency), "currency": row.currency,
+                "over": format_major(row.over_minor, row.limit_currency) if row.over_minor else None,
+                "limit_currency": row.limit_currency, "by": row.who or None,
+                "since": row.since.astimezone(zone).isoformat(), "expires": row.until.astimezone(zone).isoformat(),
+                "rung": row.rung, "of_rungs": row.of_rungs,
+            }
+            for row in rows
+        ],
+    }  # fmt: skip
+
+
+# --- one order ---
+
+
+@dataclass(frozen=True)
+class Found:
+    """An order, its customer, and every request about it, oldest first."""
+
+    order: Order
+    customer: Customer
+    requests: Sequence[CreditRequest]
+
+    @property
+    def pending(self) -> CreditRequest | None:
+        return next((request for request in self.requests if request.state == RequestState.pending), None)
+
+
+def order(ask: Ask) -> CommandReply:
+    number = " ".join(ask.typed.words)
+    if not number:
+        return ask.error("command.usage", usage=ask.usage)
+    found = _find(ask, number)
+    if found is None:
+        return ask.error("order.unknown", number=number)
+    people = _people(ask.work, found)
+    votes = _votes(ask.work, found.requests)
+    row, pending, zone = found.order, found.pending, zone_of(ask)
+    asker = people.get(row.asked_by_id or 0)
+    view = OrderStatusView(
+        today=ask.work.today, number=row.number, customer=found.customer.name, code=found.customer.code,
+        amount=Money(row.amount_minor, row.currency), state=state_of(row, found.requests),
+        placed=row.placed_at.astimezone(zone), prepaid=Money(row.prepaid_minor, row.currency) if row.prepaid_minor else None,
+        terms=row.terms, by=asker.name if asker is not None else "", note=row.note,
+        reasons=reasons_of(row.reasons, ask.lang),
+        asked=tuple(people[person].name for person in asked_now(pending) if person in people),
+        until=pending.expires_at.astimezone(zone) if pending is not None else None,
+        steps=_steps(found.requests, votes, people, zone),
+    )  # fmt: skip
+    return CommandReply(
+        kind="reply.order", view=view, json=_json(ask, found, votes, people), customer_id=found.customer.id,
+        facts={"number": row.number},
+    )  # fmt: skip
+
+
+def _find(ask: Ask, number: str) -> Found | None:
+    """The order with this number that this person may see. If several sources have it, a held one, else the newest."""
+    rows = orders.find(ask.work, number) or orders.find(ask.work, number.upper())
+    mine = [found for row in rows if _may_see(ask, found := _of(ask.work, row))]
+    return max(mine, key=lambda found: (found.order.state == OrderState.held, found.order.id), default=None)
+
+
+def _of(work: Work, row: Order) -> Found:
+    customer = work.session.get_one(Customer, row.customer_id)
+    return Found(row, customer, requests_of(work, [row.id or 0]).get(row.id or 0, []))
+
+
+def _may_see(ask: Ask, found: Found) -> bool:
+    """Whoever sees the whole customer, whose order it is, and who was asked about it: they hold its card."""
+    if ask.scope.whole(found.customer.owner_id, found.customer.region) or found.order.asked_by_id == ask.person.id:
+        return True
+    return any(ask.person.id in rung["people"] for r in found.requests for rung in r.rungs[: r.rung + 1])
+
+
+def requests_of(work: Work, order_ids: Sequence[int]) -> dict[int, list[CreditRequest]]:
+    """By order, oldest first."""
+    found: dict[int, list[CreditRequest]] = {}
+    query = select(CreditRequest).where(Q.c.order_id.in_(order_ids)).order_by(Q.c.id)
+    for request in work.session.execute(query).scalars():
+        found.setdefault(request.order_id, []).append(request)
+    return found
+
+
+def asked_now(request: CreditRequest | None) -> list[int]:
+    return list(request.rungs[request.rung]["people"]) if request is not None else []
+
+
+def state_of(row: Order, requests: Sequence[CreditRequest]) -> str:
+    """The order's state as a word of [order]: a held one says what it waits for."""
+    if row.state != OrderState.held or not requests:
+        return str(row.state)
+    outcome = {RequestState.approved: "conditions", RequestState.expired: "expired"}
+    return outcome.get(RequestState(requests[-1].state), "held")
+
+
+def reasons_of(stored: Iterable[Mapping[str, Any]], lang: str) -> tuple[Phrase, ...]:
+    """The reasons of a verdict as sentences of the catalogue; core.credit.verdict says what each holds."""
+    found = []
+    for reason in stored:
+        text = str(reason.get("allowed", reason.get("currency", "")))
+        if "role" in reason:
+            text = templates().word(str(reason["role"]), "role", _lang(lang))
+        if "lines" in reason:
+            text = "、".join(str(item) for item in reason["lines"][:3])
+        amount = (Money(*reason["amount"]),) if "amount" in reason else ()
+        found.append(Phrase(code=f"credit.{reason['code']}", amount=amount, n=int(reason.get("days", 0)), text=text))
+    return tuple(found)
+
+
+def reasons_json(stored: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """As they are kept, with amounts in major units and their currency."""
+    found = []
+    for reason in stored:
+        told = dict(reason)
+        if "amount" in told:
+            minor, currency = told["amount"]
+            told |= {"amount": format_major(minor, currency), "currency": currency}
+        found.append(told)
+    return found
+
+
+def _lang(lang: str) -> Lang:
+    return "zh" if lang == "zh" else "en"
+
+
+def _votes(work: Work, requests: Sequence[CreditRequest]) -> list[CreditVote]:
+    ids = [request.id for request in requests]
+    query = select(CreditVote).where(V.c.request_id.in_(ids)).order_by(V.c.at, V.c.person_id)
+    return list(work.session.execute(query).scalars())
+
+
+def _people(work: Work, found: Found) -> dict[int, Person]:
+    named = {person for request in found.requests for rung in request.rungs for person in rung["people"]}
+    named |= {person for request in found.requests if (person := request.decided_by_id) is not None}
+    if found.order.asked_by_id is not None:
+        named.add(found.order.asked_by_id)
+    rows = work.session.execute(select(Person).where(P.c.id.in_(sorted(named)))).scalars()
+    return {person.id or 0: person for person in rows}
+
+
+def _name(people: Mapping[int, Person], person_id: int | None) -> str:
+    person = people.get(person_id or 0)
+    return person.name if person is not None else ""
+
+
+def _steps(
+    requests: Sequence[CreditRequest], votes: Sequence[CreditVote], people: Mapping[int, Person], zone: ZoneInfo
+) -> tuple[OrderStep, ...]:
+    found = [OrderStep(at=vote.at.astimezone(zone), what=_said(vote, _name(people, vote.person_id))) for vote in votes]
+    for request in requests:
+        code = _BY_ITSELF.get(RequestState(request.state))
+        if code is not None and request.decided_at is not None:
+            who = _name(people, request.decided_by_id)
+            found.append(OrderStep(at=request.decided_at.astimezone(zone), what=Phrase(code=code, who=who)))
+    return tuple(sorted(found, key=lambda step: step.at))
+
+
+def _said(vote: CreditVote, who: str) -> Phrase:
+    if not vote.approve:
+        return Phrase(code="ended.rejected", who=who, text=vote.reason)
+    if not vote.conditions:
+        return Phrase(code="ended.approved", who=who)
+    until = vote.conditions.get("until")
+    return Phrase(
+        code="ended.approved_with", who=who, n=int(vote.conditions.get("prepay_percent") or 0),
+        on=date.fromisoformat(until) if until else None,
+    )  # fmt: skip
+
+
+def _json(ask: Ask, found: Found, votes: Sequence[CreditVote], people: Mapping[int, Person]) -> dict[str, Any]:
+    row, pending, zone = found.order, found.pending, ask.work.company.calendar.zone
+
+    def handle(person_id: int | None) -> str | None:
+        person = people.get(person_id or 0)
+        return person.handle if person is not None else None
+
+    def at(value: datetime | None) -> str | None:
+        return value.astimezone(zone).isoformat() if value is not None else None
+
+    return {
+        "number": row.number, "source": row.source,
+        "customer": {"code": found.customer.code, "name": found.customer.name},
+        "amount": format_major(row.amount_minor, row.currency), "currency": row.currency,
+        "prepaid": format_major(row.prepaid_minor, row.currency), "terms": row.terms, "note": row.note,
+        "by": handle(row.asked_by_id), "placed": at(row.placed_at),
+        "verdict": str(row.state), "state": state_of(row, found.requests), "reasons": reasons_json(row.reasons),
+        "request": pending.id if pending is not None else None,
+        "asked": [handle(person) for person in asked_now(pending)],
+        "until": at(pending.expires_at) if pending is not None else None,
+        "decisions": [
+            {"at": at(vote.at), "by": handle(vote.person_id), "approve": vote.approve, "conditions": vote.conditions,
+             "reason": vote.reason, "request": vote.request_id}
+            for vote in votes
+        ],
+        "requests": [
+            {"request": request.id, "state": str(request.state), "opened": at(request.opened_at),
+             "decided": at(request.decided_at), "by": handle(request.decided_by_id)}
+            for request in found.requests
+        ],
+    }  # fmt: skip

@@ -1,0 +1,162 @@
+"""/rating 客户: a customer's rating and what it goes by; with a rating behind the name, it is set by hand."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from sqlalchemy import select
+
+from bot.commands.collection import missing
+from bot.commands.parser import Ask, Named, fields, named, pick
+from bot.commands.reply import CommandReply
+from bot.commands.write import change, joined
+from bot.notifications.views.ratings import RatingPart, RatingRow, RatingView, letter_of
+from core.credit.inputs import Inputs, Item
+from core.credit.rating import Explained, explain
+from core.credit.rules import RATINGS, RatingRules
+from core.dunning.stored import active
+from core.errors import DomainError
+from core.models import Customer, Person
+from core.models.base import table_of
+from core.models.credit import Rating
+from core.money import Money, format_major
+from core.permissions import Relation, may
+
+WORST = 5  # receivables that are told
+T, P = table_of(Rating), table_of(Person)
+
+
+def rating(ask: Ask) -> CommandReply:
+    name = named(ask)
+    if isinstance(name, CommandReply):
+        return name
+    if name.rest:
+        return _set(ask, name)
+    if len(name.customers) > 1:
+        return pick(ask, name)
+    customer = name.one
+    if not ask.scope.whole(customer.owner_id, customer.region):  # they see single receivables of it
+        return ask.error("action.not_allowed", "not_allowed")
+    assert customer.id is not None
+    policy = active(ask.work)[1]
+    found, rules = explain(ask.work, policy, customer.id), policy.credit.rating
+    by = _set_by(ask, found)
+    return CommandReply(
+        kind="reply.rating", view=_view(ask, customer, found, rules, by), json=_json(customer, found, rules, by),
+        customer_id=customer.id, facts={"customer": customer.name, "code": customer.code},
+    )  # fmt: skip
+
+
+def _set(ask: Ask, name: Named) -> CommandReply:
+    if not may("rating.set", ask.person.roles, Relation.none):
+        return ask.error("action.not_allowed", "not_allowed")
+    value = name.rest[0].upper()
+    if value not in RATINGS:
+        raise DomainError("rating.unknown_value", value=name.rest[0], values=", ".join(RATINGS))
+    found = fields(name.rest[1:], ask.work.today, ask.currency_of(name.one), amount=False)
+    if found.day is None:
+        return missing(ask, found.rest, "date.unknown")
+    if not found.rest:
+        raise DomainError("rating.no_reason")
+    given = {"rating": value, "until": found.day.isoformat(), "reason": " ".join(found.rest)}
+    return change(ask, name, "rating.set", given, joined(value, "until", given["until"], given["reason"]))
+
+
+def _set_by(ask: Ask, found: Explained) -> Person | None:
+    query = select(Person).join(Rating, T.c.made_by_id == P.c.id)
+    person: Person | None = ask.work.session.execute(
+        query.where(T.c.customer_id == found.customer_id, T.c.version == found.version)
+    ).scalar()
+    return person
+
+
+def worst(items: Sequence[Item]) -> list[Item]:
+    """What is weighed first, the longest late first, of equals the largest."""
+    return sorted(items, key=lambda item: (not item.weighed, -item.days_late, -item.amount_minor, item.receivable_id))
+
+
+def _view(ask: Ask, customer: Customer, found: Explained, rules: RatingRules, by: Person | None) -> RatingView:
+    of = found.inputs
+
+    def money(minor: int) -> Money:
+        return Money(minor, of.currency)
+
+    return RatingView(
+        today=ask.work.today, code=customer.code, name=customer.name, letter=letter_of(found.value), source=found.source,
+        on=found.from_on, until=found.until, reason=found.reason, by=by.name if by is not None else "",
+        computed=letter_of(found.rated.value), months=rules.window_months,
+        parts=tuple(
+            RatingPart(code=part.code, value=part.value, figure=part.is_, limit=part.limit) for part in found.rated.parts
+        ),
+        paid=of.paid.rows, min_paid=rules.min_paid, paid_amount=money(of.paid.minor), average=_days(of.average_days_late),
+        cuts=" · ".join(f"{letter} ≤ {rules.cuts_days[letter]}" for letter in RATINGS if letter in rules.cuts_days),
+        late_share=_percent(of.late_share), longest=of.max_late_days, times_overdue=of.times_overdue,
+        overdue=money(of.overdue.minor) if of.overdue.minor else None, overdue_days=of.overdue_days,
+        overdue_limit=rules.overdue_days_d, broken=of.broken_promises, broken_limit=rules.broken_promises_d,
+        disputes=of.open_disputes, volume=money(of.invoiced_minor), trend=_signed(of.trend_days), known=of.months_known,
+        run=of.on_time_run, run_needed=rules.lift_after_on_time,
+        rows=tuple(
+            RatingRow(number=item.number, due=item.due_on, amount=Money(item.amount_minor, item.currency),
+                      days_late=item.days_late, paid=item.paid_on)
+            for item in worst(found.items)
+        ),
+    )  # fmt: skip
+
+
+def _days(value: Decimal | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _signed(value: Decimal | None) -> str:
+    return "" if value is None else f"{value:+}" if value else "0"
+
+
+def _percent(share: Decimal | None) -> str:
+    return "" if share is None else f"{(share * 100).quantize(Decimal(1), ROUND_HALF_UP)}%"
+
+
+def _json(customer: Customer, found: Explained, rules: RatingRules, by: Person | None) -> dict[str, Any]:
+    """`rating` is "new" for who has too little history, None for who was never rated."""
+    rows = worst(found.items)
+
+    def iso(day: date | None) -> str | None:
+        return day.isoformat() if day is not None else None
+
+    return {
+        "customer": {"code": customer.code, "name": customer.name},
+        "rating": found.value or None, "source": found.source or None, "version": found.version,
+        "since": iso(found.from_on), "until": iso(found.until), "reason": found.reason,
+        "by": by.handle if by is not None else None,
+        "computed": found.rated.value, "current": found.current,
+        "parts": [
+            {"code": part.code, "rating": part.value, "is": part.is_, "limit": part.limit} for part in found.rated.parts
+        ],
+        "inputs": _inputs(found.inputs),
+        "limits": {
+            "window_months": rules.window_months, "min_paid": rules.min_paid, "cuts_days": dict(rules.cuts_days),
+            "broken_promises_d": rules.broken_promises_d, "overdue_days_d": rules.overdue_days_d,
+            "lift_after_on_time": rules.lift_after_on_time,
+        },
+        "receivables": [
+            {
+                "number": item.number, "due": item.due_on.isoformat(), "paid": iso(item.paid_on),
+                "days_late": item.days_late, "amount": format_major(item.amount_minor, item.currency),
+                "currency": item.currency, "weighed": item.weighed,
+            }
+            for item in rows[:WORST]
+        ],
+        "more": max(0, len(rows) - WORST),
+    }  # fmt: skip
+
+
+def _inputs(of: Inputs) -> dict[str, Any]:
+    """As a version keeps them, amounts in major units of `currency`."""
+    told = {key: value for key, value in of.as_json().items() if not isinstance(value, list)}
+    return told | {
+        "currency": of.currency, "paid_amount": format_major(of.paid.minor, of.currency),
+        "overdue_amount": format_major(of.overdue.minor, of.currency),
+        "volume": format_major(of.invoiced_minor, of.currency),
+    }  # fmt: skip
+
+

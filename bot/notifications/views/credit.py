@@ -1,0 +1,172 @@
+"""Credit: an order that waits for somebody's decision, and what the rep hears of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Self
+
+from bot.notifications.views.base import SHANGHAI, Phrase, example_name, example_person, example_short, yuan
+from core.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditView:
+    """credit.request: whoever decides sees the order against the customer's limit. Amounts in the limit's currency,
+    but for the order's own."""
+
+    today: date
+    customer: str
+    short: str
+    code: str
+    order: str  # its number
+    amount: Money  # of the order, in its currency
+    used: Money  # of the limit, without this order; below 0 is the customer's own money
+    by: str = ""  # the rep who asks; "" when the order system did
+    rating: str = ""  # A B C D
+    rating_why: Phrase | None = None
+    prepaid: Money | None = None
+    limit: Money | None = None  # None: no limit; 0: cash only
+    available: Money | None = None  # before this order; may be below 0
+    over: Money | None = None  # by how much the order is over the limit
+    share_over: int = 0  # the same in percent of the limit
+    overdue: tuple[Money, ...] = ()
+    days: int = 0  # days overdue of the oldest
+    promise_on: date | None = None  # the last promise
+    promise_amount: Money | None = None
+    not_kept: int = 0  # promises broken in a row
+    holds: tuple[str, ...] = ()  # order | manual | blacklist
+    reasons: tuple[Phrase, ...] = ()  # why it is held: "credit.over_limit", ...
+    note: str = ""  # the rep's words
+    expires_at: datetime | None = None
+    changed: bool = False  # the figures are worse than when the card was first sent
+    rung: int = 1
+    of_rungs: int = 1
+    ended: Phrase | None = None
+
+    @property
+    def closed(self) -> bool:
+        return self.ended is not None
+
+    @property
+    def exceeds(self) -> bool:
+        return self.over is not None and self.over.minor > 0
+
+    @property
+    def limited(self) -> bool:
+        """A limit of 0 is one, too."""
+        return self.limit is not None
+
+    @property
+    def cash_only(self) -> bool:
+        return self.limit is not None and self.limit.minor == 0
+
+    @property
+    def roomy(self) -> bool:
+        """What is available says something only where nothing is over."""
+        return self.available is not None and not self.exceeds
+
+    @property
+    def promised(self) -> bool:
+        return self.promise_on is not None or self.not_kept > 0
+
+    @property
+    def several(self) -> bool:
+        return self.of_rungs > 1
+
+    @classmethod
+    def example(cls, lang: str) -> Self:
+        return cls(
+            today=date(2026, 7, 8), customer=example_name(lang), short=example_short(lang), code="C019",
+            rating="C", rating_why=Phrase(code="rating.average_late", n=18), order="SO-2026-0118",
+            amount=yuan(200_000), limit=yuan(500_000), used=yuan(420_000), available=yuan(80_000), over=yuan(120_000),
+            share_over=24, overdue=(yuan(100_000),), days=7, promise_on=date(2026, 7, 6),
+            promise_amount=yuan(120_000), not_kept=2,
+            reasons=(
+                Phrase(code="credit.over_limit", amount=(yuan(120_000),)), Phrase(code="credit.overdue", n=7),
+            ),
+            by=example_person(lang), note="老客户，月底回款后补齐" if lang == "zh" else "old customer, pays at month-end",
+            expires_at=datetime(2026, 7, 10, 12, tzinfo=SHANGHAI), rung=1, of_rungs=2,
+        )  # fmt: skip
+
+
+_TONES = {
+    "released": "success", "rejected": "danger", "refused": "danger", "withdrawn": "muted", "cancelled": "muted",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderView:
+    """order.held, to the rep; order.decided, to the rep and to finance."""
+
+    today: date
+    customer: str
+    short: str
+    code: str
+    order: str  # its number
+    amount: Money  # of the order
+    state: str  # held released conditions rejected expired withdrawn cancelled, or refused: by a rule, nobody was asked
+    prepaid: Money | None = None
+    over: Money | None = None
+    reasons: tuple[Phrase, ...] = ()  # why it is held or refused
+    asked: tuple[str, ...] = ()  # order.held: whose decision it waits for
+    until: datetime | None = None  # order.held: until when they may decide
+    by: str = ""  # order.decided: who; "" when it came about by itself, after a payment say
+    why: str = ""  # order.decided: their words
+    conditions: Phrase | None = None  # "credit.conditions"
+    note: str = ""  # the rep's own words
+    ended: Phrase | None = None  # order.held, where the card is drawn anew
+
+    @property
+    def closed(self) -> bool:
+        return self.ended is not None
+
+    @property
+    def exceeds(self) -> bool:
+        return self.over is not None and self.over.minor > 0
+
+    @property
+    def tone(self) -> str:
+        return _TONES.get(self.state, "warning")
+
+    @property
+    def released(self) -> bool:
+        return self.state == "released"
+
+    @property
+    def conditional(self) -> bool:
+        return self.state == "conditions"
+
+    @property
+    def rejected(self) -> bool:
+        return self.state == "rejected"
+
+    @property
+    def expired(self) -> bool:
+        return self.state == "expired"
+
+    @property
+    def withdrawn(self) -> bool:
+        return self.state == "withdrawn"
+
+    @property
+    def cancelled(self) -> bool:
+        return self.state == "cancelled"
+
+    @property
+    def refused(self) -> bool:
+        return self.state == "refused"
+
+    @classmethod
+    def example(cls, lang: str) -> Self:
+        return cls(
+            today=date(2026, 7, 8), customer=example_name(lang), short=example_short(lang), code="C019",
+            order="SO-2026-0118", amount=yuan(200_000), state="conditions", over=yuan(120_000),
+            reasons=(
+                Phrase(code="credit.over_limit", amount=(yuan(120_000),)), Phrase(code="credit.overdue", n=7),
+            ),
+            asked=(example_person(lang, 2),), until=datetime(2026, 7, 10, 12, tzinfo=SHANGHAI),
+            by=example_person(lang, 2), why="先收三成再发货" if lang == "zh" else "ship after the prepayment",
+            conditions=Phrase(code="credit.conditions", n=30, on=date(2026, 7, 31)),
+            note="老客户，月底回款后补齐" if lang == "zh" else "old customer, pays at month-end",
+        )  # fmt: skip

@@ -1,0 +1,195 @@
+"""Answers about orders and credit: what waits for an approval, one order, one customer's credit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Self
+
+from bot.notifications.views.base import SHANGHAI, Phrase, example_name, example_person, example_short, yuan
+from core.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalLine:
+    item: str  # what the line opens: `credit:12`
+    customer: str
+    order: str
+    amount: Money
+    since: datetime
+    expires: datetime
+    over: Money | None = None  # by how much it is over the limit
+    who: str = ""  # asks for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalsView:
+    """reply.approvals: the orders that one person may decide now, the first to expire first; each line opens its card."""
+
+    today: date
+    person: str
+    requests: tuple[ApprovalLine, ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.requests)
+
+    @property
+    def none(self) -> bool:
+        return not self.requests
+
+    @classmethod
+    def example(cls, lang: str) -> Self:
+        return cls(
+            today=date(2026, 7, 8), person=example_person(lang, 2),
+            requests=(
+                ApprovalLine(item="credit:12", customer=example_short(lang), order="SO-2026-0118", amount=yuan(200_000),
+                             since=datetime(2026, 7, 8, 9, 30, tzinfo=SHANGHAI),
+                             expires=datetime(2026, 7, 10, 12, tzinfo=SHANGHAI), over=yuan(120_000),
+                             who=example_person(lang)),
+            ),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderStep:
+    """What somebody decided about an order, or what became of a request by itself."""
+
+    at: datetime
+    what: Phrase  # "ended.approved", "ended.request_expired", ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderStatusView:
+    """reply.order: `state` is one of [order], where `conditions` and `expired` are held orders."""
+
+    today: date
+    number: str
+    customer: str
+    code: str
+    amount: Money
+    state: str
+    placed: datetime
+    prepaid: Money | None = None
+    terms: str = ""
+    by: str = ""  # whose order it is
+    note: str = ""  # their words
+    reasons: tuple[Phrase, ...] = ()  # of the latest verdict
+    asked: tuple[str, ...] = ()  # whose decision it waits for
+    until: datetime | None = None  # until when they may decide
+    steps: tuple[OrderStep, ...] = ()  # oldest first
+
+    @property
+    def tone(self) -> str:
+        bad = {"released": "success", "rejected": "danger", "refused": "danger", "cancelled": "muted", "closed": "muted"}
+        return bad.get(self.state, "warning")
+
+    @property
+    def held_back(self) -> bool:
+        """What once held up an order that is released now is no longer why it is what it is."""
+        return bool(self.reasons) and self.state in ("held", "conditions", "expired", "refused", "rejected")
+
+    @property
+    def unasked(self) -> bool:
+        return self.state == "held" and not self.asked
+
+    @classmethod
+    def example(cls, lang: str) -> Self:
+        return cls(
+            today=date(2026, 7, 8), number="SO-2026-0118", customer=example_name(lang), code="C019", amount=yuan(200_000),
+            state="held", placed=datetime(2026, 7, 8, 9, 30, tzinfo=SHANGHAI), prepaid=yuan(20_000),
+            terms="月结30" if lang == "zh" else "30 days EOM", by=example_person(lang),
+            note="老客户，月底回款后补齐" if lang == "zh" else "old customer, pays at month-end",
+            reasons=(Phrase(code="credit.over_limit", amount=(yuan(120_000),)), Phrase(code="credit.overdue", n=7)),
+            asked=(example_person(lang, 2),), until=datetime(2026, 7, 10, 12, tzinfo=SHANGHAI),
+            steps=(OrderStep(at=datetime(2026, 7, 8, 11, tzinfo=SHANGHAI),
+                             what=Phrase(code="ended.approved", who=example_person(lang, 1))),),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrencyExposure:
+    currency: str
+    open: Money
+    orders: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingLine:
+    order: str
+    amount: Money
+    expires: datetime
+    asked: tuple[str, ...]
+    over: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderLine:
+    number: str
+    amount: Money
+    state: str
+    on: date  # placed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditStatusView:
+    """reply.credit: a customer's limit and what uses it up, in the currency of the limit; other currencies in `others`."""
+
+    today: date
+    code: str
+    name: str
+    rating: str  # "" if unrated
+    owner: str
+    used: Money  # below 0 is the customer's own money
+    open: Money  # receivables
+    orders: Money  # released and not invoiced yet
+    unapplied: Money  # ≤ 0
+    limit: Money | None = None  # with the temporary one; None: no limit
+    extra: Money | None = None  # of it for a while
+    extra_until: date | None = None
+    available: Money | None = None
+    usage: str = ""  # "65%"
+    cash_only: bool = False  # the limit is 0, or counts as 0 because of the rating
+    overdue: tuple[Money, ...] = ()
+    days: int = 0  # days overdue of the oldest
+    holds: tuple[str, ...] = ()
+    pending: tuple[PendingLine, ...] = ()
+    others: tuple[CurrencyExposure, ...] = ()
+    latest: tuple[OrderLine, ...] = ()  # newest first
+
+    @property
+    def tone(self) -> str:
+        return "warning" if self.overdue or self.holds or self.exceeded else "info"
+
+    @property
+    def limited(self) -> bool:
+        """A limit of 0 is one, too."""
+        return self.limit is not None
+
+    @property
+    def exceeded(self) -> bool:
+        return self.available is not None and self.available.minor < 0
+
+    @property
+    def has_orders(self) -> bool:
+        return self.orders.minor != 0
+
+    @property
+    def has_unapplied(self) -> bool:
+        return self.unapplied.minor != 0
+
+    @classmethod
+    def example(cls, lang: str) -> Self:
+        return cls(
+            today=date(2026, 7, 8), code="C019", name=example_name(lang), rating="C", owner=example_person(lang),
+            used=yuan(420_000), open=yuan(325_000), orders=yuan(100_000), unapplied=yuan(-5_000), limit=yuan(600_000),
+            extra=yuan(100_000), extra_until=date(2026, 7, 31), available=yuan(180_000), usage="70%",
+            overdue=(yuan(100_000),), days=7, holds=("order",),
+            pending=(PendingLine(order="SO-2026-0118", amount=yuan(200_000), over=yuan(20_000),
+                                 expires=datetime(2026, 7, 10, 12, tzinfo=SHANGHAI), asked=(example_person(lang, 2),)),),
+            others=(CurrencyExposure(currency="USD", open=yuan(1_234, "USD"), orders=yuan(0, "USD")),),
+            latest=(
+                OrderLine(number="SO-2026-0118", amount=yuan(200_000), state="held", on=date(2026, 7, 8)),
+                OrderLine(number="SO-2026-0097", amount=yuan(100_000), state="released", on=date(2026, 6, 24)),
+            ),
+        )  # fmt: skip

@@ -1,0 +1,83 @@
+"""Who calls: a bearer token that is known, in force, and has the right."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from starlette.requests import Request
+
+from bot.transactions import Transactions
+from core import tokens
+from core.errors import DomainError, Unreachable
+from core.work import Company
+
+MAX_TOKEN = 200
+
+
+class Host(Protocol):
+    """What the API needs of the application."""
+
+    company: Company
+    transactions: Transactions
+
+    def clock(self) -> datetime: ...
+    def follow(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A system with its token. Its orders are those of `source`; it neither sees nor touches those of others."""
+
+    id: int
+    name: str
+    source: str
+    scopes: frozenset[str]
+    last_used_on: date | None
+
+    @property
+    def who(self) -> dict[str, Any]:
+        """For a transaction in its name."""
+        return {"actor": f"api:{self.name}", "channel": "api"}
+
+    @property
+    def events(self) -> str:
+        """Under which its Idempotency-Keys are kept."""
+        return f"api:{self.id}"
+
+
+async def caller(host: Host, request: Request, scope: str) -> Caller:
+    """Errors: api.no_token, api.no_scope, Unreachable."""
+    token = _bearer(request)
+    found = await asyncio.to_thread(_find, host, token) if token else None
+    if found is None:
+        raise DomainError("api.no_token")
+    if scope not in found.scopes:
+        raise DomainError("api.no_scope")
+    return found
+
+
+def _bearer(request: Request) -> str:
+    given = request.headers.getlist("authorization")
+    scheme, _, token = given[0].strip().partition(" ") if len(given) == 1 else ("", "", "")
+    token = token.strip()
+    return token if scheme.lower() == "bearer" and len(token) <= MAX_TOKEN else ""
+
+
+def _find(host: Host, token: str) -> Caller | None:
+    with host.transactions.look(host.clock()) as work:
+        row = tokens.find(work, token)
+        if row is None:
+            return None
+        return Caller(row.id or 0, row.name, row.source, frozenset(row.scopes), row.last_used_on)
+
+
+def looked(host: Host, who: Caller) -> None:
+    """A call that only read: remembering the day is not worth failing for."""
+    now = host.clock()
+    if who.last_used_on is None or who.last_used_on < host.company.calendar.business_date(now):
+        with suppress(Unreachable), host.transactions.work(now, **who.who) as work:
+            tokens.used(work, who.id)

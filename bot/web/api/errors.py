@@ -1,0 +1,91 @@
+"""What the API answers where something can't be done: a status, the code, and words in the caller's language."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import TimeoutError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from bot.words import explain
+from core.errors import ConfigError, DomainError, Unreachable
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 5
+STATUS = {
+    "api.not_utf8": 400, "api.not_json": 400, "api.too_deep": 400, "order.field_twice": 400, "api.bad_key": 400,
+    "api.no_token": 401, "api.no_scope": 403, "order.unknown": 404, "api.not_found": 404, "api.method": 405,
+    "order.conflict": 409, "order.ended": 409, "api.key_conflict": 409, "api.too_large": 413, "api.unavailable": 503,
+    "internal": 500,
+}  # fmt: skip
+OTHERWISE = 422
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def install(api: FastAPI, company_lang: str) -> None:
+    def refused(request: Request, error: DomainError, headers: Mapping[str, str] | None = None) -> Response:
+        said = explain(error, language(request.headers.get("accept-language", ""), company_lang))
+        return answer({"error": said}, STATUS.get(error.code, OTHERWISE), {**_headers(error), **(headers or {})})
+
+    async def domain(request: Request, error: Exception) -> Response:
+        assert isinstance(error, DomainError)
+        if isinstance(error, Unreachable | ConfigError):  # what is wrong here, and where, is none of the caller's business
+            log.warning("api: a request was not handled: %s", error)
+            return refused(request, DomainError("api.unavailable"), {"Retry-After": str(RETRY_SECONDS)})
+        return refused(request, error)
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 405:
+            return refused(request, DomainError("api.method", method=request.method[:20]), error.headers)
+        return refused(request, DomainError("api.not_found"))
+
+    async def crowded(request: Request, error: Exception) -> Response:
+        """Every connection to the database is taken, and was for half a minute."""
+        return await domain(request, Unreachable("db.unreachable", detail=str(error)))
+
+    async def ours(request: Request, error: Exception) -> Response:
+        return refused(request, DomainError("internal"))
+
+    async def gone(request: Request, error: Exception) -> Response:
+        return Response(status_code=400)  # nobody reads it any more
+
+    api.add_exception_handler(DomainError, domain)
+    api.add_exception_handler(HTTPException, http)
+    api.add_exception_handler(ClientDisconnect, gone)
+    api.add_exception_handler(TimeoutError, crowded)
+    api.add_exception_handler(Exception, ours)
+
+
+def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse(body, status, headers={**HEADERS, **(headers or {})})
+
+
+def _headers(error: DomainError) -> dict[str, str]:
+    if error.code == "api.no_token":
+        return {"WWW-Authenticate": 'Bearer realm="huikuan"'}
+    if error.code == "api.no_scope":
+        return {"WWW-Authenticate": 'Bearer realm="huikuan", error="insufficient_scope"'}
+    return {}
+
+
+def language(accepted: str, otherwise: str) -> str:
+    """`zh` or `en`, whichever the Accept-Language header wants more; else the company's."""
+    best, found = 0.0, otherwise
+    for item in accepted[:200].split(","):
+        name, _, weight = item.partition(";")
+        lang = name.strip().lower().partition("-")[0]
+        try:
+            wanted = float(weight.partition("=")[2] or 1)
+        except ValueError:
+            continue
+        if lang in ("zh", "en") and best < wanted <= 1:
+            best, found = wanted, lang
+    return found

@@ -1,0 +1,67 @@
+"""Credit limits and holds that somebody sets or ends: never for a customer that they don't see whole."""
+
+from collections.abc import Callable
+
+from core.actions.request import Context, Handler, Outcome, Result
+from core.credit import holds, limits
+from core.errors import DomainError
+from core.models import Customer
+from core.money import parse_major
+from core.permissions import scope_of, sees_whole_customer
+from core.work import Work
+
+UNLIMITED = "unlimited"  # instead of an amount: no limit at all
+
+
+def _in_sight(handler: Handler) -> Handler:
+    def checked(c: Context) -> Outcome:
+        scope = scope_of(c.work.session, c.work.person_id or 0)
+        if not sees_whole_customer(c.work.session, scope, c.customer):
+            return Outcome(Result.not_allowed, "action.not_allowed", {"action": c.request.action})
+        return handler(c)
+
+    return checked
+
+
+def _limit(c: Context) -> Outcome:
+    """`amount` in major units of the customer's currency, 0 for cash only; or `limit`: unlimited."""
+    currency = limits.currency_of(c.work, c.work.session.get_one(Customer, c.customer))
+    named = c.text("currency").upper()
+    if named and named != currency:
+        raise DomainError("limit.currency", currency=currency)
+    until = c.day("until")
+    amount = None if c.text("limit") == UNLIMITED else parse_major(c.need("amount").replace(",", ""), currency)
+    limits.set_limit(c.work, c.customer, amount, until, c.need("reason"))
+    facts = {"currency": currency, **({} if amount is None else {"minor": amount}), **({"until": until} if until else {})}
+    return Outcome(Result.done, "limit.raised" if until else "limit.set", facts)
+
+
+def _hold(c: Context) -> Outcome:
+    until = c.day("until")
+    if not holds.hold(c.work, c.customer, c.need("reason"), until):
+        return Outcome(Result.already, "hold.there")
+    return Outcome(Result.done, "hold.until" if until else "hold.set", {"until": until} if until else {})
+
+
+def _blacklist(c: Context) -> Outcome:
+    """The related customers that this person sees are named: they are not blacklisted with it."""
+    if not holds.blacklist(c.work, c.customer, c.need("reason")):
+        return Outcome(Result.already, "hold.blacklisted_before")
+    scope = scope_of(c.work.session, c.work.person_id or 0)
+    return Outcome(
+        Result.done, "hold.blacklisted", {"related": [one.code for one in holds.related(c.work, c.customer, scope)]}
+    )
+
+
+def _ends(end: Callable[[Work, int, str], bool], done: str, none: str) -> Handler:
+    def handler(c: Context) -> Outcome:
+        if end(c.work, c.customer, c.need("reason")):
+            return Outcome(Result.done, done)
+        return Outcome(Result.already, none)
+
+    return handler
+
+
+set_limit, hold, blacklist = (_in_sight(handler) for handler in (_limit, _hold, _blacklist))
+lift = _in_sight(_ends(holds.lift, "hold.lifted", "hold.none"))
+unblacklist = _in_sight(_ends(holds.unblacklist, "hold.unblacklisted", "hold.not_blacklisted"))

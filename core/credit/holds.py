@@ -1,0 +1,130 @@
+"""Holds and blacklisting by people, and their end by somebody else. A ladder's holds end with its steps: core.cases."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import bindparam, or_, select
+
+from core.credit import orders
+from core.dunning.stored import active
+from core.errors import DomainError
+from core.models import Customer, Hold
+from core.models.base import table_of
+from core.permissions import EVERYTHING, Scope
+from core.work import Work
+
+MANUAL, BLACKLIST = "manual", "blacklist"
+SAME = ("group_name", "tax_id", "phone", "address")  # what relates two customers
+C, H = table_of(Customer), table_of(Hold)
+_LOCK = select(C.c.id).where(C.c.id == bindparam("id")).with_for_update(key_share=True)
+
+
+@dataclass(frozen=True)
+class Related:
+    """Another customer, and which columns of it say the same."""
+
+    customer_id: int
+    code: str
+    name: str
+    same: tuple[str, ...]
+
+
+def hold(work: Work, customer_id: int, reason: str, until: date | None = None) -> bool:
+    """No new orders without approval, through `until` or until it is lifted. Whether that is news: one that runs may be
+    made longer, and is never made shorter in this way.
+
+    Errors: hold.reason, hold.past(on).
+    """
+    return _set(work, customer_id, MANUAL, reason, until)
+
+
+def blacklist(work: Work, customer_id: int, reason: str) -> bool:
+    """Orders are refused, those that wait for approval as well. Whether that is news. Errors: hold.reason."""
+    return _set(work, customer_id, BLACKLIST, reason, None)
+
+
+def lift(work: Work, customer_id: int, reason: str) -> bool:
+    """The end of a hold that somebody else set. Whether there was one. Errors: hold.reason, hold.own, hold.ladder."""
+    if _end(work, customer_id, MANUAL, reason):
+        return True
+    of_ladder = select(H.c.id).where(H.c.customer_id == customer_id, H.c.kind == "order", H.c.ended_on.is_(None)).limit(1)
+    if work.session.execute(of_ladder).first() is not None:
+        raise DomainError("hold.ladder")
+    return False
+
+
+def unblacklist(work: Work, customer_id: int, reason: str) -> bool:
+    """Off the blacklist that somebody else put it on. Whether it stood there. Errors: hold.reason, hold.own."""
+    return _end(work, customer_id, BLACKLIST, reason)
+
+
+def related(work: Work, customer_id: int, scope: Scope = EVERYTHING) -> list[Related]:
+    """Customers in `scope` of the same group, tax number, phone or address, by code."""
+    mine = work.session.get_one(Customer, customer_id)
+    known = {name: value for name in SAME if (value := getattr(mine, name).strip())}
+    if not known:
+        return []
+    query = (
+        select(C.c.id, C.c.code, C.c.name, *(C.c[name] for name in known))
+        .where(C.c.id != customer_id, or_(*(C.c[name] == value for name, value in known.items())), scope.customers())
+        .order_by(C.c.code)
+    )
+    return [
+        Related(row.id, row.code, row.name, tuple(name for name, value in known.items() if getattr(row, name) == value))
+        for row in work.session.execute(query)
+    ]
+
+
+def _set(work: Work, customer_id: int, kind: str, reason: str, until: date | None) -> bool:
+    if not reason.strip():
+        raise DomainError("hold.reason")
+    if until is not None and until < work.today:
+        raise DomainError("hold.past", on=until)
+    work.session.execute(_LOCK, {"id": customer_id})
+    old = _running(work, customer_id, kind)
+    if old is not None:
+        counts = old.until is None or old.until >= work.today
+        if counts and (old.until is None or (until is not None and until <= old.until)):
+            return False
+        old.ended_on, old.ended_by = work.today, work.actor
+        work.session.flush()  # one runs at a time: the old one ends before the new one is written
+    work.session.add(Hold(
+        customer_id=customer_id, currency="", kind=kind, reason=reason, from_on=work.today, until=until,
+        made_by_id=work.person_id,
+    ))  # fmt: skip
+    work.audit(
+        f"hold.{kind}", "customer", customer_id, customer_id, reason=reason, until=until.isoformat() if until else None
+    )
+    _check_orders(work, customer_id)
+    return True
+
+
+def _end(work: Work, customer_id: int, kind: str, reason: str) -> bool:
+    if not reason.strip():
+        raise DomainError("hold.reason")
+    work.session.execute(_LOCK, {"id": customer_id})
+    old = _running(work, customer_id, kind)
+    if old is None or (old.until is not None and old.until < work.today):
+        return False
+    if old.made_by_id is not None and old.made_by_id == work.person_id:
+        raise DomainError("hold.own")
+    old.ended_on, old.ended_by = work.today, work.actor
+    work.audit(
+        f"hold.{kind}_ended", "customer", customer_id, customer_id,
+        reason=reason, was=old.reason, since=old.from_on.isoformat(),
+    )  # fmt: skip
+    _check_orders(work, customer_id)
+    return True
+
+
+def _running(work: Work, customer_id: int, kind: str) -> Hold | None:
+    """The one that nobody has ended, whether its last day is over or not."""
+    query = select(Hold).where(H.c.customer_id == customer_id, H.c.kind == kind, H.c.currency == "", H.c.ended_on.is_(None))
+    fresh = query.execution_options(populate_existing=True)  # what was read before the lock may be outdated
+    found: Hold | None = work.session.execute(fresh).scalar_one_or_none()
+    return found
+
+
+def _check_orders(work: Work, customer_id: int) -> None:
+    work.session.flush()
+    orders.check_customer(work, active(work)[1], customer_id)

@@ -1,0 +1,120 @@
+"""An order as the order system, a file or the page sends it, read into values. Pure.
+
+    {number, customer, amount, currency?, terms?, prepaid?, lines?, note?, asked_by?}   amounts are texts in major units
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from core.errors import DomainError
+from core.money import MAX_MINOR, known_currency, parse_major
+
+FIELDS = ("number", "customer", "amount", "currency", "terms", "prepaid", "lines", "note", "asked_by")
+MAX_TEXT, MAX_LINES = 400, 500
+
+
+@dataclass(frozen=True)
+class NewOrder:
+    """`asked_by`: a person's handle, "" for whoever looks after the customer. `terms_days`: the number in `terms`."""
+
+    number: str
+    customer: str
+    amount_minor: int
+    currency: str
+    prepaid_minor: int = 0
+    terms: str = ""
+    terms_days: int | None = None
+    lines: tuple[Mapping[str, Any], ...] = ()
+    note: str = ""
+    asked_by: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same order, however its JSON was written."""
+        known = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, default=str)
+        return hashlib.sha256(known.encode()).hexdigest()
+
+
+def parse(data: object, company_currency: str) -> NewOrder:
+    """Errors: order.not_an_object, order.unknown_field, order.field_missing, order.bad_field, order.amount."""
+    if not isinstance(data, Mapping):
+        raise DomainError("order.not_an_object")
+    for name in data:
+        if name not in FIELDS:
+            raise DomainError("order.unknown_field", field=str(name)[:80], allowed=", ".join(FIELDS))
+    currency = (_text(data, "currency") or company_currency).upper()
+    if not known_currency(currency):
+        raise DomainError("order.bad_field", field="currency", value=currency[:20])
+    amount = _amount(data, "amount", currency)
+    if not amount:
+        raise DomainError("order.amount", field="amount", value=str(data.get("amount"))[:40])
+    terms = _text(data, "terms")
+    days = re.search(r"\d{1,4}", terms)
+    return NewOrder(
+        number=_needed(data, "number"),
+        customer=_needed(data, "customer"),
+        amount_minor=amount,
+        currency=currency,
+        prepaid_minor=_prepaid(data, amount, currency),
+        terms=terms,
+        terms_days=int(days[0]) if days else None,
+        lines=_lines(data),
+        note=_text(data, "note"),
+        asked_by=_text(data, "asked_by"),
+    )
+
+
+def _text(data: Mapping[Any, Any], name: str) -> str:
+    value = data.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > MAX_TEXT or "\0" in value:
+        raise DomainError("order.bad_field", field=name, value=str(value)[:40])
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise DomainError("order.bad_field", field=name, value="?") from None
+    return value.strip()
+
+
+def _needed(data: Mapping[Any, Any], name: str) -> str:
+    value = _text(data, name)
+    if not value or len(value) > 100 or not value.isprintable():
+        raise DomainError("order.field_missing" if not value else "order.bad_field", field=name, value=value[:40])
+    return value
+
+
+def _amount(data: Mapping[Any, Any], name: str, currency: str) -> int:
+    value = data.get(name)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise DomainError("order.amount", field=name, value=str(value)[:40])
+    try:
+        minor = parse_major(str(value).replace(",", ""), currency)
+    except DomainError:
+        raise DomainError("order.amount", field=name, value=str(value)[:40]) from None
+    if not 0 <= minor <= MAX_MINOR:
+        raise DomainError("order.amount", field=name, value=str(value)[:40])
+    return minor
+
+
+def _prepaid(data: Mapping[Any, Any], amount_minor: int, currency: str) -> int:
+    """`true` for all of it, or an amount."""
+    if data.get("prepaid") in (None, False):
+        return 0
+    if data["prepaid"] is True:
+        return amount_minor
+    prepaid = _amount(data, "prepaid", currency)
+    if prepaid > amount_minor:
+        raise DomainError("order.amount", field="prepaid", value=str(data["prepaid"])[:40])
+    return prepaid
+
+
+def _lines(data: Mapping[Any, Any]) -> tuple[Mapping[str, Any], ...]:
+    lines = data.get("lines") or []
+    if not isinstance(lines, list) or len(lines) > MAX_LINES or not all(isinstance(line, dict) for line in lines):
+        raise DomainError("order.bad_field", field="lines", value="")
+    return tuple({name: _text(line, name) for name in ("item", "price", "list_price", "cost")} for line in lines)

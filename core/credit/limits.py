@@ -1,0 +1,90 @@
+"""Credit limits set by people: the customer's own, or more of it until a day."""
+
+from datetime import date, timedelta
+
+from sqlalchemy import bindparam, select
+
+from core.credit import orders
+from core.dunning.stored import active
+from core.errors import DomainError
+from core.models import CreditLine, Customer
+from core.models.base import table_of
+from core.money import MAX_MINOR, Money
+from core.work import Work
+
+LONGEST_DAYS = 366  # what is meant for longer is the customer's own limit
+COLUMN = "credit_limit"  # its name in `customer.edited`: what was set here wins over the next import
+C, L = table_of(Customer), table_of(CreditLine)
+_LOCK = select(C.c.id).where(C.c.id == bindparam("id")).with_for_update(key_share=True)
+
+
+def set_limit(work: Work, customer_id: int, amount_minor: int | None, until: date | None, reason: str) -> None:
+    """The customer's limit, in its own currency; None is no limit at all, 0 is cash only. Orders on hold are checked again.
+
+    With `until` the limit is `amount_minor` in all through that day, and what it was before afterwards. A temporary limit
+    comes on top of the customer's own: setting that leaves it as it is, but for none and cash only, which end it.
+    Errors: limit.reason, limit.bad_amount, limit.past(on), limit.too_long(on), limit.no_base,
+    limit.not_above(amount: Money).
+    """
+    if not reason.strip():
+        raise DomainError("limit.reason")
+    if amount_minor is not None and not 0 <= amount_minor <= MAX_MINOR:
+        raise DomainError("limit.bad_amount")
+    work.session.execute(_LOCK, {"id": customer_id})
+    customer = work.session.get_one(Customer, customer_id, populate_existing=True)
+    if until is None:
+        _own(work, customer, amount_minor, reason)
+    else:
+        _temporary(work, customer, amount_minor, until, reason)
+    work.session.flush()
+    orders.check_customer(work, active(work)[1], customer_id)
+
+
+def currency_of(work: Work, customer: Customer) -> str:
+    """Of its limit."""
+    return customer.currency or work.company.currency
+
+
+def _own(work: Work, customer: Customer, amount_minor: int | None, reason: str) -> None:
+    before = customer.credit_limit_minor
+    customer.credit_limit_minor = amount_minor
+    if COLUMN not in customer.edited:
+        customer.edited = [*customer.edited, COLUMN]
+    if not amount_minor:
+        for line in _running(work, customer):
+            line.ended_on = work.today
+    work.audit(
+        "limit.set", "customer", customer.id, customer.id, before_minor=before, after_minor=amount_minor,
+        currency=currency_of(work, customer), reason=reason,
+    )  # fmt: skip
+
+
+def _temporary(work: Work, customer: Customer, amount_minor: int | None, until: date, reason: str) -> None:
+    if until < work.today:
+        raise DomainError("limit.past", on=until)
+    if until > work.today + timedelta(days=LONGEST_DAYS):
+        raise DomainError("limit.too_long", on=until)
+    base, currency = customer.credit_limit_minor, currency_of(work, customer)
+    if base is None or amount_minor is None:
+        raise DomainError("limit.no_base")
+    if amount_minor <= base:
+        raise DomainError("limit.not_above", amount=Money(base, currency))
+    before = base
+    for line in _running(work, customer):
+        line.ended_on = work.today
+        if line.currency == currency and line.from_on <= work.today <= line.until:
+            before += line.amount_minor
+    work.session.flush()  # one runs at a time: the old one ends before the new one is written
+    work.session.add(CreditLine(
+        customer_id=customer.id or 0, amount_minor=amount_minor - base, currency=currency, from_on=work.today, until=until,
+        reason=reason, made_by_id=work.person_id,
+    ))  # fmt: skip
+    work.audit(
+        "limit.raised", "customer", customer.id, customer.id, before_minor=before, after_minor=amount_minor,
+        currency=currency, until=until.isoformat(), reason=reason,
+    )  # fmt: skip
+
+
+def _running(work: Work, customer: Customer) -> list[CreditLine]:
+    query = select(CreditLine).where(L.c.customer_id == customer.id, L.c.ended_on.is_(None))
+    return list(work.session.execute(query.execution_options(populate_existing=True)).scalars())

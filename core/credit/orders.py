@@ -1,0 +1,180 @@
+"""Orders: checked as they come in, checked again when what is behind the verdict changes, taken back, ended.
+
+held -> released | refused | rejected | cancelled     by a decision, by a new check, by the order system
+released -> cancelled | closed                         taken back; nothing more will be delivered or invoiced
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.exc import IntegrityError
+
+from core import outbox
+from core.credit import requests, verdict
+from core.credit.exposure import Standing, standing
+from core.credit.incoming import NewOrder
+from core.dunning.ladder import Policy
+from core.errors import DomainError
+from core.models import Customer, Order, OrderState, Person
+from core.models.base import table_of
+from core.work import Work
+
+O, C, P = table_of(Order), table_of(Customer), table_of(Person)  # noqa: E741
+_LOCK = select(C.c.id).where(C.c.id == bindparam("id")).with_for_update(key_share=True)
+_KNOWN = select(Order).where(O.c.source == bindparam("source"), O.c.number == bindparam("number"))
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """The order with its verdict. `again`: it was known already, and nothing changed."""
+
+    order: Order
+    request_id: int | None
+    again: bool = False
+
+
+def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submitted:
+    """Writes the order with its verdict; a held one asks whoever may release it.
+
+    Errors: customer.unknown, person.unknown, order.conflict (its number is that of another order).
+    """
+    customer_id = work.session.execute(select(C.c.id).where(C.c.code == new.customer)).scalar()
+    if customer_id is None:
+        raise DomainError("customer.unknown", value=new.customer)
+    work.session.execute(_LOCK, {"id": customer_id})
+    known = _known(work, new, source)
+    if known is not None:
+        return known
+    now = standing(work, customer_id)
+    asked_by = _asked_by(work, new, now)
+    order = Order(
+        source=source,
+        number=new.number,
+        customer_id=customer_id,
+        amount_minor=new.amount_minor,
+        currency=new.currency,
+        prepaid_minor=new.prepaid_minor,
+        terms=new.terms,
+        terms_days=new.terms_days,
+        lines=[dict(line) for line in new.lines],
+        note=new.note,
+        asked_by_id=asked_by,
+        entered_by=work.actor,
+        fingerprint=new.fingerprint,
+        state=OrderState.held,
+        placed_at=work.now,
+    )
+    found = verdict.check(facts_of(order), now, policy.credit, work.company.currency)
+    _judge(order, found)
+    try:
+        with work.session.begin_nested():
+            work.session.add(order)
+            work.session.flush()
+    except IntegrityError:  # the same number came for another customer just now
+        raise DomainError("order.conflict", number=new.number) from None
+    work.audit(
+        f"order.{order.state}", "order", order.id, customer_id, amount_minor=order.amount_minor, currency=order.currency,
+        reasons=order.reasons, used_minor=found.used_minor, over_minor=found.over_minor,
+    )  # fmt: skip
+    request = requests.open_(work, policy, order, now, found) if order.state == OrderState.held else None
+    return Submitted(order, request.id if request is not None else None)
+
+
+def _known(work: Work, new: NewOrder, source: str) -> Submitted | None:
+    order = work.session.execute(_KNOWN, {"source": source, "number": new.number}).scalar_one_or_none()
+    if order is None:
+        return None
+    if order.fingerprint != new.fingerprint:
+        raise DomainError("order.conflict", number=new.number)
+    pending = requests.pending(work, order.id or 0)
+    return Submitted(order, pending.id if pending is not None else None, again=True)
+
+
+def _asked_by(work: Work, new: NewOrder, now: Standing) -> int | None:
+    if not new.asked_by:
+        return now.owner_id
+    found: int | None = work.session.execute(select(P.c.id).where(P.c.handle == new.asked_by)).scalar()
+    if found is None:
+        raise DomainError("person.unknown", person=new.asked_by)
+    return found
+
+
+def facts_of(order: Order) -> verdict.OrderFacts:
+    return verdict.OrderFacts(
+        order.amount_minor, order.currency, order.prepaid_minor, order.terms_days, tuple(order.lines)
+    )
+
+
+def _judge(order: Order, found: verdict.Verdict) -> None:
+    order.state = OrderState(found.state)
+    order.reasons = [reason.json() for reason in found.reasons]
+    order.facts = {"used_minor": found.used_minor, "over_minor": found.over_minor}
+
+
+def check_again(work: Work, policy: Policy, order: Order) -> None:
+    """A held order in the light of what is true now: money came, a limit was raised, a hold has ended, or a blacklist
+    begun. Its customer is locked. A conditional approval releases it when the prepayment is there."""
+    if order.state != OrderState.held:
+        return
+    now = standing(work, order.customer_id)
+    found = verdict.check(facts_of(order), now, policy.credit, work.company.currency)
+    pending = requests.pending(work, order.id or 0)
+    if pending is None and order.conditions:
+        exposure = now.exposures.get(order.currency)
+        free = exposure.unapplied_minor - exposure.reserved_minor if exposure is not None else 0
+        if found.state != verdict.REFUSED and free >= order.conditions.get("prepay_minor", 0):
+            requests.settle_order(work, policy, order, OrderState.released, by="prepayment")
+            return
+    if found.state == verdict.HELD:
+        return
+    if pending is None and found.state == verdict.RELEASED and order.decided_at is not None:
+        return  # somebody said no, or nobody answered: only a new order asks again
+    if pending is not None:
+        requests.end(work, pending, "obsolete")
+    _judge(order, found)
+    requests.settle_order(work, policy, order, OrderState(found.state), by="check")
+
+
+def held_customers(work: Work) -> list[int]:
+    """Customers with a held order, to be checked again one by one."""
+    rows = work.session.execute(select(O.c.customer_id).where(O.c.state == OrderState.held).distinct())
+    return sorted(rows.scalars())
+
+
+def check_customer(work: Work, policy: Policy, customer_id: int) -> None:
+    """Its held orders, the oldest first: each that is released counts for the next."""
+    work.session.execute(_LOCK, {"id": customer_id})
+    rows = work.session.execute(
+        select(Order).where(O.c.customer_id == customer_id, O.c.state == OrderState.held).order_by(O.c.id)
+    )
+    for order in rows.scalars().all():
+        pending = requests.pending(work, order.id or 0)
+        if pending is not None and pending.expires_at <= work.now:
+            requests.expire(work, policy, pending, order)
+        else:
+            check_again(work, policy, order)
+            work.session.flush()
+
+
+def cancel(work: Work, policy: Policy, order: Order) -> None:
+    """The order system takes it back. Errors: order.ended."""
+    if order.state not in (OrderState.held, OrderState.released):
+        raise DomainError("order.ended", number=order.number, state=str(order.state))
+    pending = requests.pending(work, order.id or 0)
+    if pending is not None:
+        requests.end(work, pending, "withdrawn")
+    order.state, order.ended_at = OrderState.cancelled, work.now
+    work.audit("order.cancelled", "order", order.id, order.customer_id)
+    work.session.flush()
+    outbox.touch(work, "order", [order.id or 0])
+
+
+def find(work: Work, number: str) -> list[Order]:
+    return list(work.session.execute(select(Order).where(O.c.number == number).order_by(O.c.id)).scalars())
+
+
+def as_json(order: Order, request_id: int | None) -> dict[str, Any]:
+    """The public answer to an order."""
+    return {"number": order.number, "verdict": str(order.state), "reasons": order.reasons, "request": request_id}
+

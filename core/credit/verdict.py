@@ -1,0 +1,135 @@
+"""An order's verdict by the rules, with every reason. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from core.credit.exposure import Standing, in_currency
+from core.credit.rules import BLOCKING, CreditRules
+
+RELEASED, HELD, REFUSED = "released", "held", "refused"
+# A blacklist refuses. What a ladder holds is free for an order paid in advance; what a person holds is not.
+_STOPS = frozenset(BLOCKING) - {"blacklist"}
+
+
+@dataclass(frozen=True)
+class OrderFacts:
+    """What the rules look at. `lines`: as they came in; `price`, `list_price` and `cost` are texts in major units."""
+
+    amount_minor: int
+    currency: str
+    prepaid_minor: int = 0
+    terms_days: int | None = None
+    lines: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an order isn't simply released. `code` names the phrase, `facts` fill it; amounts are [minor, currency]."""
+
+    code: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def json(self) -> dict[str, Any]:
+        return {"code": self.code, **self.facts}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`over_minor`: by how much the order goes beyond the limit, in the limit's currency. `used_minor`: without it."""
+
+    state: str
+    reasons: tuple[Reason, ...]
+    used_minor: int
+    over_minor: int
+
+
+def check(order: OrderFacts, standing: Standing, rules: CreditRules, company_currency: str) -> Verdict:
+    used = standing.used_minor(rules, company_currency)
+    mine = _counts(order, rules)
+    this = in_currency(mine, order.currency, standing.currency, rules, company_currency)
+    limit = 0 if standing.rating in rules.cash_only else standing.limit_minor
+    over = 0 if limit is None or this is None else max(0, used + this - limit)
+    refusals, holds = _price(order, rules)
+    if "blacklist" in standing.holds:
+        refusals.append(Reason("blacklist"))
+    paid = _is_paid(order, standing, rules)
+    if _STOPS & standing.holds and (not paid or "manual" in standing.holds):
+        holds.append(Reason("hold"))
+    if not paid:
+        holds += _money(order, standing, rules, company_currency, limit, used, over, this)
+    if rules.ask_within and not holds:
+        holds.append(Reason("ask_within", {"role": rules.ask_within}))
+    state = REFUSED if refusals else HELD if holds else RELEASED
+    return Verdict(state, (*refusals, *holds), used, over)
+
+
+def _counts(order: OrderFacts, rules: CreditRules) -> int:
+    """What of the order uses up the limit. What is prepaid counts as long as only the order says so."""
+    if "this" not in rules.parts:
+        return 0
+    return order.amount_minor - (order.prepaid_minor if rules.prepaid == "trust" else 0)
+
+
+def _is_paid(order: OrderFacts, standing: Standing, rules: CreditRules) -> bool:
+    """Paid in advance: such an order stays possible whatever the customer owes."""
+    if order.prepaid_minor < order.amount_minor:
+        return False
+    if rules.prepaid == "trust":
+        return True
+    exposure = standing.exposures.get(order.currency)
+    return exposure is not None and exposure.unapplied_minor - exposure.reserved_minor >= order.amount_minor
+
+
+def _money(
+    order: OrderFacts, standing: Standing, rules: CreditRules, company_currency: str, limit: int | None, used: int,
+    over: int, this: int | None,
+) -> list[Reason]:  # fmt: skip
+    found: list[Reason] = []
+    days = standing.overdue_days
+    if days > rules.freeze_days_over:
+        found.append(Reason("frozen", {"days": days}))
+    elif days > 0 and rules.hold_on_overdue:
+        found.append(Reason("overdue", {"days": days}))
+    if limit is not None:
+        unknown = standing.foreign if this is not None else standing.foreign | {order.currency}
+        for currency in sorted(unknown):
+            if in_currency(1, currency, standing.currency, rules, company_currency) is None:
+                found.append(Reason("no_rate", {"currency": currency}))
+        if over and not limit:
+            found.append(Reason("no_credit", {"amount": [over, standing.currency]}))
+        elif over:
+            found.append(Reason("over_limit", {"amount": [over, standing.currency]}))
+        if over and order.prepaid_minor and rules.prepaid == "received":
+            found.append(Reason("prepayment_awaited", {"amount": [order.prepaid_minor, order.currency]}))
+    if order.terms_days is not None and order.terms_days > rules.terms_days:
+        found.append(Reason("terms", {"days": order.terms_days, "allowed": rules.terms_days}))
+    return found
+
+
+def _price(order: OrderFacts, rules: CreditRules) -> tuple[list[Reason], list[Reason]]:
+    """(refusals, holds): sold below cost, and discounts beyond what a rep may give."""
+    refusals: list[Reason] = []
+    holds: list[Reason] = []
+    below, discounted = [], []
+    for number, line in enumerate(order.lines, start=1):
+        price, cost, listed = (_decimal(line.get(name)) for name in ("price", "cost", "list_price"))
+        name = str(line.get("item") or number)
+        if price is not None and cost is not None and price < cost:
+            below.append(name)
+        if price is not None and listed is not None and listed > 0 and (listed - price) / listed > rules.discount:
+            discounted.append(name)
+    if below:
+        (refusals if rules.below_cost == "refuse" else holds).append(Reason("below_cost", {"lines": below}))
+    if discounted:
+        holds.append(Reason("discount", {"lines": discounted}))
+    return refusals, holds
+
+
+def _decimal(value: object) -> Decimal | None:
+    try:
+        found = Decimal(str(value))
+    except (InvalidOperation, ValueError):
+        return None
+    return found if found.is_finite() else None

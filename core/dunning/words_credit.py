@@ -1,0 +1,138 @@
+"""What a policy says about credit, in plain words, in zh and en."""
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+
+from core.credit.rules import CreditRules, RatingRules, Route, Rung
+from core.money import Money, format_money
+
+Word = Callable[[str], str]  # the words of the rest of the policy: roles, people
+
+_WORDS = {
+    "open": ("应收余额", "open receivables"),
+    "orders": ("已放行未开票的订单", "released orders not invoiced"),
+    "this": ("本单", "the order itself"),
+    "over_limit": ("超信用额度", "over the limit"),
+    "no_credit": ("款到发货客户", "cash-only customer"),
+    "overdue": ("有逾期款", "overdue"),
+    "frozen": ("逾期冻结", "frozen"),
+    "hold": ("暂停下单", "hold on orders"),
+    "terms": ("账期过长", "terms too long"),
+    "discount": ("折扣过大", "discount too high"),
+    "below_cost": ("低于成本价", "below cost"),
+    "no_rate": ("缺内部汇率", "no internal rate"),
+    "prepayment_awaited": ("预付款未到账", "prepayment awaited"),
+    "new": ("新客户", "new"),
+}
+
+
+def credit_lines(rules: CreditRules, word: Word, lang: str, currency: str) -> list[str]:
+    """One line a sentence. `currency` is the company's."""
+    zh = lang == "zh"
+    lines = [_used(rules, zh), _asked(rules, zh), _hours(rules, zh)]
+    if rules.ask_within:
+        role = word(rules.ask_within)
+        lines.append(f"额度内的订单也须{role}审批" if zh else f"Orders within the limit are asked of the {role}, too")
+    if rules.cash_only:
+        rated = ("、" if zh else ", ").join(_say(rating, zh) for rating in rules.cash_only)
+        cash = "只能款到发货（额度按 0 计）" if zh else "cash only, the limit counts as 0"
+        lines.append(f"评级为 {rated} 的客户{cash}" if zh else f"Rated {rated}: {cash}")
+    if rules.rates:
+        rates = [f"1 {code} = {rate:f} {currency}" for code, rate in rules.rates.items()]
+        lines.append("内部汇率：" + "，".join(rates) if zh else "Internal rates: " + ", ".join(rates))
+    lines += [_route(route, word, lang) for route in rules.routes]
+    return [*lines, _rating(rules.rating, zh)]
+
+
+def _say(code: str, zh: bool) -> str:
+    return _WORDS[code][not zh] if code in _WORDS else code
+
+
+def _percent(share: Decimal) -> str:
+    return f"{(share * 100).normalize():f}%"
+
+
+def _used(rules: CreditRules, zh: bool) -> str:
+    parts = " + ".join(_say(part, zh) for part in rules.parts)
+    if zh:
+        net = "，减未核销款" if rules.net_unapplied else ""
+        return f"信用占用：{parts}{net}；预付款{'到账才算' if rules.prepaid == 'received' else '按订单所写即算'}"
+    net = ", less unapplied credit" if rules.net_unapplied else ""
+    return f"Credit used: {parts}{net}; prepayment counts {'once it is in' if rules.prepaid == 'received' else 'as ordered'}"
+
+
+def _asked(rules: CreditRules, zh: bool) -> str:
+    frozen, terms, discount = rules.freeze_days_over, rules.terms_days, _percent(rules.discount)
+    refused = rules.below_cost == "refuse"
+    if zh:
+        overdue = "客户有逾期款；" if rules.hold_on_overdue else ""
+        below = "低于成本价的订单直接拒绝" if refused else "低于成本价的订单也须审批"
+        return f"须审批：超信用额度；{overdue}逾期超过 {frozen} 天；账期超过 {terms} 天；折扣超过 {discount}。{below}"
+    overdue = "anything overdue; " if rules.hold_on_overdue else ""
+    below = "Below cost: refused" if refused else "Below cost: approval, too"
+    return (
+        f"Needs approval: over the limit; {overdue}overdue by more than {frozen} days; terms above {terms} days; "
+        f"discount above {discount}. {below}"
+    )
+
+
+def _hours(rules: CreditRules, zh: bool) -> str:
+    if zh:
+        return f"审批申请 {rules.remind_hours} 个工作小时未处理即提醒，{rules.expires_hours} 个工作小时未处理即失效"
+    return f"Requests: a reminder after {rules.remind_hours} working hours, expired after {rules.expires_hours}"
+
+
+def _route(route: Route, word: Word, lang: str) -> str:
+    zh = lang == "zh"
+    rungs = ("，再由" if zh else ", then ").join(_rung(rung, word, zh) for rung in route.rungs)
+    when = ("，" if zh else ", ").join(_conditions(route, lang)) or ("其余订单" if zh else "all other orders")
+    return f"审批路径 {route.name}（{when}）：由{rungs}审批" if zh else f"Route {route.name} ({when}): {rungs}"
+
+
+def _rung(rung: Rung, word: Word, zh: bool) -> str:
+    people = [word(one) for one in rung.audience]
+    if rung.need == "all":
+        return "、".join(people) + "全部" if zh else "all of " + " and ".join(people)
+    return "或".join(people) if zh else " or ".join(people)
+
+
+def _conditions(route: Route, lang: str) -> list[str]:
+    zh = lang == "zh"
+    said: list[str] = []
+    if route.reasons:
+        reasons = _any(route.reasons, zh)
+        said.append(f"原因：{reasons}" if zh else f"because of: {reasons}")
+    if route.over_from:
+        amounts = " / ".join(format_money(Money(minor, code), lang) for code, minor in route.over_from.items())
+        said.append(f"超额至少 {amounts}" if zh else f"over by at least {amounts}")
+    if route.over_share_from is not None:
+        share = _percent(route.over_share_from)
+        said.append(f"超额至少为额度的 {share}" if zh else f"over by at least {share} of the limit")
+    if route.overdue_days_from is not None:
+        days = route.overdue_days_from
+        said.append(f"逾期至少 {days} 天" if zh else f"overdue by at least {days} days")
+    if route.rating:
+        rated = _any(route.rating, zh)
+        said.append(f"评级 {rated}" if zh else f"rated {rated}")
+    return said
+
+
+def _any(codes: Iterable[str], zh: bool) -> str:
+    return ("或" if zh else " or ").join(_say(code, zh) for code in codes)
+
+
+def _rating(rules: RatingRules, zh: bool) -> str:
+    cuts: Mapping[str, int] = rules.cuts_days
+    if zh:
+        steps = "，".join(f"{letter} 不超过 {days} 天" for letter, days in cuts.items())
+        return (
+            f"评级看最近 {rules.window_months} 个月平均逾期天数：{steps}，其余为 D；"
+            f"已付应收不足 {rules.min_paid} 笔为新客户；连续 {rules.lift_after_on_time} 笔按时付款升一级；"
+            f"承诺未兑现满 {rules.broken_promises_d} 次或逾期超过 {rules.overdue_days_d} 天为 D"
+        )
+    steps = ", ".join(f"{letter} up to {days}" for letter, days in cuts.items())
+    return (
+        f"Rating, by average days late in the last {rules.window_months} months: {steps}, else D; "
+        f"new with fewer than {rules.min_paid} paid; D from {rules.broken_promises_d} broken promises on or overdue by more "
+        f"than {rules.overdue_days_d} days; one step better after {rules.lift_after_on_time} paid on time in a row"
+    )

@@ -1,0 +1,72 @@
+"""`api`: a small company whose order system calls the server's own ASGI application."""
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import httpx2
+import pytest
+
+from bot.server import _page
+from core import tokens
+from tests.harness import Harness
+from tests.scenarios.ordering import opened, told
+
+ALL = ("orders:write", "orders:read")
+
+
+class Api:
+    """`api(...)` is one request with the shop's token; `api.hk` the company."""
+
+    def __init__(self, hk: Harness) -> None:
+        self.hk = hk
+        self.page = _page(hk.app)
+        self.token = self.issue("shop", source="shop")
+
+    def issue(self, name: str, *scopes: str, source: str = "", expires_at: datetime | None = None) -> str:
+        with self.hk.db() as work:
+            return tokens.issue(work, name, scopes or ALL, source=source, expires_at=expires_at)[1]
+
+    def __call__(self, method: str, path: str, **more: Any) -> httpx2.Response:
+        return self.hk.run(self.call(method, path, **more))
+
+    async def call(
+        self, method: str, path: str, *, token: str | None = "", headers: Any = None, **more: Any
+    ) -> httpx2.Response:
+        """`token`: None for none. Whatever the application raises fails the test."""
+        given = dict(headers or {})
+        if token is not None:
+            given.setdefault("Authorization", f"Bearer {token or self.token}")
+        transport = httpx2.ASGITransport(app=self.page)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://erp.example") as client:
+            return await client.request(method, f"/api/v1{path}", headers=given, **more)
+
+    def submit(self, key: str = "", *, token: str = "", lang: str = "", **order: Any) -> httpx2.Response:
+        headers = {"Idempotency-Key": key} if key else {}
+        if lang:
+            headers["Accept-Language"] = lang
+        body = {"number": "SO1", "customer": "甲", "amount": "100.00", **order}
+        return self("POST", "/orders", token=token, headers=headers, json=body)
+
+    def refused(self, status: int, code: str, answer: httpx2.Response) -> httpx2.Response:
+        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), answer.text
+        assert answer.json()["error"]["message"] and self.token not in answer.text
+        return answer
+
+
+@pytest.fixture
+def hk(database_url: str, caplog: pytest.LogCaptureFixture) -> Iterator[Harness]:
+    caplog.set_level(logging.DEBUG)
+    harness = Harness(database_url)
+    yield harness
+    harness.stop()
+
+
+@pytest.fixture
+def api(hk: Harness, caplog: pytest.LogCaptureFixture) -> Iterator[Api]:
+    """Whatever happened, no token got into the log."""
+    found = Api(opened(hk))
+    yield found
+    assert "hk_" not in caplog.text and found.token not in caplog.text
+    told(hk)

@@ -1,0 +1,135 @@
+"""Orders from a file, and what waits for an approval, on the command line."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import CommandLine
+
+AT = ("--at", "2026-06-02T10:00")
+CUSTOMERS = "code,name,owner,credit_limit,finance_email\nC001,华兴商贸,li,150000.00,a@x.example\n"
+ORDER = {"number": "SO-1", "customer": "C001", "amount": "10000.00"}
+
+
+@pytest.fixture
+def shop(hk: CommandLine, company: Callable[[], None]) -> CommandLine:
+    """华兴商贸 owes 120,000 of 150,000."""
+    company()
+    hk("import", "customers", hk.file("limits.csv", CUSTOMERS), "--at", "2026-06-02T09:30")
+    return hk
+
+
+def put(hk: CommandLine, orders: Any, name: str = "orders.json") -> str:
+    return hk.file(name, json.dumps(orders, ensure_ascii=False))
+
+
+def test_an_order_is_released_or_held_and_asks_at_once(shop: CommandLine) -> None:
+    file = put(shop, [ORDER, {**ORDER, "number": "SO-2", "amount": "50000.00", "note": "老客户"}])
+    made = shop("order", "submit", file, "--source", "shop", *AT, "--json").json
+    assert made["failed"] == 0
+    first, second = made["orders"]
+    assert first == {"number": "SO-1", "verdict": "released", "reasons": [], "request": None}
+    assert (second["number"], second["verdict"]) == ("SO-2", "held") and second["request"]
+    assert [reason["code"] for reason in second["reasons"]] == ["over_limit"]
+    kinds = [card["kind"] for card in shop("chat", "zhou", "--json").json["cards"]]
+    assert kinds == ["credit.request"]
+    assert [card["kind"] for card in shop("chat", "li", "--json").json["cards"]] == ["order.held"]
+    again = shop("order", "submit", file, "--source", "shop", *AT, "--json").json
+    assert again == made
+    assert len(shop("chat", "zhou", "--json").json["cards"]) == 1
+
+
+def test_one_order_needs_no_list_and_people_read_a_table(shop: CommandLine) -> None:
+    said = shop("order", "submit", put(shop, {**ORDER, "amount": "50000.00"}), *AT).out
+    assert "SO-1" in said and "订单暂缓放行" in said and "超信用额度 ¥20,000.00" in said
+    assert "SO-1" in shop("approvals", "--as", "zhou", *AT).out
+    assert "没有待审批" in shop("approvals", "--as", "li", *AT).out
+
+
+def test_a_bad_order_does_not_stop_the_good_ones(shop: CommandLine) -> None:
+    bad: list[Any] = [
+        "SO-0", {**ORDER, "number": "A", "amuont": "1"}, {"customer": "C001", "amount": "1"},
+        {**ORDER, "number": "B", "amount": 1.5}, {**ORDER, "number": "C", "customer": "C404"},
+        {**ORDER, "number": "D", "asked_by": "nobody"}, {**ORDER, "number": "E", "note": "a\0b"}, None, [],
+    ]  # fmt: skip
+    made = shop("order", "submit", put(shop, [*bad, ORDER]), *AT, "--json", code=1).json
+    assert [answer.get("error", {}).get("code") for answer in made["orders"]] == [
+        "order.not_an_object", "order.unknown_field", "order.field_missing", "order.amount", "customer.unknown",
+        "person.unknown", "order.bad_field", "order.not_an_object", "order.not_an_object", None,
+    ]  # fmt: skip
+    assert made["failed"] == len(bad) and [a["number"] for a in made["orders"]][:2] == [None, "A"]
+    for answer in made["orders"][:-1]:
+        assert answer["error"]["message"] and "{" not in answer["error"]["message"] and "…" not in answer["error"]["message"]
+    changed = put(shop, {**ORDER, "amount": "20000.00"}, "changed.json")
+    said = shop("order", "submit", changed, *AT, "--json", code=1).json
+    assert said["orders"][0]["error"]["code"] == "order.conflict" and said["orders"][0]["number"] == "SO-1"
+    other = shop("order", "submit", changed, "--source", "erp", *AT, "--json").json
+    assert other["orders"][0]["verdict"] == "released"
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"{", "order.not_json"),
+        (b"", "order.not_json"),
+        (b'{"number": "\xff"}', "order.not_utf8"),
+        (b'{"number": "\\ud800"}', "order.not_utf8"),
+        (b"[" * 100_000, "order.too_deep"),
+        (b'{"amount": "1", "amount": "2"}', "order.field_twice"),
+        (b'{"amount": ' + b"9" * 5000 + b"}", "order.not_json"),
+        (b"[" + b"1," * 1000 + b"1]", "order.too_many"),
+        (b" " * 1_000_001, "order.file_too_large"),
+    ],
+)
+def test_a_file_that_is_none_changes_nothing(shop: CommandLine, content: bytes, code: str) -> None:
+    (shop.folder / "bad.json").write_bytes(content)
+    assert shop.refused("order", "submit", "bad.json", *AT)["code"] == code
+
+
+def test_names_that_are_wrong(shop: CommandLine) -> None:
+    assert shop.refused("order", "submit", "nowhere.json", *AT)["code"] == "file.unreadable"
+    assert shop.refused("order", "submit", ".", *AT)["code"] == "file.unreadable"
+    file = put(shop, ORDER)
+    assert shop.refused("order", "submit", file, "--as", "nobody", *AT)["code"] == "person.unknown"
+    assert shop.refused("order", "submit", file, "--source", "x" * 65, *AT)["code"] == "order.bad_field"
+    assert shop.refused("approvals", "--as", "nobody")["code"] == "person.unknown"
+    assert shop.refused("approvals")["code"] == "usage.wrong"
+    assert put(shop, []) and shop("order", "submit", "orders.json", "--json").json == {"orders": [], "failed": 0}
+
+
+def test_standard_input_and_whoever_enters_it(shop: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "\ufeff" + json.dumps({**ORDER, "amount": "50000.00"})
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    made = shop("order", "submit", "-", "--as", "zhou", *AT, "--json").json
+    assert made["orders"][0]["verdict"] == "held"
+    assert shop("approvals", "--as", "zhou", *AT, "--json").json["approvals"] == [], "who entered it doesn't decide"
+
+
+def test_approvals_as_json(shop: CommandLine) -> None:
+    made = shop("order", "submit", put(shop, {**ORDER, "amount": "50000.00"}), *AT, "--json").json
+    found = shop("approvals", "--as", "zhou", *AT, "--json").json
+    assert found["person"] == "zhou"
+    [row] = found["approvals"]
+    assert row["request"] == made["orders"][0]["request"] and (row["customer"], row["over"]) == ("C001", "20000.00")
+    assert row["since"] == "2026-06-02T10:00:00+08:00"
+    assert shop("approvals", "--as", "zhou", "--at", "2026-06-30T10:00", "--json").json["approvals"] == [], "expired"
+
+
+def test_with_a_real_messenger_the_cards_wait_for_serve(shop: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUIKUAN_MESSENGERS", "local,slack")
+    for name, value in (("BOT_TOKEN", "xoxb-1-2-abc"), ("APP_TOKEN", "xapp-1-A-1-abc")):
+        monkeypatch.setenv(f"HUIKUAN_SLACK_{name}", value)
+    file = put(shop, {**ORDER, "amount": "50000.00"})
+    assert shop.refused("order", "submit", file, *AT)["code"] == "time.at_refused"
+    assert shop("order", "submit", file, "--json").json["orders"][0]["verdict"] == "held"
+    assert shop("chat", "zhou", "--json").json["cards"] == []
+
+
+def test_the_data_stays_whole(shop: CommandLine, tmp_path: Path) -> None:
+    shop("order", "submit", put(shop, [{**ORDER, "number": f"SO-{n}"} for n in range(20)]), *AT)
+    assert shop("ledger", "check", "--json").json["ok"]

@@ -1,0 +1,123 @@
+"""/limit, /hold, /unhold, /blacklist, /unblacklist as they are typed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from core.credit.exposure import standing
+from core.search import index_text
+from tests.harness import Harness
+from tests.scenarios.ordering import opened
+
+
+@pytest.fixture
+def hk(database_url: str) -> Iterator[Harness]:
+    story = opened(Harness(database_url))
+    story.people(fd2="finance_director", boss="management", ray="risk")
+    story.customer("乙", "li", group_name="华兴集团")
+    story.set_customer("甲", name="华兴商贸", group_name="华兴集团", search=index_text("甲", "华兴商贸"))
+    yield story
+    story.stop()
+
+
+def says(hk: Harness, who: str, text: str, expect: str = "done") -> tuple[dict[str, Any], str]:
+    """(view, the card's text) of the answer."""
+    reply = hk.type(who, text)
+    assert reply.outcome == expect, reply
+    card = hk.chat(who).unread()[-1]
+    hk.read(card.id)
+    return dict(reply.view), card.text
+
+
+def limit(hk: Harness) -> tuple[int | None, int]:
+    with hk.look() as work:
+        now = standing(work, 1)
+        return now.base_minor, now.extra_minor
+
+
+@pytest.mark.parametrize(
+    ("text", "base", "extra"),
+    [
+        ("额度 甲 5万 年度授信", 5_000_000, 0),
+        ("/limit 甲 50,000.00 yearly review", 5_000_000, 0),
+        ("额度 甲 2000 到 7月31日 旺季备货", 100_000, 100_000),
+        ("/limit 甲 2000 until 2026-07-31 peak season", 100_000, 100_000),
+        ("额度 甲 ¥0 款到发货", 0, 0),
+        ("额度 甲 0 款到发货", 0, 0),
+        ("额度 甲 无 集团担保", None, 0),
+        ("/limit 甲 NONE guaranteed", None, 0),
+    ],
+)
+def test_a_limit_is_set(hk: Harness, text: str, base: int | None, extra: int) -> None:
+    says(hk, "zhou", text)
+    assert limit(hk) == (base, extra)
+
+
+def test_the_answer_says_what_it_is_now(hk: Harness) -> None:
+    view, text = says(hk, "zhou", "额度 甲 2000 到 7月31日 旺季备货")
+    assert view["input"] == {"currency": "CNY", "amount": "2000.00", "until": "2026-07-31", "reason": "旺季备货"}
+    assert "¥2,000.00" in text and "7月31日" in text and "旺季备货" in text and "临时额度" in text
+    assert "未设额度" in says(hk, "zhou", "额度 甲 无 集团担保")[1]
+
+
+def test_a_name_alone_asks_for_the_credit(hk: Harness) -> None:
+    assert says(hk, "li", "额度 甲")[0]["limit"] == "1000.00"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("额度 甲 -5 x", "-5"), ("额度 甲 很多 x", "很多"), ("额度 甲 5万", "额度 客户 金额"),
+        ("额度 甲 无", "额度 客户 金额"),
+        ("额度 甲 USD 500 x", "CNY"), ("额度 甲 500 到 7月31日 x", "¥1,000.00"), ("额度 谁 5 x", "谁"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said(hk: Harness, text: str, said: str) -> None:
+    assert said in says(hk, "zhou", text, "invalid")[1]
+    assert limit(hk) == (100_000, 0)
+
+
+def test_a_name_that_is_not_exact_is_asked_about_first(hk: Harness) -> None:
+    for text, button, done in (
+        ("额度 华兴 2000 到 7月31日 旺季备货", "旺季备货", (100_000, 100_000)),
+        ("额度 华兴 0 款到发货", "¥0.00", (0, 0)),
+        ("额度 华兴 无 集团担保", "未设额度", (None, 0)),
+    ):
+        before = limit(hk)
+        hk.type("zhou", text)
+        card = hk.chat("zhou").expect_card("华兴商贸", button, kind="reply.confirm")
+        assert limit(hk) == before
+        card.tap("reply.confirm")
+        assert limit(hk) == done
+        for told in hk.chat("zhou").unread():
+            hk.read(told.id)
+
+
+def test_holds_and_the_blacklist(hk: Harness) -> None:
+    _, text = says(hk, "zhou", "冻结 甲 对账不清 到 7月31日")
+    assert "客户已冻结" in text and "7月31日" in text and "对账不清" in text
+    assert "已经冻结" in says(hk, "fm", "/hold 甲 until 2026-07-20 again", "already")[1]
+    assert "您自己设的" in says(hk, "zhou", "解冻 甲 已对清", "invalid")[1]
+    assert "冻结 客户 原因" in says(hk, "zhou", "冻结 甲", "invalid")[1]
+    assert "客户已解冻" in says(hk, "fd2", "解冻 甲 已对清")[1]
+    assert "没有被冻结" in says(hk, "fd2", "解冻 甲 已对清", "already")[1]
+    view, text = says(hk, "ray", "黑名单 甲 失信被执行人")
+    assert "关联客户" in text and "乙" in text
+    assert view["related"] == [{"code": "乙", "name": "乙", "same": ["group_name"]}]
+    assert "已经在黑名单" in says(hk, "ray", "黑名单 甲 x", "already")[1]
+    assert "移出黑名单" in says(hk, "boss", "/unblacklist 甲 settled")[1]
+    assert hk.holds("甲") == []
+
+
+def test_the_date_of_a_reason_is_not_the_end(hk: Harness) -> None:
+    view, _ = says(hk, "zhou", "冻结 甲 欠款拖到今天 7月1日")
+    assert view["input"] == {"reason": "欠款拖到今天 7月1日"}
+
+
+@pytest.mark.parametrize("text", ["额度 甲 5 x", "冻结 甲 x", "解冻 甲 x", "黑名单 甲 x", "移出黑名单 甲 x"])
+def test_reps_may_not_and_are_not_offered_it(hk: Harness, text: str) -> None:
+    says(hk, "li", text, "not_allowed")
+    offered = {row["name"] for row in says(hk, "li", "帮助")[0]["commands"]}
+    assert not offered & {"limit", "hold", "unhold", "blacklist", "unblacklist"}
+    assert {"limit", "hold", "unhold", "blacklist"} <= {row["name"] for row in says(hk, "zhou", "帮助")[0]["commands"]}

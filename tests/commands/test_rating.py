@@ -1,0 +1,150 @@
+"""/rating: what a customer is rated, what it goes by, and a rating that a person sets."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import pytest
+
+from core.credit.rating import refresh
+from core.dunning.stored import active
+from tests.harness import Harness
+
+DUE = date(2026, 3, 2)
+
+
+@pytest.fixture
+def hk(database_url: str) -> Iterator[Harness]:
+    story = Harness(database_url)
+    story.begin("2026-07-06 10:00")
+    story.customer("甲", "li", name="甲商贸有限公司", short_name="甲商贸")
+    yield story
+    story.stop()
+
+
+def paid(hk: Harness, *days_late: int) -> None:
+    """Receivables of 100 each, due a week apart, each paid so many days late."""
+    for n, late in enumerate(days_late):
+        due = DUE + timedelta(days=7 * n)
+        hk.receivable("甲", "100.00", due=due.isoformat(), issued=DUE.replace(month=1).isoformat(), number=f"P{n}")
+        hk.pay("甲", "100.00", f"P{n}", on=(due + timedelta(days=late)).isoformat(), number=f"R{n}")
+
+
+def rated(hk: Harness) -> None:
+    with hk.db() as work:
+        refresh(work, active(work)[1])
+
+
+def says(hk: Harness, who: str, text: str, expect: str = "done") -> tuple[dict, str]:
+    """(view, the card's text) of the answer."""
+    reply = hk.type(who, text)
+    assert reply.outcome == expect, reply
+    card = hk.chat(who).unread()[-1]
+    hk.read(card.id)
+    return dict(reply.view), card.text
+
+
+def test_a_new_customer_is_said_to_be_one(hk: Harness) -> None:
+    paid(hk, 0)
+    rated(hk)
+    view, text = says(hk, "li", "评级 甲")
+    assert (view["rating"], view["computed"], view["inputs"]["paid"]) == ("new", "new", 1)
+    assert "新客户，暂无评级" in text and "已付清 1 笔，至少 3 笔" in text
+    for line in ("余额 甲", "信用 甲", "评级 甲"):
+        assert "new" not in says(hk, "li", line)[1]
+    hk.person("li", locale="en")
+    assert "new customer, not rated" in says(hk, "li", "/rating 甲")[1]
+
+
+def test_every_input_with_its_figure_and_limit(hk: Harness) -> None:
+    paid(hk, 40, 30, 35, 20, 0, 10, 25)
+    hk.receivable("甲", "50.00", due="2026-07-01", number="OPEN")
+    rated(hk)
+    view, text = says(hk, "li", "/rating 甲")
+    assert (view["rating"], view["source"], view["since"], view["current"]) == ("C", "computed", "2026-07-06", True)
+    assert view["inputs"]["average_days_late"] == "21.7" and view["inputs"]["overdue_amount"] == "50.00"
+    assert view["limits"]["cuts_days"] == {"A": 3, "B": 15, "C": 30} and view["limits"]["overdue_days_d"] == 30
+    assert [row["days_late"] for row in view["receivables"]] == [40, 35, 30, 25, 20] and view["more"] == 3
+    for words in (
+        "评级 C", "7月6日起", "平均逾期 21.7 天，不超过 30 天", "A ≤ 3 · B ≤ 15 · C ≤ 30", "7 笔（至少 3 笔）", "¥700.00",
+        "86%", "7", "¥50.00，5天（超过 30 天为 D）", "0 次（2 次起为 D）", "0 笔（3 笔起上调一级）", "P0", "晚40天付",
+        "还有 3 项",
+    ):  # fmt: skip
+        assert words in text, (words, text)
+    assert "P4" not in text
+
+
+def test_set_by_hand_with_a_reason_and_an_end(hk: Harness) -> None:
+    paid(hk, 40, 40, 40)
+    rated(hk)
+    assert says(hk, "zhou", "评级 甲")[0]["rating"] == "D"
+    view, text = says(hk, "zhou", "评级 甲 b 到 9-30 已换财务负责人")
+    assert view["input"] == {"rating": "B", "until": "2026-09-30", "reason": "已换财务负责人"}
+    assert "评级已设定" in text and "9月30日" in text and "已换财务负责人" in text
+    view, text = says(hk, "li", "评级 甲")
+    assert (view["rating"], view["source"], view["until"], view["by"]) == ("B", "override", "2026-09-30", "zhou")
+    assert (view["computed"], view["current"]) == ("D", True)
+    for words in ("评级 B", "zhou", "9月30日", "已换财务负责人", "应为 D", "平均逾期 40.0 天，超过 30 天"):
+        assert words in text, (words, text)
+    with hk.look() as work:
+        from sqlmodel import select
+
+        from core.models import Audit
+
+        [audit] = work.session.exec(select(Audit).where(Audit.action == "rating.overridden")).all()
+        assert audit.data["before"] == "D" and audit.data["after"] == "B" and audit.data["until"] == "2026-09-30"
+
+
+def test_a_name_that_is_not_exact_is_asked_back(hk: Harness) -> None:
+    hk.customer("C019", "li", name="华兴商贸有限公司", short_name="华兴商贸", search="\nc019\n华兴商贸有限公司\n华兴商贸\n")
+    reply = hk.type("zhou", "/rating 华兴 A until 2026-09-30 老客户 关系好")
+    assert reply.view["confirm"]["action"] == "rating.set"
+    card = hk.chat("zhou").expect_card("设定评级", "A", "老客户 关系好", kind="reply.confirm")
+    assert says(hk, "li", "评级 C019")[0]["rating"] is None
+    card.tap("reply.confirm")
+    assert says(hk, "li", "评级 C019")[0]["rating"] == "A"
+
+
+@pytest.mark.parametrize("who", ["li", "wang", "cai"])
+def test_who_may_not(hk: Harness, who: str) -> None:
+    assert says(hk, who, "评级 甲 A 到 9-30 老客户", "not_allowed")[0]["error"]["code"] == "action.not_allowed"
+    assert says(hk, who, "评级 甲")[0]["rating"] is None
+
+
+def test_not_for_a_customer_of_another_region(hk: Harness) -> None:
+    hk.set_customer("甲", region="华东")
+    hk.person("fm", region="华南")
+    assert says(hk, "fm", "评级 甲", "invalid")[0]["error"]["code"] == "customer.unknown"
+    hk.act("fm", "rating.set", "甲", expect="not_allowed", rating="A", until="2026-09-30", reason="老客户")
+    assert says(hk, "zhou", "评级 甲")[0]["rating"] is None
+
+
+@pytest.mark.parametrize("who", ["zhou", "fm"])
+def test_who_may(hk: Harness, who: str) -> None:
+    says(hk, who, "评级 甲 A 到 9-30 老客户")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("评级", "customer.missing"),
+        ("评级 没有的客户", "customer.unknown"),
+        ("评级 甲 E 到 9-30 老客户", "rating.unknown_value"),
+        ("评级 甲 new 到 9-30 老客户", "rating.unknown_value"),
+        ("评级 甲 A", "command.usage"),
+        ("评级 甲 A 老客户", "date.unknown"),
+        ("评级 甲 A 到 9-30", "rating.no_reason"),
+        ("评级 甲 A 到 2026-07-05 老客户", "date.past"),
+    ],
+)
+def test_what_is_wrong_is_said_and_changes_nothing(hk: Harness, text: str, code: str) -> None:
+    view, _ = says(hk, "zhou", text, "invalid")
+    assert view["error"]["code"] == code
+    assert says(hk, "zhou", "评级 甲")[0]["rating"] is None
+
+
+def test_each_code_has_words_in_both_languages() -> None:
+    from bot.words import words_of
+
+    for code in ("unknown_customer", "unknown_value", "no_reason", "until_past"):
+        words = words_of(f"rating.{code}")
+        assert words is not None and all(words)

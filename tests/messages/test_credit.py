@@ -1,0 +1,170 @@
+"""The cards of credit approval: what an approver reads in each case, and what the rep is told."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from bot.card import LANGS, Card, Lang
+from bot.fit import PROFILES, fit
+from bot.notifications.templates import render, templates
+from bot.notifications.views import CreditView, OrderView, Phrase
+from core.money import Money
+from tests.messages.test_templates import words
+
+TODAY = date(2026, 7, 8)
+REASONS = (
+    "over_limit", "no_credit", "overdue", "frozen", "hold", "blacklist", "terms", "discount", "below_cost", "ask_within",
+    "no_rate", "prepayment_awaited", "conditions",
+)  # fmt: skip
+
+
+def request(lang: Lang = "zh", /, **more: object) -> Card:
+    return render("credit.request", replace(CreditView.example(lang), **more), lang)  # type: ignore[arg-type]
+
+
+def order(kind: str, lang: Lang = "zh", /, **more: object) -> Card:
+    return render(kind, replace(OrderView.example(lang), **more), lang)  # type: ignore[arg-type]
+
+
+def fields(card: Card) -> dict[str, str]:
+    return {field.label: field.value for field in card.fields}
+
+
+def cny(major: int) -> Money:
+    return Money(major * 100, "CNY")
+
+
+def test_the_card_reads_at_a_glance() -> None:
+    card = request()
+    assert card.title == "超信用 ¥120,000.00 待审批 · 华兴商贸"
+    assert fields(card) == {
+        "客户": "华兴商贸有限公司（C级）", "额度": "¥500,000.00", "已用": "¥420,000.00", "本单": "¥200,000.00",
+        "逾期": "¥100,000.00（7天）", "最近承诺": "7月6日 ¥120,000.00，连续失约2次",
+        "超额": "¥120,000.00（额度的24%）", "评级依据": "平均逾期18天付款",
+    }  # fmt: skip
+    assert "申请人说明：老客户" in card.text and "第 1/2 级审批" in card.text
+    assert [action.id for action in card.actions] == ["credit.approve", "credit.approve_with", "credit.reject"]
+    assert card.footer == "7月10日 12:00前审批，过时失效"
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_a_yes_repeats_what_it_is_about(lang: Lang) -> None:
+    approve = request(lang).actions[0]
+    assert approve.style == "primary" and approve.confirm is not None
+    name = "华兴商贸" if lang == "zh" else "Huaxing Trading"
+    for part in (name, "SO-2026-0118", "¥200,000.00", "¥120,000.00"):
+        assert part in approve.confirm, part
+    within = request(lang, over=None).actions[0].confirm or ""
+    assert "超额" not in within and "over by" not in within
+
+
+def test_what_the_answers_ask() -> None:
+    asked = {a.id: [(i.name, i.type, i.required) for i in a.inputs] for a in request().actions}
+    assert asked == {
+        "credit.approve": [],
+        "credit.approve_with": [("prepay_percent", "choice", False), ("until", "date", False), ("note", "text", False)],
+        "credit.reject": [("reason", "text", True)],
+    }
+    assert [c.value for c in templates().action("credit.approve_with", "zh").inputs[0].choices] == ["30", "50", "100"]
+
+
+def test_no_single_pick_on_the_card_approves_on_conditions() -> None:
+    drawn = {a.id: a.draw for a in fit(request(), PROFILES["slack"], today=TODAY)[0].actions}
+    assert drawn == {"credit.approve": "button", "credit.approve_with": "form", "credit.reject": "form"}
+
+
+@pytest.mark.parametrize("profile", ["wecom", "slack", "dingtalk"])
+def test_the_figures_that_decide_fit_every_card(profile: str) -> None:
+    fitted, _ = fit(request(), PROFILES[profile], today=TODAY)
+    said = words(fitted)
+    for part in ("¥120,000.00", "¥500,000.00", "¥420,000.00", "¥200,000.00", "7天", "连续失约2次", "老客户"):
+        assert part in said, part
+
+
+@pytest.mark.parametrize(
+    ("more", "title"),
+    [
+        ({"over": None}, "逾期客户订单待审批 · ¥200,000.00 · 华兴商贸"),
+        ({"over": cny(0), "overdue": ()}, "订单待信用审批 · ¥200,000.00 · 华兴商贸"),
+    ],
+)
+def test_held_within_the_limit_it_says_what_for(more: dict[str, object], title: str) -> None:
+    card = request(**more)
+    assert card.title == title
+    assert "超额" not in fields(card) and fields(card)["可用"] == "¥80,000.00"
+
+
+def test_a_limit_of_nothing_is_not_no_limit() -> None:
+    assert fields(request(limit=cny(0)))["额度"] == "¥0.00（须款到发货）"
+    assert fields(request(limit=None, over=None, available=None))["额度"] == "未设额度"
+    assert fields(request("en", limit=None))["Limit"] == "none set"
+
+
+def test_what_isnt_there_takes_no_room() -> None:
+    card = request(promise_on=None, promise_amount=None, not_kept=0, rating_why=None, note="", of_rungs=1, rating="")
+    assert not {"最近承诺", "评级依据", "已预付", "管控"} & set(fields(card))
+    assert fields(card)["客户"] == "华兴商贸有限公司" and "级审批" not in card.text
+    more = fields(request(prepaid=cny(60_000), holds=("order", "manual"), promise_on=None, not_kept=3, overdue=()))
+    assert more["已预付"] == "¥60,000.00" and more["管控"] == "逾期暂停下单、人工冻结"
+    assert more["最近承诺"] == "连续失约3次" and more["逾期"] == "无"
+
+
+def test_worse_figures_are_pointed_out_first() -> None:
+    assert request(changed=True).text.startswith("情况较发起时变差")
+    assert "变差" not in request().text
+    assert request("en", changed=True).text.startswith("Things got worse")
+
+
+@pytest.mark.parametrize(
+    ("ended", "title", "tone"),
+    [
+        (Phrase(code="ended.approved", who="王总"), "王总 已批准", "success"),
+        (Phrase(code="ended.approved_with", who="王总", n=30, on=date(2026, 7, 31)),
+         "王总 已附条件批准：预付30%，临时额度至7月31日", "success"),
+        (Phrase(code="ended.rejected", who="王总", text="逾期未清"), "王总 已驳回：逾期未清", "muted"),
+        (Phrase(code="ended.request_expired"), "审批超时，申请已失效", "muted"),
+        (Phrase(code="ended.withdrawn", who="小李"), "小李 已撤回申请", "muted"),
+        (Phrase(code="ended.obsolete"), "无需再审批", "muted"),
+    ],
+)  # fmt: skip
+def test_it_closes_with_how_it_ended(ended: Phrase, title: str, tone: str) -> None:
+    card = request(ended=ended)
+    assert card.title == f"{title} · 订单 SO-2026-0118 · 华兴商贸"
+    assert (card.closed, card.actions, card.tone) == (True, (), tone)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_every_reason_has_words(lang: Lang) -> None:
+    assert {f"credit.{code}" for code in REASONS} <= templates().phrase_codes()
+    for code in REASONS:
+        assert templates().phrase(Phrase(code=f"credit.{code}"), lang, TODAY)[-1].isalnum()
+
+
+def test_the_rep_hears_who_is_asked_until_when_and_why() -> None:
+    card = order("order.held", state="held")
+    assert "暂缓放行：超信用额度 ¥120,000.00；客户有逾期，最长7天。" in card.text
+    assert "已提交周总监审批，7月10日 12:00前未批复则申请失效。" in card.text
+    assert card.actions == () and "审批" not in order("order.held", asked=(), until=None).text
+
+
+@pytest.mark.parametrize(
+    ("state", "by", "said", "tone"),
+    [
+        ("released", "王总", "经王总批准，可安排发货。", "success"),
+        ("released", "", "已符合信用条件，可安排发货。", "success"),
+        ("conditions", "王总", "经王总附条件批准，条件满足后放行。", "warning"),
+        ("rejected", "王总", "被王总驳回，请勿发货。", "danger"),
+        ("expired", "", "可重新申请。", "warning"),
+        ("withdrawn", "小李", "放行申请已由小李撤回。", "muted"),
+        ("cancelled", "", "已取消，不再占用信用额度。", "muted"),
+        ("refused", "", "按信用政策不予放行：", "danger"),
+    ],
+)
+def test_the_rep_hears_what_was_decided(state: str, by: str, said: str, tone: str) -> None:
+    card = order("order.decided", state=state, by=by)
+    assert said in card.text and card.tone == tone and card.actions == ()
+    assert card.title.startswith(templates().word(state, "order", "zh"))
+    assert fields(card)["审批意见"] == "先收三成再发货"
+    english = order("order.decided", "en", state=state, by=by and "Wang Wei")
+    assert english.text and english.text.count("\n") == 0

@@ -1,0 +1,215 @@
+"""A customer that somebody holds or blacklists: what becomes of its orders, and who ends it."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.app import App
+from core.actions import ActionRequest, execute
+from core.credit import holds, orders
+from core.dunning.stored import active
+from core.models import Hold
+from tests.harness import Harness
+from tests.scenarios.ordering import codes, opened, place, state, told
+from tests.scenarios.racing import at_once, deliveries, other, outcomes, tap
+
+
+@pytest.fixture
+def shop(hk: Harness) -> Harness:
+    opened(hk)
+    hk.people(fd2="finance_director", boss="management", ray="risk")
+    return hk
+
+
+def read(shop: Harness) -> None:
+    told(shop)
+    for person in ("fd2", "boss", "ray"):
+        for card in shop.chat(person).unread():
+            shop.read(card.id)
+
+
+def test_a_hold_asks_about_every_order_until_somebody_else_lifts_it(shop: Harness) -> None:
+    shop.act("zhou", "hold.set", "甲", reason="对账不清")
+    assert codes(place(shop, "甲", "1.00", "SO1")) == ["hold"]
+    shop.pay("甲", "50.00")
+    assert codes(place(shop, "甲", "50.00", "SO2", prepaid=True)) == ["hold"]
+    assert shop.act("zhou", "hold.lift", "甲", reason="已对清", expect="invalid")["code"] == "hold.own"
+    assert shop.holds("甲") == ["manual"]
+    shop.act("fd2", "hold.lift", "甲", reason="已对清")
+    assert shop.holds("甲") == [] and state(shop, "SO1") == "released" and state(shop, "SO2") == "released"
+    assert shop.act("boss", "hold.lift", "甲", reason="再来", expect="already")["code"] == "hold.none"
+    read(shop)
+
+
+def test_it_ends_after_its_last_day(shop: Harness) -> None:
+    shop.act("ray", "hold.set", "甲", reason="担保到期", until="2026-07-08")
+    assert codes(place(shop, "甲", "1.00", "SO1")) == ["hold"]
+    shop.at("2026-07-08 17:00")
+    assert state(shop, "SO1") == "held"
+    shop.at("2026-07-09 10:00")
+    assert place(shop, "甲", "1.00", "SO2")["verdict"] == "released"
+    assert shop.act("boss", "hold.lift", "甲", reason="x", expect="already")["code"] == "hold.none"
+    shop.act("fm", "hold.set", "甲", reason="再次逾期", until="2026-07-31")  # the one that is over makes room
+    assert codes(place(shop, "甲", "1.00", "SO3")) == ["hold"]
+    read(shop)
+
+
+def test_what_waits_only_for_its_end_is_released(shop: Harness) -> None:
+    shop.act("ray", "hold.set", "甲", reason="担保到期", until="2026-07-06")
+    place(shop, "甲", "1.00", "SO1")
+    shop.at("2026-07-06 18:00")
+    assert state(shop, "SO1") == "held"
+    shop.at("2026-07-07 10:00")
+    assert state(shop, "SO1") == "released"
+    read(shop)
+
+
+@pytest.mark.parametrize("action", ["hold.set", "blacklist.set"])
+def test_cards_and_answers_show_it(shop: Harness, action: str) -> None:
+    shop.receivable("甲", "100.00", due="2026-07-06", number="I1")
+    shop.morning("2026-07-07")
+    card = shop.chat("li").expect_card("¥100.00")
+    assert "下单 已暂停" not in card.text
+    shop.act("zhou", action, "甲", reason="对账不清")
+    assert "下单 已暂停" in card.text
+    assert shop.type("li", "余额 甲").view["hold"] is True
+    assert shop.type("li", "信用 甲").view["holds"] == ["manual" if action == "hold.set" else "blacklist"]
+    end = "hold.lift" if action == "hold.set" else "blacklist.end"
+    shop.act("boss", end, "甲", reason="已对清")
+    assert "下单 已暂停" not in card.text and shop.type("li", "余额 甲").view["hold"] is False
+    told(shop, "reply.balance", "reply.credit")
+
+
+def test_one_that_is_over_shows_nowhere(shop: Harness) -> None:
+    shop.receivable("甲", "100.00", due="2026-07-07", number="I1")
+    shop.act("zhou", "hold.set", "甲", reason="对账不清", until="2026-07-07")
+    shop.morning("2026-07-08")
+    assert "下单 已暂停" not in shop.chat("li").expect_card("¥100.00").text
+    assert shop.type("li", "余额 甲").view["hold"] is False and shop.type("li", "信用 甲").view["holds"] == []
+    told(shop, "reply.balance", "reply.credit")
+
+
+def test_it_is_made_longer_and_never_shorter(shop: Harness) -> None:
+    shop.act("zhou", "hold.set", "甲", reason="a", until="2026-07-20")
+    for until in ("2026-07-06", "2026-07-20"):
+        shop.act("zhou", "hold.set", "甲", reason="b", until=until, expect="already")
+    shop.act("zhou", "hold.set", "甲", reason="c", until="2026-07-25")
+    shop.act("zhou", "hold.set", "甲", reason="d")
+    shop.act("zhou", "hold.set", "甲", reason="e", until="2026-12-31", expect="already")
+    assert shop.holds("甲") == ["manual"]
+    assert shop.act("fm", "hold.set", "甲", reason="f", until="2026-07-05", expect="invalid")["code"] == "hold.past"
+
+
+def test_the_blacklist_refuses_what_waits_and_what_comes(shop: Harness) -> None:
+    place(shop, "甲", "2000.00", "SO1")
+    card = shop.chat("zhou").expect_card(kind="credit.request")
+    shop.act("ray", "blacklist.set", "甲", reason="失信被执行人")
+    assert state(shop, "SO1") == "refused"
+    card.expect_update(state="closed")
+    card.tap("credit.approve", expect="already")
+    assert place(shop, "甲", "1.00", "SO2")["verdict"] == "refused"
+    assert shop.act("ray", "blacklist.set", "甲", reason="x", expect="already")["code"] == "hold.blacklisted_before"
+    shop.act("ray", "blacklist.end", "甲", reason="x", expect="not_allowed")
+    shop.act("boss", "blacklist.end", "甲", reason="已履行")
+    assert place(shop, "甲", "1.00", "SO3")["verdict"] == "released"
+    assert state(shop, "SO1") == "refused"  # a rule's answer stands: only a new order asks again
+    read(shop)
+
+
+def test_a_tap_on_a_card_from_before_the_hold_is_stale(shop: Harness) -> None:
+    place(shop, "甲", "2000.00", "SO1")
+    card = shop.chat("zhou").expect_card(kind="credit.request")
+    shop.act("fm", "hold.set", "甲", reason="对账不清")
+    card.tap("credit.approve", expect="stale")
+    assert "人工冻结" in card.text
+    card.tap("credit.approve")
+    assert state(shop, "SO1") == "released"
+    read(shop)
+
+
+def test_a_ladders_hold_is_not_lifted_by_hand(shop: Harness) -> None:
+    with shop.db() as work:
+        work.session.add(Hold(customer_id=1, currency="CNY", kind="order", from_on=work.today))
+    assert shop.act("boss", "hold.lift", "甲", reason="x", expect="invalid")["code"] == "hold.ladder"
+    shop.pay("甲", "50.00")
+    assert place(shop, "甲", "50.00", "SO1", prepaid=True)["verdict"] == "released"  # paid in advance: not its concern
+    shop.act("zhou", "hold.set", "甲", reason="x")  # both stand side by side
+    assert shop.holds("甲") == ["manual", "order"]
+    shop.act("boss", "hold.lift", "甲", reason="x")
+    assert shop.holds("甲") == ["order"]
+    read(shop)
+
+
+@pytest.mark.parametrize("person", ["li", "wang", "zhao", "cai", "ada"])
+@pytest.mark.parametrize("action", ["hold.set", "hold.lift", "blacklist.set", "blacklist.end", "limit.set"])
+def test_nobody_else_may(shop: Harness, person: str, action: str) -> None:
+    shop.act(person, action, "甲", reason="x", amount="1", expect="not_allowed")
+
+
+def test_never_outside_ones_region(shop: Harness) -> None:
+    shop.customer("乙", "li", region="华东")
+    shop.person("zhou", region="华东")
+    for action, more in (("hold.set", {}), ("hold.lift", {}), ("blacklist.set", {}), ("limit.set", {"amount": "5"})):
+        shop.act("zhou", action, "甲", reason="x", expect="not_allowed", **more)
+    shop.act("zhou", "hold.set", "乙", reason="x")
+    assert shop.holds("甲") == [] and shop.holds("乙") == ["manual"]
+
+
+def test_a_reason_is_needed(shop: Harness) -> None:
+    for action in ("hold.set", "blacklist.set"):
+        shop.act("zhou", action, "甲", reason="  ", expect="invalid")
+    assert shop.holds("甲") == []
+
+
+def test_who_is_related(shop: Harness) -> None:
+    shop.set_customer("甲", group_name="华兴集团", tax_id="9131", phone="", address="")
+    shop.customer("乙", "li", group_name="华兴集团", region="华东")
+    shop.customer("丙", "li", tax_id="9131", group_name="华兴集团")
+    shop.customer("丁", "li", group_name="别家")
+    with shop.look() as work:
+        assert sorted((one.code, one.same) for one in holds.related(work, 1)) == [
+            ("丙", ("group_name", "tax_id")), ("乙", ("group_name",)),
+        ]  # fmt: skip
+        assert holds.related(work, 4) == []
+    assert sorted(shop.act("ray", "blacklist.set", "甲", reason="x")["related"]) == ["丙", "乙"]
+    assert shop.holds("乙") == []
+
+
+def ask(shop: Harness, app: App, handle: str, action: str) -> str:
+    """In a transaction of its own, as a typed command."""
+    with app.work(shop.now) as work:
+        person_id = shop._person_id(work, handle)
+        assert person_id is not None
+        work = replace(work, person_id=person_id, actor=handle)
+        request = ActionRequest(person_id, action, {"reason": "x", "amount": "900"}, subject="customer", subject_id=1)
+        return str(execute(work, request).result)
+
+
+@pytest.mark.parametrize(("action", "end"), [("hold.set", "hold.lift"), ("blacklist.set", "blacklist.end")])
+def test_two_at_once_set_one(shop: Harness, action: str, end: str) -> None:
+    with other(shop) as second:
+        for _ in range(3):
+            done = at_once(lambda: ask(shop, shop.app, "zhou", action), lambda: ask(shop, second, "fm", action))
+            assert sorted(done) == ["already", "done"]
+            ended = at_once(lambda: ask(shop, shop.app, "boss", end), lambda: ask(shop, second, "fd2", end))
+            assert sorted(ended) == ["already", "done"] and shop.holds("甲") == []
+
+
+def test_blacklisted_while_somebody_approves(shop: Harness) -> None:
+    """Whichever comes first: never approved after the blacklist, never refused after the approval."""
+    with other(shop) as second:
+        for number in range(3):
+            place(shop, "甲", "2000.00", f"SO{number}")
+            card = deliveries(shop, "zhou", "credit")[-1]
+            reply, black = at_once(
+                lambda card=card: tap(shop.app, shop.now, "zhou", card, "credit.approve"),
+                lambda: ask(shop, second, "fm", "blacklist.set"),
+            )
+            assert black == "done"
+            assert (outcomes([reply]), state(shop, f"SO{number}")) in ((["done"], "released"), (["already"], "refused"))
+            ask(shop, shop.app, "boss", "blacklist.end")
+            with shop.db() as work:  # the next one begins anew
+                [order] = orders.find(work, f"SO{number}")
+                if order.state == "released":
+                    orders.cancel(work, active(work)[1], order)
+    read(shop)
