@@ -9,8 +9,7 @@ from core import garbage, jobs
 from core.credit import inputs, orders, rating
 from core.dunning import cycle
 from core.dunning.stored import active
-from core.models import ImportRun
-from core.models import Customer
+from core.models import Customer, ImportRun
 from core.models.base import table_of
 from core.time import local_instant
 from core.work import Work
