@@ -20,7 +20,19 @@ from core.models.collection import (
     TaskReceivable,
     TaskState,
 )
-from core.models.credit import CreditLine, CreditRequest, CreditVote, Order, OrderState, Rating, RequestState
+from core.models.credit import (
+    CreditLine,
+    CreditRequest,
+    CreditVote,
+    GroupLimit,
+    LimitProposal,
+    Order,
+    OrderState,
+    Rating,
+    RequestState,
+    RiskEvent,
+    Shipment,
+)
 from core.models.journal import Allocation, Entry, EntryKind
 from core.models.messaging import (
     AdapterState,
@@ -37,12 +49,14 @@ from core.models.messaging import (
 )
 from core.models.party import Account, Contact, Customer, LinkCode, LinkTries, Person
 from core.models.receivable import Claim, ClaimState, CreditNote, Receipt, Receivable
+from core.models.webhook import WebhookEvent
 
 __all__ = [
-    "Account", "AdapterState", "Allocation", "ApiToken", "Audit", "Case", "CaseState", "Claim", "ClaimState", "Contact",
-    "Cover", "CreditLine", "CreditNote", "CreditRequest", "CreditVote", "Customer", "Delivery", "Dispute", "DisputeState",
-    "Entry", "EntryKind", "Firing", "FiringOutcome", "FollowUp", "Hold", "ImportRun", "InboundEvent", "JobSlot",
-    "Letter", "LetterState", "LinkCode", "LinkTries", "LocalMessage", "Order", "OrderState", "OutboxMessage",
-    "OutboxState", "Pause", "PauseState", "Person", "Promise", "PromiseState", "Rating", "Receipt", "Receivable",
-    "RequestState", "StoredPolicy", "Task", "TaskReceivable", "TaskState",
+    "Account", "AdapterState", "Allocation", "ApiToken", "Audit", "Case", "CaseState", "Claim", "ClaimState",
+    "Contact", "Cover", "CreditLine", "CreditNote", "CreditRequest", "CreditVote", "Customer", "Delivery", "Dispute",
+    "DisputeState", "Entry", "EntryKind", "Firing", "FiringOutcome", "FollowUp", "GroupLimit", "Hold", "ImportRun",
+    "InboundEvent", "JobSlot", "Letter", "LetterState", "LimitProposal", "LinkCode", "LinkTries", "LocalMessage",
+    "Order", "OrderState", "OutboxMessage", "OutboxState", "Pause", "PauseState", "Person", "Promise", "PromiseState",
+    "Rating", "Receipt", "Receivable", "RequestState", "RiskEvent", "Shipment", "StoredPolicy", "Task",
+    "TaskReceivable", "TaskState", "WebhookEvent",
 ]  # fmt: skip

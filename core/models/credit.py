@@ -59,6 +59,7 @@ class Order(SQLModel, table=True):
     terms_days: int | None = None
     lines: list[dict[str, Any]] = json_list()
     note: str = ""  # the rep's words
+    extra: dict[str, Any] = json_dict()  # what else the order system tells; kept, and not looked at
     asked_by_id: int | None = foreign("person", null=True, index=False)  # whose order it is
     entered_by: str = ""
     fingerprint: str = Field(max_length=64)
@@ -116,6 +117,7 @@ class CreditRequest(SQLModel, table=True):
     opened_at: datetime
     expires_at: datetime
     remind_at: datetime | None = None
+    reminders: int = 0
     decided_at: datetime | None = None
     decided_by_id: int | None = foreign("person", null=True, index=False)
     conditions: dict[str, Any] = json_dict()
@@ -137,15 +139,20 @@ class CreditVote(SQLModel, table=True):
 
 
 class CreditLine(SQLModel, table=True):
-    """What is added to a customer's limit for a while. One at a time for each currency; a newer one ends it."""
+    """What is added to a customer's limit for a while. One of a kind at a time for each currency; a newer one ends it.
+
+    temporary: granted by somebody. insured: what `insurer` answers for, should the customer not pay.
+    """
 
     __tablename__ = "credit_line"
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount"),
+        one_of("kind", ("temporary", "insured")),
         Index(
             "uq_credit_line_running",
             "customer_id",
             "currency",
+            "kind",
             unique=True,
             sqlite_where=text("ended_on IS NULL"),
             postgresql_where=text("ended_on IS NULL"),
@@ -153,6 +160,8 @@ class CreditLine(SQLModel, table=True):
     )
     id: int | None = primary()
     customer_id: int = foreign("customer")
+    kind: str = "temporary"
+    insurer: str = ""
     amount_minor: int = minor()
     currency: str = Field(max_length=3)
     from_on: date
@@ -161,6 +170,102 @@ class CreditLine(SQLModel, table=True):
     made_by_id: int | None = foreign("person", null=True, index=False)
     request_id: int | None = foreign("credit_request", null=True, index=False)
     ended_on: date | None = None
+
+
+class GroupLimit(SQLModel, table=True):
+    """What the customers of one group may use up together (`customer.group_name`), on top of each one's own limit."""
+
+    __tablename__ = "group_limit"
+    __table_args__ = (
+        CheckConstraint("amount_minor >= 0", name="amount"),
+        Index(
+            "uq_group_limit_running",
+            "group_name",
+            unique=True,
+            sqlite_where=text("ended_on IS NULL"),
+            postgresql_where=text("ended_on IS NULL"),
+        ),
+    )
+    id: int | None = primary()
+    group_name: str = Field(max_length=400)
+    amount_minor: int = minor()
+    currency: str = Field(max_length=3)
+    reason: str = ""
+    made_by_id: int | None = foreign("person", null=True, index=False)
+    from_on: date
+    ended_on: date | None = None
+
+
+class LimitProposal(SQLModel, table=True):
+    """A limit that the figures speak for: nothing changes until one of `people` agrees. `facts` are what its card shows."""
+
+    __tablename__ = "limit_proposal"
+    __table_args__ = (
+        one_of("kind", ("raise", "shrink")),
+        one_of("state", ("pending", "approved", "rejected", "expired", "obsolete")),
+        Index(
+            "uq_limit_proposal_pending",
+            "customer_id",
+            unique=True,
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+    )
+    id: int | None = primary()
+    customer_id: int = foreign("customer")
+    kind: str
+    before_minor: int = minor()
+    after_minor: int = minor()
+    currency: str = Field(max_length=3)
+    facts: dict[str, Any] = json_dict()
+    people: list[int] = json_list()
+    state: str = "pending"
+    opened_at: datetime
+    expires_on: date
+    decided_at: datetime | None = None
+    decided_by_id: int | None = foreign("person", null=True, index=False)
+    reason: str = ""
+
+
+class Shipment(SQLModel, table=True):
+    """Goods that left for a customer. Until receivables that name the order take it over, it is exposure; once signed for,
+    it waits to be invoiced."""
+
+    __table_args__ = (
+        UniqueConstraint("source", "number"),
+        CheckConstraint("amount_minor >= 0", name="amount"),
+        Index("ix_shipment_order", "customer_id", "order_no"),
+    )
+    id: int | None = primary()
+    source: str = Field(default="", max_length=64)
+    number: str = Field(max_length=100)
+    customer_id: int = foreign("customer", index=False)
+    order_no: str = Field(default="", max_length=100)
+    amount_minor: int = minor()
+    currency: str = Field(max_length=3)
+    shipped_on: date
+    signed_on: date | None = None
+
+
+class RiskEvent(SQLModel, table=True):
+    """What somebody outside reports of a customer: never computed, never invented; `source` and `happened_on` say whence."""
+
+    __tablename__ = "risk_event"
+    __table_args__ = (
+        UniqueConstraint("source", "key"),
+        one_of("kind", ("registration", "lawsuit", "dishonest", "blacklist", "other")),
+        one_of("severity", ("info", "warning", "major")),
+    )
+    id: int | None = primary()
+    source: str = Field(max_length=64)
+    key: str = Field(max_length=200)  # its number at the source
+    customer_id: int = foreign("customer")
+    kind: str
+    severity: str
+    happened_on: date
+    text: str = ""
+    url: str = ""
+    recorded_at: datetime
 
 
 class Rating(SQLModel, table=True):

@@ -1,6 +1,6 @@
 """Who: people who work here, their accounts in messengers, customers and the customers' contacts."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
@@ -16,7 +16,9 @@ class Person(SQLModel, table=True):
     name: str = Field(max_length=200)
     roles: list[str] = json_list()
     manager_id: int | None = foreign("person", null=True)
-    deputy_id: int | None = foreign("person", null=True, index=False)
+    deputy_id: int | None = foreign("person", null=True, index=False)  # decides about credit while this person is away
+    away_from: date | None = None
+    away_until: date | None = None
     email: str = ""
     mobile: str = ""
     locale: str = ""  # "" = the company's language
@@ -69,7 +71,7 @@ class Customer(SQLModel, table=True):
     owner_id: int | None = foreign("person", null=True)
     region: str = Field(default="", index=True)
     type: str = ""
-    group_name: str = ""
+    group_name: str = Field(default="", index=True)
     tags: list[str] = json_list()
     rating: str = ""
     credit_limit_minor: int | None = minor(null=True)  # None = no limit, 0 = cash only
