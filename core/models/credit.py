@@ -47,6 +47,7 @@ class Order(SQLModel, table=True):
             sqlite_where=text("state = 'held'"),
             postgresql_where=text("state = 'held'"),
         ),
+        Index("ix_sales_order_recheck", "customer_id", sqlite_where=text("recheck"), postgresql_where=text("recheck")),
     )
     id: int | None = primary()
     source: str = Field(default="", max_length=64)
@@ -67,6 +68,7 @@ class Order(SQLModel, table=True):
     reasons: list[dict[str, Any]] = json_list()  # of the latest verdict: code and facts
     facts: dict[str, Any] = json_dict()  # what the latest verdict went by
     conditions: dict[str, Any] = json_dict()  # of its approval
+    recheck: bool = False  # something behind its verdict has changed
     placed_at: datetime
     decided_at: datetime | None = None
     ended_at: datetime | None = None

@@ -129,6 +129,10 @@ def upgrade() -> None:
     op.create_index('ix_customer_group_name', 'customer', ['group_name'])
     with op.batch_alter_table('sales_order', schema=None) as batch_op:
         batch_op.add_column(sa.Column('extra', sa.JSON(), nullable=False, server_default='{}'))
+        batch_op.add_column(sa.Column('recheck', sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.create_index(
+            'ix_sales_order_recheck', ['customer_id'], sqlite_where=sa.text('recheck'), postgresql_where=sa.text('recheck')
+        )
 
 
 def downgrade() -> None:
