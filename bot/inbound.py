@@ -211,6 +211,9 @@ class _Desk:
             action = f"task.{result}"
         if action not in actions.TABLE or action not in ACTION_IDS:  # some are only typed
             return self._said(Outcome(Result.invalid, "action.unknown", {"action": action}))
+        refused = actions.elsewhere(self.work, action)
+        if refused is not None:  # before anybody fills in a form
+            return self._said(refused)
         if self.envelope.opens or (self._must_ask(action, given) and delivery.state == "open"):
             return self._ask(delivery, templates().action(action, self.lang))
         try:

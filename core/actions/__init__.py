@@ -31,7 +31,7 @@ from core.models.base import table_of
 from core.permissions import may, relation_to
 from core.work import Work
 
-__all__ = ["TABLE", "ActionRequest", "Outcome", "Result", "execute"]
+__all__ = ["TABLE", "ActionRequest", "Outcome", "Result", "elsewhere", "execute"]
 
 
 def execute(work: Work, request: ActionRequest) -> Outcome:
@@ -42,6 +42,9 @@ def execute(work: Work, request: ActionRequest) -> Outcome:
     spec = TABLE.get(request.action)
     if spec is None:
         return Outcome(Result.invalid, "action.unknown", {"action": request.action})
+    refused = elsewhere(work, request.action)
+    if refused is not None:
+        return refused
     person = work.session.get(Person, request.person_id)
     if person is None or not person.active:
         return Outcome(Result.not_allowed, "action.not_allowed")
@@ -67,6 +70,15 @@ def execute(work: Work, request: ActionRequest) -> Outcome:
             return outcome
     except DomainError as error:
         return Outcome(Result.invalid, error.code, error.facts)
+
+
+def elsewhere(work: Work, action: str) -> Outcome | None:
+    """The refusal of a decision about credit in the local messenger once there is a real one: whoever sits at this
+    machine acts there in anybody's name, and such a decision must be its maker's own."""
+    real = [name for name in work.company.messengers if name != "local"]
+    if work.channel != "local" or not real or not action.startswith("credit."):
+        return None
+    return Outcome(Result.not_allowed, "credit.elsewhere", {"action": action})
 
 
 def _subject(work: Work, policy: Policy, request: ActionRequest) -> "Context | Outcome":

@@ -130,6 +130,25 @@ def test_with_a_real_messenger_the_cards_wait_for_serve(shop: CommandLine, monke
     assert shop("chat", "zhou", "--json").json["cards"] == []
 
 
+def test_credit_is_decided_in_the_real_messenger_only(shop: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At this machine anybody could tap in the director's name."""
+    shop("order", "submit", put(shop, {**ORDER, "amount": "50000.00"}), *AT)
+    [card] = shop("chat", "zhou", "--json").json["cards"]
+    tap = ("tap", str(card["delivery"]))
+    monkeypatch.setenv("HUIKUAN_MESSENGERS", "local,slack")
+    for name, value in (("BOT_TOKEN", "xoxb-1-2-abc"), ("APP_TOKEN", "xapp-1-A-1-abc")):
+        monkeypatch.setenv(f"HUIKUAN_SLACK_{name}", value)
+    for action, *given in (["credit.approve"], ["credit.approve_with", "prepay_percent=30"], ["credit.reject", "reason=不行"]):
+        answer = shop(*tap, action, *given, "--as", "zhou", "--json", code=1).json
+        assert answer["outcome"] == "not_allowed" and "企业微信、钉钉或 Slack" in answer["message"], action
+    asked = shop(*tap, "credit.reject", "--as", "zhou", "--json", code=1).json  # not even the form
+    assert asked["outcome"] == "not_allowed"
+    assert shop("say", "zhou", "1", "--json").json["outcome"] == "not_allowed", "a button by its number"
+    assert shop("say", "li", "待办", "--json").json["outcome"] == "done", "the rest works as ever"
+    monkeypatch.setenv("HUIKUAN_MESSENGERS", "local")
+    assert shop(*tap, "credit.approve", "--as", "zhou", *AT, "--json").json["outcome"] == "done"
+
+
 def test_the_data_stays_whole(shop: CommandLine, tmp_path: Path) -> None:
     shop("order", "submit", put(shop, [{**ORDER, "number": f"SO-{n}"} for n in range(20)]), *AT)
     assert shop("ledger", "check", "--json").json["ok"]
