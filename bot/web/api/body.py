@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 from starlette.requests import Request
@@ -10,10 +11,14 @@ from starlette.requests import Request
 from core.errors import DomainError
 
 MAX_BYTES, MAX_DEPTH = 1_000_000, 32
+_JSON = re.compile(r"application/[a-z0-9.-]+\+json")
 
 
 async def read(request: Request) -> bytes:
-    """Errors: api.too_large, also where nobody said beforehand how much would come."""
+    """Errors: api.content_type; api.too_large, also where nobody said beforehand how much would come."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind and not (kind == "application/json" or _JSON.fullmatch(kind)):
+        raise DomainError("api.content_type", value=kind[:80])
     said = request.headers.get("content-length", "")
     if said.isdecimal() and (len(said) > 15 or int(said) > MAX_BYTES):
         raise DomainError("api.too_large", most=MAX_BYTES)

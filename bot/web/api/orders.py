@@ -3,39 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Security
 from fastapi.security import HTTPBearer
 from sqlalchemy import bindparam, select
-from sqlalchemy.exc import IntegrityError
 from starlette.responses import Response
 
 from bot.web.api import body, schemas
 from bot.web.api.auth import Caller, Host, caller, looked
 from bot.web.api.errors import answer
+from bot.web.api.once import KEY_HEADER, key_of, once
 from core import tokens
-from core.credit import incoming, orders, requests
-from core.credit.incoming import NewOrder
+from core.credit import incoming, locks, orders, requests
 from core.dunning.stored import active
 from core.errors import DomainError
-from core.models import Customer, InboundEvent, Order, OrderState
+from core.models import Customer, Order, OrderState
 from core.models.base import table_of
 from core.work import Work
 
 MAX_NUMBER = 100
-E, C, O = table_of(InboundEvent), table_of(Customer), table_of(Order)  # noqa: E741
-_ANSWER = select(E.c.answer).where(E.c.messenger == bindparam("messenger"), E.c.event_id == bindparam("event"))
+C, O = table_of(Customer), table_of(Order)  # noqa: E741
 _ORDER = select(Order).where(O.c.source == bindparam("source"), O.c.number == bindparam("number"))
-_LOCK = select(C.c.id).where(C.c.id == bindparam("id")).with_for_update(key_share=True)
-_KEY = re.compile(r"[!-~]{1,200}")
 _NEW = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewOrder"}}}, "required": True}
-_KEY_HEADER = {
-    "name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 200},
-    "description": "The same key with the same order gets the first answer again.",
-}  # fmt: skip
 
 
 def _fails(*codes: int) -> dict[int | str, dict[str, Any]]:
@@ -49,12 +40,12 @@ def orders_router(host: Host) -> APIRouter:
     @router.post(
         "/orders",
         summary="Submit an order; the verdict is the answer",
-        responses={200: {"model": schemas.OrderAnswer}, **_fails(400, 409, 413, 422)},
-        openapi_extra={"requestBody": _NEW, "parameters": [_KEY_HEADER]},
+        responses={200: {"model": schemas.OrderAnswer}, **_fails(400, 409, 413, 415, 422)},
+        openapi_extra={"requestBody": _NEW, "parameters": [KEY_HEADER]},
     )
     async def submit(request: Request) -> Response:
         who = await caller(host, request, "orders:write")
-        key = _key(request)
+        key = key_of(request)
         raw = await body.read(request)
         found = await asyncio.to_thread(desk.submit, who, raw, key)
         host.follow()
@@ -83,16 +74,6 @@ def orders_router(host: Host) -> APIRouter:
     return router
 
 
-def _key(request: Request) -> str:
-    """Errors: api.bad_key."""
-    given = request.headers.getlist("idempotency-key")
-    if not given:
-        return ""
-    if len(given) > 1 or not _KEY.fullmatch(given[0]):
-        raise DomainError("api.bad_key")
-    return given[0]
-
-
 class Desk:
     """Each of these is one transaction in a thread; `who` is in its audit."""
 
@@ -100,29 +81,14 @@ class Desk:
         self._host = host
 
     def submit(self, who: Caller, raw: bytes, key: str) -> dict[str, Any]:
-        """Errors: those of body.decode, incoming.parse and orders.submit; api.key_conflict."""
+        """Errors: those of body.decode, incoming.parse, orders.submit and once."""
         new = incoming.parse(body.decode(raw), self._host.company.currency)
-        now = self._host.clock()
-        try:
-            with self._host.transactions.work(now, **who.who) as work:
-                if key and (known := _first(work, who, key, new)) is not None:
-                    return known
-                made = orders.submit(work, active(work)[1], new, who.source)
-                found = orders.as_json(made.order, made.request_id)
-                if key:
-                    kept = {"fingerprint": new.fingerprint, "status": 200, "body": found}
-                    work.session.add(InboundEvent(messenger=who.events, event_id=key, at=now, answer=kept))
-                    work.session.flush()
-                tokens.used(work, who.id)
-                return found
-        except IntegrityError as error:
-            if "inbound_event" not in str(error.orig):
-                raise
-        with self._host.transactions.look(now) as work:  # the same key, handled by somebody else just now
-            again = _first(work, who, key, new)
-        if again is None:
-            raise DomainError("api.key_conflict")
-        return again
+
+        def act(work: Work) -> dict[str, Any]:
+            made = orders.submit(work, active(work)[1], new, who.source)
+            return orders.as_json(made.order, made.request_id)
+
+        return once(self._host, who, key, new.fingerprint, act)
 
     def show(self, who: Caller, number: str) -> dict[str, Any]:
         """Errors: order.unknown, also for another system's order."""
@@ -135,22 +101,12 @@ class Desk:
         """Errors: order.unknown, order.ended."""
         with self._host.transactions.work(self._host.clock(), **who.who) as work:
             order = _order(work, who, number)
-            work.session.execute(_LOCK, {"id": order.customer_id})
+            locks.lock(work, order.customer_id)
             work.session.refresh(order)  # somebody may have decided while we waited
             if order.state != OrderState.cancelled:
                 orders.cancel(work, active(work)[1], order)
             tokens.used(work, who.id)
             return _stands(work, order)
-
-
-def _first(work: Work, who: Caller, key: str, new: NewOrder) -> dict[str, Any] | None:
-    """What this key was answered. Errors: api.key_conflict."""
-    kept = work.session.execute(_ANSWER, {"messenger": who.events, "event": key}).scalar()
-    if kept is None:
-        return None
-    if kept["fingerprint"] != new.fingerprint:
-        raise DomainError("api.key_conflict")
-    return dict(kept["body"])
 
 
 def _order(work: Work, who: Caller, number: str) -> Order:
