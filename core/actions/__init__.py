@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, select
 from core import cases, followups, tasks
 from core.actions import approvals, credit, finance, limits, ratings, results
 from core.actions.request import ActionRequest, Context, Handler, Outcome, Result
+from core.credit import locks
 from core.dunning.ladder import Policy
 from core.dunning.stored import active
 from core.errors import DomainError
@@ -37,7 +38,7 @@ __all__ = ["TABLE", "ActionRequest", "Outcome", "Result", "elsewhere", "execute"
 def execute(work: Work, request: ActionRequest) -> Outcome:
     """Does what a person asks for, in the caller's transaction, or says why not. Domain errors become `invalid`.
 
-    The customer's row is locked first, so of two taps at once the second sees what the first did.
+    The customer is locked first, so of two taps at once the second sees what the first did.
     """
     spec = TABLE.get(request.action)
     if spec is None:
@@ -82,7 +83,7 @@ def elsewhere(work: Work, action: str) -> Outcome | None:
 
 
 def _subject(work: Work, policy: Policy, request: ActionRequest) -> "Context | Outcome":
-    """What the tap is about, with its customer locked."""
+    """What the tap is about, with its customer locked, or the group of which the limit may be in question."""
     delivery = None
     subject, subject_id = request.subject, request.subject_id or 0
     if request.delivery_id is not None:
@@ -92,7 +93,10 @@ def _subject(work: Work, policy: Policy, request: ActionRequest) -> "Context | O
         subject, subject_id = delivery.subject, delivery.subject_id
     customer_id = _customer_of(work, subject, subject_id)
     if customer_id is not None:
-        work.session.execute(_LOCK, {"id": customer_id})
+        try:
+            locks.lock(work, customer_id)
+        except DomainError as error:
+            return Outcome(Result.stale, error.code, error.facts)
         for row in work.session.identity_map.values():  # what was read before may be outdated
             if not isinstance(row, Person | StoredPolicy):
                 work.session.expire(row)
@@ -100,8 +104,6 @@ def _subject(work: Work, policy: Policy, request: ActionRequest) -> "Context | O
     return Context(work, policy, request, subject, subject_id, customer_id, delivery, task)
 
 
-C = table_of(Customer)
-_LOCK = select(C.c.id).where(C.c.id == bindparam("id")).with_for_update(key_share=True)
 # Its columns and not the row: what is read before the lock may be outdated after it.
 _CUSTOMER_OF = {
     name: select(table.c.customer_id).where(table.c.id == bindparam("id")) for name, table in (

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import or_, select
 
-from core.credit import orders
+from core.credit import locks, orders
 from core.dunning.stored import active
 from core.errors import DomainError
 from core.models import Customer, Hold
@@ -16,7 +16,6 @@ from core.work import Work
 MANUAL, BLACKLIST = "manual", "blacklist"
 SAME = ("group_name", "tax_id", "phone", "address")  # what relates two customers
 C, H = table_of(Customer), table_of(Hold)
-_LOCK = select(C.c.id).where(C.c.id == bindparam("id")).with_for_update(key_share=True)
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def _set(work: Work, customer_id: int, kind: str, reason: str, until: date | Non
         raise DomainError("hold.reason")
     if until is not None and until < work.today:
         raise DomainError("hold.past", on=until)
-    work.session.execute(_LOCK, {"id": customer_id})
+    locks.lock(work, customer_id)
     old = _running(work, customer_id, kind)
     if old is not None:
         counts = old.until is None or old.until >= work.today
@@ -102,7 +101,7 @@ def _set(work: Work, customer_id: int, kind: str, reason: str, until: date | Non
 def _end(work: Work, customer_id: int, kind: str, reason: str) -> bool:
     if not reason.strip():
         raise DomainError("hold.reason")
-    work.session.execute(_LOCK, {"id": customer_id})
+    locks.lock(work, customer_id)
     old = _running(work, customer_id, kind)
     if old is None or (old.until is not None and old.until < work.today):
         return False

@@ -2,9 +2,9 @@
 
 from datetime import date, timedelta
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
-from core.credit import orders
+from core.credit import locks, orders
 from core.dunning.stored import active
 from core.errors import DomainError
 from core.models import CreditLine, Customer
@@ -14,8 +14,7 @@ from core.work import Work
 
 LONGEST_DAYS = 366  # what is meant for longer is the customer's own limit
 COLUMN = "credit_limit"  # its name in `customer.edited`: what was set here wins over the next import
-C, L = table_of(Customer), table_of(CreditLine)
-_LOCK = select(C.c.id).where(C.c.id == bindparam("id")).with_for_update(key_share=True)
+L = table_of(CreditLine)
 
 
 def set_limit(work: Work, customer_id: int, amount_minor: int | None, until: date | None, reason: str) -> None:
@@ -30,7 +29,7 @@ def set_limit(work: Work, customer_id: int, amount_minor: int | None, until: dat
         raise DomainError("limit.reason")
     if amount_minor is not None and not 0 <= amount_minor <= MAX_MINOR:
         raise DomainError("limit.bad_amount")
-    work.session.execute(_LOCK, {"id": customer_id})
+    locks.lock(work, customer_id)
     customer = work.session.get_one(Customer, customer_id, populate_existing=True)
     if until is None:
         _own(work, customer, amount_minor, reason)
@@ -86,5 +85,5 @@ def _temporary(work: Work, customer: Customer, amount_minor: int | None, until: 
 
 
 def _running(work: Work, customer: Customer) -> list[CreditLine]:
-    query = select(CreditLine).where(L.c.customer_id == customer.id, L.c.ended_on.is_(None))
+    query = select(CreditLine).where(L.c.customer_id == customer.id, L.c.kind == "temporary", L.c.ended_on.is_(None))
     return list(work.session.execute(query.execution_options(populate_existing=True)).scalars())

@@ -11,17 +11,16 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from core import outbox
-from core.credit import requests, verdict
+from core.credit import locks, requests, verdict
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
 from core.dunning.ladder import Policy
 from core.errors import DomainError
 from core.models import Customer, Order, OrderState, Person
-from core.models.base import table_of
+from core.models.base import among, table_of
 from core.work import Work
 
 O, C, P = table_of(Order), table_of(Customer), table_of(Person)  # noqa: E741
-_LOCK = select(C.c.id).where(C.c.id == bindparam("id")).with_for_update(key_share=True)
 _KNOWN = select(Order).where(O.c.source == bindparam("source"), O.c.number == bindparam("number"))
 
 
@@ -37,12 +36,12 @@ class Submitted:
 def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submitted:
     """Writes the order with its verdict; a held one asks whoever may release it.
 
-    Errors: customer.unknown, person.unknown, order.conflict (its number is that of another order).
+    Errors: customer.unknown, person.unknown, order.conflict (its number is that of another order), credit.group_moved.
     """
     customer_id = work.session.execute(select(C.c.id).where(C.c.code == new.customer)).scalar()
     if customer_id is None:
         raise DomainError("customer.unknown", value=new.customer)
-    work.session.execute(_LOCK, {"id": customer_id})
+    locks.lock(work, customer_id)
     known = _known(work, new, source)
     if known is not None:
         return known
@@ -143,10 +142,11 @@ def held_customers(work: Work) -> list[int]:
 
 
 def check_customer(work: Work, policy: Policy, customer_id: int) -> None:
-    """Its held orders, the oldest first: each that is released counts for the next."""
-    work.session.execute(_LOCK, {"id": customer_id})
+    """Its held orders, with those of a group that has a limit, the oldest first: each that is released counts for the
+    next. Errors: credit.group_moved."""
+    members = locks.lock(work, customer_id)
     rows = work.session.execute(
-        select(Order).where(O.c.customer_id == customer_id, O.c.state == OrderState.held).order_by(O.c.id)
+        select(Order).where(among(O.c.customer_id, members), O.c.state == OrderState.held).order_by(O.c.id)
     )
     for order in rows.scalars().all():
         pending = requests.pending(work, order.id or 0)

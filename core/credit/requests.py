@@ -86,7 +86,8 @@ def facts_of(now: Standing, found: verdict.Verdict) -> dict[str, Any]:
     """What cards show and a tap is compared with; amounts in minor units of the limit's currency."""
     return {
         "currency": now.currency,
-        "limit_minor": now.limit_minor,
+        "limit_minor": found.limit_minor,
+        "limit_source": found.limit_source,
         "used_minor": found.used_minor,
         "over_minor": found.over_minor,
         "overdue_minor": {c: e.overdue_minor for c, e in sorted(now.exposures.items()) if e.overdue_minor},
@@ -232,7 +233,8 @@ def _line(work: Work, request: CreditRequest, until: date) -> None:
     over = request.facts["over_minor"]
     if not over:
         return
-    running = (L.c.customer_id == request.customer_id) & (L.c.currency == request.facts["currency"]) & L.c.ended_on.is_(None)
+    running = (L.c.customer_id == request.customer_id) & (L.c.currency == request.facts["currency"])
+    running &= (L.c.kind == "temporary") & L.c.ended_on.is_(None)
     extra = work.session.execute(select(CreditLine).where(running)).scalar_one_or_none()
     if extra is not None:
         over += extra.amount_minor if extra.until >= work.today else 0
