@@ -3,9 +3,11 @@
 pending -> approved | rejected     every rung said yes; somebody said no
 pending -> expired                 nobody decided in time: the order stays held
 pending -> obsolete | withdrawn    no longer needed or possible; taken back
+
+Whoever is away has a deputy decide, nobody about what they asked for themselves: core.credit.route, core.credit.seats.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -14,10 +16,11 @@ from sqlalchemy import bindparam, select
 
 from core import outbox
 from core.chores import holders
-from core.credit import route, verdict
+from core.credit import route, seats, verdict
 from core.credit.exposure import Standing, standing
 from core.dunning.ladder import Policy
 from core.dunning.load import load_org
+from core.dunning.org import Org
 from core.models import CreditLine, CreditRequest, CreditVote, Order, OrderState, RequestState
 from core.models.base import table_of
 from core.time import Calendar, Window, local_instant
@@ -49,11 +52,15 @@ def latest(work: Work, order_id: int) -> CreditRequest | None:
     return found
 
 
-def open_(work: Work, policy: Policy, order: Order, now: Standing, found: verdict.Verdict) -> CreditRequest | None:
-    """Asks the first rung; the rep is told. None: there is nobody who may decide."""
+def open_(
+    work: Work, policy: Policy, order: Order, now: Standing, found: verdict.Verdict, asked_by_id: int | None = None
+) -> CreditRequest | None:
+    """Asks the first rung; the rep is told. `asked_by_id`: who asks, where that isn't the rep. None: there is nobody who
+    may decide."""
     chosen = route.choose(found, now, policy.credit)
-    org = load_org(work)
-    asked = route.rungs(chosen, now, org, _concerned(work, order)) if chosen is not None else ()
+    org, asked_by_id = load_org(work), asked_by_id or order.asked_by_id
+    never = _concerned(order, org) | {person for person in (asked_by_id, work.person_id) if person is not None}
+    asked = route.rungs(chosen, now, org, never) if chosen is not None else ()
     if not asked or chosen is None:
         work.audit("credit.nobody", "order", order.id, order.customer_id)
         return None
@@ -61,7 +68,7 @@ def open_(work: Work, policy: Policy, order: Order, now: Standing, found: verdic
     request = CreditRequest(
         order_id=order.id or 0,
         customer_id=order.customer_id,
-        asked_by_id=order.asked_by_id,
+        asked_by_id=asked_by_id,
         facts=facts_of(now, found),
         route=chosen.name,
         rungs=[each.json() for each in asked],
@@ -72,14 +79,34 @@ def open_(work: Work, policy: Policy, order: Order, now: Standing, found: verdic
     work.session.add(request)
     work.session.flush()
     work.audit("credit.asked", "credit", request.id, order.customer_id, order=order.number, route=chosen.name)
-    _cards(work, policy, request)
+    cards(work, policy, request)
     _tell(work, policy, order, "order.held", [order.asked_by_id])
     return request
 
 
-def _concerned(work: Work, order: Order) -> set[int]:
-    """Whose order it is, and who entered it: nobody of them decides."""
-    return {person for person in (order.asked_by_id, work.person_id) if person is not None}
+def _concerned(order: Order, org: Org, request: CreditRequest | None = None) -> set[int]:
+    """Whose order it is, who entered it, and who asked (again): nobody of them decides, nor as somebody's deputy."""
+    entered = org.of_handle(order.entered_by.rpartition(" as ")[2])
+    asked = request.asked_by_id if request is not None else None
+    return {person for person in (order.asked_by_id, entered, asked) if person is not None}
+
+
+def as_of_now(
+    work: Work, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict, policy: Policy, org: Org
+) -> list[dict[str, Any]] | None:
+    """The request's rungs with who they are now: deputies, and whoever has come or gone since. None: as they stand, since
+    the order is held no more, or others must be asked anyway."""
+    chosen = route.choose(found, now, policy.credit)
+    if found.state != verdict.HELD or chosen is None or chosen.name != request.route:
+        return None
+    never = _concerned(order, org, request)
+    asked = list(route.rungs(chosen, now, org, never))[request.rung :]
+    if not asked:
+        return None
+    mine = request.rungs[request.rung]
+    above = route.above(asked[0].seats, org, never) if "above" in mine else ()
+    first = seats.reseated(mine, asked[0], above, voted(work, request))
+    return [*request.rungs[: request.rung], first, *(each.json() for each in asked[1:])]
 
 
 def facts_of(now: Standing, found: verdict.Verdict) -> dict[str, Any]:
@@ -132,17 +159,20 @@ def vote(
     found = verdict.check(verdict.OrderFacts(
         order.amount_minor, order.currency, order.prepaid_minor, order.terms_days, tuple(order.lines)
     ), now, policy.credit, work.company.currency)  # fmt: skip
+    org = load_org(work)
     chosen = route.choose(found, now, policy.credit)
-    asked = route.rungs(chosen, now, load_org(work), _whose(order)) if chosen is not None else []
-    may = [each for each in asked if person_id in each.people]
-    if found.state == verdict.HELD and not may:
+    asked = route.rungs(chosen, now, org, _concerned(order, org, request)) if chosen is not None else []
+    rungs = as_of_now(work, request, order, now, found, policy, org)
+    may = [person_id in seats.may_decide(rung) for rung in rungs or [each.json() for each in asked]]
+    if found.state == verdict.HELD and not any(may):
         return Voted("not_yours")
     if _changed(work, policy, request, order, now, found, chosen, asked):
         return Voted("stale")
     if seen_rev is not None and seen_rev != request.rev:
         return Voted("stale")
+    request.rungs = rungs or request.rungs
     mine = request.rungs[request.rung]
-    if person_id not in mine["people"]:
+    if person_id not in seats.may_decide(mine):
         return Voted("not_yours")
     if work.session.get(CreditVote, (request.id, request.rev, request.rung, person_id)) is not None:
         return Voted("already", "voted")
@@ -150,29 +180,43 @@ def vote(
         request_id=request.id or 0, request_rev=request.rev, rung=request.rung, person_id=person_id, approve=approve,
         conditions=dict(conditions or {}), reason=reason, at=work.now,
     ))  # fmt: skip
+    work.audit(
+        "credit.voted", "credit", request.id, request.customer_id, approve=approve, rung=request.rung,
+        **in_place_of(request, person_id, org),
+    )  # fmt: skip
     work.session.flush()
     if not approve:
         return _decided(work, policy, request, order, RequestState.rejected, {}, reason)
-    if mine["need"] == "all" and not set(mine["people"]) <= _voted(work, request):
+    if not seats.is_filled(mine, voted(work, request)):
         outbox.touch(work, "credit", [request.id or 0])
+        cards(work, policy, request)
         return Voted("counted")
     if request.rung + 1 < len(request.rungs):
         request.rung += 1
+        _remind_later(work, policy, request)
         work.audit("credit.rung", "credit", request.id, request.customer_id, rung=request.rung)
         work.session.flush()
         outbox.touch(work, "credit", [request.id or 0])
-        _cards(work, policy, request)
+        cards(work, policy, request)
         return Voted("counted")
     return _decided(work, policy, request, order, RequestState.approved, dict(conditions or {}), reason)
 
 
-def _whose(order: Order) -> set[int]:
-    return {order.asked_by_id} if order.asked_by_id is not None else set()
+def in_place_of(request: CreditRequest, person_id: int | None, org: Org) -> dict[str, list[str]]:
+    """For the audit: the handles of those whose place a deputy takes."""
+    whom = seats.acts_for(request.rungs[request.rung], person_id)
+    return {"for": [org.members[person].handle for person in whom]} if whom else {}
+
+
+def _remind_later(work: Work, policy: Policy, request: CreditRequest) -> None:
+    """Others are asked, or about something else: they have time of their own before they are reminded."""
+    request.reminders = 0
+    request.remind_at = work_hours_later(work.company.calendar, work.now, policy.windows.work, policy.credit.remind_hours)
 
 
 def _changed(
     work: Work, policy: Policy, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict,
-    chosen: Any, asked: Any,
+    chosen: route.Route | None, asked: Sequence[route.Asked],
 ) -> bool:  # fmt: skip
     """Things are worse than what the cards show, or others must decide: the request goes on with what is true now."""
     if found.state == verdict.REFUSED:
@@ -186,17 +230,18 @@ def _changed(
         return False
     request.rev += 1
     request.facts, request.rung = facts, 0
+    _remind_later(work, policy, request)
     if chosen is not None:
         request.route, request.rungs = chosen.name, [each.json() for each in asked]
     order.reasons = facts["reasons"]
     work.audit("credit.worse", "credit", request.id, request.customer_id, facts=facts)
     work.session.flush()
     outbox.touch(work, "credit", [request.id or 0])
-    _cards(work, policy, request)
+    cards(work, policy, request)
     return True
 
 
-def _voted(work: Work, request: CreditRequest) -> set[int]:
+def voted(work: Work, request: CreditRequest) -> set[int]:
     rows = select(V.c.person_id).where(
         V.c.request_id == request.id, V.c.request_rev == request.rev, V.c.rung == request.rung, V.c.approve
     )
@@ -280,26 +325,36 @@ def _to_be_told(work: Work, order: Order) -> list[int | None]:
     return [person for person in (order.asked_by_id, *holders(load_org(work), "finance")[:1]) if person != work.person_id]
 
 
-def _cards(work: Work, policy: Policy, request: CreditRequest) -> None:
+def cards(work: Work, policy: Policy, request: CreditRequest, again: Collection[int] = ()) -> None:
+    """Whoever of the rung has no card gets one; those in `again` get it once more, which takes the older one's place."""
+    people = request.rungs[request.rung]["people"]
+    on_its_way, shown = _have_card(work, request)
     org = load_org(work)
-    outbox.enqueue(work, [
-        outbox.row(
-            work, key=f"credit:{request.id}:{request.rev}:{request.rung}:{person}", kind="credit.request",
-            subject="credit", subject_id=request.id or 0, customer_id=request.customer_id, person_id=person,
+    rows = []
+    for person in people:
+        reminds = person in shown and person in again
+        if person in on_its_way or (person in shown and not reminds):
+            continue
+        rows.append(outbox.row(
+            work, key=f"credit:{request.id}:{request.rev}:{request.rung}:{person}:{work.now.isoformat()}",
+            kind="credit.request", subject="credit", subject_id=request.id or 0, customer_id=request.customer_id,
+            person_id=person, data={"again": request.reminders} if reminds else {},
             not_before=outbox.outside_quiet(work, policy.windows, org.members.get(person)),
-        )
-        for person in request.rungs[request.rung]["people"]
-        if not _has_card(work, request, person)
-    ])  # fmt: skip
+        ))  # fmt: skip
+    outbox.enqueue(work, rows)
 
 
-def _has_card(work: Work, request: CreditRequest, person_id: int) -> bool:
-    """Whoever was asked before sees it on that card, which is drawn anew."""
-    O = outbox.O  # noqa: E741
-    found = select(O.c.id).where(
-        O.c.subject == "credit", O.c.subject_id == request.id, O.c.person_id == person_id, O.c.op == "send"
+def _have_card(work: Work, request: CreditRequest) -> tuple[set[int], set[int]]:
+    """People whose card of this request is on its way, and those who have it open: it is drawn anew, not sent twice."""
+    O, D = outbox.O, outbox.D  # noqa: E741
+    leaving = select(O.c.person_id).where(
+        O.c.subject == "credit", O.c.subject_id == request.id, O.c.op == "send", O.c.kind == "credit.request",
+        O.c.state.in_(outbox.WAITING),
+    )  # fmt: skip
+    shown = select(D.c.person_id).where(
+        D.c.subject == "credit", D.c.subject_id == request.id, D.c.state == "open", D.c.outbox_id.is_not(None)
     )
-    return work.session.execute(found.limit(1)).first() is not None
+    return set(work.session.execute(leaving).scalars()), set(work.session.execute(shown).scalars())
 
 
 def _tell(work: Work, policy: Policy, order: Order, kind: str, people: list[int | None]) -> None:

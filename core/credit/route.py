@@ -1,7 +1,7 @@
 """Who must agree to a held order, rung by rung. Pure."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -15,13 +15,20 @@ LAST = ("finance_director", "management", "finance_manager", "admin")  # where n
 
 @dataclass(frozen=True)
 class Asked:
-    """The people of one rung, in order; `need`: any of them, or all."""
+    """The people of one rung who are asked, in order; `need`: any of them, or all. `seats`: whom the route names; while
+    one of them is away, `stands_for` says by deputy whose word that deputy gives."""
 
     people: tuple[int, ...]
     need: str = "any"
+    seats: tuple[int, ...] = ()
+    stands_for: Mapping[int, tuple[int, ...]] = field(default_factory=dict, hash=False)
 
     def json(self) -> dict[str, Any]:
-        return {"people": list(self.people), "need": self.need}
+        said: dict[str, Any] = {"people": list(self.people), "need": self.need}
+        if self.stands_for:
+            said["seats"] = list(self.seats)
+            said["for"] = {str(deputy): list(seats) for deputy, seats in self.stands_for.items()}
+        return said
 
 
 def choose(verdict: Verdict, standing: Standing, rules: CreditRules) -> Route | None:
@@ -43,12 +50,13 @@ def _fits(route: Route, codes: Collection[str], verdict: Verdict, standing: Stan
         return False
     if route.over_share_from is None:
         return True
-    limit = standing.limit_minor
+    limit = verdict.limit_minor
     return bool(verdict.over_minor) and (not limit or Decimal(verdict.over_minor) / limit >= route.over_share_from)
 
 
 def rungs(route: Route, standing: Standing, org: Org, not_these: Collection[int]) -> Sequence[Asked]:
-    """Who they are now. Nobody decides about their own order (`not_these`); an empty rung falls to whoever is above."""
+    """Who they are now, deputies in place of who is away. Nobody decides about their own order (`not_these`), nor as a
+    deputy; an empty rung falls to whoever is above."""
     found: list[Asked] = []
     for rung in route.rungs:
         named: list[int] = []
@@ -58,9 +66,34 @@ def rungs(route: Route, standing: Standing, org: Org, not_these: Collection[int]
         people = [p for p in dict.fromkeys(named) if p not in not_these]
         if not people:
             people = next((some for role in LAST if (some := _others(org, role, not_these))), [])[:1]
-        if people and Asked(tuple(people), rung.need) not in found:
-            found.append(Asked(tuple(people), rung.need))
+        if people:
+            asked = _seated(people, rung.need, org, not_these)
+            if all((asked.people, asked.need) != (other.people, other.need) for other in found):
+                found.append(asked)
     return found
+
+
+def _seated(seats: Sequence[int], need: str, org: Org, not_these: Collection[int]) -> Asked:
+    people: dict[int, None] = {}
+    stands_for: dict[int, tuple[int, ...]] = {}
+    for seat in seats:
+        person = org.stand_in(seat, not_these)
+        people[person] = None
+        if person != seat:
+            stands_for[person] = (*stands_for.get(person, ()), seat)
+    return Asked(tuple(people), need, tuple(seats), stands_for)
+
+
+def above(seats: Sequence[int], org: Org, not_these: Collection[int]) -> list[int]:
+    """Who else may decide when none of `seats` answers: the nearest manager of each, else somebody of LAST; today's
+    deputies of those who are away. Never one of `not_these`."""
+    managers = [next((m for m in org.above(seat) if m not in not_these and m not in seats), None) for seat in seats]
+    found = [manager for manager in managers if manager is not None]
+    if not found:
+        taken = {*not_these, *seats}
+        found = next((some for role in LAST if (some := _others(org, role, taken))), [])[:1]
+    stand_ins = [org.stand_in(person, not_these) for person in found]
+    return [person for person in dict.fromkeys(stand_ins) if person not in seats]
 
 
 def _others(org: Org, role: str, not_these: Collection[int]) -> list[int]:

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from core.models.collection import BLOCKING as BLOCKING
 
-PARTS = ("open", "orders", "this")  # what uses up a limit: receivables, orders not invoiced yet, the order asked for
+# What uses up a limit: receivables, orders still to be shipped, shipments still to be invoiced, the order asked for.
+PARTS = ("open", "orders", "shipments", "this")
 PREPAID = ("received", "trust")  # whether prepayment counts when it has come in, or when the order says so
 BELOW_COST = ("refuse", "hold")
 NEED = ("any", "all")
@@ -34,11 +35,48 @@ class Route:
 
 
 RATINGS = ("A", "B", "C", "D")
+METHODS = ("cuts", "score")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a figure becomes points: 100 at `best` and beyond, 0 at `worst` and beyond, in proportion between them."""
+
+    best: Decimal
+    worst: Decimal
+
+
+def _scale(best: str, worst: str) -> Scale:
+    return Scale(Decimal(best), Decimal(worst))
+
+
+# What a score can be made of (core.credit.score); shares are from 0 to 1, days and counts as they are.
+SCALES: Mapping[str, Scale] = {
+    "avg_late_days": _scale("0", "45"),
+    "late_share": _scale("0", "0.6"),
+    "max_late_days": _scale("0", "90"),
+    "times_overdue": _scale("0", "12"),
+    "overdue_share": _scale("0", "0.5"),
+    "on_time_run": _scale("6", "0"),
+    "broken_promises": _scale("0", "3"),
+    "promises_kept": _scale("1", "0.5"),
+    "disputes": _scale("0", "4"),
+    "returns_share": _scale("0", "0.1"),
+    "volume": _scale("1000000", "0"),
+    "months_known": _scale("36", "0"),
+    "trend_days": _scale("0", "15"),
+    "usage": _scale("0.5", "1"),
+    "risk_events": _scale("0", "3"),
+}
 
 
 @dataclass(frozen=True)
 class RatingRules:
-    """How payment behaviour becomes a rating (definitions.md 3.10). `cuts_days`: average days late up to which it holds."""
+    """How payment behaviour becomes a rating (definitions.md 3.10). `cuts_days`: average days late up to which it holds.
+
+    `method`: what decides, the cuts or the score. `weights`: the share of each input in the score, together 100; without
+    any there is no score. `points`: scales other than SCALES. `score_cuts`: from which score on a rating holds.
+    """
 
     window_months: int = 12
     min_paid: int = 3  # paid receivables in the window; with fewer a customer is "new"
@@ -46,6 +84,38 @@ class RatingRules:
     broken_promises_d: int = 2  # from so many in the window: D
     overdue_days_d: int = 30  # anything overdue by more than this: D
     lift_after_on_time: int = 3  # paid on time in a row: one step better
+    method: str = "cuts"
+    weights: Mapping[str, int] = field(default_factory=dict, hash=False)
+    points: Mapping[str, Scale] = field(default_factory=dict, hash=False)
+    score_cuts: Mapping[str, int] = field(default_factory=lambda: {"A": 80, "B": 60, "C": 40}, hash=False)  # below: D
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What customers of one rating get. `limit`: minor units by currency, for who has none of their own; {}: no limit.
+    `terms_days`: longer terms need approval; None: as for everybody."""
+
+    limit: Mapping[str, int] = field(default_factory=dict, hash=False)
+    terms_days: int | None = None
+
+
+@dataclass(frozen=True)
+class ProposalRules:
+    """When another limit is proposed, and what a limit should be by the model. Off where a policy has none of them.
+
+    `raise_by`: the share by which a limit grows after `months` whole months in which receipts covered what fell due; 0 for
+    never. `shrink`: the part of its limit that a customer keeps whose computed rating falls to this. `days`: working days
+    until a proposal lapses. `model_months`: average months of invoices that a rating is worth. `deviation`: of a limit
+    from its model, the share up to which nobody needs to look.
+    """
+
+    raise_by: Decimal = Decimal("0.15")
+    months: int = 3
+    shrink: Mapping[str, Decimal] = field(default_factory=lambda: {"C": Decimal("0.5"), "D": Decimal(0)}, hash=False)
+    audience: tuple[str, ...] = ("role:finance_manager",)
+    days: int = 10
+    model_months: Mapping[str, int] = field(default_factory=lambda: {"A": 3, "B": 2, "C": 1, "D": 0}, hash=False)
+    deviation: Decimal = Decimal("0.05")
 
 
 @dataclass(frozen=True)
@@ -66,7 +136,18 @@ class CreditRules:
     remind_hours: int = 4
     rates: Mapping[str, Decimal] = field(default_factory=dict, hash=False)  # company currency for one unit of another
     rating: RatingRules = RatingRules()
+    grades: Mapping[str, Grade] = field(default_factory=dict, hash=False)  # by rating, `new` among them
+    proposals: ProposalRules | None = None
     routes: tuple[Route, ...] = (
         Route("overdue", (Rung(("role:sales_director",)),), reasons=("overdue", "frozen")),
         Route("rest", (Rung(("role:finance_director",)),)),
     )
+
+    def grade(self, rating: str) -> Grade:
+        """Who was never rated is new."""
+        return self.grades.get(rating or "new", Grade())
+
+    def terms_of(self, rating: str) -> int:
+        """The longest terms of a customer with this rating that need no approval, in days."""
+        own = self.grade(rating).terms_days
+        return self.terms_days if own is None else own

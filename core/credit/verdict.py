@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from core.credit.exposure import Standing, in_currency
+from core.credit.granted import granted
 from core.credit.rules import BLOCKING, CreditRules
 
 RELEASED, HELD, REFUSED = "released", "held", "refused"
@@ -37,19 +38,23 @@ class Reason:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`over_minor`: by how much the order goes beyond the limit, in the limit's currency. `used_minor`: without it."""
+    """`over_minor`: by how much the order goes beyond the limit, in the limit's currency. `used_minor`: without it.
+    `limit_minor` is what counts, None for none, and `limit_source` where it comes from (core.credit.granted)."""
 
     state: str
     reasons: tuple[Reason, ...]
     used_minor: int
     over_minor: int
+    limit_minor: int | None = None
+    limit_source: str = "none"
 
 
 def check(order: OrderFacts, standing: Standing, rules: CreditRules, company_currency: str) -> Verdict:
     used = standing.used_minor(rules, company_currency)
     mine = _counts(order, rules)
     this = in_currency(mine, order.currency, standing.currency, rules, company_currency)
-    limit = 0 if standing.rating in rules.cash_only else standing.limit_minor
+    may_owe = granted(standing, rules, company_currency)
+    limit = may_owe.minor
     over = 0 if limit is None or this is None else max(0, used + this - limit)
     refusals, holds = _price(order, rules)
     if "blacklist" in standing.holds:
@@ -59,10 +64,10 @@ def check(order: OrderFacts, standing: Standing, rules: CreditRules, company_cur
         holds.append(Reason("hold"))
     if not paid:
         holds += _money(order, standing, rules, company_currency, limit, used, over, this)
-    if rules.ask_within and not holds:
+    if rules.ask_within and not holds and not paid:
         holds.append(Reason("ask_within", {"role": rules.ask_within}))
     state = REFUSED if refusals else HELD if holds else RELEASED
-    return Verdict(state, (*refusals, *holds), used, over)
+    return Verdict(state, (*refusals, *holds), used, over, limit, may_owe.source)
 
 
 def _counts(order: OrderFacts, rules: CreditRules) -> int:
@@ -103,8 +108,9 @@ def _money(
             found.append(Reason("over_limit", {"amount": [over, standing.currency]}))
         if over and order.prepaid_minor and rules.prepaid == "received":
             found.append(Reason("prepayment_awaited", {"amount": [order.prepaid_minor, order.currency]}))
-    if order.terms_days is not None and order.terms_days > rules.terms_days:
-        found.append(Reason("terms", {"days": order.terms_days, "allowed": rules.terms_days}))
+    allowed = rules.terms_of(standing.rating)
+    if order.terms_days is not None and order.terms_days > allowed:
+        found.append(Reason("terms", {"days": order.terms_days, "allowed": allowed}))
     return found
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any
 
-from core.credit.rules import BELOW_COST, NEED, PARTS, PREPAID, RATINGS, CreditRules, RatingRules, Route, Rung
+from core.credit.rules import BELOW_COST, NEED, PARTS, PREPAID, RATINGS, CreditRules, Route, Rung
 from core.dunning.ladder import ROLES, STAFF
+from core.dunning.policy_rating import grades, proposal_rules, rating_rules
 from core.dunning.policy_values import Path, Values
 from core.money import known_currency
 
@@ -25,10 +25,6 @@ _SPANS = {
     "freeze_days_over": (0, _LONGEST_DAYS), "terms_days": (0, _LONGEST_DAYS), "expires_hours": (1, _LONGEST_HOURS),
     "remind_hours": (1, _LONGEST_HOURS),
 }  # fmt: skip
-_RATING_SPANS = {
-    "window_months": (1, 120), "min_paid": (1, 1000), "broken_promises_d": (1, 1000), "overdue_days_d": (0, _LONGEST_DAYS),
-    "lift_after_on_time": (1, 1000),
-}  # fmt: skip
 _HOURS = ("remind_hours", "expires_hours")
 _CONDITIONS = ("over_from", "over_share_from", "overdue_days_from", "rating", "reasons")
 _SMALLEST_RATE, _BIGGEST_RATE, _BIGGEST_SHARE = Decimal("1e-9"), Decimal("1e9"), 10
@@ -37,7 +33,8 @@ _SMALLEST_RATE, _BIGGEST_RATE, _BIGGEST_SHARE = Decimal("1e-9"), Decimal("1e9"),
 def credit_rules(read: Values, data: dict[str, Any]) -> CreditRules:
     """`data` is the whole document. What is missing, or wrong and noted, is as in CreditRules()."""
     table = read.table(data, "credit", ())
-    read.known(table, _CREDIT, [*(field.name for field in fields(CreditRules) if field.name != "routes"), "route"])
+    keys = (field.name for field in fields(CreditRules) if field.name not in ("routes", "grades"))
+    read.known(table, _CREDIT, [*keys, "route", "new", "grade"])
     numbers = _numbers(read, table, _CREDIT, _SPANS, _DEFAULT)
     if numbers["remind_hours"] >= numbers["expires_hours"]:
         key = "remind_hours" if "remind_hours" in table else "expires_hours"
@@ -49,12 +46,13 @@ def credit_rules(read: Values, data: dict[str, Any]) -> CreditRules:
         ask_within=_role(read, table), cash_only=_cash_only(read, table),
         discount=read.share(table, "discount", _CREDIT, _DEFAULT.discount),
         below_cost=read.word(table, "below_cost", _CREDIT, BELOW_COST) or _DEFAULT.below_cost,
-        rates=_rates(read, table), rating=_rating(read, table), routes=_routes(read, table), **numbers,
+        rates=_rates(read, table), rating=rating_rules(read, table), grades=grades(read, table),
+        proposals=proposal_rules(read, table), routes=_routes(read, table), **numbers,
     )  # fmt: skip
 
 
 def _numbers(
-    read: Values, table: dict[str, Any], path: Path, spans: Mapping[str, tuple[int, int]], default: CreditRules | RatingRules
+    read: Values, table: dict[str, Any], path: Path, spans: Mapping[str, tuple[int, int]], default: CreditRules
 ) -> dict[str, Any]:
     return {key: read.whole(table, key, path, least, getattr(default, key), most) for key, (least, most) in spans.items()}
 
@@ -101,25 +99,6 @@ def _rates(read: Values, table: dict[str, Any]) -> dict[str, Decimal]:
         else:
             found[code] = rate
     return found
-
-
-def _rating(read: Values, owner: dict[str, Any]) -> RatingRules:
-    path: Path = (*_CREDIT, "rating")
-    table = read.table(owner, "rating", _CREDIT)
-    read.known(table, path, [field.name for field in fields(RatingRules)])
-    return RatingRules(cuts_days=_cuts(read, table, path), **_numbers(read, table, path, _RATING_SPANS, _DEFAULT.rating))
-
-
-def _cuts(read: Values, owner: dict[str, Any], path: Path) -> dict[str, int]:
-    default = _DEFAULT.rating.cuts_days
-    table = read.table(owner, "cuts_days", path)
-    path = (*path, "cuts_days")
-    before = len(read.problems)
-    read.known(table, path, list(default))
-    cuts = {letter: read.whole(table, letter, path, 0, days, _LONGEST_DAYS) or 0 for letter, days in default.items()}
-    if len(read.problems) == before and any(later <= earlier for earlier, later in pairwise(cuts.values())):
-        read.note(path, "cuts_not_rising", cuts=[f"{letter} = {cut}" for letter, cut in cuts.items()])
-    return cuts
 
 
 # --- the routes ---

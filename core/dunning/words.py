@@ -118,6 +118,23 @@ _PROBLEMS = {
         "分档天数没有逐级增大：{cuts}|A 小于 B，B 小于 C；超过 C 即为 D",
         "the cuts do not rise: {cuts}|A below B, B below C; above C is D",
     ),
+    "cuts_not_falling": (
+        "分档分数没有逐级减小：{cuts}|A 大于 B，B 大于 C；低于 C 即为 D",
+        "the score cuts do not fall: {cuts}|A above B, B above C; below C is D",
+    ),
+    "weights_not_hundred": (
+        "权重合计为 {sum}，应为 100|调整各项权重，使合计为 100",
+        "the weights add up to {sum}, not to 100|change them until they do",
+    ),
+    "score_without_weights": (
+        "按评分评级，却没有写权重|加 [credit.rating.weights]，可用的项：{known}",
+        "the score decides, and there are no weights|add [credit.rating.weights]; known inputs: {known}",
+    ),
+    "no_scale": (
+        "{name} 的 best 与 worst 相同，算不出分数|两者应不同",
+        "best and worst of {name} are the same, that is no scale|they must differ",
+    ),
+    "not_a_figure": ('{value} 不是有效的数字|例如 30 或 "0.5"', '{value} is not a number|such as 30 or "0.5"'),
     "reminder_too_late": (
         "审批 {expires_hours} 小时后失效，第 {remind_hours} 小时的提醒永远发不出|remind_hours 应小于 expires_hours",
         "requests expire after {expires_hours} hours, a reminder after {remind_hours} never goes"

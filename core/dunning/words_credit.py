@@ -1,16 +1,18 @@
 """What a policy says about credit, in plain words, in zh and en."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
-from core.credit.rules import CreditRules, RatingRules, Route, Rung
+from core.credit.rules import CreditRules, Route, Rung
+from core.dunning.words_rating import rating_lines
 from core.money import Money, format_money
 
 Word = Callable[[str], str]  # the words of the rest of the policy: roles, people
 
 _WORDS = {
     "open": ("应收余额", "open receivables"),
-    "orders": ("已放行未开票的订单", "released orders not invoiced"),
+    "orders": ("已放行未发货的订单", "released orders not shipped"),
+    "shipments": ("已发货未开票的货物", "shipments not invoiced"),
     "this": ("本单", "the order itself"),
     "over_limit": ("超信用额度", "over the limit"),
     "no_credit": ("款到发货客户", "cash-only customer"),
@@ -41,7 +43,7 @@ def credit_lines(rules: CreditRules, word: Word, lang: str, currency: str) -> li
         rates = [f"1 {code} = {rate:f} {currency}" for code, rate in rules.rates.items()]
         lines.append("内部汇率：" + "，".join(rates) if zh else "Internal rates: " + ", ".join(rates))
     lines += [_route(route, word, lang) for route in rules.routes]
-    return [*lines, _rating(rules.rating, zh)]
+    return [*lines, *rating_lines(rules, word, lang)]
 
 
 def _say(code: str, zh: bool) -> str:
@@ -119,20 +121,3 @@ def _conditions(route: Route, lang: str) -> list[str]:
 
 def _any(codes: Iterable[str], zh: bool) -> str:
     return ("或" if zh else " or ").join(_say(code, zh) for code in codes)
-
-
-def _rating(rules: RatingRules, zh: bool) -> str:
-    cuts: Mapping[str, int] = rules.cuts_days
-    if zh:
-        steps = "，".join(f"{letter} 不超过 {days} 天" for letter, days in cuts.items())
-        return (
-            f"评级看最近 {rules.window_months} 个月平均逾期天数：{steps}，其余为 D；"
-            f"已付应收不足 {rules.min_paid} 笔为新客户；连续 {rules.lift_after_on_time} 笔按时付款升一级；"
-            f"承诺未兑现满 {rules.broken_promises_d} 次或逾期超过 {rules.overdue_days_d} 天为 D"
-        )
-    steps = ", ".join(f"{letter} up to {days}" for letter, days in cuts.items())
-    return (
-        f"Rating, by average days late in the last {rules.window_months} months: {steps}, else D; "
-        f"new with fewer than {rules.min_paid} paid; D from {rules.broken_promises_d} broken promises on or overdue by more "
-        f"than {rules.overdue_days_d} days; one step better after {rules.lift_after_on_time} paid on time in a row"
-    )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.credit.rules import CreditRules, RatingRules, Route, Rung
+from core.credit.rules import SCALES, CreditRules, Grade, ProposalRules, RatingRules, Route, Rung, Scale
 from core.dunning.policy import check, default_policy, describe, parse
 from core.dunning.policy_credit import REASONS
 
@@ -55,7 +55,8 @@ def test_the_shipped_policy_spells_out_the_defaults(currency: str) -> None:
     policy = default_policy(currency)
     assert policy.credit == CreditRules()
     written = policy.text.split("[credit]")[1].split("[[ladder]]")[0]
-    names = [field.name for field in (*fields(CreditRules), *fields(RatingRules)) if field.name not in ("rating", "routes")]
+    optional = {"rating", "routes", "grades", "proposals"}
+    names = [field.name for field in (*fields(CreditRules), *fields(RatingRules)) if field.name not in optional]
     assert [name for name in names if not re.search(rf"^{name} = ", written, re.MULTILINE)] == []
 
 
@@ -182,7 +183,23 @@ def test_a_mistake_in_credit_is_found(written: str, key: str, code: str) -> None
 @pytest.mark.parametrize(
     ("written", "key", "code"),
     [
-        ("weights = 1", "weights", "unknown_key"),
+        ("weight = 1", "weight", "unknown_key"),
+        ("weights = 1", "weights", "not_a_table"),
+        ("weights = { age = 100 }", "weights.age", "unknown_key"),
+        ("weights = { volume = 101 }", "weights.volume", "too_big"),
+        ("weights = { volume = -1 }", "weights.volume", "too_small"),
+        ("weights = { volume = 50, usage = 49 }", "weights", "weights_not_hundred"),
+        ("weights = { volume = 0 }", "weights", "weights_not_hundred"),
+        ('method = "luck"', "method", "unknown_word"),
+        ('method = "score"', "method", "score_without_weights"),
+        ("points = { age = { best = 1 } }", "points.age", "unknown_key"),
+        ("points = { volume = 5 }", "points.volume", "not_a_table"),
+        ("points = { volume = { top = 5 } }", "points.volume.top", "unknown_key"),
+        ('points = { volume = { best = "many" } }', "points.volume.best", "not_a_figure"),
+        ("points = { volume = { best = true } }", "points.volume.best", "not_a_figure"),
+        ("points = { volume = { best = 0 } }", "points.volume", "no_scale"),
+        ("score_cuts = { A = 101 }", "score_cuts.A", "too_big"),
+        ("score_cuts = { A = 60 }", "score_cuts", "cuts_not_falling"),
         ("window_months = 0", "window_months", "too_small"),
         ("window_months = 121", "window_months", "too_big"),
         ("min_paid = 0", "min_paid", "too_small"),
@@ -201,6 +218,76 @@ def test_a_mistake_in_credit_is_found(written: str, key: str, code: str) -> None
 )
 def test_a_mistake_in_the_rating_is_found(written: str, key: str, code: str) -> None:
     assert found(f"[credit.rating]\n\n{written}\n") == [(3, f"credit.rating.{key}", code)]
+
+
+GRANTED = """
+[credit.rating]
+method = "score"
+weights = { avg_late_days = 60, volume = 40, usage = 0 }
+points = { volume = { best = "5000000" } }
+score_cuts = { A = 90 }
+[credit.new]
+limit = "100000.00"
+terms_days = 30
+[credit.grade.A]
+terms_days = 60
+limit = { CNY = 1000000, USD = "140000" }
+[credit.proposals]
+raise = "0.2"
+shrink = { D = "0.1" }
+audience = ["role:risk", "person:zhou"]
+model_months = { A = 4 }
+"""
+
+
+def test_the_score_what_ratings_are_worth_and_proposals_are_read() -> None:
+    rules = read(GRANTED)
+    assert rules.rating == RatingRules(
+        method="score", weights={"avg_late_days": 60, "volume": 40}, score_cuts={"A": 90, "B": 60, "C": 40},
+        points={"volume": Scale(Decimal(5_000_000), Decimal(0))},
+    )  # fmt: skip
+    assert rules.grades == {
+        "A": Grade({"CNY": 1_000_000_00, "USD": 140_000_00}, 60), "new": Grade({"CNY": 100_000_00}, 30),
+    }  # fmt: skip
+    assert (rules.terms_of("A"), rules.terms_of("new"), rules.terms_of(""), rules.terms_of("B")) == (60, 30, 30, 30)
+    assert rules.proposals == ProposalRules(
+        raise_by=Decimal("0.2"), shrink={"D": Decimal("0.1")}, audience=("role:risk", "person:zhou"), model_months={"A": 4}
+    )
+    assert read("[credit]\n").proposals is None and read("[credit.proposals]\n").proposals == ProposalRules()
+
+
+@pytest.mark.parametrize(
+    ("table", "written", "key", "code"),
+    [
+        ("new", 'limit = "1.005"', "new.limit", "not_an_amount"),
+        ("new", "limit = -1", "new.limit", "not_an_amount"),
+        ("new", "terms_days = -1", "new.terms_days", "too_small"),
+        ("new", 'terms = "net30"', "new.terms", "unknown_key"),
+        ("grade.A", "limit = { XXY = 1 }", "grade.A.limit.XXY", "unknown_currency"),
+        ("grade", "E = { limit = 1 }", "grade.E", "unknown_key"),
+        ("proposals", "rise = 1", "proposals.rise", "unknown_key"),
+        ("proposals", 'raise = "15%"', "proposals.raise", "not_a_share"),
+        ("proposals", "months = 0", "proposals.months", "too_small"),
+        ("proposals", 'shrink = { A = "0.5" }', "proposals.shrink.A", "unknown_key"),
+        ("proposals", "shrink = { D = 2 }", "proposals.shrink.D", "not_a_share"),
+        ("proposals", "audience = []", "proposals.audience", "no_approver"),
+        ("proposals", 'audience = ["role:boss"]', "proposals.audience", "unknown_role"),
+        ("proposals", "days = 0", "proposals.days", "too_small"),
+        ("proposals", "model_months = { A = 1.5 }", "proposals.model_months.A", "not_whole"),
+        ("proposals", "deviation = 5", "proposals.deviation", "not_a_share"),
+    ],
+)
+def test_a_mistake_in_what_ratings_are_worth_is_found(table: str, written: str, key: str, code: str) -> None:
+    assert found(f"[credit.{table}]\n\n{written}\n") == [(3, f"credit.{key}", code)]
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_what_ratings_are_worth_is_told_in_plain_words(lang: str) -> None:
+    lines = "\n".join(describe(parse(SMALL + GRANTED), lang))
+    assert all(said in lines for said in ("100,000", "140,000", "20%", "60%", "10%")), lines
+    assert not re.search(r"role:|person:|None|\{|avg_late|grade", lines)
+    if lang == "en":
+        assert not re.search(r"[\u4e00-\u9fff]", lines)
 
 
 RUNGS = 'rungs = [{ audience = ["role:finance_director"] }]'
@@ -320,12 +407,17 @@ def test_all_mistakes_are_told_at_once_in_both_languages() -> None:
 
 def test_every_key_is_in_the_docs_with_its_default() -> None:
     page = (ROOT / "docs/policy.md").read_text(encoding="utf-8")
-    credit, rating, route = (part.split("\n## ")[0] for part in page.split("\n## `[")[1:])
+    credit, rating, _, proposed, route = (part.split("\n## ")[0] for part in page.split("\n## `[")[1:])
     written = default_policy().text.split("[credit]")[1]
-    for part, rules, other in ((credit, CreditRules, {"rating", "routes"}), (rating, RatingRules, set())):
+    optional = {"rating", "routes", "grades", "proposals"}
+    for part, rules, other in ((credit, CreditRules, optional), (rating, RatingRules, set())):
         told = dict(re.findall(r"^\| `(\w+)` \| `([^|]*)` \|", part, re.MULTILINE))
         assert set(told) == {field.name for field in fields(rules)} - other
         assert [key for key, default in told.items() if f"\n{key} = {default}" not in written] == []
+    scales = re.findall(r"^\| `(\w+)` \| ([\d.]+) \| ([\d.]+) \|", rating, re.MULTILINE)
+    assert {name: Scale(Decimal(best), Decimal(worst)) for name, best, worst in scales} == SCALES
+    table = "\n".join(" = ".join(pair) for pair in re.findall(r"^\| `(\w+)` \| `([^|]*)` \|", proposed, re.MULTILINE))
+    assert read(f"[credit.proposals]\n{table}\n").proposals == ProposalRules() and table.count("\n") == 6
     assert set(re.findall(r"^\| `(\w+)` \|", route, re.MULTILINE)) == {field.name for field in fields(Route)}
     assert all(route.count(f"`{reason}`") == 2 for reason in REASONS)
 

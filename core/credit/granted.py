@@ -1,0 +1,47 @@
+"""Which limit counts for a customer, and where it comes from: its own, or what the policy gives its rating. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.credit.exposure import Standing, in_currency
+from core.credit.rules import CreditRules
+
+
+@dataclass(frozen=True)
+class Granted:
+    """`minor`: in the limit's currency; None is no limit, 0 cash only.
+
+    source: `own` set for this customer, `new` or `grade` of its rating by policy, `cash_only` by its rating, `none`.
+    """
+
+    minor: int | None
+    source: str
+
+
+def granted(now: Standing, rules: CreditRules, company_currency: str) -> Granted:
+    """A rating that pays cash comes first, then the customer's own limit; what is added for a while is added to both."""
+    if now.rating in rules.cash_only:
+        return Granted(0, "cash_only")
+    if now.base_minor is not None:
+        return Granted(now.limit_minor, "own")
+    by_policy = of_rating(now.rating, now.currency, rules, company_currency)
+    if by_policy is None:
+        return Granted(None, "none")
+    return Granted(by_policy + now.extra_minor, "new" if now.rating in ("", "new") else "grade")
+
+
+def of_rating(rating: str, currency: str, rules: CreditRules, company_currency: str) -> int | None:
+    """What the policy gives customers of a rating who have no limit of their own, at internal rates, rounded down.
+
+    Without a rate it is 0: a limit that nobody can count is none to deliver on.
+    """
+    limit: Mapping[str, int] = rules.grade(rating).limit
+    if not limit:
+        return None
+    if currency in limit:
+        return limit[currency]
+    for code, minor in limit.items():
+        found = in_currency(-minor, code, currency, rules, company_currency)  # it rounds up: of what is owed, not of this
+        if found is not None:
+            return -found
+    return 0
