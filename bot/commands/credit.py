@@ -128,6 +128,7 @@ def _view(ask: Ask, found: Found) -> CreditStatusView:
         today=ask.work.today, code=found.customer.code, name=found.customer.name, rating=letter_of(now.rating),
         owner=found.owner,
         used=money(found.used_minor), open=money(main.open_minor), orders=money(main.orders_minor),
+        shipments=money(main.shipments_minor),
         unapplied=money(-main.unapplied_minor), limit=None if limit is None else money(limit),
         extra=money(now.extra_minor) if now.extra_minor and limit else None, extra_until=found.extra_until,
         available=None if available is None else money(available), usage=found.usage, cash_only=limit == 0,
@@ -135,7 +136,10 @@ def _view(ask: Ask, found: Found) -> CreditStatusView:
         days=now.overdue_days, holds=found.holds,
         pending=tuple(_pending(found, order, request, zone) for order, request in found.pending),
         others=tuple(
-            CurrencyExposure(currency=code, open=Money(e.open_minor, code), orders=Money(e.orders_minor, code))
+            CurrencyExposure(
+                currency=code, open=Money(e.open_minor, code), orders=Money(e.orders_minor, code),
+                shipments=Money(e.shipments_minor, code),
+            )
             for code, e in sorted(now.exposures.items()) if code != now.currency
         ),
         latest=tuple(
@@ -197,6 +201,7 @@ def _exposure(currency: str, exposure: Exposure) -> dict[str, Any]:
     return {
         "currency": currency, "open": format_major(exposure.open_minor, currency),
         "overdue": format_major(exposure.overdue_minor, currency), "orders": format_major(exposure.orders_minor, currency),
+        "shipments": format_major(exposure.shipments_minor, currency),
         "unapplied": format_major(-exposure.unapplied_minor, currency),
         "reserved": format_major(exposure.reserved_minor, currency),
     }  # fmt: skip

@@ -139,7 +139,7 @@ def test_an_amount_without_a_currency_is_in_the_companys() -> None:
     ("written", "key", "code"),
     [
         ('part = ["open"]', "part", "unknown_key"),
-        ('parts = ["open", "shipments"]', "parts", "unknown_word"),
+        ('parts = ["open", "deliveries"]', "parts", "unknown_word"),
         ("parts = []", "parts", "no_part"),
         ("parts = 1", "parts", "not_texts"),
         ('net_unapplied = "yes"', "net_unapplied", "not_a_flag"),

@@ -112,6 +112,7 @@ class CurrencyExposure:
     currency: str
     open: Money
     orders: Money
+    shipments: Money
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +143,8 @@ class CreditStatusView:
     owner: str
     used: Money  # below 0 is the customer's own money
     open: Money  # receivables
-    orders: Money  # released and not invoiced yet
+    orders: Money  # released and not shipped yet
+    shipments: Money  # shipped and not invoiced yet
     unapplied: Money  # ≤ 0
     limit: Money | None = None  # with the temporary one; None: no limit
     extra: Money | None = None  # of it for a while
@@ -175,6 +177,10 @@ class CreditStatusView:
         return self.orders.minor != 0
 
     @property
+    def has_shipments(self) -> bool:
+        return self.shipments.minor != 0
+
+    @property
     def has_unapplied(self) -> bool:
         return self.unapplied.minor != 0
 
@@ -182,12 +188,14 @@ class CreditStatusView:
     def example(cls, lang: str) -> Self:
         return cls(
             today=date(2026, 7, 8), code="C019", name=example_name(lang), rating="C", owner=example_person(lang),
-            used=yuan(420_000), open=yuan(325_000), orders=yuan(100_000), unapplied=yuan(-5_000), limit=yuan(600_000),
+            used=yuan(420_000), open=yuan(325_000), orders=yuan(60_000), shipments=yuan(40_000),
+            unapplied=yuan(-5_000), limit=yuan(600_000),
             extra=yuan(100_000), extra_until=date(2026, 7, 31), available=yuan(180_000), usage="70%",
             overdue=(yuan(100_000),), days=7, holds=("order",),
             pending=(PendingLine(order="SO-2026-0118", amount=yuan(200_000), over=yuan(20_000),
                                  expires=datetime(2026, 7, 10, 12, tzinfo=SHANGHAI), asked=(example_person(lang, 2),)),),
-            others=(CurrencyExposure(currency="USD", open=yuan(1_234, "USD"), orders=yuan(0, "USD")),),
+            others=(CurrencyExposure(currency="USD", open=yuan(1_234, "USD"), orders=yuan(0, "USD"),
+                                     shipments=yuan(0, "USD")),),
             latest=(
                 OrderLine(number="SO-2026-0118", amount=yuan(200_000), state="held", on=date(2026, 7, 8)),
                 OrderLine(number="SO-2026-0097", amount=yuan(100_000), state="released", on=date(2026, 6, 24)),
