@@ -16,8 +16,9 @@ from sqlalchemy import bindparam, select
 
 from core import outbox
 from core.chores import holders
-from core.credit import route, seats, verdict
+from core.credit import events, route, seats, verdict
 from core.credit.exposure import Standing, standing
+from core.credit.rules import Route
 from core.dunning.ladder import Policy
 from core.dunning.load import load_org
 from core.dunning.org import Org
@@ -216,7 +217,7 @@ def _remind_later(work: Work, policy: Policy, request: CreditRequest) -> None:
 
 def _changed(
     work: Work, policy: Policy, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict,
-    chosen: route.Route | None, asked: Sequence[route.Asked],
+    chosen: Route | None, asked: Sequence[route.Asked],
 ) -> bool:  # fmt: skip
     """Things are worse than what the cards show, or others must decide: the request goes on with what is true now."""
     if found.state == verdict.REFUSED:
@@ -225,7 +226,7 @@ def _changed(
         settle_order(work, policy, order, OrderState.refused, by="check")
         return True
     facts = facts_of(now, found)
-    moved = found.state == verdict.HELD and chosen.name != request.route
+    moved = found.state == verdict.HELD and chosen is not None and chosen.name != request.route
     if not is_worse(request.facts, facts) and not moved:
         return False
     request.rev += 1
@@ -235,6 +236,7 @@ def _changed(
         request.route, request.rungs = chosen.name, [each.json() for each in asked]
     order.reasons = facts["reasons"]
     work.audit("credit.worse", "credit", request.id, request.customer_id, facts=facts)
+    events.order_changed(work, order)
     work.session.flush()
     outbox.touch(work, "credit", [request.id or 0])
     cards(work, policy, request)
@@ -266,6 +268,7 @@ def _decided(
         order.conditions = {"prepay_minor": prepay}
         order.reasons = [{"code": "prepayment_awaited", "amount": [prepay, order.currency]}]
         work.session.flush()
+        events.order_changed(work, order)
         _tell(work, policy, order, "order.decided", _to_be_told(work, order))
         outbox.touch(work, "order", [order.id or 0])
     else:
@@ -307,6 +310,7 @@ def expire(work: Work, policy: Policy, request: CreditRequest, order: Order) -> 
     end(work, request, RequestState.expired)
     order.decided_at = work.now
     work.session.flush()
+    events.order_changed(work, order)
     _tell(work, policy, order, "order.decided", _to_be_told(work, order))
 
 
@@ -315,6 +319,7 @@ def settle_order(work: Work, policy: Policy, order: Order, state: OrderState, *,
     order.state = state
     order.decided_at = order.decided_at or work.now
     work.audit(f"order.{state}", "order", order.id, order.customer_id, by=by, conditions=order.conditions)
+    events.order_changed(work, order)
     work.session.flush()
     outbox.touch(work, "order", [order.id or 0])
     _tell(work, policy, order, "order.decided", _to_be_told(work, order))

@@ -48,7 +48,8 @@ _AFTER = bindparam("after", type_=BigInteger)
 
 _PEOPLE = select(
     *(table_of(Person).c[name] for name in (
-        "id", "handle", "name", "roles", "manager_id", "region", "active", "timezone", "locale",
+        "id", "handle", "name", "roles", "manager_id", "region", "active", "timezone", "locale", "deputy_id", "away_from",
+        "away_until",
     ))
 )  # fmt: skip
 _CUSTOMERS = select(
@@ -96,7 +97,8 @@ _FREE = select(cast(func.coalesce(func.sum(N.c.open_minor), 0), BigInteger)).whe
 
 
 def load_org(work: Work) -> Org:
-    """Everybody, active or not."""
+    """Everybody, active or not; away as of the business date."""
+    day = work.today
     return Org(
         Member(
             id=id_,
@@ -108,9 +110,19 @@ def load_org(work: Work) -> Org:
             active=active,
             zone=ZoneInfo(timezone) if timezone else None,
             lang=locale or work.company.lang,
+            deputy_id=deputy_id,
+            away=is_away(away_from, away_until, day),
         )
-        for id_, handle, name, roles, manager_id, region, active, timezone, locale in work.session.execute(_PEOPLE)
-    )
+        for (id_, handle, name, roles, manager_id, region, active, timezone, locale, deputy_id, away_from,
+             away_until) in work.session.execute(_PEOPLE)
+    )  # fmt: skip
+
+
+def is_away(away_from: date | None, away_until: date | None, day: date) -> bool:
+    """Both days are days away; without the first, since ever; without the last, until they are back."""
+    if away_from is None and away_until is None:
+        return False
+    return (away_from is None or away_from <= day) and (away_until is None or day <= away_until)
 
 
 def candidates(work: Work) -> list[int]:

@@ -1,13 +1,14 @@
 """Who an audience is: people, roles and the manager tree, as plain values. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A person as far as the engine needs one. `zone` is where they read, or None for the company's."""
+    """A person as far as the engine needs one. `zone` is where they read, or None for the company's. `away`: today, so
+    that `deputy_id` decides about credit in their place."""
 
     id: int
     handle: str
@@ -18,6 +19,8 @@ class Member:
     active: bool = True
     zone: ZoneInfo | None = None
     lang: str = "zh"
+    deputy_id: int | None = None
+    away: bool = False
 
 
 class Org:
@@ -47,6 +50,23 @@ class Org:
             if at is not None and at.active:
                 chain.append(at.id)
         return chain
+
+    def stand_in(self, person_id: int, never: Collection[int] = ()) -> int:
+        """Who decides in somebody's place today: themselves, or while they are away their deputy, or the deputy's deputy.
+
+        Where that leads to nobody (no deputy, a circle, only somebody in `never`), it stays with the person.
+        """
+        seen, at = {person_id}, self.members[person_id]
+        while at.away or not at.active:
+            if at.deputy_id is None or at.deputy_id in seen or at.deputy_id in never or at.deputy_id not in self.members:
+                return person_id
+            seen.add(at.deputy_id)
+            at = self.members[at.deputy_id]
+        return at.id
+
+    def of_handle(self, handle: str) -> int | None:
+        member = self._by_handle.get(handle)
+        return member.id if member is not None else None
 
     def chain(self, person_id: int | None) -> list[int]:
         """Who hears of somebody's silence, in order: managers upwards, then finance_manager, then admin."""
