@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy import select
 
-from bot import trial
+from bot import hooks, trial
 from bot.adapters.base import Adapter, Address, Envelope, Reply, Sent
 from bot.adapters.build import messenger
 from bot.adapters.local import store
 from bot.adapters.local.adapter import LocalAdapter, LocalMailbox
 from bot.card import card_json
-from bot.engine import hours_of_work, run_credit, run_cycle
+from bot.engine import check_orders, hours_of_work, run_credit, run_cycle
 from bot.inbound import Door, receive
 from bot.notifications.documents import write_letters
 from bot.notifications.parcel import claim_redraw
@@ -65,7 +65,9 @@ class App:
         for name in settings.real_messengers:
             self.adapters[name] = messenger(name, settings, self.engine, self.clock)
         self.door = Door(self.transactions, self.adapters)
+        self.receiver = None if demo else hooks.receiver_of(settings)
         self._sending = asyncio.Lock()
+        self._telling = asyncio.Lock()
         self._background: set[asyncio.Task[Any]] = set()
         self._answering = 0  # events
         self._due = False  # something follows from an event, and will be delivered
@@ -196,12 +198,24 @@ class App:
             return replace(reply, card=load(delivery.card["dump"]) if delivery is not None else None)
 
     async def deliver(self, now: datetime, *, recover: bool = False) -> Delivered:
+        """Held orders behind whose verdict something has changed are checked again, whoever changed it; then everything
+        that may go is sent."""
+        await asyncio.to_thread(check_orders, self.transactions, now)
         async with self._sending:
             documents = self.settings.letters_dir
             return await deliver(
                 self.transactions, self.adapters, self.clock if self._real_time else lambda: now,
                 recover=recover, documents=documents, stopping=lambda: self._stopping,
             )  # fmt: skip
+
+    async def tell(self) -> hooks.Told:
+        """Sends the events that are due to the system that takes them, if there is one."""
+        if self.receiver is None:
+            return hooks.Told()
+        async with self._telling:
+            return await hooks.deliver(
+                self.transactions, self.receiver, clock=self.clock, real_clock=self._clock, stopping=lambda: self._stopping
+            )
 
     async def tick(self, now: datetime, *, recover: bool = False) -> Delivered:
         """One beat of the metronome: the engine's cycle, then everything that may go."""
@@ -239,6 +253,7 @@ class App:
 
         async def steps() -> dict[str, Any]:
             delivered = await self.tick(now, recover=not self.settings.real_messengers)
+            await self.tell()
             with self.transactions.look(now) as work:
                 return cycle_report(work, delivered)
 

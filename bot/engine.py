@@ -1,23 +1,29 @@
 """The metronome's work: a cycle of dunning, then credit, in transactions of their own. Holds no state."""
 
+import logging
 from datetime import datetime, time, timedelta
 
 from sqlalchemy import select
 
 from bot.transactions import Transactions
 from core import garbage, jobs
-from core.credit import inputs, orders, rating
+from core.credit import events, inputs, orders, rating
 from core.dunning import cycle
 from core.dunning.stored import active
+from core.errors import Unreachable
+from core.ledger import marks
 from core.models import Customer, ImportRun
 from core.models.base import table_of
 from core.time import local_instant
 from core.work import Work
 
+log = logging.getLogger(__name__)
+
 I = table_of(ImportRun)  # noqa: E741
 MORNING = time(9)
 SETTLED = timedelta(minutes=1)
 RATING = "rating"  # the job that rates everybody, a slot a day
+ORDERS = "orders"  # the job that has every held order checked again, a slot a day
 
 
 def run_cycle(transactions: Transactions, now: datetime) -> int:
@@ -50,6 +56,8 @@ def last_import(work: Work) -> int | None:
 def run_credit(transactions: Transactions, now: datetime) -> None:
     """After the dunning, which finds out what promises are broken: ratings, and what they mean for held orders."""
     refresh_ratings(transactions, now)
+    tell_holds(transactions, now)
+    mark_for_today(transactions, now)
     check_orders(transactions, now)
 
 
@@ -73,13 +81,41 @@ def refresh_ratings(transactions: Transactions, now: datetime) -> int:
     return made
 
 
-def check_orders(transactions: Transactions, now: datetime) -> None:
-    """Held orders in the light of what is true now, and requests that nobody decided in time; a customer at a time."""
+def mark_for_today(transactions: Transactions, now: datetime) -> None:
+    """Every held order, once a business date: limits and holds begin and end without anybody writing a row."""
+    with transactions.work(now) as work:
+        if jobs.claim(work, ORDERS, slot := work.today.isoformat()):
+            marks.mark_all(work)
+            jobs.done(work, ORDERS, slot)
+
+
+def check_orders(transactions: Transactions, now: datetime) -> int:
+    """Held orders behind whose verdict something has changed, and requests that nobody decided in time: a customer at a
+    time, in a transaction each. Returns for how many customers it looked.
+
+    What fails for one customer is tried again the next time, and stops nobody else.
+    """
     with transactions.look(now) as work:
-        customers = orders.held_customers(work)
+        customers = orders.to_check(work)
     for customer_id in customers:
+        try:
+            with transactions.work(now) as work:
+                if orders.is_to_check(work, customer_id):
+                    orders.check_customer(work, active(work)[1], customer_id)
+        except Unreachable:
+            raise
+        except Exception:  # whatever it is, the mark is still there
+            log.exception("the orders of customer %d are checked again later", customer_id)
+    return len(customers)
+
+
+def tell_holds(transactions: Transactions, now: datetime) -> None:
+    """Other systems hear of holds that ended by their date alone, or were set before anybody was told."""
+    with transactions.look(now) as work:
+        customers = events.untold(work)
+    for some in inputs.chunks(customers):
         with transactions.work(now) as work:
-            orders.check_customer(work, active(work)[1], customer_id)
+            events.catch_up(work, some)
 
 
 def hours_of_work(work: Work, since: datetime, until: datetime) -> list[datetime]:

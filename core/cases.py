@@ -13,11 +13,13 @@ from sqlalchemy import BigInteger, CompoundSelect, Date, bindparam, select, true
 from sqlalchemy import case as sql_case
 
 from core import chores, claims, disputes, outbox, payments, promises
+from core.credit import events
 from core.dunning.facts import CaseFacts, worse
 from core.dunning.ladder import SEVERITIES, Policy
 from core.dunning.load import load_cases, load_org
 from core.dunning.org import Org
 from core.dunning.stored import active
+from core.ledger.marks import mark
 from core.models import (
     Case,
     CaseState,
@@ -186,6 +188,7 @@ def _settle_cases(work: Work, cases: Iterable[CaseFacts], customer_ids: list[int
     holds_of: dict[int, list[Hold]] = defaultdict(list)
     for hold in work.session.execute(_HOLDS, of_these).scalars():
         holds_of[hold.case_id or 0].append(hold)
+    freed: set[int] = set()
     for case in running:
         known = facts.get((case.customer_id, case.currency))
         mine = [r for r in known.receivables if r.case_id == case.id] if known else []
@@ -195,6 +198,7 @@ def _settle_cases(work: Work, cases: Iterable[CaseFacts], customer_ids: list[int
         for hold in holds_of[case.id or 0]:
             if hold.step not in reached:
                 hold.ended_on, hold.ended_by = work.today, "system"
+                freed.add(hold.customer_id)
         if not mine:
             case.state, case.closed_on = CaseState.closed, work.today
             work.audit("case.closed", "case", case.id, case.customer_id)
@@ -205,6 +209,9 @@ def _settle_cases(work: Work, cases: Iterable[CaseFacts], customer_ids: list[int
         case.severity = severity
         case.state = CaseState.waiting if all(r.why_not in SET_ASIDE for r in mine) else CaseState.open
         severities[case.customer_id] = worse(severities.get(case.customer_id, "due_soon"), severity)
+    if freed:
+        mark(work, freed)
+        events.customers_changed(work, freed)
     work.session.flush()
     return severities
 

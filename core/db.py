@@ -158,6 +158,11 @@ def reading(engine: Engine) -> Iterator[Session]:
             yield session
 
 
+def others_write(session: Session) -> bool:
+    """Whether other transactions may commit while this one is under way. On SQLite a writer is alone."""
+    return session.get_bind().dialect.name != "sqlite"
+
+
 def alone(session: Session, what: str) -> None:
     """Until this transaction ends, whoever else asks for the same waits. On SQLite a writer is alone anyhow."""
     if session.get_bind().dialect.name == "postgresql":

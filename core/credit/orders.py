@@ -7,20 +7,30 @@ released -> cancelled | closed                         taken back; nothing more 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, or_, select, union, update
 from sqlalchemy.exc import IntegrityError
 
 from core import outbox
-from core.credit import locks, requests, verdict
+from core.credit import events, locks, reminders, requests, verdict
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
+from core.db import others_write
 from core.dunning.ladder import Policy
 from core.errors import DomainError
-from core.models import Customer, Order, OrderState, Person
+from core.ledger.marks import mark
+from core.models import CreditRequest, Customer, Order, OrderState, Person, RequestState
 from core.models.base import among, table_of
 from core.work import Work
 
-O, C, P = table_of(Order), table_of(Customer), table_of(Person)  # noqa: E741
+O, C, P, Q = table_of(Order), table_of(Customer), table_of(Person), table_of(CreditRequest)  # noqa: E741
+_WAITING = union(
+    select(O.c.customer_id).where(O.c.recheck),
+    select(Q.c.customer_id).where(
+        Q.c.state == RequestState.pending, or_(Q.c.expires_at <= bindparam("now"), Q.c.remind_at <= bindparam("now"))
+    ),
+).subquery()
+_TO_CHECK = select(_WAITING.c.customer_id).order_by(_WAITING.c.customer_id)
+_IS_TO_CHECK = _TO_CHECK.where(_WAITING.c.customer_id == bindparam("customer"))
 _KNOWN = select(Order).where(O.c.source == bindparam("source"), O.c.number == bindparam("number"))
 
 
@@ -62,6 +72,7 @@ def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submi
         entered_by=work.actor,
         fingerprint=new.fingerprint,
         state=OrderState.held,
+        recheck=others_write(work.session),  # what they post while this is being judged finds no order to mark
         placed_at=work.now,
     )
     found = verdict.check(facts_of(order), now, policy.credit, work.company.currency)
@@ -77,6 +88,7 @@ def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submi
         reasons=order.reasons, used_minor=found.used_minor, over_minor=found.over_minor,
     )  # fmt: skip
     request = requests.open_(work, policy, order, now, found) if order.state == OrderState.held else None
+    events.order_changed(work, order)
     return Submitted(order, request.id if request is not None else None)
 
 
@@ -126,6 +138,8 @@ def check_again(work: Work, policy: Policy, order: Order) -> None:
             requests.settle_order(work, policy, order, OrderState.released, by="prepayment")
             return
     if found.state == verdict.HELD:
+        if pending is not None:
+            reminders.look_after(work, policy, pending, order, now, found)
         return
     if pending is None and found.state == verdict.RELEASED and order.decided_at is not None:
         return  # somebody said no, or nobody answered: only a new order asks again
@@ -135,16 +149,22 @@ def check_again(work: Work, policy: Policy, order: Order) -> None:
     requests.settle_order(work, policy, order, OrderState(found.state), by="check")
 
 
-def held_customers(work: Work) -> list[int]:
-    """Customers with a held order, to be checked again one by one."""
-    rows = work.session.execute(select(O.c.customer_id).where(O.c.state == OrderState.held).distinct())
-    return sorted(rows.scalars())
+def to_check(work: Work) -> list[int]:
+    """Customers behind whose held orders something has changed (core.ledger.marks), and those with a request that nobody
+    has decided: past its time, or time to remind."""
+    return list(work.session.execute(_TO_CHECK, {"now": work.now}).scalars())
+
+
+def is_to_check(work: Work, customer_id: int) -> bool:
+    """Whether this customer is still one of them."""
+    return work.session.execute(_IS_TO_CHECK, {"now": work.now, "customer": customer_id}).first() is not None
 
 
 def check_customer(work: Work, policy: Policy, customer_id: int) -> None:
     """Its held orders, with those of a group that has a limit, the oldest first: each that is released counts for the
     next. Errors: credit.group_moved."""
     members = locks.lock(work, customer_id)
+    work.session.execute(update(O).where(among(O.c.customer_id, members), O.c.recheck).values(recheck=False))
     rows = work.session.execute(
         select(Order).where(among(O.c.customer_id, members), O.c.state == OrderState.held).order_by(O.c.id)
     )
@@ -164,9 +184,13 @@ def cancel(work: Work, policy: Policy, order: Order) -> None:
     pending = requests.pending(work, order.id or 0)
     if pending is not None:
         requests.end(work, pending, "withdrawn")
+    freed = order.state == OrderState.released
     order.state, order.ended_at = OrderState.cancelled, work.now
     work.audit("order.cancelled", "order", order.id, order.customer_id)
+    events.order_changed(work, order)
     work.session.flush()
+    if freed:
+        mark(work, [order.customer_id])
     outbox.touch(work, "order", [order.id or 0])
 
 
@@ -176,5 +200,5 @@ def find(work: Work, number: str) -> list[Order]:
 
 def as_json(order: Order, request_id: int | None) -> dict[str, Any]:
     """The public answer to an order."""
-    return {"number": order.number, "verdict": str(order.state), "reasons": order.reasons, "request": request_id}
+    return events.answer(order, request_id)
 

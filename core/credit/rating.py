@@ -19,6 +19,7 @@ from core.credit.rules import RATINGS, RatingRules
 from core.db import insert_many
 from core.dunning.ladder import Policy
 from core.errors import DomainError
+from core.ledger.marks import mark
 from core.models import Audit, Customer
 from core.models.base import table_of
 from core.models.credit import Rating
@@ -253,7 +254,9 @@ def _write(work: Work, changes: list[_Change]) -> int:
         if held is not None:
             session.expire(held, ["rating", "edited"])
     _audit(work, versions)
-    outbox.touch_customers(work, [c.customer_id for c in changes if c.value != c.standing.shown])
+    rated = [c.customer_id for c in changes if c.value != c.standing.shown]
+    mark(work, rated)
+    outbox.touch_customers(work, rated)
     return len(versions)
 
 

@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 from core.db import alone
 from core.dunning.policy import Policy, default_policy, parse
 from core.errors import DomainError
+from core.ledger.marks import mark_all
 from core.models import Case, CaseState, Customer, JobSlot, Person, Receivable, StoredPolicy
 from core.work import Work
 
@@ -131,6 +132,7 @@ def migrate_due(work: Work) -> int:
         work.session.execute(update(Receivable).where(again).values(next_step_on=work.today))
         inside = col(Receivable.case_id).in_(select(col(Case.id)).where(cases))
         work.session.execute(update(Receivable).where(inside).values(ladder=""))
+        mark_all(work)
         slot.done_at = work.now
         work.audit("policy.migrated", "policy", int(slot.slot), cases=len(ids))
         moved += len(ids)

@@ -10,6 +10,7 @@ from core.ingest.lookups import audit_many, insert_ids, padded, write_changes
 from core.ingest.people import changed
 from core.ingest.reasons import Reject
 from core.ingest.values import amount
+from core.ledger.marks import mark
 from core.models import Contact, Customer
 from core.work import Work
 
@@ -24,6 +25,7 @@ FIELDS = {
     "tax_id": "tax_id", "address": "address",
 }  # fmt: skip
 _EMPTY = {"aliases": [], "tags": [], "no_letters": False, "owner_id": None, "credit_limit_minor": None}
+_JUDGED = {"credit_limit_minor", "rating", "group_name", "currency"}  # what verdicts on orders go by
 _SEARCHED = ("name", "short_name", "aliases")
 _CONTACTS = ("finance", "business")
 
@@ -78,6 +80,8 @@ class CustomersLoader:
                 report.unchanged += 1
         audit_many(work, "customer.updated", "customer", audits)
         write_changes(session, C, changes)
+        judged = {old.id: old.group_name for _, old in pairs if _JUDGED & changes.get(old.id, {}).keys()}
+        mark(work, judged, judged.values())
         self.run.follow_up(work, moved)
 
     def _resolve(self, work: Work, item: Item, old: Any) -> None:

@@ -19,6 +19,7 @@ from core.ingest.reasons import Reject
 from core.ingest.terms import due_date, parse_terms
 from core.ingest.values import amount, flag
 from core.ledger import post
+from core.ledger.marks import mark
 from core.models import Customer, Receivable
 from core.money import format_major
 from core.work import Work
@@ -242,6 +243,8 @@ class Receivables:
             if old.open_minor:
                 self._disputes(item, old.id)
         write_changes(work.session, R, changes)
+        if changes:
+            mark(work, touched)  # another due date or order number is behind a verdict, too
         audit_many(work, "receivable.updated", "receivable", audits)
         return touched
 

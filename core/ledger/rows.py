@@ -11,6 +11,7 @@ from sqlalchemy.orm.util import identity_key
 from sqlmodel import Session, SQLModel
 
 from core.db import insert_many
+from core.ledger.marks import mark
 from core.models import Allocation, CreditNote, EntryKind, Receipt, Receivable
 from core.work import Work
 
@@ -66,8 +67,10 @@ _KEYS = text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate
 
 
 def insert_entries(work: Work, entries: list[dict[str, Any]]) -> None:
+    """What somebody owes has changed, and with it what held orders wait for."""
     if entries:
         work.session.execute(insert(ENTRY), entries)
+        mark(work, {entry["customer_id"] for entry in entries})
 
 
 def entry_row(

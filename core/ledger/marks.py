@@ -1,0 +1,56 @@
+"""Held orders are marked when something behind their verdict has changed, in the transaction that changes it. Whoever
+has committed has them checked again: core.credit.orders. A mark that nobody came to is found by the next who looks.
+
+Rows are locked in the order customers, orders, outbox; so mark after writing customers, and before drawing cards anew.
+"""
+
+from collections.abc import Collection
+
+from sqlalchemy import BigInteger, String, bindparam, select, union, update
+
+from core.models import Customer, GroupLimit, Order, OrderState
+from core.models.base import table_of
+from core.work import Work
+
+C, G, O = table_of(Customer), table_of(GroupLimit), table_of(Order)  # noqa: E741
+CHUNK = 1000
+_IDS = bindparam("customers", expanding=True, type_=BigInteger)
+_NAMES = bindparam("groups", expanding=True, type_=String)
+_HELD = O.c.state == OrderState.held
+_MEMBER = C.alias("member")
+# What one customer uses up is gone for all who share a limit with it.
+_WHOSE = union(
+    select(C.c.id).where(C.c.id.in_(_IDS)),
+    select(_MEMBER.c.id)
+    .join(G, (G.c.group_name == _MEMBER.c.group_name) & G.c.ended_on.is_(None))
+    .join(C, C.c.group_name == G.c.group_name)
+    .where(C.c.id.in_(_IDS)),
+    select(_MEMBER.c.id).where(_MEMBER.c.group_name.in_(_NAMES)),
+)
+_ANY = select(O.c.id).where(_HELD).limit(1)
+# In the order of ids, so that two who mark cannot deadlock. One that is marked already is marked again: whoever checks
+# it just now may have read the books before this change.
+_MARK = update(O).values(recheck=True).where(
+    O.c.id.in_(select(O.c.id).where(_HELD, O.c.customer_id.in_(_WHOSE)).order_by(O.c.id).with_for_update())
+)  # fmt: skip
+_MARK_ALL = update(O).values(recheck=True).where(
+    O.c.id.in_(select(O.c.id).where(_HELD).order_by(O.c.id).with_for_update())
+)  # fmt: skip
+
+
+def mark(work: Work, customer_ids: Collection[int], groups: Collection[str] = ()) -> None:
+    """The held orders of these customers, of those who share a limit with them, and of these groups."""
+    ordered = sorted(set(customer_ids))
+    named = sorted({name for name in groups if name})
+    work.session.flush()
+    if work.session.execute(_ANY).first() is None:
+        return
+    for start in range(0, max(len(ordered), 1 if named else 0), CHUNK):
+        asked = {"customers": ordered[start : start + CHUNK], "groups": [] if start else named}
+        work.session.connection().execute(_MARK, asked)
+
+
+def mark_all(work: Work) -> None:
+    """Every held order: the rules have changed, or a day has passed."""
+    work.session.flush()
+    work.session.connection().execute(_MARK_ALL)
