@@ -30,7 +30,12 @@ SHOWN_DAYS, SHOWN_A_DAY, SHOWN_NAMES = 40, 8, 4  # of a dry run, in the list by 
 
 policy = typer.Typer(rich_markup_mode=None, help=t("催收策略。", "Dunning policies."), no_args_is_help=True)
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help=t("策略文件（TOML）", "policy file (TOML)"))]
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", help=t("策略文件（TOML），或预设的名称", "policy file (TOML), or the name of a preset")
+    ),
+]
 
 
 def _read(file: Path) -> Any:
@@ -40,8 +45,13 @@ def _read(file: Path) -> Any:
 
 
 def _text(file: Path) -> str:
+    """The file, or the preset of that name where there is no such file."""
+    from core.dunning import presets
     from core.errors import ConfigError
 
+    shipped = None if file.exists() else presets.text(str(file))
+    if shipped is not None:
+        return shipped
     try:
         return file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -76,7 +86,10 @@ def lint(file: File, as_json: Json = False) -> int:
 
 def show_policy(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help=t("不写则为现行策略", "without it, the active one"))
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]", help=t("文件或预设；不写则为现行策略", "file or preset; without it, the active one")
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -102,6 +115,19 @@ def show_policy(
         "lines": lines, "toml": found.text,
     }  # fmt: skip
     show(document, as_json, lambda: line("\n".join(lines)))
+
+
+def list_presets(as_json: Json = False) -> None:
+    from core.dunning.presets import ABOUT
+
+    rows = [{"name": name, "about": zh if language() == "zh" else en} for name, (zh, en) in ABOUT.items()]
+
+    def human() -> None:
+        table([t("预设", "preset"), t("作用", "what it does")], [(row["name"], row["about"]) for row in rows])
+        how = "huikuan policy show s3", "huikuan policy apply s3 --as zhou"
+        line(t("查看：{}；启用：{}", "To read one: {}; to use it: {}").format(*how), "dim")
+
+    show({"presets": rows}, as_json, human)
 
 
 def _default() -> Any:
@@ -297,8 +323,14 @@ def register(app: typer.Typer) -> None:
     policy.command(
         "show",
         help=t("用普通的话说出现行策略，或某个文件中的策略。", "The active policy, or that of a file, in plain words."),
-        epilog=example("huikuan policy show", "huikuan policy show mine.toml"),
+        epilog=example("huikuan policy show", "huikuan policy show mine.toml", "huikuan policy show s3"),
     )(show_policy)
+    policy.command(
+        "presets",
+        help=t("列出现成的策略，每套一句话；写文件的地方都可以写它的名称。",
+               "The policies that ship with huikuan, a sentence each; a name works wherever a file does."),
+        epilog=example("huikuan policy presets", "huikuan policy presets --json"),
+    )(list_presets)  # fmt: skip
     policy.command(
         "apply",
         help=t("保存策略，在下一个工作时段生效。", "Stores a policy; it holds from the next work window."),
@@ -310,6 +342,9 @@ def register(app: typer.Typer) -> None:
             "在现有账本上试算策略：哪天谁会收到哪个客户的什么消息。什么也不保存。",
             "Tries a policy on the present ledger: who would get what about whom on which day. Writes nothing.",
         ),
-        epilog=example("huikuan policy try mine.toml --from 2026-07-01 --to 2026-09-30 --json"),
+        epilog=example(
+            "huikuan policy try mine.toml --from 2026-07-01 --to 2026-09-30 --json",
+            "huikuan policy try s3 --against mine.toml --from 2026-07-01 --to 2026-07-31",
+        ),
     )(try_)
     app.add_typer(policy, name="policy")

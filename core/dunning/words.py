@@ -298,16 +298,20 @@ def _step(step: "Step", lang: str) -> str:
 
 
 def _day(step: "Step", zh: bool) -> str:
-    if step.at < 0:
-        day = f"到期前 {-step.at} 天" if zh else f"{-step.at} days before due"
-    elif step.at == 0:
-        day = "到期当天" if zh else "on the due day"
-    else:
-        day = f"逾期第 {step.at} 天" if zh else f"day {step.at} overdue"
-    if step.every is None:
+    day = _at(step.at, zh)
+    if step.every is None or step.until is None:
         return day
-    again = f"起每 {step.every} 天至第 {step.until} 天" if zh else f", every {step.every} days until day {step.until}"
-    return day + again
+    until = _at(step.until, zh)
+    often = ("每天" if step.every == 1 else f"每 {step.every} 天") if zh else f"every {step.every} days"
+    return f"{day}起{often}，至{until}" if zh else f"{day}, {'every day' if step.every == 1 else often} until {until}"
+
+
+def _at(days: int, zh: bool) -> str:
+    if days < 0:
+        return f"到期前 {-days} 天" if zh else f"{-days} days before due"
+    if days == 0:
+        return "到期当天" if zh else "on the due day"
+    return f"逾期第 {days} 天" if zh else f"day {days} overdue"
 
 
 def _limits(policy: "Policy", lang: str, currency: str) -> list[str]:

@@ -15,7 +15,7 @@ from tests.cli.conftest import ROOT, CommandLine
 
 PROMISED = {
     "demo", "serve", "db upgrade", "db check", "import", "run-once", "chat", "mailbox", "say", "tap", "policy lint",
-    "policy show", "policy apply", "policy try", "export", "ledger check", "doctor",
+    "policy show", "policy presets", "policy apply", "policy try", "export", "ledger check", "doctor",
 }  # fmt: skip
 
 

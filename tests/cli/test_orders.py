@@ -138,7 +138,8 @@ def test_credit_is_decided_in_the_real_messenger_only(shop: CommandLine, monkeyp
     monkeypatch.setenv("HUIKUAN_MESSENGERS", "local,slack")
     for name, value in (("BOT_TOKEN", "xoxb-1-2-abc"), ("APP_TOKEN", "xapp-1-A-1-abc")):
         monkeypatch.setenv(f"HUIKUAN_SLACK_{name}", value)
-    for action, *given in (["credit.approve"], ["credit.approve_with", "prepay_percent=30"], ["credit.reject", "reason=不行"]):
+    tries = (["credit.approve"], ["credit.approve_with", "prepay_percent=30"], ["credit.reject", "reason=不行"])
+    for action, *given in tries:
         answer = shop(*tap, action, *given, "--as", "zhou", "--json", code=1).json
         assert answer["outcome"] == "not_allowed" and "企业微信、钉钉或 Slack" in answer["message"], action
     asked = shop(*tap, "credit.reject", "--as", "zhou", "--json", code=1).json  # not even the form
