@@ -5,124 +5,39 @@
     limit     = the customer's own + a temporary one that runs; none at all means no limit, 0 means cash only
     available = limit - used
 
-What is to be invoiced of a released order is either shipped already or still to come: it is never counted twice. Of one
-that is closed, or that nobody released, what was shipped all the same counts until receivables take it over.
+Where the customer's group has a limit, that of the group holds as well: for what all of its members use up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Date, and_, bindparam, case, cast, exists, func, literal, or_, select, union_all
+from sqlalchemy import or_, select
 
+from core.credit.parts import ID, OF_CUSTOMER, OF_GROUP, TODAY
 from core.credit.rules import CreditRules
-from core.models import CreditLine, CreditNote, Customer, Hold, Order, OrderState, Receipt, Receivable, Shipment
+from core.models import Customer, GroupLimit, Hold
 from core.models.base import table_of
 from core.money import digits
 from core.work import Work
 
-C, R, N, G, H, O, L, S = (  # noqa: E741
-    table_of(m) for m in (Customer, Receivable, Receipt, CreditNote, Hold, Order, CreditLine, Shipment)
-)
-_ID = bindparam("customer", type_=BigInteger)
-_TODAY = bindparam("today", type_=Date)
-
-
-def _sum(column: Any) -> Any:
-    return cast(func.coalesce(func.sum(column), 0), BigInteger)
-
-
-def _less(one: Any, other: Any) -> Any:
-    return case((one < other, one), else_=other)
-
-
-def _beyond(one: Any, other: Any) -> Any:
-    return case((one > other, one - other), else_=0)
-
-
-def _of_orders() -> tuple[Any, ...]:
-    """Currency and sums of the released orders: not shipped, shipped, prepaid, and of that what is shipped. An order uses
-    up what of it no receivable has taken over; one that was adjusted to nothing gives it back. Prepayment pays for what is
-    shipped first."""
-    shipped = select(_sum(S.c.amount_minor)).where(
-        S.c.customer_id == O.c.customer_id, S.c.order_no == O.c.number, S.c.currency == O.c.currency
-    )
-    mine = and_(R.c.customer_id == O.c.customer_id, R.c.currency == O.c.currency, R.c.order_no == O.c.number)
-    # Grouped, so that what is invoiced is summed once an order and not wherever it is named below.
-    each = (
-        select(
-            O.c.id, O.c.currency, O.c.amount_minor, O.c.prepaid_minor, _sum(R.c.amount_minor).label("invoiced"),
-            shipped.correlate(O).scalar_subquery().label("shipped"),
-        )
-        .join_from(O, R, mine, isouter=True)
-        .where(O.c.customer_id == _ID, O.c.state == OrderState.released)
-        .group_by(O.c.id, O.c.currency, O.c.amount_minor, O.c.prepaid_minor, O.c.customer_id, O.c.number)
-        .subquery("each")
-        .c
-    )  # fmt: skip
-    left = _beyond(each.amount_minor, each.invoiced)
-    out = _beyond(_less(each.shipped, each.amount_minor), each.invoiced)
-    prepaid = _less(each.prepaid_minor, left)
-    return each.currency, _sum(left - out), _sum(out), _sum(prepaid), _sum(_less(each.prepaid_minor, out))
-
-
-def _of_shipments() -> tuple[Any, ...]:
-    """Currency and sum of what was shipped, not invoiced, and not for a released order."""
-    gone = (
-        select(S.c.order_no, S.c.currency, _sum(S.c.amount_minor).label("shipped"))
-        .where(S.c.customer_id == _ID)
-        .group_by(S.c.order_no, S.c.currency)
-        .subquery("gone")
-        .c
-    )
-    mine = and_(O.c.customer_id == _ID, O.c.number == gone.order_no, O.c.currency == gone.currency)
-    closed = select(func.max(O.c.amount_minor)).where(mine, O.c.state == OrderState.closed).scalar_subquery()
-    each = (
-        select(gone.currency, gone.shipped, closed.label("closed"), _sum(R.c.amount_minor).label("invoiced"))
-        .join_from(
-            gone.order_no.table, R,
-            and_(R.c.customer_id == _ID, R.c.currency == gone.currency, R.c.order_no == gone.order_no), isouter=True,
-        )
-        .where(~exists().where(mine, O.c.state == OrderState.released))
-        .group_by(gone.order_no, gone.currency, gone.shipped)
-        .subquery("without")
-        .c
-    )  # fmt: skip
-    return each.currency, _sum(_beyond(_less(each.shipped, func.coalesce(each.closed, each.shipped)), each.invoiced))
-
-
-_ORDERS, _SHIPMENTS = _of_orders(), _of_shipments()
-_ZERO = literal(0, BigInteger)
-_NEVER = cast(literal(None), Date)
-
-# One statement, so one snapshot: an invoice that comes in between is never counted in neither part, or in both.
-_PARTS = union_all(
-    select(
-        literal("open").label("part"), R.c.currency, _sum(R.c.open_minor).label("minor"),
-        _sum(case((R.c.due_on < _TODAY, R.c.open_minor), else_=0)).label("second"),
-        _ZERO.label("third"), _ZERO.label("fourth"),
-        func.min(case((R.c.due_on < _TODAY, R.c.due_on))).label("oldest"),
-    ).where(R.c.customer_id == _ID, R.c.open_minor > 0).group_by(R.c.currency),
-    select(literal("paid"), N.c.currency, _sum(N.c.open_minor), _ZERO, _ZERO, _ZERO, _NEVER)
-    .where(N.c.customer_id == _ID, N.c.open_minor > 0, N.c.reversed_on.is_(None)).group_by(N.c.currency),
-    select(literal("paid"), G.c.currency, _sum(G.c.open_minor), _ZERO, _ZERO, _ZERO, _NEVER)
-    .where(G.c.customer_id == _ID, G.c.open_minor > 0, G.c.cancelled_on.is_(None)).group_by(G.c.currency),
-    select(literal("orders"), *_ORDERS, _NEVER).group_by(_ORDERS[0]),
-    select(literal("shipments"), *_SHIPMENTS, _ZERO, _ZERO, _ZERO, _NEVER).group_by(_SHIPMENTS[0]),
-    select(literal("line"), L.c.currency, _sum(L.c.amount_minor), _ZERO, _ZERO, _ZERO, _NEVER)
-    .where(L.c.customer_id == _ID, L.c.ended_on.is_(None), L.c.from_on <= _TODAY, L.c.until >= _TODAY)
-    .group_by(L.c.currency),
-)  # fmt: skip
+C, G, H = table_of(Customer), table_of(GroupLimit), table_of(Hold)
 _HOLDS = (
     select(H.c.kind)
-    .where(H.c.customer_id == _ID, H.c.ended_on.is_(None), or_(H.c.until.is_(None), H.c.until >= _TODAY))
+    .where(H.c.customer_id == ID, H.c.ended_on.is_(None), or_(H.c.until.is_(None), H.c.until >= TODAY))
     .distinct()
 )
-_CUSTOMER = select(
-    C.c.id, C.c.code, C.c.name, C.c.rating, C.c.owner_id, C.c.region, C.c.currency, C.c.credit_limit_minor
-).where(C.c.id == _ID)
+_SHARES = (G.c.group_name == C.c.group_name) & (C.c.group_name != "") & G.c.ended_on.is_(None)
+_CUSTOMER = (
+    select(
+        C.c.id, C.c.code, C.c.name, C.c.rating, C.c.owner_id, C.c.region, C.c.currency, C.c.credit_limit_minor,
+        C.c.group_name, G.c.amount_minor.label("group_minor"), G.c.currency.label("group_currency"),
+    )
+    .outerjoin_from(C, G, _SHARES)
+    .where(C.c.id == ID)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -142,8 +57,47 @@ class Exposure:
 
 
 @dataclass(frozen=True)
+class Insured:
+    """What an insurer answers for through `until`, should the customer not pay."""
+
+    minor: int
+    currency: str
+    insurer: str
+    until: date
+
+
+@dataclass(frozen=True)
+class GroupStanding:
+    """The limit that a customer shares with all of its group, and what of it is used. Money of one member's own makes no
+    room for the others: nobody may set it off against what they owe."""
+
+    name: str
+    limit_minor: int
+    currency: str
+    own: Mapping[str, Exposure]  # of the customer that was asked for
+    others: Sequence[Mapping[str, Exposure]]
+
+    def used_minor(self, rules: CreditRules, company_currency: str) -> int:
+        """By all of them, in the limit's currency."""
+        return self.others_minor(rules, company_currency) + max(0, self.own_minor(rules, company_currency))
+
+    def own_minor(self, rules: CreditRules, company_currency: str) -> int:
+        """By the customer that was asked for; below 0 is money of its own."""
+        return _in_all(self.own, self.currency, rules, company_currency)
+
+    def others_minor(self, rules: CreditRules, company_currency: str) -> int:
+        return sum(max(0, _in_all(one, self.currency, rules, company_currency)) for one in self.others)
+
+    @property
+    def foreign(self) -> frozenset[str]:
+        """Currencies other than the limit's in which one of them owes something or has it on order."""
+        return frozenset(self.own).union(*self.others) - {self.currency}
+
+
+@dataclass(frozen=True)
 class Standing:
-    """One customer, as credit sees it. `limit_minor` in `currency`, with a temporary one; None: no limit."""
+    """One customer, as credit sees it. `limit_minor` in `currency`, with a temporary one, which runs through `extra_until`;
+    None: no limit. Whether what is `insured` counts, too, says the policy: core.credit.granted."""
 
     customer_id: int
     code: str
@@ -157,6 +111,9 @@ class Standing:
     exposures: Mapping[str, Exposure]
     holds: frozenset[str]
     today: date
+    extra_until: date | None = None
+    insured: tuple[Insured, ...] = ()
+    group: GroupStanding | None = None
 
     @property
     def limit_minor(self) -> int | None:
@@ -175,10 +132,14 @@ class Standing:
     def used_minor(self, rules: CreditRules, company_currency: str) -> int:
         """In the limit's currency; below 0 is money of the customer's own. Currencies without a rate are left out: a
         verdict holds the order for them. Each is rounded up."""
-        return sum(
-            in_currency(_used(exposure, rules), currency, self.currency, rules, company_currency) or 0
-            for currency, exposure in self.exposures.items()
-        )
+        return _in_all(self.exposures, self.currency, rules, company_currency)
+
+
+def _in_all(exposures: Mapping[str, Exposure], to: str, rules: CreditRules, company_currency: str) -> int:
+    return sum(
+        in_currency(_used(exposure, rules), currency, to, rules, company_currency) or 0
+        for currency, exposure in exposures.items()
+    )
 
 
 def _used(exposure: Exposure, rules: CreditRules) -> int:
@@ -207,26 +168,22 @@ def in_currency(minor: int, currency: str, to: str, rules: CreditRules, company_
 
 
 def standing(work: Work, customer_id: int) -> Standing:
-    """As the books are now; for a decision, lock the customer first."""
-    asked = {"customer": customer_id, "today": work.today}
+    """As the books are now; for a decision, lock the customer first: core.credit.locks."""
+    asked: dict[str, Any] = {"customer": customer_id, "today": work.today}
     row = work.session.execute(_CUSTOMER, asked).one()
-    currency = row.currency or work.company.currency
-    found: dict[str, dict[str, Any]] = {}
-    extra = 0
-    for part, code, minor, second, third, fourth, oldest in work.session.execute(_PARTS, asked):
-        if part == "line":
-            extra += minor if code == currency else 0
-            continue
-        mine = found.setdefault(code, {})
-        if part == "open":
-            mine |= {"open_minor": minor, "overdue_minor": second, "oldest_due": oldest}
-        elif part == "paid":
-            mine["unapplied_minor"] = mine.get("unapplied_minor", 0) + minor
-        elif part == "orders":
-            mine |= {"orders_minor": minor, "reserved_minor": third, "reserved_shipped_minor": fourth}
-            mine["shipments_minor"] = mine.get("shipments_minor", 0) + second
-        else:
-            mine["shipments_minor"] = mine.get("shipments_minor", 0) + minor
+    currency, shares = row.currency or work.company.currency, row.group_minor is not None
+    rows = work.session.execute(OF_GROUP if shares else OF_CUSTOMER, asked | ({"group": row.group_name} if shares else {}))
+    found: dict[int, dict[str, dict[str, Any]]] = {}
+    extra, until, insured = 0, None, []
+    for part, whose, code, *minors, day, insurer in rows:
+        if part == "insured":
+            insured.append(Insured(minors[0], code, insurer, day))
+        elif part != "temporary":
+            _add(found.setdefault(whose, {}).setdefault(code, {}), part, minors, day)
+        elif code == currency:
+            extra, until = minors[0], day
+    exposures = {whose: {code: Exposure(**values) for code, values in found[whose].items()} for whose in sorted(found)}
+    own = exposures.pop(customer_id, {})
     return Standing(
         customer_id=row.id,
         code=row.code,
@@ -237,7 +194,27 @@ def standing(work: Work, customer_id: int) -> Standing:
         currency=currency,
         base_minor=row.credit_limit_minor,
         extra_minor=extra,
-        exposures={code: Exposure(**values) for code, values in found.items()},
+        exposures=own,
         holds=frozenset(work.session.execute(_HOLDS, asked).scalars()),
         today=work.today,
+        extra_until=until,
+        insured=tuple(sorted(insured, key=lambda one: one.currency)),
+        group=GroupStanding(row.group_name, row.group_minor, row.group_currency, own, tuple(exposures.values()))
+        if shares
+        else None,
     )
+
+
+def _add(mine: dict[str, Any], part: str, minors: Sequence[int], day: date | None) -> None:
+    """One row of the parts, to what is known of a customer in a currency."""
+    first, second, third, fourth = minors
+    match part:
+        case "open":
+            mine |= {"open_minor": first, "overdue_minor": second, "oldest_due": day}
+        case "paid":
+            mine["unapplied_minor"] = mine.get("unapplied_minor", 0) + first
+        case "orders":
+            mine |= {"orders_minor": first, "reserved_minor": third, "reserved_shipped_minor": fourth}
+            mine["shipments_minor"] = mine.get("shipments_minor", 0) + second
+        case _:
+            mine["shipments_minor"] = mine.get("shipments_minor", 0) + first

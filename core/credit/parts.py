@@ -1,0 +1,121 @@
+"""The statement behind an exposure: what customers use up of their limits, by part and currency, and what is added to them.
+
+What is to be invoiced of a released order is either shipped already or still to come: it is never counted twice. Of one
+that is closed, or that nobody released, what was shipped all the same counts until receivables take it over.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import BigInteger, Date, String, and_, bindparam, case, cast, exists, func, literal, or_, select, union_all
+
+from core.models import CreditLine, CreditNote, Customer, Order, OrderState, Receipt, Receivable, Shipment
+from core.models.base import table_of
+
+C, R, N, G, O, L, S = (  # noqa: E741
+    table_of(m) for m in (Customer, Receivable, Receipt, CreditNote, Order, CreditLine, Shipment)
+)
+ID = bindparam("customer", type_=BigInteger)
+TODAY = bindparam("today", type_=Date)
+_GROUP: Any = bindparam("group", type_=String)
+_ZERO, _NEVER, _NOBODY = literal(0, BigInteger), cast(literal(None), Date), literal("", String)
+
+Whose = Callable[[Any], Any]  # which customers: a condition on the column with their ids
+
+
+def _sum(column: Any) -> Any:
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)
+
+
+def _less(one: Any, other: Any) -> Any:
+    return case((one < other, one), else_=other)
+
+
+def _beyond(one: Any, other: Any) -> Any:
+    return case((one > other, one - other), else_=0)
+
+
+def _of_orders(whose: Whose) -> tuple[Any, ...]:
+    """Customer, currency and sums of the released orders: not shipped, shipped, prepaid, and of that what is shipped. An
+    order uses up what of it no receivable has taken over; one that was adjusted to nothing gives it back. Prepayment pays
+    for what is shipped first."""
+    shipped = select(_sum(S.c.amount_minor)).where(
+        S.c.customer_id == O.c.customer_id, S.c.order_no == O.c.number, S.c.currency == O.c.currency
+    )
+    mine = and_(R.c.customer_id == O.c.customer_id, R.c.currency == O.c.currency, R.c.order_no == O.c.number)
+    # Grouped, so that what is invoiced is summed once an order and not wherever it is named below.
+    each = (
+        select(
+            O.c.id, O.c.customer_id, O.c.currency, O.c.amount_minor, O.c.prepaid_minor,
+            _sum(R.c.amount_minor).label("invoiced"), shipped.correlate(O).scalar_subquery().label("shipped"),
+        )
+        .join_from(O, R, mine, isouter=True)
+        .where(whose(O.c.customer_id), O.c.state == OrderState.released)
+        .group_by(O.c.id, O.c.currency, O.c.amount_minor, O.c.prepaid_minor, O.c.customer_id, O.c.number)
+        .subquery("each")
+        .c
+    )  # fmt: skip
+    left = _beyond(each.amount_minor, each.invoiced)
+    out = _beyond(_less(each.shipped, each.amount_minor), each.invoiced)
+    prepaid = _less(each.prepaid_minor, left)
+    return (
+        each.customer_id, each.currency, _sum(left - out), _sum(out), _sum(prepaid), _sum(_less(each.prepaid_minor, out)),
+    )  # fmt: skip
+
+
+def _of_shipments(whose: Whose) -> tuple[Any, ...]:
+    """Customer, currency and sum of what was shipped, not invoiced, and not for a released order."""
+    gone = (
+        select(S.c.customer_id, S.c.order_no, S.c.currency, _sum(S.c.amount_minor).label("shipped"))
+        .where(whose(S.c.customer_id))
+        .group_by(S.c.customer_id, S.c.order_no, S.c.currency)
+        .subquery("gone")
+        .c
+    )
+    mine = and_(O.c.customer_id == gone.customer_id, O.c.number == gone.order_no, O.c.currency == gone.currency)
+    taken = and_(R.c.customer_id == gone.customer_id, R.c.currency == gone.currency, R.c.order_no == gone.order_no)
+    closed = select(func.max(O.c.amount_minor)).where(mine, O.c.state == OrderState.closed).scalar_subquery()
+    each = (
+        select(
+            gone.customer_id, gone.currency, gone.shipped, closed.label("closed"), _sum(R.c.amount_minor).label("invoiced")
+        )
+        .join_from(gone.order_no.table, R, taken, isouter=True)
+        .where(~exists().where(mine, O.c.state == OrderState.released))
+        .group_by(gone.customer_id, gone.order_no, gone.currency, gone.shipped)
+        .subquery("without")
+        .c
+    )
+    left = _beyond(_less(each.shipped, func.coalesce(each.closed, each.shipped)), each.invoiced)
+    return each.customer_id, each.currency, _sum(left)
+
+
+def _parts(whose: Whose) -> Any:
+    """Rows of (part, customer, currency, amounts …, day, insurer). One statement, so one snapshot: an invoice that comes in
+    between is never counted in neither part, or in both."""
+    orders, shipments = _of_orders(whose), _of_shipments(whose)
+    nothing = (_ZERO, _ZERO, _ZERO, _NEVER, _NOBODY)
+    return union_all(
+        select(
+            literal("open").label("part"), R.c.customer_id, R.c.currency, _sum(R.c.open_minor).label("minor"),
+            _sum(case((R.c.due_on < TODAY, R.c.open_minor), else_=0)).label("second"),
+            _ZERO.label("third"), _ZERO.label("fourth"),
+            func.min(case((R.c.due_on < TODAY, R.c.due_on))).label("day"), _NOBODY.label("insurer"),
+        ).where(whose(R.c.customer_id), R.c.open_minor > 0).group_by(R.c.customer_id, R.c.currency),
+        select(literal("paid"), N.c.customer_id, N.c.currency, _sum(N.c.open_minor), *nothing)
+        .where(whose(N.c.customer_id), N.c.open_minor > 0, N.c.reversed_on.is_(None))
+        .group_by(N.c.customer_id, N.c.currency),
+        select(literal("paid"), G.c.customer_id, G.c.currency, _sum(G.c.open_minor), *nothing)
+        .where(whose(G.c.customer_id), G.c.open_minor > 0, G.c.cancelled_on.is_(None))
+        .group_by(G.c.customer_id, G.c.currency),
+        select(literal("orders"), *orders, _NEVER, _NOBODY).group_by(*orders[:2]),
+        select(literal("shipments"), *shipments, *nothing).group_by(*shipments[:2]),
+        select(L.c.kind, L.c.customer_id, L.c.currency, L.c.amount_minor, _ZERO, _ZERO, _ZERO, L.c.until, L.c.insurer)
+        .where(
+            L.c.customer_id == ID, L.c.from_on <= TODAY, L.c.until >= TODAY,
+            or_(L.c.ended_on.is_(None), L.c.ended_on > TODAY),  # insured amounts end when the next begins
+        ),
+    )  # fmt: skip
+
+
+OF_CUSTOMER = _parts(lambda customer_id: customer_id == ID)
+OF_GROUP = _parts(lambda customer_id: customer_id.in_(select(C.c.id).where(C.c.group_name == _GROUP)))
