@@ -13,7 +13,10 @@ from core.models import ApiToken
 from core.models.base import table_of
 from core.work import Work
 
-SCOPES = ("orders:write", "orders:read")
+SCOPES = (
+    "orders:write", "orders:read", "customers:write", "receivables:write", "receipts:write", "shipments:write", "risk:write",
+    "credit:read",
+)  # fmt: skip
 MAX_NAME = 64
 PREFIX = "hk_"  # so that whoever searches a repository for secrets finds it
 T = table_of(ApiToken)

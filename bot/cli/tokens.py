@@ -21,7 +21,11 @@ def add(
         list[str],
         typer.Option(
             "--scope", metavar="SCOPE",
-            help=t("权限，可重复：orders:write、orders:read", "right, repeatable: orders:write, orders:read"),
+            help=t(
+                "权限，可重复：orders、customers、receivables、receipts、shipments、risk 后加 :write，或 orders:read、credit:read",
+                "right, repeatable: orders, customers, receivables, receipts, shipments or risk with :write, "
+                "or orders:read, credit:read",
+            ),
         ),
     ],
     source: Annotated[

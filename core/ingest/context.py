@@ -34,6 +34,7 @@ class Run:
     rejects: RejectFile
     start: str
     as_of: date  # the day on which what the file says was true
+    own_only: bool = False  # another source's receipts are none of its business
     currencies: Currencies = field(default_factory=Currencies)
     _pending: list[tuple[int, list[Any], str]] = field(default_factory=list)
     _people: People | None = None

@@ -39,6 +39,9 @@ _ROWS: dict[str, tuple[str, str]] = {
         "the row has more cells than the header; put amounts with commas in quotes",
     ),
     "no_date": ("开票日期和到期日期都为空", "both issued_on and due_on are empty"),
+    "bad_type": ("「{column}」须为文本", "{column} must be text"),
+    "not_an_object": ("这一行不是对象", "the row is not an object"),
+    "unknown_column": ("没有「{column}」这一列；可用：{allowed}", "there is no column {column!r}; allowed: {allowed}"),
     "duplicate": ("「{value}」在本文件第 {first} 行已出现", "{value!r} is already in row {first} of this file"),
     "unknown_customer": (
         "没有客户「{value}」；请先导入客户，或在映射里写 create_customers = true",

@@ -228,7 +228,9 @@ class ReceiptsLoader:
         row = item.row
         query = select(P.c.id, P.c.source).where(P.c.number == row["reverses"], P.c.customer_id == row["customer_id"])
         found = list(work.session.execute(query))
-        own = [hit for hit in found if hit.source == self.run.source] or found
+        own = [hit for hit in found if hit.source == self.run.source]
+        if not own and not self.run.own_only:
+            own = found
         if len(own) != 1:
             raise Reject("unknown_receipt", "reverses", row["reverses"])
         receipt = work.session.get_one(Receipt, own[0].id)

@@ -14,7 +14,7 @@ Row = dict[str, Any]  # canonical column -> value; a column that is missing or b
 
 DATES = frozenset({"issued_on", "due_on", "event_on", "settled_on", "received_on"})
 AMOUNTS = frozenset({"amount", "open_amount", "credit_limit"})  # parsed when the currency is known
-_FLAGS = frozenset({"active", "preferred", "text_only", "no_letters"})
+FLAGS = frozenset({"active", "preferred", "text_only", "no_letters"})
 _LISTS = frozenset({"aliases", "tags"})
 _MAILS = frozenset({"email", "finance_email", "business_email"})
 _LIMITS = {"handle": 64, "name": 400, "messenger": 32, "user_id": 200, "address": 1000, "aliases": 1000, "tags": 1000}
@@ -135,7 +135,7 @@ def _parser(name: str, filemap: FileMap) -> Parse:
         return lambda cell: values.day(cell, name, order) if cell.__class__ is not str or cell.strip() else None
     if name in AMOUNTS:
         return lambda cell: cell.strip() if isinstance(cell, str) else cell
-    if name in _FLAGS:
+    if name in FLAGS:
         return _after_cleaning(lambda text: values.flag(text, name))
     if name in _MAILS:
         return _after_cleaning(lambda text: values.email(text, name))

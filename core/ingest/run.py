@@ -35,7 +35,7 @@ class Loader(Protocol):
     def load(self, work: Work, items: Sequence[Item]) -> None: ...
 
 
-_LOADERS: dict[str, Callable[[Run], Loader]] = {
+LOADERS: dict[str, Callable[[Run], Loader]] = {
     "people": PeopleLoader,
     "accounts": AccountsLoader,
     "customers": CustomersLoader,
@@ -86,7 +86,8 @@ def run(
         context.finish(today)
         report.rejected_file = rejects.name
     if not dry_run:
-        _record(open_work, context)
+        with open_work() as work:
+            record(work, context)
     return report
 
 
@@ -129,7 +130,7 @@ def _load(
     if context.filemap.mode == "open-items":
         with open_work() as work:
             gone = open_items.check(work.session, context, open_items.Present(seen.hashes), yes=yes, lang=lang)
-    loader = _LOADERS[kind](context)
+    loader = LOADERS[kind](context)
     done = 0
     size = _WHOLE if kind == "people" else CHUNK
     if progress:
@@ -193,18 +194,15 @@ def _taken_back(open_work: OpenWork) -> Iterator[OpenWork]:
         pass
 
 
-def _record(open_work: OpenWork, context: Run) -> None:
-    """`known_to`: up to which day receipts are complete now (only where a source is named)."""
+def record(work: Work, context: Run) -> None:
+    """That the run took place. `known_to`: up to which day receipts are complete now (only where a source is named)."""
     kind, source = context.filemap.kind, context.source
     complete = (kind == "receipts" and source != "") or context.filemap.mode == "open-items"
     shown = context.report.to_json()
     for name in ("rejected", "warnings"):
         shown[name] = shown[name][:_KEPT]
-    with open_work() as work:
-        made = ImportRun(
-            kind=kind, source=source, at=work.now, known_to=context.as_of if complete else None, report=shown
-        )
-        work.session.add(made)
-        work.session.flush()
-        counts = {name: shown[name] for name in ("rows", "created", "updated", "unchanged")}
-        work.audit("import.done", "import_run", made.id, None, kind=kind, source=source, **counts)
+    made = ImportRun(kind=kind, source=source, at=work.now, known_to=context.as_of if complete else None, report=shown)
+    work.session.add(made)
+    work.session.flush()
+    counts = {name: shown[name] for name in ("rows", "created", "updated", "unchanged")}
+    work.audit("import.done", "import_run", made.id, None, kind=kind, source=source, **counts)

@@ -1,4 +1,5 @@
-"""The REST API under /api/v1: other systems submit orders and get the verdict at once. Bearer tokens, no cookies."""
+"""The REST API under /api/v1: other systems submit orders and get the verdict at once, and keep the books up to date.
+Bearer tokens, no cookies."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.web.api import errors, schemas
 from bot.web.api.auth import Host
+from bot.web.api.books import books_router
 from bot.web.api.orders import orders_router
 
 PREFIX = "/api/v1"
@@ -26,6 +28,7 @@ def create_api(host: Host) -> FastAPI:
         redirect_slashes=False,
     )
     api.include_router(orders_router(host), prefix=PREFIX)
+    api.include_router(books_router(host), prefix=PREFIX)
     errors.install(api, host.company.lang)
 
     def described() -> dict[str, Any]:

@@ -23,7 +23,7 @@ STATUS = {
     "api.not_utf8": 400, "api.not_json": 400, "api.too_deep": 400, "order.field_twice": 400, "api.bad_key": 400,
     "api.no_token": 401, "api.no_scope": 403, "order.unknown": 404, "api.not_found": 404, "api.method": 405,
     "order.conflict": 409, "order.ended": 409, "api.key_conflict": 409, "api.too_large": 413, "api.content_type": 415,
-    "api.unavailable": 503, "internal": 500,
+    "api.unavailable": 503, "credit.group_moved": 503, "internal": 500,
 }  # fmt: skip
 OTHERWISE = 422
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -71,6 +71,8 @@ def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = Non
 def _headers(error: DomainError) -> dict[str, str]:
     if error.code == "api.no_token":
         return {"WWW-Authenticate": 'Bearer realm="huikuan"'}
+    if STATUS.get(error.code) == 503:
+        return {"Retry-After": str(RETRY_SECONDS)}
     if error.code == "api.no_scope":
         return {"WWW-Authenticate": 'Bearer realm="huikuan", error="insufficient_scope"'}
     return {}

@@ -61,6 +61,9 @@ def once(
                 return found
         except IntegrityError:
             continue  # somebody wrote the same key or the same numbers just now: next time they are known
+        except DomainError as error:
+            if error.code != "credit.group_moved":
+                raise
     raise Unreachable("db.locked", url="")
 
 

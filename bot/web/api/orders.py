@@ -15,6 +15,7 @@ from bot.web.api import body, schemas
 from bot.web.api.auth import Caller, Host, caller, looked
 from bot.web.api.errors import answer
 from bot.web.api.once import KEY_HEADER, key_of, once
+from bot.web.api.schemas import fails
 from core import tokens
 from core.credit import incoming, locks, orders, requests
 from core.dunning.stored import active
@@ -29,10 +30,6 @@ _ORDER = select(Order).where(O.c.source == bindparam("source"), O.c.number == bi
 _NEW = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewOrder"}}}, "required": True}
 
 
-def _fails(*codes: int) -> dict[int | str, dict[str, Any]]:
-    return {code: {"model": schemas.Failed} for code in (401, 403, *codes, 503)}
-
-
 def orders_router(host: Host) -> APIRouter:
     router = APIRouter(tags=["orders"], dependencies=[Security(HTTPBearer(auto_error=False))])
     desk = Desk(host)
@@ -40,7 +37,7 @@ def orders_router(host: Host) -> APIRouter:
     @router.post(
         "/orders",
         summary="Submit an order; the verdict is the answer",
-        responses={200: {"model": schemas.OrderAnswer}, **_fails(400, 409, 413, 415, 422)},
+        responses={200: {"model": schemas.OrderAnswer}, **fails(400, 409, 413, 415, 422)},
         openapi_extra={"requestBody": _NEW, "parameters": [KEY_HEADER]},
     )
     async def submit(request: Request) -> Response:
@@ -54,7 +51,7 @@ def orders_router(host: Host) -> APIRouter:
     @router.get(
         "/orders/{number:path}",
         summary="An order as it stands now",
-        responses={200: {"model": schemas.OrderNow}, **_fails(404)},
+        responses={200: {"model": schemas.OrderNow}, **fails(404)},
     )
     async def show(request: Request, number: str) -> Response:
         who = await caller(host, request, "orders:read")
@@ -63,7 +60,7 @@ def orders_router(host: Host) -> APIRouter:
     @router.delete(
         "/orders/{number:path}",
         summary="Take an order back; taking it back again changes nothing",
-        responses={200: {"model": schemas.OrderNow}, **_fails(404, 409)},
+        responses={200: {"model": schemas.OrderNow}, **fails(404, 409)},
     )
     async def cancel(request: Request, number: str) -> Response:
         who = await caller(host, request, "orders:write")

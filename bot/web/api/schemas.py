@@ -1,4 +1,5 @@
-"""What /api/v1/openapi.json says of requests and answers. For documentation: orders are read by core.credit.incoming."""
+"""What /api/v1/openapi.json says of requests and answers. For documentation: orders are read by core.credit.incoming, rows
+of the books by core.ingest."""
 
 from __future__ import annotations
 
@@ -6,6 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
+
+from core.ingest import rows
+from core.ingest.records import AMOUNTS, DATES, FLAGS, RECEIVABLE_KINDS
 
 Amount = Field(description="in major units, as text or a whole number", examples=["50000.00"])
 
@@ -65,7 +69,79 @@ class Failed(BaseModel):
     error: Problem
 
 
+class ReportProblem(BaseModel):
+    """A row that could not go in, or what is worth knowing of one that did. `row`: its place, from 1 on; null: of all."""
+
+    row: int | None
+    column: str
+    value: str
+    code: str = Field(examples=["import.unknown_customer"])
+    reason: str = Field(description="in words")
+
+
+class Rounded(BaseModel):
+    rows: int
+    difference: str | dict[str, str]
+
+
+class Total(BaseModel):
+    count: int
+    amount: str = Field(description="in major units")
+
+
+class Report(BaseModel, extra="allow"):
+    """What became of the rows: each is created, updated, unchanged or rejected. `totals` by currency."""
+
+    kind: str
+    rows: int
+    created: int
+    updated: int
+    unchanged: int
+    rejected: list[ReportProblem]
+    warnings: list[ReportProblem]
+    rounded: Rounded
+    totals: dict[str, Total]
+
+
+class NothingIn(BaseModel, extra="allow"):
+    """Why nothing was taken. Where every single row was rejected, the report stands beside it."""
+
+    error: Problem
+    rejected: list[ReportProblem] | None = None
+
+
+def fails(*codes: int) -> dict[int | str, dict[str, Any]]:
+    return {code: {"model": Failed} for code in (401, 403, *codes, 503)}
+
+
 def of_requests() -> dict[str, Any]:
     """Schemas of what no function takes as a parameter, for the components."""
     _, made = models_json_schema([(NewOrder, "validation")], ref_template="#/components/schemas/{model}")
     return dict(made["$defs"])
+
+
+def rows_body(kind: str) -> dict[str, Any]:
+    """Of a request with rows. What a row may say is told by its schema; whether it can go in, by the answer."""
+    columns = {name: _column(name) for name in rows.taken(kind)}
+    row = {"type": "object", "properties": columns, "required": list(rows.needed(kind)), "additionalProperties": False}
+    fields: dict[str, Any] = {"rows": {"type": "array", "maxItems": rows.MAX_ROWS, "items": row}}
+    if kind == "receipts":
+        fields["as_of"] = {
+            "anyOf": [{"type": "string", "format": "date"}, {"type": "null"}],
+            "description": "receipts are complete through this day; today where it is left out",
+        }
+    whole = {"type": "object", "properties": fields, "required": ["rows"], "additionalProperties": False}
+    return {"content": {"application/json": {"schema": whole}}, "required": True}
+
+
+def _column(name: str) -> dict[str, Any]:
+    if name in FLAGS or name == "disputed":
+        return {"type": ["string", "integer", "boolean", "null"], "description": "yes or no"}
+    told: dict[str, Any] = {"type": ["string", "integer", "null"]}
+    if name in AMOUNTS:
+        told |= {"description": Amount.description, "examples": ["50000.00"]}
+    elif name in DATES:
+        told |= {"type": ["string", "null"], "examples": ["2026-07-01"]}
+    elif name == "kind":
+        told |= {"type": ["string", "null"], "examples": sorted(set(RECEIVABLE_KINDS.values()))}
+    return told

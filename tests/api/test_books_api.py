@@ -1,0 +1,207 @@
+"""Customers, receivables and receipts by REST: as an import takes them, told row by row."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.ingest.maps import COLUMNS
+from core.models import Audit, Customer, ImportRun, InboundEvent, Receipt, Receivable
+from core.models.base import table_of
+from tests.api.conftest import Api
+from tests.scenarios.ordering import state
+from tests.scenarios.racing import count
+
+A, C, I, P, R = (table_of(model) for model in (Audit, Customer, ImportRun, Receipt, Receivable))  # noqa: E741
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+WRITES = ("customers:write", "receivables:write", "receipts:write", "orders:write", "orders:read", "credit:read")
+
+
+@pytest.fixture
+def erp(api: Api) -> Api:
+    api.token = api.issue("erp", *WRITES, source="erp")
+    return api
+
+
+def send(api: Api, kind: str, *rows: Any, key: str = "", lang: str = "", token: str = "", **more: Any) -> Any:
+    headers = {"Idempotency-Key": key} if key else {}
+    if lang:
+        headers["Accept-Language"] = lang
+    return api("POST", f"/{kind}", token=token, headers=headers, json={"rows": list(rows), **more})
+
+
+def invoice(number: str = "INV1", **more: Any) -> dict[str, Any]:
+    return {"number": number, "customer": "甲", "issued_on": "2026-07-01", "amount": "500.00", **more}
+
+
+def receipt(number: str = "R1", **more: Any) -> dict[str, Any]:
+    return {"number": number, "customer": "甲", "received_on": "2026-07-06", "amount": "500.00", **more}
+
+
+def counted(answer: Any) -> tuple[int, int, int, int]:
+    assert answer.status_code == 200, answer.text
+    report = answer.json()
+    assert report["rows"] == sum(report[n] for n in ("created", "updated", "unchanged")) + len(report["rejected"])
+    return report["created"], report["updated"], report["unchanged"], len(report["rejected"])
+
+
+def test_a_customer_its_invoice_and_its_receipt(erp: Api) -> None:
+    customer = {"code": "乙", "name": "乙公司", "owner": "li", "credit_limit": "1000.00", "terms": "net30"}
+    assert counted(send(erp, "customers", customer)) == (1, 0, 0, 0)
+    assert counted(send(erp, "customers", {**customer, "credit_limit": "2000.00"})) == (0, 1, 0, 0)
+    made = send(erp, "receivables", invoice(customer="乙"), invoice("INV2", customer="乙", amount=250))
+    assert counted(made) == (2, 0, 0, 0) and made.json()["totals"] == {"CNY": {"count": 2, "amount": "750.00"}}
+    paid = send(erp, "receipts", receipt(customer="乙", receivable="INV1"))
+    assert counted(paid) == (1, 0, 0, 0) and paid.headers["cache-control"] == "no-store"
+    with erp.hk.look() as work:
+        open_ = dict(work.session.execute(R.select().with_only_columns(R.c.number, R.c.open_minor)).all())  # type: ignore[arg-type]
+        sources = set(work.session.execute(R.select().with_only_columns(R.c.source)).scalars())
+    assert open_ == {"INV1": 0, "INV2": 25_000} and sources == {"erp"}
+    assert count(erp.hk, Audit, A.c.actor == "api:erp", A.c.channel == "api", A.c.action == "import.done") == 4
+
+
+def test_the_same_rows_again_change_nothing(erp: Api) -> None:
+    for expected in ((1, 0, 0, 0), (0, 0, 1, 0)):
+        assert counted(send(erp, "receivables", invoice())) == expected
+    for expected in ((1, 0, 0, 0), (0, 0, 1, 0)):
+        assert counted(send(erp, "receipts", receipt())) == expected
+    assert count(erp.hk, Receivable) == 1 and count(erp.hk, Receipt) == 1
+    assert count(erp.hk, ImportRun, I.c.kind == "receivables") == 1  # a run that changed nothing isn't one
+    assert count(erp.hk, ImportRun, I.c.kind == "receipts", I.c.known_to == erp.hk.now.date()) == 2  # nothing came: known
+
+
+def test_numbers_are_each_systems_own(erp: Api) -> None:
+    other = erp.issue("crm", *WRITES, source="crm")
+    assert counted(send(erp, "receivables", invoice())) == (1, 0, 0, 0)
+    assert counted(send(erp, "receivables", invoice(amount="70.00"), token=other)) == (1, 0, 0, 0)
+    assert counted(send(erp, "receipts", receipt())) == (1, 0, 0, 0)
+    foreign = send(erp, "receipts", receipt("X", reverses="R1"), token=other)
+    assert foreign.status_code == 422 and foreign.json()["rejected"][0]["code"] == "import.unknown_receipt"
+    assert counted(send(erp, "receipts", receipt("X", reverses="R1"))) == (1, 0, 0, 0)
+
+
+def test_good_rows_are_in_and_bad_ones_are_told(erp: Api) -> None:
+    answer = send(
+        erp, "receivables", invoice(), invoice("INV2", customer="nobody"), invoice("INV1"), invoice("INV3", amount="x"),
+        invoice("INV4", amount=1.5), invoice("INV5", colour="red"), "INV6", {"number": "INV7"}, invoice("INV8", order=["a"]),
+        invoice("INV9", currency="XXY"), invoice("INV10", issued_on="31/12/2026"), invoice("INV11", amount=10**15), lang="en",
+    )  # fmt: skip
+    assert counted(answer) == (1, 0, 0, 11)
+    assert [(p["row"], p["code"].removeprefix("import."), p["column"]) for p in answer.json()["rejected"]] == [
+        (2, "unknown_customer", "customer"), (3, "duplicate", "number"), (4, "bad_amount", "amount"),
+        (5, "bad_type", "amount"), (6, "unknown_column", "colour"), (7, "not_an_object", ""),
+        (8, "missing_value", "customer"), (9, "bad_type", "order"), (10, "unknown_currency", "currency"),
+        (11, "bad_date", "issued_on"), (12, "too_large", "amount"),
+    ]  # fmt: skip
+    assert "customer" in answer.json()["rejected"][0]["reason"]
+    assert count(erp.hk, Receivable) == 1
+
+
+def test_where_nothing_could_go_in_nothing_stays(erp: Api) -> None:
+    answer = erp.refused(422, "api.nothing_in", send(erp, "receipts", receipt(customer="丙"), receipt("R2", amount="0"), key="k1"))
+    assert [p["code"] for p in answer.json()["rejected"]] == ["import.unknown_customer", "import.zero_amount"]
+    assert answer.json()["rows"] == 2 and count(erp.hk, ImportRun) == 0 and count(erp.hk, InboundEvent) == 0
+    assert counted(send(erp, "receipts", receipt(), key="k1")) == (1, 0, 0, 0)  # the key is still free
+    assert counted(send(erp, "receipts")) == (0, 0, 0, 0)  # nothing came in today
+
+
+def test_a_key_gets_its_first_answer_again(erp: Api) -> None:
+    first = send(erp, "receipts", receipt(), key="k1")
+    assert send(erp, "receipts", receipt(), key="k1").json() == first.json() and first.json()["created"] == 1
+    erp.refused(409, "api.key_conflict", send(erp, "receipts", receipt(amount="1.00"), key="k1"))
+    erp.refused(409, "api.key_conflict", send(erp, "receivables", receipt(), key="k1"))
+    erp.refused(409, "api.key_conflict", erp.submit("k1"))
+    assert count(erp.hk, Receipt) == 1
+
+
+def test_the_same_receipts_eight_times_at_once_are_in_once(erp: Api) -> None:
+    async def all_at_once() -> list[Any]:
+        body = {"rows": [receipt(f"R{n}", amount=f"{n + 1}.00") for n in range(20)]}
+        return await asyncio.gather(*(erp.call("POST", "/receipts", json=body) for _ in range(8)))
+
+    answers = erp.hk.run(all_at_once())
+    assert sorted(counted(answer) for answer in answers) == [(0, 0, 20, 0)] * 7 + [(20, 0, 0, 0)]
+    assert count(erp.hk, Receipt) == 20
+
+
+def test_money_that_comes_in_releases_what_waited_for_it(erp: Api) -> None:
+    send(erp, "receivables", invoice(amount="900.00"))
+    assert erp.submit(amount="500.00").json()["verdict"] == "held"
+    send(erp, "receipts", receipt(amount="900.00", receivable="INV1"))
+    erp.hk.at("2026-07-06 11:00")
+    assert state(erp.hk, "SO1") == "released"
+
+
+@SQLITE
+def test_receipts_are_complete_through_a_day_that_is_over(erp: Api) -> None:
+    send(erp, "receipts", receipt(), as_of="2026-07-05")
+    assert count(erp.hk, ImportRun, I.c.known_to == "2026-07-05") == 1
+    for bad in ("2026-07-07", "5/7/2026", "2026-02-30", "", 7, True):
+        erp.refused(422, "time.bad_date", send(erp, "receipts", receipt("R2"), as_of=bad))
+    erp.refused(422, "api.rows", send(erp, "receivables", invoice(), as_of="2026-07-05"))
+
+
+@SQLITE
+def test_what_are_no_rows(erp: Api) -> None:
+    for bad in ([], {}, {"rows": {}}, {"rows": None}, {"rows": [], "x": 1}, "rows"):
+        erp.refused(422, "api.rows", erp("POST", "/receipts", json=bad))
+    erp.refused(422, "api.too_many_rows", send(erp, "receipts", *[receipt()] * 1001))
+    erp.refused(400, "order.field_twice", erp("POST", "/receipts", content=b'{"rows": [{"number": "1", "number": "2"}]}'))
+    erp.refused(400, "api.not_utf8", erp("POST", "/receipts", content=b'{"rows": [{"number": "\\ud800"}]}'))
+    erp.refused(400, "api.not_json", erp("POST", "/receipts", content=b'{"rows": [{"amount": NaN}]}'))
+    erp.refused(400, "api.too_deep", erp("POST", "/receipts", content=b'{"rows": ' + b"[" * 50 + b"]" * 50 + b"}"))
+    erp.refused(415, "api.content_type", erp("POST", "/receipts", content=b"<a/>", headers={"Content-Type": "text/xml"}))
+    erp.refused(405, "api.method", erp("GET", "/receipts"))
+    assert counted(erp("POST", "/receipts", content=json.dumps({"rows": [receipt("a\0b")]}).encode())) == (1, 0, 0, 0)
+    assert count(erp.hk, Receipt, P.c.number == "a b") == 1
+
+
+@SQLITE
+def test_nobody_writes_what_their_token_is_not_for(erp: Api) -> None:
+    for kind, right in (("customers", "receipts:write"), ("receivables", "orders:write"), ("receipts", "receivables:write")):
+        answer = send(erp, kind, {"customer": "甲"}, token=erp.issue(f"not {kind}", right))
+        erp.refused(403, "api.no_scope", answer)
+        assert "甲" not in answer.text and "write" not in answer.text
+    erp.refused(401, "api.no_token", erp("POST", "/receipts", token=None, json={"rows": []}))
+
+
+@SQLITE
+def test_fifty_megabytes_are_refused_before_they_are_read(erp: Api) -> None:
+    read = 0
+
+    async def parts() -> AsyncIterator[bytes]:
+        nonlocal read
+        for _ in range(500):
+            read += 100_000
+            yield b" " * 100_000
+
+    erp.refused(413, "api.too_large", erp("POST", "/receipts", content=parts()))
+    told = erp("POST", "/receipts", content=parts(), headers={"Content-Length": "50000000"})
+    erp.refused(413, "api.too_large", told)
+
+
+CELLS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.sampled_from(
+    ("甲", "li", "1", "12.50", "0", "-1", "CNY", "JPY", "net30", "2026-07-01", "9" * 17, "invoice", "R1", "INV1", "yes"))  # fmt: skip
+
+
+def rows_of(kind: str) -> Any:
+    likely = {"customer": st.just("甲"), "amount": st.just("1.00"), "code": st.just("甲"), "name": st.just("甲")}
+    columns = {name: likely.get(name, CELLS) | CELLS for name in COLUMNS[kind]}
+    return st.lists(st.fixed_dictionaries({}, optional=columns) | CELLS, max_size=4)
+
+
+@pytest.mark.parametrize("kind", ["customers", "receivables", "receipts"])
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+@settings(max_examples=60)
+@given(data=st.data())
+def test_whatever_the_rows_say_is_answered(erp: Api, kind: str, data: st.DataObject) -> None:
+    """An error of ours would come up through the client and fail this."""
+    body = json.dumps({"rows": data.draw(rows_of(kind))}).encode()
+    answer = erp("POST", f"/{kind}", content=body)
+    assert answer.status_code in (200, 400, 422), answer.text
+    if answer.status_code == 200:
+        counted(answer)
