@@ -49,6 +49,7 @@ class Metronome:
         )
         self._scheduler.add_job(self._tick, IntervalTrigger(seconds=TICK_SECONDS), next_run_time=utcnow())
         self._scheduler.add_job(self._send, IntervalTrigger(seconds=SEND_SECONDS))
+        self._scheduler.add_job(self._tell, IntervalTrigger(seconds=SEND_SECONDS))
         self._scheduler.add_listener(self._failed, EVENT_JOB_ERROR)
 
     def start(self) -> None:
@@ -63,6 +64,9 @@ class Metronome:
 
     async def _send(self) -> None:
         await self._app.undisturbed(self._app.deliver(self._app.clock()))
+
+    async def _tell(self) -> None:
+        await self._app.undisturbed(self._app.tell())
 
     async def _beat(self) -> None:
         """Runs the cycle once for each hour of work and after imports, whichever process claims that first."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -22,11 +23,13 @@ DEFAULT_FILE = "huikuan.toml"
 MESSENGERS = ("local", "slack", "dingtalk", "wecom")
 # Read by the tests and by the command line itself, not settings of the product.
 NOT_SETTINGS = ("HUIKUAN_CI", "HUIKUAN_TEST_DATABASE_URL", "HUIKUAN_UPDATE_CARDS", "HUIKUAN_NODE_MODULES", "HUIKUAN_DEBUG")
+SHORTEST_SECRET = 16  # characters
 SECRETS = ("database_url", "smtp_url", "imap_url")
 GROUP_SECRETS = {
     "slack": ("bot_token", "app_token", "signing_secret"),
     "dingtalk": ("client_secret",),
     "wecom": ("secret", "token", "aes_key", "bot_secret"),
+    "webhook": ("secret", "old_secret"),
 }
 
 
@@ -94,6 +97,35 @@ class WecomSettings(BaseModel):
     aibot_url: str = Field("wss://openws.work.weixin.qq.com", description="address of the long connection, for aibot only")
 
 
+class WebhookSettings(BaseModel):
+    """`[webhook]`: the order system that is told of every change, see docs/api.md."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
+    url: str = Field("", description="where events go; https, except on this machine")
+    secret: SecretStr = Field(SecretStr(""), description="signs events; at least 16 characters")
+    old_secret: SecretStr = Field(SecretStr(""), description="signs them, too, until the receiver knows the new secret")
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            fits = bool(parts.hostname) and parts.port != 0 and parts.username is None and not parts.fragment
+        except ValueError:
+            fits = False
+        here = fits and parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if value and not (fits and value.isascii() and (parts.scheme == "https" or (parts.scheme == "http" and here))):
+            raise ValueError("https://HOST/PATH, http://localhost:PORT/PATH")
+        return value
+
+    @field_validator("secret", "old_secret")
+    @classmethod
+    def _long(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(f"≥ {SHORTEST_SECRET}")
+        return value
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_nested_delimiter="_", env_nested_max_split=1, extra="forbid", hide_input_in_errors=True,
@@ -123,6 +155,7 @@ class Settings(BaseSettings):
     slack: SlackSettings = Field(default_factory=SlackSettings, description="the Slack app")
     dingtalk: DingtalkSettings = Field(default_factory=DingtalkSettings, description="the DingTalk app")
     wecom: WecomSettings = Field(default_factory=WecomSettings, description="the WeCom app")
+    webhook: WebhookSettings = Field(default_factory=WebhookSettings, description="the order system that takes events")
 
     @field_validator("messengers", mode="before")
     @classmethod
@@ -298,8 +331,6 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _has_password(url: str) -> bool:
-    from urllib.parse import urlsplit
-
     try:
         return urlsplit(url).password is not None
     except ValueError:
@@ -319,4 +350,5 @@ def to_company(settings: Settings) -> "Company":
         profile=Profile(**settings.company.model_dump()),
         letters=settings.letters,
         messengers=settings.messengers,
+        webhooks=bool(settings.webhook.url),
     )

@@ -28,7 +28,8 @@ class Profile:
 
 @dataclass(frozen=True)
 class Company:
-    """What holds for the whole company. `letters` overrides the policy's switch; `messengers` in order of preference."""
+    """What holds for the whole company. `letters` overrides the policy's switch; `messengers` in order of preference;
+    `webhooks`: another system takes events."""
 
     calendar: Calendar
     currency: str = "CNY"
@@ -36,6 +37,7 @@ class Company:
     profile: Profile = field(default_factory=Profile)
     letters: str | None = None
     messengers: tuple[str, ...] = ("local",)
+    webhooks: bool = False
 
 
 @dataclass(frozen=True)

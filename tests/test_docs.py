@@ -68,6 +68,9 @@ SETTINGS_ZH = {
     "wecom.bot_id": "智能机器人的 Bot ID，仅 aibot 需要",
     "wecom.bot_secret": "智能机器人长连接的 Secret，仅 aibot 需要",
     "wecom.aibot_url": "长连接的地址，仅 aibot 使用",
+    "webhook.url": "事件通知发到哪里；除本机外须为 https",
+    "webhook.secret": "事件通知的签名密钥，至少 16 个字符",
+    "webhook.old_secret": "旧密钥：接收方换好之前，同时用它签名",
     "calendar_days.work": "内置日历不知道的工作日（例如明年的调休）",
     "calendar_days.off": "内置日历不知道的休息日",
 }

@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from bot.commands.orders import asked_now, reasons_json, requests_of, state_of, zone_of
+from bot.commands.orders import asked_now, requests_of, state_of, zone_of
 from bot.commands.parser import Ask, named, pick
 from bot.commands.reply import CommandReply
 from bot.notifications.views import CreditStatusView, CurrencyExposure, OrderLine, PendingLine
 from bot.notifications.views.ratings import letter_of
+from core.credit.events import reasons
 from core.credit.exposure import Exposure, Standing, standing
 from core.credit.rules import BLOCKING
 from core.dunning.stored import active
@@ -190,7 +191,7 @@ def _json(ask: Ask, found: Found) -> dict[str, Any]:
                 "number": order.number, "amount": format_major(order.amount_minor, order.currency),
                 "currency": order.currency, "verdict": str(order.state),
                 "state": state_of(order, found.requests.get(order.id or 0, ())),
-                "placed": order.placed_at.astimezone(zone).isoformat(), "reasons": reasons_json(order.reasons),
+                "placed": order.placed_at.astimezone(zone).isoformat(), "reasons": reasons(order.reasons),
             }
             for order in found.latest
         ],

@@ -14,9 +14,10 @@ from bot.commands.reply import CommandReply
 from bot.notifications.templates import templates
 from bot.notifications.views import ApprovalLine, ApprovalsView, OrderStatusView, OrderStep, Phrase
 from core.credit import orders
+from core.credit.events import reasons
 from core.models import CreditRequest, CreditVote, Customer, Order, OrderState, Person, RequestState
 from core.models.base import table_of
-from core.money import Money, format_major
+from core.money import Money, format_major, parse_major
 from core.waiting import Approval, approvals
 from core.work import Work
 
@@ -161,26 +162,21 @@ def reasons_of(stored: Iterable[Mapping[str, Any]], lang: str) -> tuple[Phrase, 
     """The reasons of a verdict as sentences of the catalogue; core.credit.verdict says what each holds."""
     found = []
     for reason in stored:
-        text = str(reason.get("allowed", reason.get("currency", "")))
+        text = str(reason.get("allowed", "" if "amount" in reason else reason.get("currency", "")))
         if "role" in reason:
             text = templates().word(str(reason["role"]), "role", _lang(lang))
         if "lines" in reason:
             text = "、".join(str(item) for item in reason["lines"][:3])
-        amount = (Money(*reason["amount"]),) if "amount" in reason else ()
+        amount = (_amount(reason),) if "amount" in reason else ()
         found.append(Phrase(code=f"credit.{reason['code']}", amount=amount, n=int(reason.get("days", 0)), text=text))
     return tuple(found)
 
 
-def reasons_json(stored: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """As they are kept, with amounts in major units and their currency."""
-    found = []
-    for reason in stored:
-        told = dict(reason)
-        if "amount" in told:
-            minor, currency = told["amount"]
-            told |= {"amount": format_major(minor, currency), "currency": currency}
-        found.append(told)
-    return found
+def _amount(reason: Mapping[str, Any]) -> Money:
+    """As it is kept, or as other systems are told of it."""
+    if isinstance(reason["amount"], str):
+        return Money(parse_major(reason["amount"], reason["currency"]), reason["currency"])
+    return Money(*reason["amount"])
 
 
 def _lang(lang: str) -> Lang:
@@ -247,7 +243,7 @@ def _json(ask: Ask, found: Found, votes: Sequence[CreditVote], people: Mapping[i
         "amount": format_major(row.amount_minor, row.currency), "currency": row.currency,
         "prepaid": format_major(row.prepaid_minor, row.currency), "terms": row.terms, "note": row.note,
         "by": handle(row.asked_by_id), "placed": at(row.placed_at),
-        "verdict": str(row.state), "state": state_of(row, found.requests), "reasons": reasons_json(row.reasons),
+        "verdict": str(row.state), "state": state_of(row, found.requests), "reasons": reasons(row.reasons),
         "request": pending.id if pending is not None else None,
         "asked": [handle(person) for person in asked_now(pending)],
         "until": at(pending.expires_at) if pending is not None else None,

@@ -23,7 +23,7 @@ from bot.demo import company, history
 from bot.demo.story import Story
 from bot.server import bind
 from bot.server import run as serve
-from bot.settings import CompanyProfile, Settings
+from bot.settings import CompanyProfile, Settings, WebhookSettings
 from core.db import make_engine, schema_state, upgrade
 from core.dunning.cycle import CYCLE
 from core.errors import ConfigError
@@ -115,6 +115,7 @@ def demo_settings(settings: Settings, path: Path) -> Settings:
             "smtp_url": SecretStr(""),
             "mail_from": "",
             "imap_url": SecretStr(""),
+            "webhook": WebhookSettings(),
             "company": CompanyProfile(**{name: getattr(company.PROFILE, name) for name in CompanyProfile.model_fields}),
         }
     )

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam, insert, or_, select, update
 
 from core import outbox
+from core.credit import events
 from core.db import insert_many
 from core.dunning import mailing
 from core.dunning.decide import Decision
@@ -29,6 +30,7 @@ from core.models import (
     TaskState,
 )
 from core.models.base import among, table_of
+from core.models.collection import BLOCKING
 from core.models.receivable import Receivable
 from core.work import Work
 
@@ -331,6 +333,7 @@ class Chunk:
             wanted.pop((row.customer_id, row.currency, row.kind), None)
         if wanted:
             self.work.session.execute(insert(H), list(wanted.values()))
+            events.customers_changed(self.work, {customer for customer, _, kind in wanted if kind in BLOCKING})
 
     def _firings(self) -> None:
         keys: dict[tuple[str, int, int], int] = {}

@@ -27,6 +27,7 @@ from core.ledger.rows import (
     refresh_caches,
     sync,
 )
+from core.ledger.settled import tell
 from core.models import Allocation, CreditNote, EntryKind, Receipt, Receivable
 from core.money import Money
 from core.work import Work
@@ -125,6 +126,7 @@ def adjust(work: Work, receivable: Receivable, amount_minor: int, reason: str, o
     insert_entries(work, [entry])
     session.execute(update(RECEIVABLE).where(RECEIVABLE.c.id == row.id).values(amount_minor=amount_minor))
     refresh_caches(session, receivables=[row.id])
+    tell(work, {row.id: row})
     facts = {"number": row.number, "amount_minor": difference, "currency": row.currency, "customer_id": row.customer_id}
     audit_rows(work, "receivable.adjusted", "receivable", [(row.id, facts, day)], reason=reason, face_minor=amount_minor)
 
@@ -240,6 +242,7 @@ def _allocate(work: Work, pairs: Sequence[tuple[int | None, int | None, int, int
         audits.append((row["receivable_id"], facts | row, row["effective_on"]))
     insert_entries(work, entries)
     refresh_caches(session, receivable_ids, receipt_ids, note_ids)
+    tell(work, receivables, frozenset(pair[2] for pair in pairs if pair[0] and credits["receipt", pair[0]].history))
     audit_rows(work, "receivable.allocated", "receivable", audits)
     return ids
 
@@ -292,6 +295,7 @@ def _undo(work: Work, allocations: Sequence[Row[Any]], on: date) -> None:
         {row.receipt_id for row in allocations if row.receipt_id is not None},
         {row.credit_note_id for row in allocations if row.credit_note_id is not None},
     )
+    tell(work, receivables)
     audit_rows(work, "allocation.undone", "receivable", audits)
 
 
