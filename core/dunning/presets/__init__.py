@@ -12,7 +12,8 @@ ABOUT = {
         "The rep 7 days before the due date; a letter on days 1 and 7; on day 30 the sales director and a hold on orders",
     ),
     "s1": (
-        "按评级和金额：D 级从到期前 15 天起每天催，A 级放宽，单笔超过 50 万归财务经理；逾期首日告知经理和财务，超过 15 天升级",
+        "按评级和金额：D 级从到期前 15 天起每天催，A 级放宽，单笔超过 50 万归财务经理；逾期首日告知经理和财务，"
+        "超过 15 天升级",
         "By rating and amount: D daily from 15 days before, A looser, above 500,000 the finance manager; managers and "
         "finance hear of the first overdue day, escalation after 15",
     ),
