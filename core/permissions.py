@@ -238,6 +238,11 @@ RULES: dict[str, Rule] = {
     "credit.approve": _CREDIT,
     "credit.approve_with": _CREDIT,
     "credit.reject": _CREDIT,
+    "credit.explain": Rule(frozenset({Relation.own})),  # own = whose order it is, or who asked about it
+    "credit.withdraw": Rule(frozenset({Relation.own})),
+    "credit.ask_again": Rule(_LINE),
+    "person.away": Rule(_LINE, frozenset({"admin"})),
+    "person.back": Rule(_LINE, frozenset({"admin"})),
     "limit.set": Rule(roles=frozenset({"finance_manager", "finance_director", "management"})),
     "hold.set": _HOLD,
     "hold.lift": _LIFT,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import bindparam, select
 
 from core import cases, followups, tasks
-from core.actions import approvals, credit, finance, limits, ratings, results
+from core.actions import absence, approvals, credit, finance, limits, ratings, results
 from core.actions.request import ActionRequest, Context, Handler, Outcome, Result
 from core.credit import locks
 from core.dunning.ladder import Policy
@@ -18,6 +18,7 @@ from core.models import (
     Customer,
     Delivery,
     Dispute,
+    Order,
     OutboxMessage,
     Pause,
     Person,
@@ -110,6 +111,7 @@ _CUSTOMER_OF = {
         ("task", table_of(Task)), ("case", table_of(Case)), ("promise", table_of(Promise)), ("claim", table_of(Claim)),
         ("dispute", table_of(Dispute)), ("pause", table_of(Pause)), ("receipt", table_of(Receipt)),
         ("arrived", table_of(OutboxMessage)), ("credit", table_of(CreditRequest)),
+        ("order", table_of(Order)),
     )
 }  # fmt: skip
 
@@ -149,6 +151,10 @@ def _belongs_to(context: Context) -> set[int | None]:
         return {session.get_one(Promise, context.subject_id).made_by_id}
     if context.subject == "pause":
         return {session.get_one(Pause, context.subject_id).made_by_id}
+    if context.subject == "order":
+        return credit.asked_by(context) or _responsible(context)
+    if context.subject == "person":
+        return {context.subject_id}
     return _responsible(context)
 
 
@@ -271,9 +277,15 @@ TABLE: dict[str, Spec] = {
     "receipt.record": Spec(finance.record_receipt, _TYPED),
     "receipt.allocate": Spec(finance.allocate_receipt, ("task", "customer", "receipt"), ("receipt.allocate",)),
     "credit_note.record": Spec(finance.record_credit_note, _TYPED),
-    "credit.approve": Spec(credit.decide(True), ("credit",)),
-    "credit.approve_with": Spec(credit.approve_with, ("credit",)),
-    "credit.reject": Spec(credit.decide(False), ("credit",)),
+    # Whoever was sent the card may be a deputy without such a role; whether they decide says the route: core.credit.
+    "credit.approve": Spec(credit.decide(True), ("credit",), ("credit.request",)),
+    "credit.approve_with": Spec(credit.approve_with, ("credit",), ("credit.request",)),
+    "credit.reject": Spec(credit.decide(False), ("credit",), ("credit.request",)),
+    "credit.explain": Spec(credit.explain, ("order",)),
+    "credit.withdraw": Spec(credit.withdraw, ("order",)),
+    "credit.ask_again": Spec(credit.ask_again, ("order",)),
+    "person.away": Spec(absence.away, ("person",), no_customer=True),
+    "person.back": Spec(absence.back, ("person",), no_customer=True),
     "limit.set": Spec(limits.set_limit, _TYPED),
     "hold.set": Spec(limits.hold, _TYPED),
     "hold.lift": Spec(limits.lift, _TYPED),

@@ -1,13 +1,14 @@
-"""An approver's word on a held order: yes, yes on conditions, no."""
+"""An approver's word on a held order: yes, yes on conditions, no; and the rep's: why, never mind, once more."""
 
 from datetime import date, timedelta
 from typing import Any
 
 from core.actions.request import Context, Handler, Outcome, Result
-from core.credit import requests
+from core.credit import asking, requests
 from core.errors import DomainError
-from core.models import CreditRequest
+from core.models import CreditRequest, Order
 
+LONGEST_TERMS = 365
 LONGEST_DAYS = 366  # a limit that is raised for longer is a limit of its own
 
 
@@ -19,19 +20,30 @@ def decide(approve: bool) -> Handler:
 
 
 def approve_with(c: Context) -> Outcome:
-    """Prepayment of a share of the order, a limit that is raised until a day, or both."""
+    """Prepayment of a share of the order, shorter terms, a limit that is raised until a day; one of them at least."""
     conditions: dict[str, Any] = {}
     percent = c.text("prepay_percent").rstrip("%")
     if percent:
         if not percent.isdecimal() or not 1 <= int(percent[:4]) <= 100:
             raise DomainError("credit.bad_condition", value=percent[:20])
         conditions["prepay_percent"] = int(percent)
+    if c.text("terms"):
+        conditions["terms"] = _terms(c, c.text("terms"))
     until = c.day("until")
     if until is not None:
         conditions["until"] = _within(c, until).isoformat()
     if not conditions:
         raise DomainError("credit.condition_needed")
     return _voted(c, True, conditions, c.text("note"))
+
+
+def _terms(c: Context, days: str) -> int:
+    """No longer than what the order asks for, where it says so: a condition gives nothing away."""
+    order = c.work.session.get_one(Order, c.work.session.get_one(CreditRequest, c.subject_id).order_id)
+    most = LONGEST_TERMS if order.terms_days is None else min(order.terms_days, LONGEST_TERMS)
+    if not days.isdecimal() or not 0 <= int(days[:6]) <= most:
+        raise DomainError("credit.bad_terms", value=days[:20], most=most)
+    return int(days)
 
 
 def _within(c: Context, until: date) -> date:
@@ -57,3 +69,31 @@ def _voted(c: Context, approve: bool, conditions: dict[str, Any], reason: str) -
             return Outcome(Result.stale, "action.stale")
         case _:
             return Outcome(Result.done, f"credit.{voted.code}")
+
+
+def explain(c: Context) -> Outcome:
+    asking.explain(c.work, _order(c), c.need("note"))
+    return Outcome(Result.done, "credit.explained")
+
+
+def withdraw(c: Context) -> Outcome:
+    asking.withdraw(c.work, c.policy, _order(c), c.text("reason"))
+    return Outcome(Result.done, "credit.withdrawn_now")
+
+
+def ask_again(c: Context) -> Outcome:
+    order = _order(c)
+    if asking.ask_again(c.work, c.policy, order) is not None:
+        return Outcome(Result.done, "credit.asked_again")
+    return Outcome(Result.done, f"credit.order_{order.state}")
+
+
+def _order(c: Context) -> Order:
+    return c.work.session.get_one(Order, c.subject_id)
+
+
+def asked_by(c: Context) -> set[int | None]:
+    """Whose order it is, and who asked about it last."""
+    request = requests.latest(c.work, c.subject_id)
+    people = {_order(c).asked_by_id, request.asked_by_id if request is not None else None}
+    return {person for person in people if person is not None}

@@ -18,6 +18,7 @@ from core import outbox
 from core.chores import holders
 from core.credit import events, route, seats, verdict
 from core.credit.exposure import Standing, standing
+from core.credit.judge import judge
 from core.credit.rules import Route
 from core.dunning.ladder import Policy
 from core.dunning.load import load_org
@@ -60,7 +61,7 @@ def open_(
     may decide."""
     chosen = route.choose(found, now, policy.credit)
     org, asked_by_id = load_org(work), asked_by_id or order.asked_by_id
-    never = _concerned(order, org) | {person for person in (asked_by_id, work.person_id) if person is not None}
+    never = concerned(order, org) | {person for person in (asked_by_id, work.person_id) if person is not None}
     asked = route.rungs(chosen, now, org, never) if chosen is not None else ()
     if not asked or chosen is None:
         work.audit("credit.nobody", "order", order.id, order.customer_id)
@@ -81,11 +82,12 @@ def open_(
     work.session.flush()
     work.audit("credit.asked", "credit", request.id, order.customer_id, order=order.number, route=chosen.name)
     cards(work, policy, request)
-    _tell(work, policy, order, "order.held", [order.asked_by_id])
+    if not _reads_it(work, order):
+        _tell(work, policy, order, "order.held", [order.asked_by_id])
     return request
 
 
-def _concerned(order: Order, org: Org, request: CreditRequest | None = None) -> set[int]:
+def concerned(order: Order, org: Org, request: CreditRequest | None = None) -> set[int]:
     """Whose order it is, who entered it, and who asked (again): nobody of them decides, nor as somebody's deputy."""
     entered = org.of_handle(order.entered_by.rpartition(" as ")[2])
     asked = request.asked_by_id if request is not None else None
@@ -100,7 +102,7 @@ def as_of_now(
     chosen = route.choose(found, now, policy.credit)
     if found.state != verdict.HELD or chosen is None or chosen.name != request.route:
         return None
-    never = _concerned(order, org, request)
+    never = concerned(order, org, request)
     asked = list(route.rungs(chosen, now, org, never))[request.rung :]
     if not asked:
         return None
@@ -146,7 +148,8 @@ def vote(
     reason: str = "",
     seen_rev: int | None = None,
 ) -> Voted:
-    """One approver's word, on what is true now. The customer is locked. `conditions`: prepay_percent, until (ISO date).
+    """One approver's word, on what is true now. The customer is locked. `conditions`: prepay_percent, until (ISO date),
+    terms (days). Without any, it is a yes to this order only: no limit changes.
 
     A tap on figures that have got worse since changes nothing but the cards.
     """
@@ -157,12 +160,10 @@ def vote(
         expire(work, policy, request, order)
         return Voted("already", str(RequestState.expired))
     now = standing(work, request.customer_id)
-    found = verdict.check(verdict.OrderFacts(
-        order.amount_minor, order.currency, order.prepaid_minor, order.terms_days, tuple(order.lines)
-    ), now, policy.credit, work.company.currency)  # fmt: skip
+    found = judge(work, policy.credit, order, now)
     org = load_org(work)
     chosen = route.choose(found, now, policy.credit)
-    asked = route.rungs(chosen, now, org, _concerned(order, org, request)) if chosen is not None else []
+    asked = route.rungs(chosen, now, org, concerned(order, org, request)) if chosen is not None else []
     rungs = as_of_now(work, request, order, now, found, policy, org)
     may = [person_id in seats.may_decide(rung) for rung in rungs or [each.json() for each in asked]]
     if found.state == verdict.HELD and not any(may):
@@ -194,7 +195,7 @@ def vote(
         return Voted("counted")
     if request.rung + 1 < len(request.rungs):
         request.rung += 1
-        _remind_later(work, policy, request)
+        remind_later(work, policy, request)
         work.audit("credit.rung", "credit", request.id, request.customer_id, rung=request.rung)
         work.session.flush()
         outbox.touch(work, "credit", [request.id or 0])
@@ -209,7 +210,7 @@ def in_place_of(request: CreditRequest, person_id: int | None, org: Org) -> dict
     return {"for": [org.members[person].handle for person in whom]} if whom else {}
 
 
-def _remind_later(work: Work, policy: Policy, request: CreditRequest) -> None:
+def remind_later(work: Work, policy: Policy, request: CreditRequest) -> None:
     """Others are asked, or about something else: they have time of their own before they are reminded."""
     request.reminders = 0
     request.remind_at = work_hours_later(work.company.calendar, work.now, policy.windows.work, policy.credit.remind_hours)
@@ -231,7 +232,7 @@ def _changed(
         return False
     request.rev += 1
     request.facts, request.rung = facts, 0
-    _remind_later(work, policy, request)
+    remind_later(work, policy, request)
     if chosen is not None:
         request.route, request.rungs = chosen.name, [each.json() for each in asked]
     order.reasons = facts["reasons"]
@@ -263,13 +264,14 @@ def _decided(
     percent = int(conditions.get("prepay_percent") or 0)
     if conditions.get("until"):
         _line(work, request, date.fromisoformat(conditions["until"]))
+    order.conditions = {"terms_days": conditions["terms"]} if "terms" in conditions else {}
     if percent:
         prepay = -(-order.amount_minor * percent // 100)
-        order.conditions = {"prepay_minor": prepay}
+        order.conditions = {**order.conditions, "prepay_minor": prepay}
         order.reasons = [{"code": "prepayment_awaited", "amount": [prepay, order.currency]}]
         work.session.flush()
         events.order_changed(work, order)
-        _tell(work, policy, order, "order.decided", _to_be_told(work, order))
+        tell_outcome(work, policy, order)
         outbox.touch(work, "order", [order.id or 0])
     else:
         settle_order(work, policy, order, OrderState.released, by="request")
@@ -311,7 +313,7 @@ def expire(work: Work, policy: Policy, request: CreditRequest, order: Order) -> 
     order.decided_at = work.now
     work.session.flush()
     events.order_changed(work, order)
-    _tell(work, policy, order, "order.decided", _to_be_told(work, order))
+    tell_outcome(work, policy, order)
 
 
 def settle_order(work: Work, policy: Policy, order: Order, state: OrderState, *, by: str) -> None:
@@ -322,7 +324,7 @@ def settle_order(work: Work, policy: Policy, order: Order, state: OrderState, *,
     events.order_changed(work, order)
     work.session.flush()
     outbox.touch(work, "order", [order.id or 0])
-    _tell(work, policy, order, "order.decided", _to_be_told(work, order))
+    tell_outcome(work, policy, order)
 
 
 def _to_be_told(work: Work, order: Order) -> list[int | None]:
@@ -360,6 +362,18 @@ def _have_card(work: Work, request: CreditRequest) -> tuple[set[int], set[int]]:
         D.c.subject == "credit", D.c.subject_id == request.id, D.c.state == "open", D.c.outbox_id.is_not(None)
     )
     return set(work.session.execute(leaving).scalars()), set(work.session.execute(shown).scalars())
+
+
+def _reads_it(work: Work, order: Order) -> bool:
+    """Whether the rep has an open card of the held order, which is drawn anew."""
+    D = outbox.D
+    mine = (D.c.subject == "order", D.c.subject_id == order.id, D.c.person_id == order.asked_by_id, D.c.kind == "order.held")
+    return work.session.execute(select(D.c.id).where(*mine, D.c.state == "open").limit(1)).first() is not None
+
+
+def tell_outcome(work: Work, policy: Policy, order: Order) -> None:
+    """The rep and finance hear what became of it, but for whoever has just done it."""
+    _tell(work, policy, order, "order.decided", _to_be_told(work, order))
 
 
 def _tell(work: Work, policy: Policy, order: Order, kind: str, people: list[int | None]) -> None:

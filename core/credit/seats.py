@@ -1,11 +1,11 @@
 """One rung of a request as it is kept: who may decide, in whose place, and whether enough have. Pure.
 
-    {people, need, seats?, for?, above?}
+    {people, need, seats?, for?, above?, escalated?}
 
 people  who is asked now, those above included once nobody answered in time
 seats   whom the route names, where that is not the same
 for     by deputy, whose word they give
-above   who was asked as well because nobody answered
+above   who was asked as well because nobody answered; then `escalated` is true
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -42,6 +42,12 @@ def is_filled(rung: Rung, voted: Collection[int]) -> bool:
     return all(seat in voted or seat in stood_for for seat in seats(rung))
 
 
+def escalated(rung: Rung, above: Sequence[int]) -> dict[str, Any]:
+    """The rung with those above, who may decide as well from now on."""
+    people = [*rung["people"], *(person for person in above if person not in rung["people"])]
+    return {**rung, "seats": seats(rung), "people": people, "above": list(above), "escalated": True}
+
+
 def reseated(rung: Rung, asked: Asked, above: Sequence[int], voted: Collection[int]) -> dict[str, Any]:
     """The rung with the people of today. Deputies who have had their say gave it for whoever was away then."""
     fresh = asked.json()
@@ -50,8 +56,7 @@ def reseated(rung: Rung, asked: Asked, above: Sequence[int], voted: Collection[i
         now = fresh.get("for", {})
         fresh["for"] = now | {deputy: sorted({*whom, *now.get(deputy, ())}) for deputy, whom in said.items()}
     if "above" in rung:
-        fresh["above"] = list(above)
-        fresh["people"] += [person for person in above if person not in fresh["people"]]
+        fresh |= escalated(fresh, above)
     if len(fresh) > 2:
         fresh["seats"] = list(asked.seats)
     return fresh

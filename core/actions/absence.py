@@ -1,0 +1,76 @@
+"""Being away: until when, and who decides about credit meanwhile."""
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from core.actions.request import Context, Outcome, Result, person_named
+from core.credit import seats
+from core.errors import DomainError
+from core.ledger import marks
+from core.models import CreditRequest, Person, RequestState
+from core.models.base import table_of
+
+LONGEST_DAYS = 366
+Q = table_of(CreditRequest)
+
+
+def away(c: Context) -> Outcome:
+    """`until`, `from` (today if it isn't said), `deputy` (who it was so far). Errors: away.over, away.too_long,
+    away.backwards, away.own_deputy, away.deputy_away, person.unknown."""
+    person, today = c.work.session.get_one(Person, c.subject_id), c.work.today
+    until = c.day("until", required=True)
+    assert until is not None
+    start = c.day("from") or today
+    if until < today:
+        raise DomainError("away.over", on=until)
+    if start > until:
+        raise DomainError("away.backwards", on=start, until=until)
+    if until > today + timedelta(days=LONGEST_DAYS):
+        raise DomainError("away.too_long", on=until)
+    deputy = person_named(c, "deputy") if c.text("deputy") else None
+    if deputy is not None and deputy.id == person.id:
+        raise DomainError("away.own_deputy")
+    before = _shown(person)
+    person.away_from, person.away_until = start, until
+    if deputy is not None and deputy.id != person.deputy_id:
+        person.deputy_id = deputy.id
+        person.edited = sorted({*person.edited, "deputy"})  # the next import keeps it
+    c.work.audit("person.away", "person", person.id, before=before, after=_shown(person))
+    _look_again(c, person.id or 0)
+    stands_in = c.work.session.get(Person, person.deputy_id) if person.deputy_id is not None else None
+    name = stands_in.name if stands_in is not None and stands_in.active else ""
+    code = "away.set" if name else "away.without_deputy"
+    return Outcome(Result.done, code, {"until": until, "from": start, "deputy": name})
+
+
+def back(c: Context) -> Outcome:
+    person = c.work.session.get_one(Person, c.subject_id)
+    if person.away_from is None and person.away_until is None:
+        return Outcome(Result.already, "away.not_away")
+    before = _shown(person)
+    person.away_from = person.away_until = None
+    c.work.audit("person.back", "person", person.id, before=before)
+    _look_again(c, person.id or 0)
+    return Outcome(Result.done, "away.back")
+
+
+def _shown(person: Person) -> dict[str, object]:
+    return {
+        "from": person.away_from and person.away_from.isoformat(),
+        "until": person.away_until and person.away_until.isoformat(),
+        "deputy": person.deputy_id,
+    }
+
+
+def _look_again(c: Context, person_id: int) -> None:
+    """What waits for this person is looked at anew in a moment, a customer at a time: then whoever decides now has the
+    card. No customer is locked here."""
+    c.work.session.flush()
+    waiting = select(Q.c.customer_id, Q.c.rungs, Q.c.rung).where(Q.c.state == RequestState.pending)
+    found = c.work.session.execute(waiting)
+    marks.mark(c.work, {row.customer_id for row in found if _names(row.rungs[row.rung], person_id)})
+
+
+def _names(rung: seats.Rung, person_id: int) -> bool:
+    return person_id in seats.may_decide(rung) or any(person_id in whom for whom in rung.get("for", {}).values())

@@ -1,0 +1,95 @@
+"""What whoever asks may do about a request: explain it, take it back, ask again.
+
+A request is asked again once a working day at most: the order's first one at once, later ones on the next working day.
+Nobody is worn down by the same question.
+"""
+
+from datetime import date
+
+from sqlalchemy import select
+
+from core import outbox
+from core.credit import events, requests, verdict
+from core.credit.exposure import standing
+from core.credit.judge import judge
+from core.dunning.ladder import Policy
+from core.errors import DomainError
+from core.models import CreditRequest, Order, OrderState, RequestState
+from core.models.base import table_of
+from core.work import Work
+
+MAX_NOTE = 400  # characters
+Q = table_of(CreditRequest)
+
+
+def explain(work: Work, order: Order, note: str) -> CreditRequest:
+    """The rep's words, which the approvers' cards show from now on. Things are no worse for it: no vote is asked anew. The
+    customer is locked. Errors: credit.not_pending, credit.note_too_long."""
+    request = _pending(work, order)
+    if len(note) > MAX_NOTE:
+        raise DomainError("credit.note_too_long", most=MAX_NOTE)
+    work.audit("credit.explained", "credit", request.id, order.customer_id, before=order.note, note=note)
+    order.note = note
+    work.session.flush()
+    outbox.touch(work, "credit", [request.id or 0])
+    outbox.touch(work, "order", [order.id or 0])
+    return request
+
+
+def withdraw(work: Work, policy: Policy, order: Order, reason: str = "") -> CreditRequest:
+    """Nobody need decide any more; the order stays held. The customer is locked. Errors: credit.not_pending."""
+    request = _pending(work, order)
+    request.decided_by_id, request.reason = work.person_id, reason[:MAX_NOTE]
+    requests.end(work, request, RequestState.withdrawn)
+    order.decided_at = work.now
+    work.session.flush()
+    outbox.touch(work, "order", [order.id or 0])
+    requests.tell_outcome(work, policy, order)
+    events.order_changed(work, order)
+    return request
+
+
+def ask_again(work: Work, policy: Policy, order: Order) -> CreditRequest | None:
+    """A new request on what is true now, or none where the order needs none any more: it is released, or refused by a rule.
+    The customer is locked.
+
+    Errors: credit.not_held, credit.asked_already, credit.asked_today (`next`: the day from which it works again),
+    credit.nobody_to_ask.
+    """
+    if order.state != OrderState.held or order.conditions:
+        raise DomainError("credit.not_held", number=order.number)
+    if requests.pending(work, order.id or 0) is not None:
+        raise DomainError("credit.asked_already", number=order.number)
+    again = _from(work, order)
+    if again > work.today:
+        raise DomainError("credit.asked_today", next=again)
+    now = standing(work, order.customer_id)
+    found = judge(work, policy.credit, order, now)
+    order.decided_at = None
+    order.reasons = [reason.json() for reason in found.reasons]
+    order.facts = {**order.facts, "used_minor": found.used_minor, "over_minor": found.over_minor}
+    if found.state != verdict.HELD:
+        requests.settle_order(work, policy, order, OrderState(found.state), by="check")
+        return None
+    request = requests.open_(work, policy, order, now, found, work.person_id)
+    if request is None:
+        raise DomainError("credit.nobody_to_ask")
+    outbox.touch(work, "order", [order.id or 0])
+    events.order_changed(work, order)
+    return request
+
+
+def _pending(work: Work, order: Order) -> CreditRequest:
+    request = requests.pending(work, order.id or 0)
+    if request is None or request.expires_at <= work.now:
+        raise DomainError("credit.not_pending", number=order.number)
+    return request
+
+
+def _from(work: Work, order: Order) -> date:
+    """The day from which a new request may be made."""
+    opened = work.session.execute(select(Q.c.opened_at).where(Q.c.order_id == order.id).order_by(Q.c.id)).scalars().all()
+    if len(opened) < 2:
+        return work.today
+    calendar = work.company.calendar
+    return calendar.next_working_day(calendar.business_date(opened[-1]))

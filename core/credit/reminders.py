@@ -1,0 +1,70 @@
+"""What becomes of a request that nobody answers: those asked are reminded, then whoever is above them is asked as well, and
+at last it expires (core.credit.requests). Times are hours of work; `request.reminders` counts them for the rung."""
+
+from core import outbox
+from core.credit import requests, route, seats, verdict
+from core.credit.exposure import Standing
+from core.dunning.ladder import Policy
+from core.dunning.load import load_org
+from core.dunning.org import Org
+from core.models import CreditRequest, Order
+from core.work import Work
+
+ESCALATES_AT = 2  # the reminder with which whoever is above is asked as well
+
+
+def look_after(
+    work: Work, policy: Policy, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict
+) -> None:
+    """A pending request whenever its order is checked: whoever decides today has its card, and when it is time, those who
+    haven't answered get it once more. The customer is locked. Done twice at one instant, it is done once."""
+    org = load_org(work)
+    _reseat(work, policy, request, order, now, found, org)
+    if request.remind_at is not None and request.remind_at <= work.now:
+        _remind(work, policy, request, order, org)
+
+
+def _reseat(
+    work: Work, policy: Policy, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict, org: Org
+) -> None:
+    rungs = requests.as_of_now(work, request, order, now, found, policy, org)
+    if rungs is None or rungs == request.rungs:
+        return
+    request.rungs = rungs
+    work.audit("credit.seats", "credit", request.id, request.customer_id, rung=request.rung, rungs=rungs)
+    _show(work, policy, request, order)
+
+
+def _remind(work: Work, policy: Policy, request: CreditRequest, order: Order, org: Org) -> None:
+    number = request.reminders + 1
+    requests.remind_later(work, policy, request)
+    request.reminders = number
+    silent = set(request.rungs[request.rung]["people"]) - requests.voted(work, request)
+    work.audit(
+        "credit.reminded", "credit", request.id, request.customer_id,
+        number=number, people=[org.members[person].handle for person in sorted(silent)],
+    )  # fmt: skip
+    if number == ESCALATES_AT:
+        _escalate(work, request, order, org)
+    _show(work, policy, request, order, silent)
+
+
+def _escalate(work: Work, request: CreditRequest, order: Order, org: Org) -> None:
+    mine = request.rungs[request.rung]
+    never = requests.concerned(order, org, request) | set(mine["people"])
+    above = route.above(seats.seats(mine), org, never)
+    work.audit(
+        "credit.escalated", "credit", request.id, request.customer_id,
+        rung=request.rung, people=[org.members[person].handle for person in above], why="no_answer",
+    )  # fmt: skip
+    if above:
+        rungs = list(request.rungs)
+        rungs[request.rung] = seats.escalated(mine, above)
+        request.rungs = rungs
+
+
+def _show(work: Work, policy: Policy, request: CreditRequest, order: Order, again: set[int] | None = None) -> None:
+    work.session.flush()
+    outbox.touch(work, "credit", [request.id or 0])
+    outbox.touch(work, "order", [order.id or 0])  # the rep reads whose decision it waits for
+    requests.cards(work, policy, request, again or ())
