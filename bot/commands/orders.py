@@ -163,6 +163,8 @@ def reasons_of(stored: Iterable[Mapping[str, Any]], lang: str) -> tuple[Phrase, 
     found = []
     for reason in stored:
         text = str(reason.get("allowed", "" if "amount" in reason else reason.get("currency", "")))
+        if "group" in reason:
+            text = str(reason["group"])
         if "role" in reason:
             text = templates().word(str(reason["role"]), "role", _lang(lang))
         if "lines" in reason:

@@ -23,11 +23,22 @@ def granted(now: Standing, rules: CreditRules, company_currency: str) -> Granted
     if now.rating in rules.cash_only:
         return Granted(0, "cash_only")
     if now.base_minor is not None:
-        return Granted(now.limit_minor, "own")
+        extra = now.extra_minor + (insured(now, rules, company_currency) if now.base_minor else 0)
+        return Granted(now.base_minor + extra, "own")
     by_policy = of_rating(now.rating, now.currency, rules, company_currency)
     if by_policy is None:
         return Granted(None, "none")
-    return Granted(by_policy + now.extra_minor, "new" if now.rating in ("", "new") else "grade")
+    extra = now.extra_minor + (insured(now, rules, company_currency) if by_policy else 0)
+    return Granted(by_policy + extra, "new" if now.rating in ("", "new") else "grade")
+
+
+def insured(now: Standing, rules: CreditRules, company_currency: str) -> int:
+    """What insurers answer for, in the limit's currency, rounded down; 0 where the policy only shows it, or without a rate.
+    Who pays cash only has no credit that somebody could insure."""
+    if rules.insured != "extra":
+        return 0
+    owed = (in_currency(-one.minor, one.currency, now.currency, rules, company_currency) for one in now.insured)
+    return -sum(minor or 0 for minor in owed)  # rounded up below 0
 
 
 def of_rating(rating: str, currency: str, rules: CreditRules, company_currency: str) -> int | None:

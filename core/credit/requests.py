@@ -8,7 +8,7 @@ Whoever is away has a deputy decide, nobody about what they asked for themselves
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -125,6 +125,7 @@ def facts_of(now: Standing, found: verdict.Verdict) -> dict[str, Any]:
         "rating": now.rating,
         "holds": sorted(now.holds),
         "reasons": [reason.json() for reason in found.reasons],
+        "group": asdict(found.group) if found.group is not None else None,
     }
 
 
@@ -134,7 +135,14 @@ def is_worse(shown: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     overdue = any(minor > shown["overdue_minor"].get(currency, 0) for currency, minor in now["overdue_minor"].items())
     rating = WORSE.get(now["rating"], 0) > WORSE.get(shown["rating"], 0)
     held = set(now["holds"]) - set(shown["holds"])
-    return bool(now["over_minor"] > shown["over_minor"] or codes or overdue or rating or held)
+    over = now["over_minor"] > shown["over_minor"] or _group_over(now) > _group_over(shown)
+    return bool(over or codes or overdue or rating or held)
+
+
+def _group_over(facts: Mapping[str, Any]) -> int:
+    """Facts of an older version have no group."""
+    group = facts.get("group")
+    return group["over_minor"] if group else 0
 
 
 def vote(

@@ -11,6 +11,16 @@ PARTS = ("open", "orders", "shipments", "this")
 PREPAID = ("received", "trust")  # whether prepayment counts when it has come in, or when the order says so
 BELOW_COST = ("refuse", "hold")
 NEED = ("any", "all")
+ON_BLACKLIST_EVENT = ("alert", "hold", "blacklist")  # besides the alert: nothing, a hold, or the own blacklist
+RISK_ALERTS = ("major", "warning")  # the least severity that is told
+INSURED = ("ignored", "extra")  # whether what an insurer answers for is shown only, or added to the limit
+# Why an order is held, where a route can wait for it; and the other codes of core.credit.verdict: a blacklist refuses, and
+# `ask_within` has a role of its own.
+REASONS = (
+    "over_limit", "over_group_limit", "no_credit", "overdue", "frozen", "hold", "terms", "discount", "below_cost", "no_rate",
+    "prepayment_awaited",
+)  # fmt: skip
+NO_ROUTE = ("blacklist", "ask_within")
 
 
 @dataclass(frozen=True)
@@ -125,6 +135,7 @@ class CreditRules:
     parts: tuple[str, ...] = PARTS
     net_unapplied: bool = True  # what a customer has paid and nobody has allocated makes room
     prepaid: str = "received"
+    insured: str = "ignored"
     ask_within: str = ""  # the role that is asked even within the limit; "" for nobody
     freeze_days_over: int = 30  # overdue by more days than this: no new orders without approval
     hold_on_overdue: bool = True  # a new order while anything is overdue is asked of the route
@@ -132,6 +143,8 @@ class CreditRules:
     terms_days: int = 30  # longer terms on an order need approval
     discount: Decimal = Decimal("0.05")  # more than this on a line needs approval
     below_cost: str = "refuse"
+    on_blacklist_event: str = "alert"  # somebody else blacklists the customer
+    risk_alerts: str = "major"
     expires_hours: int = 16
     remind_hours: int = 4
     rates: Mapping[str, Decimal] = field(default_factory=dict, hash=False)  # company currency for one unit of another

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from core.credit.exposure import Standing, in_currency
+from core.credit.exposure import GroupStanding, Standing, in_currency
 from core.credit.granted import granted
 from core.credit.rules import BLOCKING, CreditRules
 
@@ -27,13 +27,26 @@ class OrderFacts:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why an order isn't simply released. `code` names the phrase, `facts` fill it; amounts are [minor, currency]."""
+    """Why an order isn't simply released. `code` is one of rules.REASONS or NO_ROUTE and names the phrase, `facts` fill it;
+    amounts are [minor, currency]."""
 
     code: str
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def json(self) -> dict[str, Any]:
         return {"code": self.code, **self.facts}
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The limit of the customer's group: what all of them use up without the order, and by how much it goes beyond; in
+    `currency`. No member but the customer is named."""
+
+    name: str
+    currency: str
+    limit_minor: int
+    used_minor: int
+    over_minor: int
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,11 @@ class Verdict:
     over_minor: int
     limit_minor: int | None = None
     limit_source: str = "none"
+    group: Shared | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.over_minor > 0 or (self.group is not None and self.group.over_minor > 0)
 
 
 def check(order: OrderFacts, standing: Standing, rules: CreditRules, company_currency: str) -> Verdict:
@@ -56,6 +74,7 @@ def check(order: OrderFacts, standing: Standing, rules: CreditRules, company_cur
     may_owe = granted(standing, rules, company_currency)
     limit = may_owe.minor
     over = 0 if limit is None or this is None else max(0, used + this - limit)
+    group = _shared(order, mine, standing.group, rules, company_currency) if standing.group is not None else None
     refusals, holds = _price(order, rules)
     if "blacklist" in standing.holds:
         refusals.append(Reason("blacklist"))
@@ -63,11 +82,22 @@ def check(order: OrderFacts, standing: Standing, rules: CreditRules, company_cur
     if _STOPS & standing.holds and (not paid or "manual" in standing.holds):
         holds.append(Reason("hold"))
     if not paid:
-        holds += _money(order, standing, rules, company_currency, limit, used, over, this)
+        holds += _money(order, standing, rules, company_currency, limit, over, group)
     if rules.ask_within and not holds and not paid:
         holds.append(Reason("ask_within", {"role": rules.ask_within}))
     state = REFUSED if refusals else HELD if holds else RELEASED
-    return Verdict(state, (*refusals, *holds), used, over, limit, may_owe.source)
+    return Verdict(state, (*refusals, *holds), used, over, limit, may_owe.source, group)
+
+
+def _shared(
+    order: OrderFacts, mine: int, group: GroupStanding, rules: CreditRules, company_currency: str
+) -> Shared:
+    """An order that the customer's own money pays for takes nothing from the others."""
+    own, others = group.own_minor(rules, company_currency), group.others_minor(rules, company_currency)
+    this = in_currency(mine, order.currency, group.currency, rules, company_currency)
+    after = max(0, own + this) if this is not None else 0
+    over = max(0, others + after - group.limit_minor) if after else 0
+    return Shared(group.name, group.currency, group.limit_minor, others + max(0, own), over)
 
 
 def _counts(order: OrderFacts, rules: CreditRules) -> int:
@@ -88,8 +118,8 @@ def _is_paid(order: OrderFacts, standing: Standing, rules: CreditRules) -> bool:
 
 
 def _money(
-    order: OrderFacts, standing: Standing, rules: CreditRules, company_currency: str, limit: int | None, used: int,
-    over: int, this: int | None,
+    order: OrderFacts, standing: Standing, rules: CreditRules, company_currency: str, limit: int | None, over: int,
+    group: Shared | None,
 ) -> list[Reason]:  # fmt: skip
     found: list[Reason] = []
     days = standing.overdue_days
@@ -97,21 +127,33 @@ def _money(
         found.append(Reason("frozen", {"days": days}))
     elif days > 0 and rules.hold_on_overdue:
         found.append(Reason("overdue", {"days": days}))
-    if limit is not None:
-        unknown = standing.foreign if this is not None else standing.foreign | {order.currency}
-        for currency in sorted(unknown):
-            if in_currency(1, currency, standing.currency, rules, company_currency) is None:
-                found.append(Reason("no_rate", {"currency": currency}))
-        if over and not limit:
-            found.append(Reason("no_credit", {"amount": [over, standing.currency]}))
-        elif over:
-            found.append(Reason("over_limit", {"amount": [over, standing.currency]}))
-        if over and order.prepaid_minor and rules.prepaid == "received":
-            found.append(Reason("prepayment_awaited", {"amount": [order.prepaid_minor, order.currency]}))
+    for currency in _without_rate(order, standing, rules, company_currency, limited=limit is not None):
+        found.append(Reason("no_rate", {"currency": currency}))
+    if over:
+        found.append(Reason("over_limit" if limit else "no_credit", {"amount": [over, standing.currency]}))
+    if group is not None and group.over_minor:
+        found.append(Reason("over_group_limit", {"amount": [group.over_minor, group.currency], "group": group.name}))
+    is_over = over or (group is not None and group.over_minor)
+    if is_over and order.prepaid_minor and rules.prepaid == "received":
+        found.append(Reason("prepayment_awaited", {"amount": [order.prepaid_minor, order.currency]}))
     allowed = rules.terms_of(standing.rating)
     if order.terms_days is not None and order.terms_days > allowed:
         found.append(Reason("terms", {"days": order.terms_days, "allowed": allowed}))
     return found
+
+
+def _without_rate(
+    order: OrderFacts, standing: Standing, rules: CreditRules, company_currency: str, *, limited: bool
+) -> list[str]:
+    """Currencies that nobody can count against a limit: of this order, of what the customer uses up, of its group."""
+    asked = [(standing.currency, standing.foreign)] if limited else []
+    if standing.group is not None:
+        asked.append((standing.group.currency, standing.group.foreign))
+    this = {order.currency} if _counts(order, rules) else set()
+    return sorted({
+        currency for to, foreign in asked for currency in foreign | this
+        if in_currency(1, currency, to, rules, company_currency) is None
+    })  # fmt: skip
 
 
 def _price(order: OrderFacts, rules: CreditRules) -> tuple[list[Reason], list[Reason]]:

@@ -5,17 +5,25 @@ from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
-from core.credit.rules import BELOW_COST, NEED, PARTS, PREPAID, RATINGS, CreditRules, Route, Rung
+from core.credit.rules import (
+    BELOW_COST,
+    INSURED,
+    NEED,
+    ON_BLACKLIST_EVENT,
+    PARTS,
+    PREPAID,
+    RATINGS,
+    REASONS,
+    RISK_ALERTS,
+    CreditRules,
+    Route,
+    Rung,
+)
 from core.dunning.ladder import ROLES, STAFF
 from core.dunning.policy_rating import grades, proposal_rules, rating_rules
 from core.dunning.policy_values import Path, Values
 from core.money import known_currency
 
-# Of the codes of core.credit.verdict those that a route can wait for: `blacklist` is refused, `ask_within` has its own role.
-REASONS = (
-    "over_limit", "no_credit", "overdue", "frozen", "hold", "terms", "discount", "below_cost", "no_rate",
-    "prepayment_awaited",
-)  # fmt: skip
 RATED = (*RATINGS, "new")  # what a customer can be rated, see RatingRules
 
 _DEFAULT = CreditRules()
@@ -41,11 +49,15 @@ def credit_rules(read: Values, data: dict[str, Any]) -> CreditRules:
         read.note((*_CREDIT, key), "reminder_too_late", warning=True, **{name: numbers[name] for name in _HOURS})
     return CreditRules(
         parts=_parts(read, table), prepaid=read.word(table, "prepaid", _CREDIT, PREPAID) or _DEFAULT.prepaid,
+        insured=read.word(table, "insured", _CREDIT, INSURED) or _DEFAULT.insured,
         net_unapplied=read.flag(table, "net_unapplied", _CREDIT, _DEFAULT.net_unapplied),
         hold_on_overdue=read.flag(table, "hold_on_overdue", _CREDIT, _DEFAULT.hold_on_overdue),
         ask_within=_role(read, table), cash_only=_cash_only(read, table),
         discount=read.share(table, "discount", _CREDIT, _DEFAULT.discount),
         below_cost=read.word(table, "below_cost", _CREDIT, BELOW_COST) or _DEFAULT.below_cost,
+        on_blacklist_event=read.word(table, "on_blacklist_event", _CREDIT, ON_BLACKLIST_EVENT)
+        or _DEFAULT.on_blacklist_event,
+        risk_alerts=read.word(table, "risk_alerts", _CREDIT, RISK_ALERTS) or _DEFAULT.risk_alerts,
         rates=_rates(read, table), rating=rating_rules(read, table), grades=grades(read, table),
         proposals=proposal_rules(read, table), routes=_routes(read, table), **numbers,
     )  # fmt: skip

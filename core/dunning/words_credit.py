@@ -15,6 +15,7 @@ _WORDS = {
     "shipments": ("已发货未开票的货物", "shipments not invoiced"),
     "this": ("本单", "the order itself"),
     "over_limit": ("超信用额度", "over the limit"),
+    "over_group_limit": ("超集团额度", "over the limit of the group"),
     "no_credit": ("款到发货客户", "cash-only customer"),
     "overdue": ("有逾期款", "overdue"),
     "frozen": ("逾期冻结", "frozen"),
@@ -39,11 +40,26 @@ def credit_lines(rules: CreditRules, word: Word, lang: str, currency: str) -> li
         rated = ("、" if zh else ", ").join(_say(rating, zh) for rating in rules.cash_only)
         cash = "只能款到发货（额度按 0 计）" if zh else "cash only, the limit counts as 0"
         lines.append(f"评级为 {rated} 的客户{cash}" if zh else f"Rated {rated}: {cash}")
+    if rules.insured == "extra":
+        lines.append("信用保险额度加到客户额度上" if zh else "What an insurer answers for is added to the limit")
+    lines.append(_events(rules, zh))
     if rules.rates:
         rates = [f"1 {code} = {rate:f} {currency}" for code, rate in rules.rates.items()]
         lines.append("内部汇率：" + "，".join(rates) if zh else "Internal rates: " + ", ".join(rates))
     lines += [_route(route, word, lang) for route in rules.routes]
     return [*lines, *rating_lines(rules, word, lang)]
+
+
+def _events(rules: CreditRules, zh: bool) -> str:
+    """What reports from outside lead to."""
+    warned = rules.risk_alerts == "warning"
+    if zh:
+        then = {"hold": "，并暂停下单", "blacklist": "，并列入本公司黑名单", "alert": ""}
+        told = "警示及重大事件" if warned else "重大事件"
+        return f"外部风险事件：{told}通知风控和客户负责人；外部列入黑名单也通知{then[rules.on_blacklist_event]}"
+    then = {"hold": ", which stops orders", "blacklist": ", which blacklists the customer here", "alert": ""}
+    told = "Warnings and major risk events" if warned else "Major risk events"
+    return f"{told} are told to risk and the owner; so is a blacklisting elsewhere{then[rules.on_blacklist_event]}"
 
 
 def _say(code: str, zh: bool) -> str:

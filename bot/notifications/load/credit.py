@@ -100,7 +100,7 @@ def _reasons(stored: Iterable[Mapping[str, Any]]) -> tuple[Phrase, ...]:
             said["amount"] = (Money(*reason["amount"]),)
         if "days" in reason:
             said["n"] = reason["days"]
-        text = reason.get("allowed", reason.get("currency", reason.get("role", "")))
+        text = reason.get("allowed", reason.get("currency", reason.get("role", reason.get("group", ""))))
         said["text"] = "、".join(reason["lines"][:3]) if "lines" in reason else str(text)
         found.append(phrase(f"credit.{reason['code']}", **said))
     return tuple(found)
