@@ -22,7 +22,8 @@ def add(
         typer.Option(
             "--scope", metavar="SCOPE",
             help=t(
-                "权限，可重复：orders、customers、receivables、receipts、shipments、risk 后加 :write，或 orders:read、credit:read",
+                "权限，可重复：orders、customers、receivables、receipts、shipments、risk 后加 :write，"
+                "或 orders:read、credit:read",
                 "right, repeatable: orders, customers, receivables, receipts, shipments or risk with :write, "
                 "or orders:read, credit:read",
             ),
