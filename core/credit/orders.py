@@ -14,6 +14,7 @@ from core import outbox
 from core.credit import events, locks, reminders, requests, verdict
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
+from core.credit.judge import judge
 from core.db import others_write
 from core.dunning.ladder import Policy
 from core.errors import DomainError
@@ -56,7 +57,7 @@ def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submi
     if known is not None:
         return known
     now = standing(work, customer_id)
-    asked_by = _asked_by(work, new, now)
+    asked_by = whose(work, new, now)
     order = Order(
         source=source,
         number=new.number,
@@ -68,6 +69,7 @@ def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submi
         terms_days=new.terms_days,
         lines=[dict(line) for line in new.lines],
         note=new.note,
+        extra=dict(new.extra),
         asked_by_id=asked_by,
         entered_by=work.actor,
         fingerprint=new.fingerprint,
@@ -75,8 +77,8 @@ def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submi
         recheck=others_write(work.session),  # what they post while this is being judged finds no order to mark
         placed_at=work.now,
     )
-    found = verdict.check(facts_of(order), now, policy.credit, work.company.currency)
-    _judge(order, found)
+    found = judge(work, policy.credit, order, now)
+    settle(order, found)
     try:
         with work.session.begin_nested():
             work.session.add(order)
@@ -102,7 +104,7 @@ def _known(work: Work, new: NewOrder, source: str) -> Submitted | None:
     return Submitted(order, pending.id if pending is not None else None, again=True)
 
 
-def _asked_by(work: Work, new: NewOrder, now: Standing) -> int | None:
+def whose(work: Work, new: NewOrder, now: Standing) -> int | None:
     if not new.asked_by:
         return now.owner_id
     found: int | None = work.session.execute(select(P.c.id).where(P.c.handle == new.asked_by)).scalar()
@@ -111,13 +113,7 @@ def _asked_by(work: Work, new: NewOrder, now: Standing) -> int | None:
     return found
 
 
-def facts_of(order: Order) -> verdict.OrderFacts:
-    return verdict.OrderFacts(
-        order.amount_minor, order.currency, order.prepaid_minor, order.terms_days, tuple(order.lines)
-    )
-
-
-def _judge(order: Order, found: verdict.Verdict) -> None:
+def settle(order: Order, found: verdict.Verdict) -> None:
     order.state = OrderState(found.state)
     order.reasons = [reason.json() for reason in found.reasons]
     order.facts = {"used_minor": found.used_minor, "over_minor": found.over_minor}
@@ -129,23 +125,23 @@ def check_again(work: Work, policy: Policy, order: Order) -> None:
     if order.state != OrderState.held:
         return
     now = standing(work, order.customer_id)
-    found = verdict.check(facts_of(order), now, policy.credit, work.company.currency)
+    found = judge(work, policy.credit, order, now)
     pending = requests.pending(work, order.id or 0)
     if pending is None and order.conditions:
         exposure = now.exposures.get(order.currency)
         free = exposure.unapplied_minor - exposure.reserved_minor if exposure is not None else 0
-        if found.state != verdict.REFUSED and free >= order.conditions.get("prepay_minor", 0):
+        prepay = order.conditions.get("prepay_minor", 0)
+        if found.state != verdict.REFUSED and free >= prepay:
+            order.prepaid_minor = max(order.prepaid_minor, prepay)  # no other order is released by the same money
             requests.settle_order(work, policy, order, OrderState.released, by="prepayment")
             return
     if found.state == verdict.HELD:
         if pending is not None:
             reminders.look_after(work, policy, pending, order, now, found)
         return
-    if pending is None and found.state == verdict.RELEASED and order.decided_at is not None:
-        return  # somebody said no, or nobody answered: only a new order asks again
     if pending is not None:
         requests.end(work, pending, "obsolete")
-    _judge(order, found)
+    settle(order, found)
     requests.settle_order(work, policy, order, OrderState(found.state), by="check")
 
 
