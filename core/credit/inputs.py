@@ -7,14 +7,14 @@ on time (0 days late). What has no due date is never late and doesn't count; wha
 the rest, and the open disputes stand beside it.
 
 Money of different currencies has no common weight: amounts, days and counts of receivables are those in the customer's
-own currency (`customer.currency`, else the company's). Broken promises, disputes, months known and what is overdue now
-(`overdue_days`) are of every currency.
+own currency (`customer.currency`, else the company's). Promises, disputes, risk events, months known and what is overdue
+now (`overdue_days`) are of every currency.
 """
 
 from calendar import monthrange
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from typing import Any, NamedTuple
@@ -25,8 +25,20 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
 from core.ledger.balances import changed_since, open_rows
-from core.models import Allocation, Customer, Dispute, DisputeState, Entry, Promise, PromiseState, Receivable
+from core.models import (
+    Allocation,
+    CreditNote,
+    Customer,
+    Dispute,
+    DisputeState,
+    Entry,
+    Promise,
+    PromiseState,
+    Receivable,
+    RiskEvent,
+)
 from core.models.base import table_of
+from core.time import local_instant
 from core.work import Work
 
 CHUNK = 500  # customers in one statement
@@ -94,9 +106,16 @@ class Inputs:
     on_time_run: int = 0  # paid on time since the day on which something was last paid late
     invoiced_minor: int = 0  # issued in the window
     broken_promises: int = 0  # due in the window
+    promises_kept: int = 0  # in full
+    promises_judged: int = 0  # kept, kept in part, or broken
     open_disputes: int = 0
+    disputes: int = 0  # raised in the window, settled or not
+    returned_minor: int = 0  # credit notes of the window
+    risk_points: int = 0  # risk events of the window: a warning is 1, a major one 3
     months_known: int = 0  # whole months since the first receivable
     overdue_days: int = 0  # of the oldest overdue now
+    open_minor: int = 0  # at `until`, overdue or not
+    limit_minor: int | None = None  # the customer's own
 
     @property
     def paid(self) -> Weighed:
@@ -151,7 +170,14 @@ class Inputs:
             "overdue_amount": [self.overdue.minor, self.currency],
             "overdue_days": self.overdue_days,
             "broken_promises": self.broken_promises,
+            "promises_kept": self.promises_kept,
+            "promises_judged": self.promises_judged,
             "open_disputes": self.open_disputes,
+            "disputes": self.disputes,
+            "returned": [self.returned_minor, self.currency],
+            "risk_points": self.risk_points,
+            "open_amount": [self.open_minor, self.currency],
+            "limit": None if self.limit_minor is None else [self.limit_minor, self.currency],
             "volume": [self.invoiced_minor, self.currency],
             "trend_days": text(self.trend_days),
             "months_known": self.months_known,
@@ -215,9 +241,15 @@ def chunks(ids: Collection[int]) -> Iterator[list[int]]:
 def _inputs(work: Work, some: list[int], window_months: int, changed: bool) -> dict[int, Inputs]:
     session, until = work.session, work.today
     since = months_before(until, window_months)
-    asked = {"customers": some, "as_of": until, "since": since, "middle": since + (until - since) // 2}
-    own: dict[int, str] = {id_: currency or work.company.currency for id_, currency in session.execute(_OWN, asked)}
-    facts: dict[int, dict[str, Any]] = {id_: {"max_late_days": 0, "overdue_days": 0} for id_ in own}
+    midnight = local_instant(since + timedelta(days=1), time(0), work.company.calendar.zone)
+    asked = {
+        "customers": some, "as_of": until, "since": since, "middle": since + (until - since) // 2, "since_at": midnight,
+    }  # fmt: skip
+    own: dict[int, str] = {}
+    facts: dict[int, dict[str, Any]] = {}
+    for id_, currency, limit_minor in session.execute(_OWN, asked).all():
+        own[id_] = currency or work.company.currency
+        facts[id_] = {"max_late_days": 0, "overdue_days": 0, "limit_minor": limit_minor}
     for id_, currency, count, minor, high, low, firsts, first_minor, first_high, first_low, *rest in session.execute(
         _paid(), asked
     ).all():
@@ -229,10 +261,11 @@ def _inputs(work: Work, some: list[int], window_months: int, changed: bool) -> d
                 "second_half": Weighed(count - firsts, minor - first_minor, product - first_product),
                 "late": Weighed(late, late_minor, product), "max_late_days": longest, "on_time_run": run,
             }  # fmt: skip
-    for id_, currency, count, minor, high, low, longest in session.execute(_overdue(changed), asked).all():
+    for id_, currency, count, minor, high, low, longest, open_minor in session.execute(_open(changed), asked).all():
         here = facts[id_]
         here["overdue_days"] = max(here["overdue_days"], longest)
         if currency == own[id_]:
+            here["open_minor"] = open_minor
             here["overdue"] = Weighed(count, minor, high * _SPLIT + low)
             here["max_late_days"] = max(here["max_late_days"], longest)
     known: dict[int, date] = {}
@@ -241,9 +274,12 @@ def _inputs(work: Work, some: list[int], window_months: int, changed: bool) -> d
         facts[id_]["months_known"] = months_between(known[id_], until)
         if currency == own[id_]:
             facts[id_]["invoiced_minor"] = invoiced
-    for name, query in (("broken_promises", _BROKEN), ("open_disputes", _DISPUTED)):
-        for id_, count in session.execute(query, asked).all():
-            facts[id_][name] = count
+    for id_, currency, returned in session.execute(_RETURNED, asked).all():
+        if currency == own[id_]:
+            facts[id_]["returned_minor"] = returned
+    for names, query in _COUNTED:
+        for id_, *counts in session.execute(query, asked).all():
+            facts[id_].update(zip(names, counts, strict=True))
     return {
         id_: Inputs(customer_id=id_, currency=own[id_], since=since, until=until, **fact) for id_, fact in facts.items()
     }
@@ -319,30 +355,38 @@ def _paid() -> Select[Any]:
 
 
 @cache
-def _overdue_rows(changed: bool) -> Select[Any]:
-    """A row for each receivable that is open on the day and was due before it."""
+def _open_rows(changed: bool) -> Select[Any]:
+    """A row for each receivable that is open on the day; without a due date it has no days."""
     query, left = open_rows(_DAY, changed, E.c.customer_id.in_(_WHOSE))
     days = _Days(_DAY, R.c.due_on)
     return query.add_columns(
         R.c.id, R.c.number, R.c.customer_id, R.c.currency, R.c.issued_on, R.c.due_on, cast(left, BigInteger).label("minor"),
         cast(None, Date).label("paid_on"), days.label("days"),
-    ).where(R.c.customer_id.in_(_WHOSE), R.c.issued_on <= _DAY, R.c.due_on < _DAY)  # fmt: skip
+    ).where(R.c.customer_id.in_(_WHOSE), R.c.issued_on <= _DAY)  # fmt: skip
+
+
+def _overdue_rows(changed: bool) -> Select[Any]:
+    """Of these what was due before the day."""
+    return _open_rows(changed).where(R.c.due_on < _DAY)
 
 
 @cache
-def _overdue(changed: bool) -> Select[Any]:
-    row = _overdue_rows(changed).subquery("row").c
+def _open(changed: bool) -> Select[Any]:
+    """What is overdue, and all that is open."""
+    row = _open_rows(changed).subquery("row").c
+    late = row.days > 0
     return select(
         row.customer_id,
         row.currency,
-        func.count().label("open"),
-        _sum(row.minor).label("minor"),
-        *_product("all", row.minor, row.days),
-        func.max(row.days).label("longest"),
+        _sum(_if(late, 1)).label("late"),
+        _sum(_if(late, row.minor)).label("minor"),
+        *_product("all", row.minor, _if(late, row.days)),
+        func.max(_if(late, row.days)).label("longest"),
+        _sum(row.minor).label("open"),
     ).group_by(row.customer_id, row.currency)
 
 
-_OWN = select(C.c.id, C.c.currency).where(C.c.id.in_(_WHOSE))
+_OWN = select(C.c.id, C.c.currency, C.c.credit_limit_minor).where(C.c.id.in_(_WHOSE))
 _ISSUED = (
     select(R.c.customer_id, R.c.currency, func.min(R.c.issued_on), _sum(_if(R.c.issued_on > _SINCE, R.c.amount_minor)))
     .where(R.c.customer_id.in_(_WHOSE), R.c.issued_on <= _DAY)
@@ -350,16 +394,42 @@ _ISSUED = (
 )
 
 
-def _count(model: Any, condition: ColumnElement[bool]) -> Select[Any]:
-    customer_id = table_of(model).c.customer_id
-    return select(customer_id, func.count()).where(customer_id.in_(_WHOSE), condition).group_by(customer_id)
+N, P, D, K = (table_of(m) for m in (CreditNote, Promise, Dispute, RiskEvent))
+JUDGED = (PromiseState.kept, PromiseState.partly_kept, PromiseState.broken)
+RISK = {"warning": 1, "major": 3}  # points of a risk event by its severity
+_SINCE_AT = bindparam("since_at", type_=D.c.made_at.type)
 
+# Which rows count, also for core.credit.behind.
+RETURNED = and_(N.c.issued_on > _SINCE, N.c.issued_on <= _DAY, or_(N.c.cancelled_on.is_(None), N.c.cancelled_on > _DAY))
+PROMISED = and_(P.c.state.in_(JUDGED), P.c.due_on > _SINCE, P.c.due_on <= _DAY)
+DISPUTED = or_(D.c.state == DisputeState.open, D.c.made_at >= _SINCE_AT)
+REPORTED = and_(K.c.severity.in_(RISK), K.c.happened_on > _SINCE, K.c.happened_on <= _DAY)
 
-_PROMISE, _DISPUTE = table_of(Promise).c, table_of(Dispute).c
-_BROKEN = _count(
-    Promise, and_(_PROMISE.state == PromiseState.broken, _PROMISE.due_on > _SINCE, _PROMISE.due_on <= _DAY)
+_RETURNED = (
+    select(N.c.customer_id, N.c.currency, _sum(N.c.amount_minor))
+    .where(N.c.customer_id.in_(_WHOSE), RETURNED)
+    .group_by(N.c.customer_id, N.c.currency)
 )
-_DISPUTED = _count(Dispute, _DISPUTE.state == DisputeState.open)
+
+
+def _counts(whose: ColumnElement[int], counted: ColumnElement[bool], *counts: ColumnElement[Any]) -> Any:
+    return select(whose, *(_sum(count) for count in counts)).where(whose.in_(_WHOSE), counted).group_by(whose)
+
+
+_ONE = cast(1, Integer)
+_COUNTED = (
+    (
+        ("broken_promises", "promises_kept", "promises_judged"),
+        _counts(
+            P.c.customer_id, PROMISED, _if(P.c.state == PromiseState.broken, 1), _if(P.c.state == PromiseState.kept, 1), _ONE
+        ),
+    ),
+    (
+        ("open_disputes", "disputes"),
+        _counts(D.c.customer_id, DISPUTED, _if(D.c.state == DisputeState.open, 1), _if(D.c.made_at >= _SINCE_AT, 1)),
+    ),
+    (("risk_points",), _counts(K.c.customer_id, REPORTED, sql_case(RISK, value=K.c.severity, else_=0))),
+)
 
 
 def _tenth(value: Decimal) -> Decimal:

@@ -16,6 +16,7 @@ from sqlalchemy.orm.util import identity_key
 from core import outbox
 from core.credit.inputs import Inputs, Item, Weighed, chunks, inputs, items
 from core.credit.rules import RATINGS, RatingRules
+from core.credit.score import Score, rating_of, score
 from core.db import insert_many
 from core.dunning.ladder import Policy
 from core.errors import DomainError
@@ -52,6 +53,7 @@ class Part:
     """One rule that fits: its code, the rating after it, and the two figures that were compared.
 
     too_few_paid       receivables paid, and how many it takes
+    score              the score, and from how many on the rating holds (D: below how many)
     average_days_late  the days, and up to how many the rating holds (D: above how many)
     broken_promises    how many in the window, and from how many on it is D
     overdue            days overdue of the oldest now, and above how many it is D
@@ -70,24 +72,34 @@ class Rated:
 
     value: str
     parts: tuple[Part, ...]
+    score: Score | None = None
 
 
 def rate(inputs: Inputs, rules: RatingRules) -> Rated:
-    """A to D, or "new" with fewer paid receivables than the rules ask for. Compared exactly, shown to one decimal."""
-    paid, weighed = inputs.paid.rows, inputs.weighed
+    """A to D, or "new" with fewer paid receivables than the rules ask for: but one who is overdue for too long is a D
+    from the first receivable on (decision 69). Compared exactly, shown to one decimal."""
+    paid, weighed, found = inputs.paid.rows, inputs.weighed, score(inputs, rules)
+    frozen = inputs.overdue_days > rules.overdue_days_d
+    overdue = [Part("overdue", "D", str(inputs.overdue_days), rules.overdue_days_d)] if frozen else []
     if paid < rules.min_paid or not weighed.minor:
-        return Rated(NEW, (Part("too_few_paid", NEW, str(paid), rules.min_paid),))
+        few = Part("too_few_paid", NEW, str(paid), rules.min_paid)
+        return Rated("D" if frozen else NEW, (few, *overdue), found)
     parts = [_cut(weighed, rules.cuts_days)]
+    if rules.method == "score" and found is not None:
+        parts = [Part("score", *_scored(found, rules))]
     if inputs.broken_promises >= rules.broken_promises_d:
         parts.append(Part("broken_promises", "D", str(inputs.broken_promises), rules.broken_promises_d))
-    frozen = inputs.overdue_days > rules.overdue_days_d
-    if frozen:
-        parts.append(Part("overdue", "D", str(inputs.overdue_days), rules.overdue_days_d))
+    parts += overdue
     value = parts[-1].value
     if not frozen and value != RATINGS[0] and 0 < rules.lift_after_on_time <= inputs.on_time_run:
         better = RATINGS[RATINGS.index(value) - 1]
         parts.append(Part("on_time", better, str(inputs.on_time_run), rules.lift_after_on_time))
-    return Rated(parts[-1].value, tuple(parts))
+    return Rated(parts[-1].value, tuple(parts), found)
+
+
+def _scored(found: Score, rules: RatingRules) -> tuple[str, str, int]:
+    value, cut = rating_of(found, rules.score_cuts)
+    return value, str(found.value), cut
 
 
 def _cut(weighed: Weighed, cuts_days: Mapping[str, int]) -> Part:
@@ -173,7 +185,8 @@ class _Change:
         if self.facts is None:
             return {}
         figures, rated = self.facts
-        return figures.as_json() | {"parts": [vars(part) for part in rated.parts]}
+        scored = {"score": rated.score.json()} if rated.score is not None else {}
+        return figures.as_json() | {"parts": [vars(part) for part in rated.parts]} | scored
 
     @property
     def is_version(self) -> bool:

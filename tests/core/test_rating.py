@@ -15,7 +15,7 @@ from core.db import transaction
 from core.dunning.ladder import Policy
 from core.dunning.policy import default_policy
 from core.errors import DomainError
-from core.models import Audit, Customer
+from core.models import Audit, Customer, Receivable
 from core.models.credit import Rating
 from core.work import Work
 from tests.factories import DAY, customer, make_work, person, receipt, receivable
@@ -81,7 +81,9 @@ def facts(
     [
         (facts(paid=0), "new", "too_few_paid"),
         (facts(paid=2), "new", "too_few_paid"),
-        (facts(paid=2, broken=5, overdue_days=99), "new", "too_few_paid"),
+        (facts(paid=2, broken=5, overdue_days=30), "new", "too_few_paid"),
+        (facts(paid=2, overdue_days=31), "D", "too_few_paid overdue"),  # decision 69
+        (facts(paid=0, overdue_days=31, run=9), "D", "too_few_paid overdue"),
         (facts(0), "A", "average_days_late"),
         (facts(3), "A", "average_days_late"),
         (facts("3.00001"), "B", "average_days_late"),  # 3.0 to one decimal, and yet above
@@ -176,7 +178,10 @@ def test_time_alone_changes_a_rating(work: Work, policy: Policy) -> None:
     assert c.rating == "A"
     assert refresh(on(work, 25), policy) == 0  # 30 days overdue
     assert refresh(on(work, 26), policy) == 1 and c.rating == "D"
-    assert refresh(on(work, 400), policy) == 1 and c.rating == "new"  # the window has left it all behind
+    assert refresh(on(work, 400), policy) == 0  # the window has left what was paid behind, and it is open still
+    owed = work.session.exec(select(Receivable).where(Receivable.number == "open")).one()
+    receipt(on(work, 400), c, "1.00", on=day(400), to=owed)
+    assert refresh(on(work, 400), policy) == 1 and c.rating == "new"
 
 
 def test_an_override_stands_through_its_last_day(work: Work, policy: Policy) -> None:

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from core.credit.inputs import CHUNK, Inputs, inputs, items, months_before, months_between
 from core.ledger import post
-from core.models import Customer, Dispute, DisputeState, Promise, PromiseState
+from core.models import Customer, Dispute, DisputeState, Promise, PromiseState, RiskEvent
 from core.work import Work
 from tests.factories import DAY, credit_note, customer, make_work, morning, receipt, receivable
 
@@ -306,7 +306,38 @@ def test_promises_and_disputes_are_counted_in_every_currency(work: Work) -> None
                 customer_id=c.id or 0, currency="USD", reason="quality", amount_minor=1, made_at=work.now, state=disputed
             )
         )  # fmt: skip
-    assert (of(work, c).broken_promises, of(work, c).open_disputes) == (2, 2)
+    here = of(work, c)
+    assert (here.broken_promises, here.promises_kept, here.promises_judged) == (2, 1, 4)
+    assert (here.open_disputes, here.disputes) == (2, 3)
+
+
+def test_disputes_returns_and_risk_events_of_the_window(work: Work) -> None:
+    c = customer(work, "C1", credit_limit_minor=500_00)
+    receivable(work, "I1", c, "400.00", issued=day(-100), due=day(100))
+    receivable(work, "I2", c, "100.00", issued=day(-100), due=day(-1))
+    receivable(work, "I3", c, "7.00", issued=day(-100), due=day(-1), currency="USD")
+    for number, amount, on, currency in (
+        ("G1", "20.00", -1, "CNY"), ("G2", "30.00", -364, "CNY"), ("G3", "40.00", -365, "CNY"), ("G4", "9.00", -1, "USD"),
+    ):  # fmt: skip
+        credit_note(work, c, amount, on=day(on), number=number, currency=currency)
+    start = morning(day(-364))
+    for made_at, state in (
+        (work.now - timedelta(days=1), DisputeState.rejected), (start, DisputeState.accepted),
+        (start - timedelta(days=1), DisputeState.open), (start - timedelta(days=1), DisputeState.rejected),
+    ):  # fmt: skip
+        work.session.add(
+            Dispute(customer_id=c.id or 0, currency="CNY", reason="quality", amount_minor=1, made_at=made_at, state=state)
+        )
+    for key, severity, on in (("1", "major", 0), ("2", "warning", -364), ("3", "info", -1), ("4", "major", -365)):
+        work.session.add(RiskEvent(
+            source="list", key=key, customer_id=c.id or 0, kind="lawsuit", severity=severity, happened_on=day(on),
+            recorded_at=work.now,
+        ))  # fmt: skip
+    here = of(work, c)
+    assert here.returned_minor == 50_00, "the window begins after the day a year ago; other currencies don't count"
+    assert (here.open_disputes, here.disputes) == (1, 2)
+    assert here.risk_points == 3 + 1
+    assert (here.open_minor, here.overdue.minor, here.limit_minor) == (500_00, 100_00, 500_00)
 
 
 def test_as_json_says_everything(work: Work) -> None:
@@ -317,7 +348,9 @@ def test_as_json_says_everything(work: Work) -> None:
         "since": "2025-07-01", "until": "2026-07-01", "average_days_late": "8.0", "average_days_late_paid": "10.0",
         "late_share": "1.0000", "max_late_days": 10, "paid": 1, "paid_amount": [10000, "CNY"], "times_overdue": 2,
         "overdue": 1, "overdue_amount": [5000, "CNY"], "overdue_days": 4, "broken_promises": 0, "open_disputes": 0,
-        "volume": [15000, "CNY"], "trend_days": "-6.0", "months_known": 10, "on_time_run": 0,
+        "volume": [15000, "CNY"], "trend_days": "-6.0", "months_known": 10, "on_time_run": 0, "promises_kept": 0,
+        "promises_judged": 0, "disputes": 0, "returned": [0, "CNY"], "risk_points": 0, "open_amount": [5000, "CNY"],
+        "limit": None,
     }  # fmt: skip
 
 

@@ -1,0 +1,135 @@
+"""A score from 0 to 100 out of weighted inputs: each figure becomes points by its scale. Pure, in whole numbers.
+
+The score is rounded to one decimal, and that is what the cuts are compared with: what is shown is what decides.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from core.credit.inputs import Inputs, Weighed
+from core.credit.rules import SCALES, RatingRules, Scale
+from core.money import digits
+
+_WHOLE = 1_000_000  # the most points that an input can have: a hundred
+_PRECISE = 10**9  # a scale's ends, as whole numbers
+
+
+class Figure(NamedTuple):
+    """A figure as a fraction, so that no rounding comes between it and its points."""
+
+    over: int
+    under: int = 1
+
+    @property
+    def shown(self) -> Decimal:
+        """To two decimals, without noughts at the end."""
+        exact = (Decimal(self.over) / self.under).quantize(Decimal("0.01"), ROUND_HALF_UP)
+        return exact.quantize(Decimal(1)) if exact == exact.to_integral_value() else exact.normalize()
+
+
+@dataclass(frozen=True)
+class ScorePart:
+    """One input: its figure, its points (0 to 100) and its weight. None where there is nothing to judge: it has no part
+    in the score, and the others weigh more."""
+
+    name: str
+    figure: Decimal | None
+    points: Decimal | None
+    weight: int
+
+    def json(self) -> dict[str, Any]:
+        return {"figure": _text(self.figure), "points": _text(self.points), "weight": self.weight}
+
+
+@dataclass(frozen=True)
+class Score:
+    """`value`: 0 to 100, to one decimal."""
+
+    value: Decimal
+    parts: tuple[ScorePart, ...]
+
+    def json(self) -> dict[str, Any]:
+        return {"value": str(self.value), "inputs": {part.name: part.json() for part in self.parts}}
+
+
+def figures(of: Inputs) -> dict[str, Figure | None]:
+    """Every input that a score can be made of (core.credit.rules.SCALES), as far as there is something to judge."""
+    paid, weighed = of.paid, of.weighed
+    return {
+        "avg_late_days": _part(weighed.minor_days, weighed.minor),
+        "late_share": _part(of.late.minor, paid.minor),
+        "max_late_days": Figure(of.max_late_days),
+        "times_overdue": Figure(of.times_overdue),
+        "overdue_share": _part(of.overdue.minor, of.open_minor) or Figure(0),
+        "on_time_run": Figure(of.on_time_run),
+        "broken_promises": Figure(of.broken_promises),
+        "promises_kept": _part(of.promises_kept, of.promises_judged),
+        "disputes": Figure(of.disputes),
+        "returns_share": _part(of.returned_minor, of.invoiced_minor),
+        "volume": Figure(of.invoiced_minor, 10 ** digits(of.currency)),
+        "months_known": Figure(of.months_known),
+        "trend_days": _trend(of.first_half, of.second_half.plus(of.overdue)),
+        "usage": _part(of.open_minor, of.limit_minor),
+        "risk_events": Figure(of.risk_points),
+    }
+
+
+def score(of: Inputs, rules: RatingRules) -> Score | None:
+    """None: the policy gives no weights, or none of what they weigh is known."""
+    if not rules.weights:
+        return None
+    known, total, weight_of_known = figures(of), 0, 0
+    parts = []
+    for name, weight in rules.weights.items():
+        figure = known[name]
+        points = None if figure is None else _points(figure, *_ends(rules.points.get(name) or SCALES[name]))
+        if points is not None:
+            total += weight * points
+            weight_of_known += weight
+        parts.append(ScorePart(name, figure and figure.shown, None if points is None else _tenth(points, 1), weight))
+    return Score(_tenth(total, weight_of_known), tuple(parts)) if weight_of_known else None
+
+
+def rating_of(found: Score, score_cuts: Mapping[str, int]) -> tuple[str, int]:
+    """The rating of a score, and the cut that it was compared with: that of the letter; of a D the last one missed."""
+    cut = 0
+    for value, cut in score_cuts.items():
+        if found.value >= cut:
+            return value, cut
+    return "D", cut
+
+
+def _part(of: int, all_: int | None) -> Figure | None:
+    return Figure(of, all_) if all_ else None
+
+
+def _trend(before: Weighed, after: Weighed) -> Figure | None:
+    if not before.minor or not after.minor:
+        return None
+    return Figure(after.minor_days * before.minor - before.minor_days * after.minor, after.minor * before.minor)
+
+
+@lru_cache(maxsize=64)
+def _ends(scale: Scale) -> tuple[int, int]:
+    return int(scale.best * _PRECISE), int(scale.worst * _PRECISE)
+
+
+def _points(figure: Figure, best: int, worst: int) -> int:
+    """Of _WHOLE. `figure.under` is above 0."""
+    share, span = worst * figure.under - figure.over * _PRECISE, (worst - best) * figure.under
+    if span < 0:
+        share, span = -share, -span
+    return min(_WHOLE, max(0, (2 * _WHOLE * share + span) // (2 * span)))
+
+
+def _tenth(total: int, weights: int) -> Decimal:
+    """Points on average, 0 to 100, to one decimal; half is rounded up."""
+    tenths = (2 * total * 1000 + weights * _WHOLE) // (2 * weights * _WHOLE)
+    return Decimal(tenths).scaleb(-1)
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else f"{value:f}"
