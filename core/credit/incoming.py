@@ -1,25 +1,29 @@
 """An order as the order system, a file or the page sends it, read into values. Pure.
 
-    {number, customer, amount, currency?, terms?, prepaid?, lines?, note?, asked_by?}   amounts are texts in major units
+    {number, customer, amount, currency?, terms?, prepaid?, lines?, note?, asked_by?, extra?}
+
+Amounts are texts in major units. `extra` is kept and not looked at.
 """
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.errors import DomainError
 from core.money import MAX_MINOR, known_currency, parse_major
 
-FIELDS = ("number", "customer", "amount", "currency", "terms", "prepaid", "lines", "note", "asked_by")
-MAX_TEXT, MAX_LINES = 400, 500
+FIELDS = ("number", "customer", "amount", "currency", "terms", "prepaid", "lines", "note", "asked_by", "extra")
+MAX_TEXT, MAX_LINES, MAX_EXTRA, MAX_NAME, MAX_NUMBER = 400, 500, 100, 100, 10**15
 
 
 @dataclass(frozen=True)
 class NewOrder:
-    """`asked_by`: a person's handle, "" for whoever looks after the customer. `terms_days`: the number in `terms`."""
+    """`asked_by`: a person's handle, "" for whoever looks after the customer. `terms_days`: the number in `terms`.
+    `extra`: what else is to be kept of it, by name; nothing is decided on it."""
 
     number: str
     customer: str
@@ -31,11 +35,15 @@ class NewOrder:
     lines: tuple[Mapping[str, Any], ...] = ()
     note: str = ""
     asked_by: str = ""
+    extra: Mapping[str, str | int | float] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
         """The same for the same order, however its JSON was written."""
-        known = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, default=str)
+        values = asdict(self)
+        if not self.extra:  # as it was before there was any
+            del values["extra"]
+        known = json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
         return hashlib.sha256(known.encode()).hexdigest()
 
 
@@ -65,6 +73,7 @@ def parse(data: object, company_currency: str) -> NewOrder:
         lines=_lines(data),
         note=_text(data, "note"),
         asked_by=_text(data, "asked_by"),
+        extra=_extra(data),
     )
 
 
@@ -118,3 +127,24 @@ def _lines(data: Mapping[Any, Any]) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(lines, list) or len(lines) > MAX_LINES or not all(isinstance(line, dict) for line in lines):
         raise DomainError("order.bad_field", field="lines", value="")
     return tuple({name: _text(line, name) for name in ("item", "price", "list_price", "cost")} for line in lines)
+
+
+def _extra(data: Mapping[Any, Any]) -> Mapping[str, str | int | float]:
+    """Texts and numbers by name; one that is null or empty is left out."""
+    extra = data.get("extra")
+    if extra is None:
+        return {}
+    if not isinstance(extra, Mapping) or len(extra) > MAX_EXTRA:
+        raise DomainError("order.bad_field", field="extra", value="")
+    found: dict[str, str | int | float] = {}
+    for given, value in extra.items():
+        name = _text({"extra": given}, "extra")
+        if not name or len(name) > MAX_NAME or name in found:
+            raise DomainError("order.bad_field", field="extra", value=name[:40])
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if abs(value) > MAX_NUMBER or math.isnan(value):
+                raise DomainError("order.bad_field", field="extra", value=name[:40])
+            found[name] = value
+        elif text := _text({"extra": value}, "extra"):
+            found[name] = text
+    return found

@@ -4,6 +4,7 @@ held -> released | refused | rejected | cancelled     by a decision, by a new ch
 released -> cancelled | closed                         taken back; nothing more will be delivered or invoiced
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,7 +160,11 @@ def is_to_check(work: Work, customer_id: int) -> bool:
 def check_customer(work: Work, policy: Policy, customer_id: int) -> None:
     """Its held orders, with those of a group that has a limit, the oldest first: each that is released counts for the
     next. Errors: credit.group_moved."""
-    members = locks.lock(work, customer_id)
+    check_locked(work, policy, locks.lock(work, customer_id))
+
+
+def check_locked(work: Work, policy: Policy, members: Collection[int]) -> None:
+    """The same for customers that are locked."""
     work.session.execute(update(O).where(among(O.c.customer_id, members), O.c.recheck).values(recheck=False))
     rows = work.session.execute(
         select(Order).where(among(O.c.customer_id, members), O.c.state == OrderState.held).order_by(O.c.id)

@@ -287,7 +287,7 @@ def test_the_description_describes_it(api: Api) -> None:
     post = described["paths"]["/api/v1/orders"]["post"]
     assert set(post["responses"]) == {"200", "400", "401", "403", "409", "413", "415", "422", "503"}
     assert post["parameters"][0]["name"] == "Idempotency-Key" and post["security"] == [{"HTTPBearer": []}]
-    assert set(described["paths"]["/api/v1/orders/{number}"]) == {"get", "delete"}
+    assert set(described["paths"]["/api/v1/orders/{number}"]) == {"get", "put", "delete"}
     from core.credit.incoming import FIELDS
 
     known = described["components"]["schemas"]

@@ -1,4 +1,4 @@
-"""/api/v1/orders: an order is submitted and judged at once, looked at, taken back."""
+"""/api/v1/orders: an order is submitted and judged at once, looked at, changed, ended, taken back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.web.api.errors import answer
 from bot.web.api.once import KEY_HEADER, key_of, once
 from bot.web.api.schemas import fails
 from core import tokens
-from core.credit import incoming, locks, orders, requests
+from core.credit import changes, incoming, locks, orders, requests
 from core.dunning.stored import active
 from core.errors import DomainError
 from core.models import Customer, Order, OrderState
@@ -45,6 +45,31 @@ def orders_router(host: Host) -> APIRouter:
         key = key_of(request)
         raw = await body.read(request)
         found = await asyncio.to_thread(desk.submit, who, raw, key)
+        host.follow()
+        return answer(found)
+
+    @router.put(
+        "/orders/{number:path}",
+        summary="Change an order that is not ended; the verdict about what it is now is the answer",
+        responses={200: {"model": schemas.OrderAnswer}, **fails(400, 404, 409, 413, 415, 422)},
+        openapi_extra={"requestBody": _NEW, "parameters": [KEY_HEADER]},
+    )
+    async def change(request: Request, number: str) -> Response:
+        who = await caller(host, request, "orders:write")
+        key = key_of(request)
+        raw = await body.read(request)
+        found = await asyncio.to_thread(desk.change, who, number, raw, key)
+        host.follow()
+        return answer(found)
+
+    @router.post(
+        "/orders/{number:path}/close",
+        summary="Nothing more of an order will be delivered; saying so again changes nothing",
+        responses={200: {"model": schemas.OrderNow}, **fails(404, 409)},
+    )
+    async def close(request: Request, number: str) -> Response:
+        who = await caller(host, request, "orders:write")
+        found = await asyncio.to_thread(desk.close, who, number)
         host.follow()
         return answer(found)
 
@@ -86,6 +111,26 @@ class Desk:
             return orders.as_json(made.order, made.request_id)
 
         return once(self._host, who, key, new.fingerprint, act)
+
+    def change(self, who: Caller, number: str, raw: bytes, key: str) -> dict[str, Any]:
+        """Errors: those of body.decode, incoming.parse, changes.change and once; order.unknown."""
+        new = incoming.parse(body.decode(raw), self._host.company.currency)
+
+        def act(work: Work) -> dict[str, Any]:
+            made = changes.change(work, active(work)[1], _order(work, who, number), new)
+            return orders.as_json(made.order, made.request_id)
+
+        return once(self._host, who, key, f"PUT {number} {new.fingerprint}", act)
+
+    def close(self, who: Caller, number: str) -> dict[str, Any]:
+        """Errors: order.unknown, order.ended; those of once."""
+
+        def act(work: Work) -> dict[str, Any]:
+            order = _order(work, who, number)
+            changes.close(work, order)
+            return _stands(work, order)
+
+        return once(self._host, who, "", "", act)
 
     def show(self, who: Caller, number: str) -> dict[str, Any]:
         """Errors: order.unknown, also for another system's order."""

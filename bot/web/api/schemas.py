@@ -22,7 +22,7 @@ class OrderLine(BaseModel):
 
 
 class NewOrder(BaseModel, extra="forbid"):
-    """An order to be checked. A changed order gets a new number, or the old one is cancelled first."""
+    """An order to be checked. POST never changes one that is there already; PUT does."""
 
     number: str = Field(min_length=1, max_length=100, examples=["SO-1001"])
     customer: str = Field(min_length=1, max_length=100, description="the customer's code", examples=["C001"])
@@ -33,6 +33,9 @@ class NewOrder(BaseModel, extra="forbid"):
     lines: list[OrderLine] | None = Field(default=None, max_length=500)
     note: str | None = Field(default=None, max_length=400, description="for whoever decides")
     asked_by: str | None = Field(default=None, description="a person's handle; else whoever looks after the customer")
+    extra: dict[str, str | int | float | None] | None = Field(
+        default=None, max_length=100, description="what else is to be kept of it; nothing is decided on it"
+    )
 
 
 State = Literal["held", "released", "refused", "rejected", "cancelled", "closed"]

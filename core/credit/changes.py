@@ -1,0 +1,148 @@
+"""What the order system does with an order later on: changes it, or says that nothing more of it will be delivered.
+
+held | released | refused | rejected -> held | released | refused     changed: judged anew as far as it got worse
+held | released -> closed                                             only what is shipped still uses up the limit
+"""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from core import outbox
+from core.credit import events, locks, orders, progress, requests, verdict
+from core.credit.exposure import Standing, standing
+from core.credit.incoming import NewOrder
+from core.credit.judge import facts_of, judge
+from core.credit.orders import Submitted
+from core.dunning.ladder import Policy
+from core.errors import DomainError
+from core.ledger.marks import mark
+from core.models import Customer, Order, OrderState
+from core.models.base import table_of
+from core.money import Money
+from core.work import Work
+
+C = table_of(Customer)
+_ENDED = (OrderState.cancelled, OrderState.closed)
+
+
+def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted:
+    """The order as it is to be from now on, with a verdict of its own. A released order stays released unless it got
+    worse: larger, less of it prepaid, longer terms, other reasons against it. Who was asked about the old one isn't any
+    more, and conditions of its approval are gone.
+
+    Errors: order.ended; order.other(field): its number, customer and currency stay; order.below_done(amount: Money): so much
+    is shipped or invoiced; person.unknown.
+    """
+    _fresh(work, order)
+    if order.fingerprint == new.fingerprint:
+        pending = requests.pending(work, order.id or 0)
+        return Submitted(order, pending.id if pending is not None else None, again=True)
+    done = progress.of_order(work, order.customer_id, order.number, order.currency)
+    _may_change(work, order, new, done)
+    pending = requests.pending(work, order.id or 0)
+    before = _told(order)
+    was = OrderState(order.state)
+    order.state = OrderState.held  # nobody's limit is used up by it while it is judged
+    work.session.flush()
+    now = standing(work, order.customer_id)
+    codes = _against(work, policy, order, now, done)
+    worse = _is_worse(order, new)
+    _take_over(work, order, new, now)
+    found = judge(work, policy.credit, order, now)
+    stays = was == OrderState.released and found.state == verdict.HELD and (
+        done.shipped_minor >= order.amount_minor or not (worse or {r.code for r in found.reasons} - codes)
+    )  # fmt: skip
+    if pending is not None:
+        requests.end(work, pending, "obsolete")
+    orders.settle(order, found)
+    if stays:
+        order.state = OrderState.released
+    else:
+        order.conditions, order.decided_at = {}, None
+    work.audit("order.changed", "order", order.id, order.customer_id, before=before, after=_told(order))
+    work.session.flush()
+    mark(work, [order.customer_id])
+    if order.state == OrderState.held:
+        request = requests.open_(work, policy, order, now, found)
+        outbox.touch(work, "order", [order.id or 0])
+        events.order_changed(work, order)
+        return Submitted(order, request.id if request is not None else None)
+    if order.state != was:
+        requests.settle_order(work, policy, order, OrderState(order.state), by="change")
+    else:
+        outbox.touch(work, "order", [order.id or 0])
+        events.order_changed(work, order)
+    return Submitted(order, None)
+
+
+def close(work: Work, order: Order) -> None:
+    """Nothing more of it will be delivered: what is not shipped uses up nothing any more. Again changes nothing.
+
+    Errors: order.ended.
+    """
+    _fresh(work, order)
+    if order.state == OrderState.closed:
+        return
+    if order.state not in (OrderState.held, OrderState.released):
+        raise DomainError("order.ended", number=order.number, state=str(order.state))
+    pending = requests.pending(work, order.id or 0)
+    if pending is not None:
+        requests.end(work, pending, "withdrawn")
+    order.state, order.ended_at = OrderState.closed, work.now
+    work.audit("order.closed", "order", order.id, order.customer_id)
+    work.session.flush()
+    mark(work, [order.customer_id])
+    outbox.touch(work, "order", [order.id or 0])
+    events.order_changed(work, order)
+
+
+def _fresh(work: Work, order: Order) -> None:
+    """Somebody may have decided while we waited for the customer."""
+    locks.lock(work, order.customer_id)
+    work.session.refresh(order)
+
+
+def _may_change(work: Work, order: Order, new: NewOrder, done: progress.Progress) -> None:
+    if order.state in _ENDED:
+        raise DomainError("order.ended", number=order.number, state=str(order.state))
+    code = work.session.execute(select(C.c.code).where(C.c.id == order.customer_id)).scalar()
+    for field, one, other in (
+        ("number", order.number, new.number), ("customer", code, new.customer), ("currency", order.currency, new.currency),
+    ):  # fmt: skip
+        if one != other:
+            raise DomainError("order.other", field=field, number=order.number, value=other)
+    if new.amount_minor < min(done.done_minor, order.amount_minor):
+        raise DomainError(
+            "order.below_done", number=order.number, amount=Money(min(done.done_minor, order.amount_minor), order.currency)
+        )
+
+
+def _against(work: Work, policy: Policy, order: Order, now: Standing, done: progress.Progress) -> set[str]:
+    """What would speak against the order as it was."""
+    facts = facts_of(order, done.done_minor)
+    return {reason.code for reason in verdict.check(facts, now, policy.credit, work.company.currency).reasons}
+
+
+def _is_worse(order: Order, new: NewOrder) -> bool:
+    return bool(
+        new.amount_minor - new.prepaid_minor > order.amount_minor - order.prepaid_minor
+        or new.amount_minor > order.amount_minor
+        or (new.terms_days or 0) > (order.terms_days or 0)
+    )
+
+
+def _take_over(work: Work, order: Order, new: NewOrder, now: Standing) -> None:
+    order.asked_by_id = orders.whose(work, new, now)
+    order.amount_minor, order.prepaid_minor = new.amount_minor, new.prepaid_minor
+    order.terms, order.terms_days = new.terms, new.terms_days
+    order.lines, order.note, order.extra = [dict(line) for line in new.lines], new.note, dict(new.extra)
+    order.entered_by, order.fingerprint = work.actor, new.fingerprint
+
+
+def _told(order: Order) -> dict[str, Any]:
+    """What the audit keeps of it."""
+    return {
+        "state": str(order.state), "amount_minor": order.amount_minor, "currency": order.currency,
+        "prepaid_minor": order.prepaid_minor, "terms": order.terms, "conditions": order.conditions,
+    }  # fmt: skip

@@ -1,0 +1,85 @@
+"""How far orders have got: what of them is shipped, signed for and invoiced. By their numbers, whether huikuan knows the
+order or not: shipments and receivables name it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import BigInteger, Date, case, cast, func, literal, select, union_all
+
+from core.models import Receivable, Shipment
+from core.models.base import table_of
+from core.work import Work
+
+R, S = table_of(Receivable), table_of(Shipment)
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Of one order, minor units of its currency. `shipped_on` and `signed_on`: the last of its shipments."""
+
+    shipped_minor: int = 0
+    signed_minor: int = 0
+    invoiced_minor: int = 0
+    shipped_on: date | None = None
+    signed_on: date | None = None
+
+    @property
+    def done_minor(self) -> int:
+        """What of it is exposure of another kind already, or was: shipments, receivables."""
+        return max(self.shipped_minor, self.invoiced_minor)
+
+
+NOTHING = Progress()
+Key = tuple[int, str, str]  # customer id, order number, currency
+
+
+def _sum(column: Any) -> Any:
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)
+
+
+def of_orders(work: Work, customer_ids: Collection[int], numbers: Collection[str]) -> dict[Key, Progress]:
+    """Of these customers' orders with these numbers, as far as anything is shipped or invoiced; one statement for each 500
+    numbers."""
+    found: dict[Key, dict[str, Any]] = {}
+    wanted = sorted({number for number in numbers if number})
+    for start in range(0, len(wanted), CHUNK):
+        for row in work.session.execute(_parts(sorted(customer_ids), wanted[start : start + CHUNK])):
+            mine = found.setdefault((row.customer_id, row.order_no, row.currency), {})
+            if row.part == "shipped":
+                mine |= {
+                    "shipped_minor": row.minor, "signed_minor": row.second, "shipped_on": row.first_on,
+                    "signed_on": row.second_on,
+                }  # fmt: skip
+            else:
+                mine["invoiced_minor"] = row.minor
+    return {key: Progress(**values) for key, values in found.items()}
+
+
+def of_order(work: Work, customer_id: int, number: str, currency: str) -> Progress:
+    return of_orders(work, [customer_id], [number]).get((customer_id, number, currency), NOTHING)
+
+
+def _parts(customer_ids: list[int], numbers: list[str]) -> Any:
+    signed = case((S.c.signed_on.is_not(None), S.c.amount_minor), else_=0)
+    never = cast(literal(None), Date)
+    shipped = (
+        select(
+            literal("shipped").label("part"), S.c.customer_id, S.c.order_no, S.c.currency,
+            _sum(S.c.amount_minor).label("minor"), _sum(signed).label("second"),
+            func.max(S.c.shipped_on).label("first_on"), func.max(S.c.signed_on).label("second_on"),
+        )
+        .where(S.c.customer_id.in_(customer_ids), S.c.order_no.in_(numbers))
+        .group_by(S.c.customer_id, S.c.order_no, S.c.currency)
+    )  # fmt: skip
+    invoiced = (
+        select(
+            literal("invoiced"), R.c.customer_id, R.c.order_no, R.c.currency, _sum(R.c.amount_minor), literal(0, BigInteger),
+            never, never,
+        )
+        .where(R.c.customer_id.in_(customer_ids), R.c.order_no.in_(numbers))
+        .group_by(R.c.customer_id, R.c.order_no, R.c.currency)
+    )  # fmt: skip
+    return union_all(shipped, invoiced)

@@ -1,0 +1,167 @@
+"""An order that the order system changes, or ends, after it was judged."""
+
+from typing import Any
+
+import pytest
+
+from core.credit import changes, orders
+from core.credit.exposure import standing
+from core.credit.incoming import parse
+from core.credit.rules import CreditRules
+from core.dunning.stored import active
+from core.errors import DomainError
+from core.models import Order, Shipment
+from tests.harness import ONE_STEP, Harness
+from tests.scenarios.ordering import ROUTES, codes, opened, place, state, stored, told
+
+
+@pytest.fixture
+def shop(hk: Harness) -> Harness:
+    found = opened(hk)
+    found.policy(ONE_STEP + ROUTES)
+    return found
+
+
+def put(hk: Harness, number: str, amount: str, **more: Any) -> dict[str, Any]:
+    with hk.db() as work:
+        [order] = orders.find(work, number)
+        new = parse({"number": number, "customer": "甲", "amount": amount, **more}, "CNY")
+        made = changes.change(work, active(work)[1], order, new)
+        answer = orders.as_json(made.order, made.request_id)
+    hk.deliver()
+    return answer
+
+
+def close(hk: Harness, number: str) -> None:
+    with hk.db() as work:
+        [order] = orders.find(work, number)
+        changes.close(work, order)
+    hk.deliver()
+
+
+def used(hk: Harness) -> int:
+    with hk.look() as work:
+        return standing(work, 1).used_minor(CreditRules(), "CNY")
+
+
+def ship(hk: Harness, number: str, order: str, amount_minor: int) -> None:
+    with hk.db() as work:
+        work.session.add(Shipment(
+            number=number, customer_id=1, order_no=order, amount_minor=amount_minor, currency="CNY", shipped_on=work.today,
+        ))  # fmt: skip
+
+
+def test_a_released_order_that_grows_beyond_the_limit_waits_again(shop: Harness) -> None:
+    assert place(shop, "甲", "900.00", "SO1")["verdict"] == "released"
+    answer = put(shop, "SO1", "1200.00")
+    assert (answer["verdict"], codes(answer)) == ("held", ["over_limit"]) and answer["request"]
+    assert used(shop) == 0
+    shop.chat("li").expect_card("SO1", kind="order.held")
+    shop.chat("zhou").expect_card("SO1", kind="credit.request").tap("credit.approve")
+    assert state(shop, "SO1") == "released" and used(shop) == 120_000
+    told(shop)
+
+
+def test_what_was_approved_stays_released_as_long_as_it_gets_no_worse(shop: Harness) -> None:
+    place(shop, "甲", "1200.00", "SO1")
+    shop.chat("zhou").expect_card("SO1", kind="credit.request").tap("credit.approve")
+    assert put(shop, "SO1", "1100.00", note="少十件")["verdict"] == "released"
+    assert used(shop) == 110_000
+    assert put(shop, "SO1", "1100.00", note="少十件")["verdict"] == "released"  # the same again
+    assert put(shop, "SO1", "1100.00", terms="net90")["verdict"] == "held"
+    told(shop)
+
+
+def test_a_held_order_that_fits_now_is_released_and_the_old_question_is_gone(shop: Harness) -> None:
+    first = place(shop, "甲", "1200.00", "SO1")
+    card = shop.chat("zhou").expect_card("SO1", kind="credit.request")
+    assert put(shop, "SO1", "1000.00") == {"number": "SO1", "verdict": "released", "reasons": [], "request": None}
+    assert "credit.approve" not in card.buttons
+    shop.chat("li").expect_card("SO1", kind="order.decided")
+    second = place(shop, "甲", "300.00", "SO2")
+    again = put(shop, "SO2", "400.00")
+    assert again["request"] not in (None, first["request"], second["request"])
+    told(shop)
+
+
+def test_a_rejected_order_is_asked_for_anew_once_it_is_another(shop: Harness) -> None:
+    place(shop, "甲", "1200.00", "SO1")
+    shop.chat("zhou").expect_card("SO1", kind="credit.request").tap("credit.reject", reason="先收款")
+    assert put(shop, "SO1", "1100.00")["verdict"] == "held"
+    assert stored(shop, "SO1").decided_at is None
+    told(shop)
+
+
+def test_its_number_customer_and_currency_stay(shop: Harness) -> None:
+    shop.customer("乙", "li")
+    place(shop, "甲", "100.00", "SO1")
+    for body, field in (({"number": "SO2"}, "number"), ({"customer": "乙"}, "customer"), ({"currency": "USD"}, "currency")):
+        with shop.db() as work, pytest.raises(DomainError) as error:
+            [order] = orders.find(work, "SO1")
+            new = parse({"number": "SO1", "customer": "甲", "amount": "100.00", **body}, "CNY")
+            changes.change(work, active(work)[1], order, new)
+        assert (error.value.code, error.value.facts["field"]) == ("order.other", field)
+
+
+def test_what_is_shipped_can_no_longer_be_taken_off_the_order(shop: Harness) -> None:
+    place(shop, "甲", "900.00", "SO1")
+    ship(shop, "D1", "SO1", 60_000)
+    with pytest.raises(DomainError) as error:
+        put(shop, "SO1", "500.00")
+    assert error.value.code == "order.below_done"
+    assert put(shop, "SO1", "600.00")["verdict"] == "released" and used(shop) == 60_000
+    # Of what is left to deliver it is asked whether it fits; what has left already counts once.
+    assert put(shop, "SO1", "1000.00")["verdict"] == "released" and used(shop) == 100_000
+    assert put(shop, "SO1", "1000.01")["verdict"] == "held"
+    assert used(shop) == 60_000
+    told(shop)
+
+
+def test_an_order_that_is_closed_uses_up_what_was_shipped_of_it(shop: Harness) -> None:
+    place(shop, "甲", "900.00", "SO1")
+    held = place(shop, "甲", "300.00", "SO2")
+    assert held["verdict"] == "held"
+    ship(shop, "D1", "SO1", 60_000)
+    close(shop, "SO1")
+    close(shop, "SO1")
+    assert state(shop, "SO1") == "closed"
+    shop.at("2026-07-06 11:00")
+    assert state(shop, "SO2") == "released" and used(shop) == 90_000
+    with shop.db() as work, pytest.raises(DomainError) as error:
+        new = parse({"number": "SO1", "customer": "甲", "amount": "950.00"}, "CNY")
+        changes.change(work, active(work)[1], orders.find(work, "SO1")[0], new)
+    assert error.value.code == "order.ended"
+    told(shop)
+
+
+def test_an_order_that_comes_after_its_shipment_is_not_counted_twice(shop: Harness) -> None:
+    ship(shop, "D1", "SO1", 70_000)
+    assert used(shop) == 70_000
+    assert place(shop, "甲", "800.00", "SO1")["verdict"] == "released"
+    assert used(shop) == 80_000
+    assert place(shop, "甲", "200.01", "SO2")["verdict"] == "held"
+    told(shop)
+
+
+def test_orders_without_anything_extra_are_the_same_as_before() -> None:
+    plain = parse({"number": "1", "customer": "甲", "amount": "1.00"}, "CNY")
+    with_extra = parse({"number": "1", "customer": "甲", "amount": "1.00", "extra": {"渠道": "天猫", "件数": 3}}, "CNY")
+    assert plain.fingerprint == parse({"number": "1", "customer": "甲", "amount": "1.00", "extra": {}}, "CNY").fingerprint
+    assert plain.fingerprint == "a600a1ee4216686d405a63b23ebfb2d6a288d21295bb6aafd50cb043ad5132bf"
+    assert with_extra.fingerprint != plain.fingerprint and dict(with_extra.extra) == {"渠道": "天猫", "件数": 3}
+
+
+@pytest.mark.parametrize("extra", [
+    [], "x", {"a": {}}, {"a": []}, {"a": True}, {"a": 10**16}, {"a": float("nan")}, {"a": float("inf")}, {"": "x"},
+    {"a": "x" * 401}, {"x" * 101: "1"}, {"a\0": "1"}, {str(n): n for n in range(101)},
+])  # fmt: skip
+def test_what_extra_cannot_be(extra: Any) -> None:
+    with pytest.raises(DomainError) as error:
+        parse({"number": "1", "customer": "甲", "amount": "1.00", "extra": extra}, "CNY")
+    assert (error.value.code, error.value.facts["field"]) == ("order.bad_field", "extra")
+
+
+def test_what_else_an_order_says_is_kept(shop: Harness) -> None:
+    place(shop, "甲", "100.00", "SO1", extra={"promotion": "双十一", "quantity": 12, "weight": 1.5})
+    order: Order = stored(shop, "SO1")
+    assert order.extra == {"promotion": "双十一", "quantity": 12, "weight": 1.5}
