@@ -5,7 +5,7 @@ from datetime import date
 
 from sqlalchemy import or_, select
 
-from core.credit import locks, orders
+from core.credit import events, locks, orders, own_orders
 from core.dunning.stored import active
 from core.errors import DomainError
 from core.models import Customer, Hold
@@ -43,7 +43,8 @@ def blacklist(work: Work, customer_id: int, reason: str) -> bool:
 
 
 def lift(work: Work, customer_id: int, reason: str) -> bool:
-    """The end of a hold that somebody else set. Whether there was one. Errors: hold.reason, hold.own, hold.ladder."""
+    """The end of a hold that somebody else set. Whether there was one. Errors: hold.reason, hold.own, hold.ladder,
+    credit.own_order(number)."""
     if _end(work, customer_id, MANUAL, reason):
         return True
     of_ladder = select(H.c.id).where(H.c.customer_id == customer_id, H.c.kind == "order", H.c.ended_on.is_(None)).limit(1)
@@ -53,7 +54,8 @@ def lift(work: Work, customer_id: int, reason: str) -> bool:
 
 
 def unblacklist(work: Work, customer_id: int, reason: str) -> bool:
-    """Off the blacklist that somebody else put it on. Whether it stood there. Errors: hold.reason, hold.own."""
+    """Off the blacklist that somebody else put it on. Whether it stood there. Errors: hold.reason, hold.own,
+    credit.own_order(number)."""
     return _end(work, customer_id, BLACKLIST, reason)
 
 
@@ -94,6 +96,7 @@ def _set(work: Work, customer_id: int, kind: str, reason: str, until: date | Non
     work.audit(
         f"hold.{kind}", "customer", customer_id, customer_id, reason=reason, until=until.isoformat() if until else None
     )
+    events.customers_changed(work, [customer_id])
     _check_orders(work, customer_id)
     return True
 
@@ -107,11 +110,13 @@ def _end(work: Work, customer_id: int, kind: str, reason: str) -> bool:
         return False
     if old.made_by_id is not None and old.made_by_id == work.person_id:
         raise DomainError("hold.own")
+    own_orders.refuse(work, [customer_id])
     old.ended_on, old.ended_by = work.today, work.actor
     work.audit(
         f"hold.{kind}_ended", "customer", customer_id, customer_id,
         reason=reason, was=old.reason, since=old.from_on.isoformat(),
     )  # fmt: skip
+    events.customers_changed(work, [customer_id])
     _check_orders(work, customer_id)
     return True
 

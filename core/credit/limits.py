@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import select
 
-from core.credit import locks, orders
+from core.credit import locks, orders, own_orders
 from core.dunning.stored import active
 from core.errors import DomainError
 from core.models import CreditLine, Customer
@@ -23,13 +23,14 @@ def set_limit(work: Work, customer_id: int, amount_minor: int | None, until: dat
     With `until` the limit is `amount_minor` in all through that day, and what it was before afterwards. A temporary limit
     comes on top of the customer's own: setting that leaves it as it is, but for none and cash only, which end it.
     Errors: limit.reason, limit.bad_amount, limit.past(on), limit.too_long(on), limit.no_base,
-    limit.not_above(amount: Money).
+    limit.not_above(amount: Money), credit.own_order(number).
     """
     if not reason.strip():
         raise DomainError("limit.reason")
     if amount_minor is not None and not 0 <= amount_minor <= MAX_MINOR:
         raise DomainError("limit.bad_amount")
     locks.lock(work, customer_id)
+    own_orders.refuse(work, [customer_id])
     customer = work.session.get_one(Customer, customer_id, populate_existing=True)
     if until is None:
         _own(work, customer, amount_minor, reason)

@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, bindparam, select, update
 from sqlalchemy.orm.util import identity_key
 
 from core import outbox
+from core.credit import own_orders
 from core.credit.inputs import Inputs, Item, Weighed, chunks, inputs, items
 from core.credit.rules import RATINGS, RatingRules
 from core.credit.score import Score, rating_of, score
@@ -293,7 +294,7 @@ def _audit(work: Work, versions: list[_Change]) -> None:
 def override(work: Work, customer_id: int, value: str, reason: str, until: date) -> None:
     """Sets a rating from A to D by hand; it stands through `until`, whatever is computed or imported meanwhile.
 
-    Errors: rating.unknown_customer, rating.unknown_value, rating.no_reason, rating.until_past.
+    Errors: rating.unknown_customer, rating.unknown_value, rating.no_reason, rating.until_past, credit.own_order(number).
     """
     value, reason = value.strip().upper(), reason.strip()
     if value not in RATINGS:
@@ -305,6 +306,7 @@ def override(work: Work, customer_id: int, value: str, reason: str, until: date)
     standing = _standings(work, [customer_id], lock=True).get(customer_id)
     if standing is None:
         raise DomainError("rating.unknown_customer", id=customer_id)
+    own_orders.refuse(work, [customer_id])
     if (imported := standing.unrecorded) and len(imported) <= _LONGEST:
         # Kept as a version: it comes back when the override has ended and there is still no history.
         _write(work, [_Change(customer_id, standing, imported, "import")])

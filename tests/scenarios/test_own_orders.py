@@ -1,0 +1,76 @@
+"""Four eyes: whoever may set limits and ratings does not make room for an order of their own."""
+
+from typing import Any
+
+import pytest
+
+from tests.harness import Harness
+from tests.scenarios.ordering import opened, place, state, told
+
+RATING: dict[str, Any] = {"rating": "A", "until": "2026-12-31", "reason": "老客户"}
+
+
+@pytest.fixture
+def shop(hk: Harness) -> Harness:
+    opened(hk)
+    hk.people(fd2="finance_director", boss="management")
+    return hk
+
+
+def read(shop: Harness) -> None:
+    told(shop)
+    for person in ("fd2", "boss"):
+        for card in shop.chat(person).unread():
+            shop.read(card.id)
+
+
+def test_a_limit_is_not_raised_for_ones_own_order(shop: Harness) -> None:
+    assert place(shop, "甲", "1500.00", "SO1", asked_by="boss")["verdict"] == "held"
+    refused = shop.act("boss", "limit.set", "甲", amount="2000", reason="自己要用", expect="invalid")
+    assert refused["code"] == "credit.own_order" and "SO1" in shop.type("boss", "/limit 甲 2000 自己要用").message
+    assert state(shop, "SO1") == "held"
+    temporary = shop.act("boss", "limit.set", "甲", amount="2000", until="2026-07-31", reason="自己要用", expect="invalid")
+    assert temporary["code"] == "credit.own_order"
+    shop.act("fd2", "limit.set", "甲", amount="2000", reason="旺季")
+    assert state(shop, "SO1") == "released", "somebody else may"
+    shop.act("boss", "limit.set", "甲", amount="3000", reason="旺季")  # nothing of theirs waits any more
+    read(shop)
+
+
+def test_nor_a_rating(shop: Harness) -> None:
+    shop.act("fd2", "rating.set", "甲", rating="D", until="2026-12-31", reason="风险")
+    assert place(shop, "甲", "10.00", "SO1", asked_by="boss")["verdict"] == "held"
+    assert shop.act("boss", "rating.set", "甲", **RATING, expect="invalid")["code"] == "credit.own_order"
+    assert state(shop, "SO1") == "held"
+    place(shop, "甲", "10.00", "SO2", asked_by="li")
+    shop.act("fd2", "rating.set", "甲", **RATING)
+    assert state(shop, "SO1") == "released" and state(shop, "SO2") == "released"
+    read(shop)
+
+
+def test_nor_is_a_hold_or_the_blacklist_ended(shop: Harness) -> None:
+    shop.act("zhou", "hold.set", "甲", reason="对账不清")
+    assert place(shop, "甲", "10.00", "SO1", asked_by="boss")["verdict"] == "held"
+    assert shop.act("boss", "hold.lift", "甲", reason="已对清", expect="invalid")["code"] == "credit.own_order"
+    shop.act("boss", "hold.set", "甲", reason="再查", until="2026-12-31", expect="already")
+    assert shop.holds("甲") == ["manual"] and state(shop, "SO1") == "held"
+    shop.act("fd2", "hold.lift", "甲", reason="已对清")
+    assert state(shop, "SO1") == "released"
+    read(shop)
+
+
+def test_whoever_entered_it_is_one_of_them(shop: Harness) -> None:
+    from core.credit import orders
+    from core.credit.incoming import parse
+    from core.dunning.stored import active
+
+    with shop.db() as work:
+        new = parse({"number": "SO1", "customer": "甲", "amount": "1500.00", "asked_by": "li"}, "CNY")
+        work.actor, actor = "boss", work.actor  # as the command line does for whoever places an order
+        orders.submit(work, active(work)[1], new, "page")
+        work.actor = actor
+    shop.deliver()
+    assert shop.act("boss", "limit.set", "甲", amount="2000", reason="急", expect="invalid")["code"] == "credit.own_order"
+    shop.act("fd2", "limit.set", "甲", amount="2000", reason="旺季")
+    assert state(shop, "SO1") == "released"
+    read(shop)
