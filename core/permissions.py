@@ -206,6 +206,7 @@ _FINANCE = Rule(roles=FINANCE)
 _CREDIT = Rule(roles=frozenset({
     "sales_manager", "sales_director", "finance", "finance_manager", "finance_director", "risk", "management", "admin",
 }))  # fmt: skip
+_LIMIT = Rule(roles=frozenset({"finance_manager", "finance_director", "management"}))
 _HOLD = Rule(roles=frozenset({"finance_manager", "finance_director", "risk"}))
 _LIFT = Rule(roles=frozenset({"finance_director", "management"}))  # and never who set it: core.credit.holds
 
@@ -243,7 +244,8 @@ RULES: dict[str, Rule] = {
     "credit.ask_again": Rule(_LINE),
     "person.away": Rule(_LINE, frozenset({"admin"})),
     "person.back": Rule(_LINE, frozenset({"admin"})),
-    "limit.set": Rule(roles=frozenset({"finance_manager", "finance_director", "management"})),
+    "limit.set": _LIMIT,
+    "group.limit_set": _LIMIT,  # and only who sees all of the group: core.actions.groups
     "hold.set": _HOLD,
     "hold.lift": _LIFT,
     "blacklist.set": _HOLD,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import bindparam, select
 
 from core import cases, followups, tasks
-from core.actions import absence, approvals, credit, finance, limits, ratings, results
+from core.actions import absence, approvals, credit, finance, groups, limits, ratings, results
 from core.actions.request import ActionRequest, Context, Handler, Outcome, Result
 from core.credit import locks
 from core.dunning.ladder import Policy
@@ -287,6 +287,7 @@ TABLE: dict[str, Spec] = {
     "person.away": Spec(absence.away, ("person",), no_customer=True),
     "person.back": Spec(absence.back, ("person",), no_customer=True),
     "limit.set": Spec(limits.set_limit, _TYPED),
+    "group.limit_set": Spec(groups.set_limit, ("group",), no_customer=True),
     "hold.set": Spec(limits.hold, _TYPED),
     "hold.lift": Spec(limits.lift, _TYPED),
     "blacklist.set": Spec(limits.blacklist, _TYPED),
