@@ -172,7 +172,8 @@ def _people(session: Session, _as_of: date, _currency: str) -> list[dict[str, Ce
     person = _tables()["person"]
     handles = _handles(session)
     return [
-        {name: getattr(row, name) for name in ["handle", "name", "email", "mobile", "locale", "timezone", "region"]}
+        {name: getattr(row, name) for name in ["handle", "name", "email", "mobile", "locale", "timezone", "region",
+                                              "away_from", "away_until"]}
         | {
             "roles": ";".join(row.roles), "manager": handles.get(row.manager_id, ""),
             "deputy": handles.get(row.deputy_id, ""), "active": "yes" if row.active else "no",

@@ -63,6 +63,9 @@ HELP: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     ("列入黑名单，订单一律不予放行", "blacklist a customer: orders are refused")),
     "unblacklist": (("移出黑名单 客户 原因", "/unblacklist customer reason"),
     ("移出黑名单；列入人本人不能移出", "take a customer off the blacklist that somebody else put on it")),
+    "away": (("外出 [从 日期] 到 日期 [代理 @同事]", "/away [from date] until date [deputy @colleague]"),
+    ("外出期间，信用审批由代理人处理", "while you are away, your deputy decides about credit")),
+    "back": (("回来", "/back"), ("提前返岗，审批恢复由本人处理", "you are back: approvals are yours again")),
     "whoami": (("我是谁", "/whoami"), ("我的角色和账号", "your roles and accounts")),
     "lang": (("语言 zh|en", "/lang zh|en"), ("切换语言", "the language I speak")),
     "link": (("绑定", "/link"), ("要一个绑定码，绑定我的另一个账号", "a code to link another account of yours")),
@@ -131,15 +134,22 @@ def whoami(ask: Ask) -> CommandReply:
     if "local" in ask.work.company.messengers and not any(messenger == "local" for messenger, _ in linked):
         linked.insert(0, ("local", person.handle))
     manager = session.get(Person, person.manager_id) if person.manager_id else None
+    deputy = session.get(Person, person.deputy_id) if person.deputy_id else None
+    since, until = person.away_from, person.away_until
+    if until is not None and until < ask.work.today:
+        since = until = None
     view = WhoamiView(
         today=ask.work.today, person=person.name, handle=person.handle, roles=tuple(person.roles),
         manager=manager.name if manager else "", region=person.region,
+        deputy=deputy.name if deputy else "", away_from=since, away_until=until,
         accounts=tuple(Line(label=messenger, value=user_id) for messenger, user_id in linked), lang=ask.lang,
     )  # fmt: skip
     json = {
         "person": person.handle, "name": person.name, "roles": list(person.roles),
         "manager": manager.handle if manager else None,
         "region": person.region, "lang": ask.lang,
+        "deputy": deputy.handle if deputy else None,
+        "away": {"from": since and since.isoformat(), "until": until and until.isoformat()} if since or until else None,
         "accounts": [{"messenger": messenger, "user_id": user_id} for messenger, user_id in linked],
     }  # fmt: skip
     return CommandReply(kind="reply.whoami", view=view, json=json)

@@ -44,6 +44,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "unhold": ("unhold", "解冻", "解除冻结", "unfreeze"),
     "blacklist": ("blacklist", "黑名单", "拉黑", "列入黑名单"),
     "unblacklist": ("unblacklist", "移出黑名单", "解除黑名单", "取消黑名单"),
+    "away": ("away", "外出", "请假", "休假", "出差"),
+    "back": ("back", "回来", "返岗", "销假"),
     "help": ("help", "帮助", "?", "h", "命令"),
     "whoami": ("whoami", "我是谁", "me"),
     "lang": ("lang", "语言", "language"),

@@ -41,6 +41,9 @@ DOES: dict[str, tuple[_Two, _Two]] = {
     ("客户已列入黑名单，订单不予放行", "Blacklisted: orders are refused")),
     "blacklist.end": (("移出黑名单", "Take off the blacklist"), ("客户已移出黑名单", "Off the blacklist")),
     "rating.set": (("设定评级", "Set the rating"), ("评级已设定", "Rating set")),
+    "person.away": (("登记外出", "Say that you are away"), ("已登记外出", "You are away")),
+    "person.back": (("登记返岗", "Say that you are back"),
+    ("已返岗，审批恢复由您处理", "Welcome back: approvals are yours again")),
     "account.code": (("绑定账号", "Link an account"), ("绑定码已生成", "Here is your code")),
     "account.prefer": (
         ("换推送渠道", "Choose where cards go"),
@@ -52,6 +55,7 @@ DOES: dict[str, tuple[_Two, _Two]] = {
 LABELS: dict[str, _Two] = {
     "customer": ("客户", "Customer"), "date": ("承诺日期", "Promised for"), "amount": ("金额", "Amount"), "note": ("备注",
     "Note"),
+    "from": ("开始日期", "From"), "deputy": ("代理人", "Deputy"),
     "rating": ("评级", "Rating"), "limit": ("额度", "Limit"), "related": ("关联客户", "Related customers"),
     "reason": ("原因", "Reason"), "outcome": ("结果", "Outcome"), "until": ("直到", "Until"), "paid_on": ("付款日期",
     "Paid on"),

@@ -111,7 +111,7 @@ def details(ask: Ask, given: Mapping[str, str], action: str) -> tuple[Line, ...]
         if key == "amount":
             currency = given.get("currency") or ask.work.company.currency
             text = format_money(Money(parse_major(text, currency), currency), ask.lang)
-        elif key in ("date", "paid_on", "until"):
+        elif key in ("date", "paid_on", "until", "from"):
             text = _day(date.fromisoformat(text), ask)
         elif key in ("reason", "outcome", "limit"):
             text = words.value(text, ask.lang)

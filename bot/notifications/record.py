@@ -195,6 +195,8 @@ class _Shown:
         # An older card of a task points to this one; the card that a note of a rise points to shows the same days.
         tasks = [m.task_id for m, _, _ in fresh if m.subject == "task" and m.task_id is not None]
         outbox.touch(work, "task", tasks, drawn={made for _, _, made in fresh})
+        again = [m.subject_id for m, _, _ in fresh if m.subject == "credit" and m.data.get("again")]
+        outbox.touch(work, "credit", again, drawn={made for _, _, made in fresh})
 
 
 def _other_days(task_id: int | None, parcel: Parcel, expected: dict[int | None, datetime | None]) -> bool:
@@ -244,6 +246,8 @@ def _closing(work: Work, message: OutboxMessage, parcel: Parcel, delivery_id: in
     """The card can't be changed any more: one short message says so, if it is over and still has buttons."""
     delivery = work.session.get_one(Delivery, delivery_id)
     if message.person_id is None or not (parcel.over or parcel.card.closed):
+        return
+    if parcel.facts.get("shows", {}).get("newer"):  # it isn't over; its end is still to be told
         return
     links = parcel.adapter.capabilities(parcel.to).has_links  # what has no control may be a link there
     if not any(action.draw != "reply" or links for action in load(delivery.card["dump"]).actions):

@@ -47,7 +47,8 @@ ACTION_IDS = frozenset({
     "task.log", "task.open", "task.promise", "task.paid", "task.part_paid", "task.dispute", "task.not_reached",
     "task.copy", "task.other", "task.snooze", "task.reassign", "claim.confirm", "claim.void", "receipt.allocate",
     "dispute.settle", "promise.approve", "promise.reject", "pause.approve", "pause.reject", "customer.assign",
-    "credit.approve", "credit.approve_with", "credit.reject", "letters.release", "reply.pick", "reply.confirm",
+    "credit.approve", "credit.approve_with", "credit.reject", "credit.explain", "credit.withdraw",
+    "credit.ask_again", "letters.release", "reply.pick", "reply.confirm",
 })  # fmt: skip
 
 _KEYS = frozenset({"view", "tone", "title", "closed", "text", "field", "rows", "action", "footer", "like"})

@@ -7,7 +7,7 @@ from sqlalchemy import Table, select
 from sqlmodel import Session
 
 from core.ingest.context import Item, Run
-from core.ingest.lookups import People, audit_many, insert_ids, padded, write_changes
+from core.ingest.lookups import People, audit_many, insert_ids, padded, plain, write_changes
 from core.ingest.reasons import Reject
 from core.models import Account, Person
 from core.revive import revive
@@ -24,6 +24,7 @@ ROLES = frozenset(
 )  # fmt: skip
 _DEFAULTS = {
     "roles": [], "email": "", "mobile": "", "locale": "", "timezone": "", "region": "", "active": True,
+    "away_from": None, "away_until": None,
 }  # fmt: skip
 _FIELDS = ("name", *_DEFAULTS)
 _ABOVE = {"manager": "manager_id", "deputy": "deputy_id"}
@@ -59,8 +60,9 @@ class PeopleLoader:
             was = known[item.row["handle"].casefold()]
             if new := self._differences(item, was, everybody):
                 changes[was.id] = new
-                before = {name: getattr(was, name) for name in new}
-                audits.append((was.id, None, {"handle": was.handle, "before": before, "after": new}))
+                before = {name: plain(getattr(was, name)) for name in new}
+                after = {name: plain(value) for name, value in new.items()}
+                audits.append((was.id, None, {"handle": was.handle, "before": before, "after": after}))
                 self.run.report.updated += 1
             else:
                 self.run.report.unchanged += 1
@@ -80,6 +82,7 @@ class PeopleLoader:
             staying = []
             for item in left:
                 try:
+                    self._days(item)
                     for column in _ABOVE:
                         if column in item.row:
                             self._check(item, column, after)
@@ -90,6 +93,11 @@ class PeopleLoader:
             if len(staying) == len(left):
                 return left
             left = staying
+
+    def _days(self, item: Item) -> None:
+        start, until = item.row.get("away_from"), item.row.get("away_until")
+        if start is not None and until is not None and until < start:
+            raise Reject("away_backwards", "away_until", until.isoformat())
 
     def _check(self, item: Item, column: str, after: People) -> None:
         """`after`: everybody with the names of this file, and their former ones."""

@@ -167,7 +167,7 @@ def test_nobody_answers_and_the_order_stays_held(shop: Harness) -> None:
     card = shop.chat("zhou").expect_card(kind="credit.request")
     shop.chat("li").expect_card(kind="order.held")
     shop.at("2026-07-08 10:00")  # sixteen hours of work after Monday 10:00 are over on Tuesday at 17:00
-    card.expect_update("超时", state="closed")
+    card.expect_update("请看新卡片", state="closed")  # it came again meanwhile
     card.tap("credit.approve", expect="already")
     assert state(shop, "SO1") == "held"
     shop.chat("li").expect_card("SO1", kind="order.decided")

@@ -6,12 +6,16 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
+from sqlalchemy import select
+
 from bot.notifications.load.facts import About, Cancel, Facts, Loaded, Message, phrase
 from bot.notifications.views import CreditView, OrderView, Phrase
+from bot.notifications.views.credit import InsuredLine, in_place_of
 from bot.notifications.views.ratings import letter_of
-from core.credit import requests
+from core.credit import requests, seats
 from core.credit.rules import BLOCKING
-from core.models import CreditRequest, Order, OrderState, RequestState
+from core.models import CreditRequest, Delivery, Order, OrderState, RequestState
+from core.models.base import table_of
 from core.money import Money
 
 
@@ -20,11 +24,15 @@ def request(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
     session = facts.work.session
     row = session.get_one(CreditRequest, message.subject_id)
     order = session.get_one(Order, row.order_id)
-    ended = _ended(facts, row)
-    if ended is None and message.person_id not in row.rungs[row.rung]["people"]:
-        ended = phrase("ended.approved") if _voted_before(row, message.person_id) else phrase("ended.resolved")
+    mine, reader = row.rungs[row.rung], message.person_id
+    ended = _ended(facts, row, lang)
+    if ended is None and reader not in seats.may_decide(mine):
+        ended = phrase("ended.approved") if _voted_before(row, reader) else phrase("ended.resolved")
     if ended is not None and not message.for_update:
         return Cancel(str(row.state))
+    newer = ended is None and _newer(facts, message)
+    if newer:
+        ended = phrase("ended.superseded")
     about, shown = facts.about(row.customer_id), row.facts
     currency, limit, over = shown["currency"], shown["limit_minor"], shown["over_minor"]
     promise = max(about.promises, key=lambda p: p.id or 0, default=None)
@@ -42,6 +50,11 @@ def request(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         available=None if limit is None else Money(limit - shown["used_minor"], currency),
         over=Money(over, currency) if over else None,
         share_over=over * 100 // limit if over and limit else 0,
+        **_group(shown.get("group")),
+        insured=tuple(
+            InsuredLine(amount=Money(minor, code), insurer=insurer, until=date.fromisoformat(until))
+            for minor, code, insurer, until in shown.get("insured", ())
+        ),
         overdue=tuple(Money(minor, code) for code, minor in shown["overdue_minor"].items()),
         days=shown["overdue_days"],
         promise_on=promise.due_on if promise is not None else None,
@@ -53,22 +66,50 @@ def request(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         note=order.note,
         expires_at=facts.local(row.expires_at, message.person_id) if ended is None else None,
         changed=row.rev > 1,
+        acts_for=tuple(facts.name(person) for person in seats.acts_for(mine, reader)),
+        unanswered=tuple(facts.name(person) for person in seats.seats(mine)) if reader in mine.get("above", ()) else (),
+        reminders=row.reminders,
         rung=row.rung + 1,
         of_rungs=len(row.rungs),
         ended=ended,
     )
     return Loaded(
         kind="credit.request", view=view, customer_code=about.code, severity="severe", over=ended is not None,
-        shows={"rev": row.rev},
+        shows={"rev": row.rev} | ({"newer": True} if newer else {}),
     )  # fmt: skip
 
 
+def _group(shared: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The sums of the customer's group: who else belongs to it may not be the reader's to see."""
+    if shared is None:
+        return {}
+    limit, used, over = (Money(shared[f"{name}_minor"], shared["currency"]) for name in ("limit", "used", "over"))
+    return {"group": shared["name"], "group_limit": limit, "group_used": used, "group_over": over if over.minor else None}
+
+
+def _newer(facts: Facts, message: Message) -> bool:
+    """Whether its reader was sent the card once more."""
+    if not message.for_update or message.delivery_id is None:
+        return False
+    D = table_of(Delivery)
+    found = select(D.c.id).where(
+        D.c.subject == message.subject, D.c.subject_id == message.subject_id, D.c.person_id == message.person_id,
+        D.c.kind == message.kind, D.c.outbox_id.is_not(None), D.c.id > message.delivery_id,
+    )  # fmt: skip
+    return facts.work.session.execute(found.limit(1)).first() is not None
+
+
 def _voted_before(row: CreditRequest, person_id: int | None) -> bool:
-    return any(person_id in rung["people"] for rung in row.rungs[: row.rung])
+    return any(person_id in seats.may_decide(rung) for rung in row.rungs[: row.rung])
 
 
-def _ended(facts: Facts, row: CreditRequest) -> Phrase | None:
-    who = facts.name(row.decided_by_id)
+def _decider(facts: Facts, row: CreditRequest, lang: str) -> str:
+    whom = [facts.name(person) for person in seats.acts_for(row.rungs[row.rung], row.decided_by_id)]
+    return in_place_of(facts.name(row.decided_by_id), whom, lang)
+
+
+def _ended(facts: Facts, row: CreditRequest, lang: str) -> Phrase | None:
+    who = _decider(facts, row, lang)
     match row.state:
         case RequestState.pending:
             return None
@@ -81,14 +122,17 @@ def _ended(facts: Facts, row: CreditRequest) -> Phrase | None:
         case RequestState.expired:
             return phrase("ended.request_expired")
         case RequestState.withdrawn:
-            return phrase("ended.withdrawn", who=who)
+            return phrase("ended.withdrawn", who=who, text=row.reason)
         case _:
             return phrase("ended.obsolete")
 
 
 def _conditions(row: CreditRequest) -> dict[str, Any]:
-    until = row.conditions.get("until")
-    return {"n": int(row.conditions.get("prepay_percent") or 0), "on": date.fromisoformat(until) if until else None}
+    until, terms = row.conditions.get("until"), row.conditions.get("terms")
+    return {
+        "n": int(row.conditions.get("prepay_percent") or 0), "on": date.fromisoformat(until) if until else None,
+        "text": "" if terms is None else str(terms),
+    }  # fmt: skip
 
 
 def _reasons(stored: Iterable[Mapping[str, Any]]) -> tuple[Phrase, ...]:
@@ -107,24 +151,39 @@ def _reasons(stored: Iterable[Mapping[str, Any]]) -> tuple[Phrase, ...]:
 
 
 def order(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
-    """What became of an order, as the message says it; nothing of it changes afterwards but the card of a held one."""
+    """What became of an order, as the message says it. Of that changes only whether somebody may still ask again; and the
+    card of a held order."""
     row = facts.work.session.get_one(Order, message.subject_id)
     asked = requests.latest(facts.work, row.id or 0)
     about = facts.about(row.customer_id)
     if message.kind == "order.held":
-        return _held(facts, message, row, asked, about)
-    if message.for_update:
-        return Cancel("stays")
+        return _held(facts, message, row, asked, about, lang)
+    state, ended = _outcome(row, asked), None
+    if message.for_update and state not in _ASKABLE:
+        waits = state == "held" and asked is not None
+        ended = phrase("ended.asked_again") if waits else _closed_by(facts, row, asked, lang)
+        state = "expired"
+    return _told(facts, message, row, about, state, asked, lang, ended=ended)
+
+
+_ASKABLE = ("expired", "withdrawn")
+
+
+def _closed_by(facts: Facts, row: Order, asked: CreditRequest | None, lang: str) -> Phrase:
+    return (_ended(facts, asked, lang) if asked is not None else None) or phrase("ended.resolved")
+
+
+def _held(
+    facts: Facts, message: Message, row: Order, asked: CreditRequest | None, about: About, lang: str
+) -> Loaded | Cancel:
+    """A request that was taken back may be made again from its card; for one that has expired another card comes."""
     state = _outcome(row, asked)
-    return _told(facts, message, row, about, state, asked)
-
-
-def _held(facts: Facts, message: Message, row: Order, asked: CreditRequest | None, about: About) -> Loaded | Cancel:
     if row.state != OrderState.held and not message.for_update:
         return Cancel(str(row.state))
-    waits = row.state == OrderState.held and asked is not None and asked.state == RequestState.pending
-    ended = None if waits else _ended(facts, asked) if asked is not None else phrase("ended.resolved")
-    return _told(facts, message, row, about, "held", asked, ended=ended or (None if waits else phrase("ended.resolved")))
+    pending = asked is not None and asked.state == RequestState.pending
+    goes_on = state == "withdrawn" or (state == "held" and pending)
+    ended = None if goes_on else _closed_by(facts, row, asked, lang)
+    return _told(facts, message, row, about, state if goes_on else "held", asked, lang, ended=ended)
 
 
 def _outcome(row: Order, asked: CreditRequest | None) -> str:
@@ -132,17 +191,24 @@ def _outcome(row: Order, asked: CreditRequest | None) -> str:
         return str(row.state)
     if asked is not None and asked.state == RequestState.approved:
         return "conditions"
-    return "expired" if asked is not None and asked.state == RequestState.expired else "held"
+    return str(asked.state) if asked is not None and asked.state in _ASKABLE else "held"
+
+
+def _may_ask(facts: Facts, row: Order, asked: CreditRequest | None, reader: int | None) -> bool:
+    """Whose order it is, who asked last, and their managers."""
+    askers = {row.asked_by_id, asked.asked_by_id if asked is not None else None} - {None}
+    return reader in askers or any(reader in facts.org.above(asker) for asker in askers)
 
 
 def _told(
-    facts: Facts, message: Message, row: Order, about: About, state: str, asked: CreditRequest | None,
+    facts: Facts, message: Message, row: Order, about: About, state: str, asked: CreditRequest | None, lang: str,
     *, ended: Phrase | None = None,
 ) -> Loaded:  # fmt: skip
     over = row.facts.get("over_minor", 0)
     pending = asked is not None and asked.state == RequestState.pending
-    people = asked.rungs[asked.rung]["people"] if asked is not None and pending else ()
+    rung = asked.rungs[asked.rung] if asked is not None and pending else {"people": ()}
     decided = asked is not None and asked.decided_by_id is not None
+    may_ask = ended is None and state in _ASKABLE and _may_ask(facts, row, asked, message.person_id)
     view = OrderView(
         today=facts.today,
         customer=about.name,
@@ -154,15 +220,27 @@ def _told(
         prepaid=Money(row.prepaid_minor, row.currency) if row.prepaid_minor else None,
         over=Money(over, asked.facts["currency"]) if over and asked is not None else None,
         reasons=_reasons(row.reasons),
-        asked=tuple(facts.name(person) for person in people),
+        asked=tuple(
+            in_place_of(facts.name(person), [facts.name(seat) for seat in seats.acts_for(rung, person)], lang)
+            for person in rung["people"]
+        ),
         until=facts.local(asked.expires_at, message.person_id) if asked is not None and pending else None,
-        by=facts.name(asked.decided_by_id) if asked is not None and decided else "",
+        by=_decider(facts, asked, lang) if asked is not None and decided else "",
         why=asked.reason if asked is not None and decided else "",
-        conditions=phrase("credit.conditions", **_conditions(asked)) if asked is not None and asked.conditions else None,
+        conditions=_conditions_of(row, asked),
         note=row.note,
+        may_ask=may_ask,
         ended=ended,
     )
     return Loaded(
         kind=message.kind, view=view, customer_code=about.code, severity="overdue",
-        over=ended is not None or message.kind == "order.decided",
+        over=ended is not None or (message.kind == "order.decided" and not may_ask),
     )  # fmt: skip
+
+
+def _conditions_of(row: Order, asked: CreditRequest | None) -> Phrase | None:
+    if asked is None or not asked.conditions:
+        return None
+    prepay = row.conditions.get("prepay_minor")
+    amount = (Money(prepay, row.currency),) if prepay else ()
+    return phrase("credit.conditions", **_conditions(asked), amount=amount)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Self
 
 from bot.notifications.views.base import SHANGHAI, Phrase, example_name, example_person, example_short, yuan
 from core.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsuredLine:
+    """What an insurer answers for, should the customer not pay."""
+
+    amount: Money
+    insurer: str
+    until: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +40,11 @@ class CreditView:
     available: Money | None = None  # before this order; may be below 0
     over: Money | None = None  # by how much the order is over the limit
     share_over: int = 0  # the same in percent of the limit
+    group: str = ""  # whose limit the customer shares; "" if it has none
+    group_limit: Money | None = None
+    group_used: Money | None = None  # by all of them, without this order
+    group_over: Money | None = None
+    insured: tuple[InsuredLine, ...] = ()
     overdue: tuple[Money, ...] = ()
     days: int = 0  # days overdue of the oldest
     promise_on: date | None = None  # the last promise
@@ -40,6 +55,9 @@ class CreditView:
     note: str = ""  # the rep's words
     expires_at: datetime | None = None
     changed: bool = False  # the figures are worse than when the card was first sent
+    acts_for: tuple[str, ...] = ()  # who is away, so that the reader decides in their place
+    unanswered: tuple[str, ...] = ()  # who was asked first and didn't answer: the reader is above them
+    reminders: int = 0  # how often those on the rung were reminded
     rung: int = 1
     of_rungs: int = 1
     ended: Phrase | None = None
@@ -51,6 +69,11 @@ class CreditView:
     @property
     def exceeds(self) -> bool:
         return self.over is not None and self.over.minor > 0
+
+    @property
+    def group_exceeds(self) -> bool:
+        """The order is too much for the group alone."""
+        return self.group_over is not None and not self.exceeds
 
     @property
     def limited(self) -> bool:
@@ -74,13 +97,21 @@ class CreditView:
     def several(self) -> bool:
         return self.of_rungs > 1
 
+    @property
+    def reminded(self) -> bool:
+        """Whoever is asked only since nobody answered was not reminded of anything."""
+        return self.reminders > 0 and not self.unanswered
+
     @classmethod
     def example(cls, lang: str) -> Self:
         return cls(
             today=date(2026, 7, 8), customer=example_name(lang), short=example_short(lang), code="C019",
             rating="C", rating_why=Phrase(code="rating.average_late", n=18), order="SO-2026-0118",
             amount=yuan(200_000), limit=yuan(500_000), used=yuan(420_000), available=yuan(80_000), over=yuan(120_000),
-            share_over=24, overdue=(yuan(100_000),), days=7, promise_on=date(2026, 7, 6),
+            share_over=24, group="华兴" if lang == "zh" else "Huaxing", group_limit=yuan(2_000_000), group_used=yuan(1_900_000),
+            group_over=yuan(100_000),
+            insured=(InsuredLine(amount=yuan(300_000), insurer="中国信保" if lang == "zh" else "Sinosure", until=date(2026, 12, 31)),),
+            overdue=(yuan(100_000),), days=7, promise_on=date(2026, 7, 6),
             promise_amount=yuan(120_000), not_kept=2,
             reasons=(
                 Phrase(code="credit.over_limit", amount=(yuan(120_000),)), Phrase(code="credit.overdue", n=7),
@@ -88,6 +119,13 @@ class CreditView:
             by=example_person(lang), note="老客户，月底回款后补齐" if lang == "zh" else "old customer, pays at month-end",
             expires_at=datetime(2026, 7, 10, 12, tzinfo=SHANGHAI), rung=1, of_rungs=2,
         )  # fmt: skip
+
+
+def in_place_of(name: str, whom: Collection[str], lang: str) -> str:
+    """A deputy, with those in whose place they decide; just the name of whoever decides in their own right."""
+    if not whom:
+        return name
+    return f"{name} 代 {'、'.join(whom)}" if lang == "zh" else f"{name} for {', '.join(whom)}"
 
 
 _TONES = {
@@ -115,11 +153,17 @@ class OrderView:
     why: str = ""  # order.decided: their words
     conditions: Phrase | None = None  # "credit.conditions"
     note: str = ""  # the rep's own words
+    may_ask: bool = False  # the reader may ask again
     ended: Phrase | None = None  # order.held, where the card is drawn anew
 
     @property
     def closed(self) -> bool:
         return self.ended is not None
+
+    @property
+    def waits(self) -> bool:
+        """For somebody's decision."""
+        return self.state == "held" and bool(self.asked)
 
     @property
     def exceeds(self) -> bool:

@@ -60,14 +60,22 @@ class WhoamiView:
     roles: tuple[str, ...]  # codes of [role] in _words.toml
     manager: str = ""
     region: str = ""
+    deputy: str = ""  # decides about credit while they are away
+    away_from: date | None = None
+    away_until: date | None = None
     accounts: tuple[Line, ...] = ()  # messenger, user id
     lang: str = ""
+
+    @property
+    def away(self) -> bool:
+        return self.away_from is not None or self.away_until is not None
 
     @classmethod
     def example(cls, lang: str) -> Self:
         return cls(
             today=date(2026, 7, 8), person=example_person(lang), handle="li", roles=("rep",),
-            manager=example_person(lang, 1), region="华东" if lang == "zh" else "East",
+            manager=example_person(lang, 1), region="华东" if lang == "zh" else "East", deputy=example_person(lang, 2),
+            away_from=date(2026, 7, 10), away_until=date(2026, 7, 15),
             accounts=(Line(label="local", value="li"),), lang=lang,
         )
 

@@ -1,0 +1,66 @@
+"""/away 到 日期 [代理 @人] and /back: who decides about credit while somebody is away."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy import select
+
+from bot.commands.dates import parse_date
+from bot.commands.parser import Ask
+from bot.commands.reply import CommandReply
+from bot.commands.words import of
+from bot.commands.write import act
+from bot.notifications.views import DoneView
+from core.models import Person
+from core.models.base import table_of
+
+_SAID = re.compile(
+    r"(?:(?:从|from\b)?\s*(?P<start>.*?)\s*(?:到|至|截至|\b(?:until|till|to)\b)\s*)?(?P<until>.+?)"
+    r"(?:\s*[,，]?\s*(?:代理人?|由|deputy\b)\s*[:：]?\s*@?(?P<deputy>.+?)(?:代理)?)?",
+    re.IGNORECASE,
+)
+_NO_DEPUTY = (
+    "审批仍发给您；要由他人代理，请写“外出 到 日期 代理 @同事”",
+    "Approvals still come to you; for a deputy write “/away until date deputy @colleague”",
+)
+P = table_of(Person)
+
+
+def away(ask: Ask) -> CommandReply:
+    """Oneself, or `@somebody` of whom one is the manager."""
+    person_id, words = _whose(ask)
+    said = _SAID.fullmatch(" ".join(words))
+    if person_id is None:
+        return ask.error("person.unknown", person=ask.typed.words[0].lstrip("@"))
+    if said is None:
+        return ask.error("command.usage", usage=ask.usage)
+    today, given = ask.work.today, {}
+    if said["start"]:
+        given["from"] = parse_date(said["start"], today, future=True).isoformat()
+    given["until"] = parse_date(said["until"], today, future=True).isoformat()
+    if said["deputy"]:
+        given["deputy"] = said["deputy"].strip()
+    reply = act(ask, "person.away", given, "person", person_id)
+    if reply.code != "away.without_deputy" or not isinstance(reply.view, DoneView):
+        return reply
+    return replace(reply, view=replace(reply.view, next=of(_NO_DEPUTY, ask.lang)))
+
+
+def back(ask: Ask) -> CommandReply:
+    person_id, words = _whose(ask)
+    if person_id is None:
+        return ask.error("person.unknown", person=ask.typed.words[0].lstrip("@"))
+    if words:
+        return ask.error("command.usage", usage=ask.usage)
+    return act(ask, "person.back", {}, "person", person_id)
+
+
+def _whose(ask: Ask) -> tuple[int | None, Sequence[str]]:
+    """Whom a leading `@name` means, else whoever types; None for nobody. And the other words."""
+    words = ask.typed.words
+    if not words or not words[0].startswith("@"):
+        return ask.person.id, words
+    name = words[0].lstrip("@")
+    found = ask.work.session.execute(select(P.c.id).where((P.c.handle == name) | (P.c.name == name))).scalars().all()
+    return (found[0] if len(found) == 1 else None), words[1:]
