@@ -126,6 +126,7 @@ def facts_of(now: Standing, found: verdict.Verdict) -> dict[str, Any]:
         "holds": sorted(now.holds),
         "reasons": [reason.json() for reason in found.reasons],
         "group": asdict(found.group) if found.group is not None else None,
+        "insured": [[one.minor, one.currency, one.insurer, one.until.isoformat()] for one in now.insured],
     }
 
 
@@ -136,7 +137,12 @@ def is_worse(shown: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     rating = WORSE.get(now["rating"], 0) > WORSE.get(shown["rating"], 0)
     held = set(now["holds"]) - set(shown["holds"])
     over = now["over_minor"] > shown["over_minor"] or _group_over(now) > _group_over(shown)
-    return bool(over or codes or overdue or rating or held)
+    less = any(minor > _insured(now).get(currency, 0) for currency, minor in _insured(shown).items())
+    return bool(over or codes or overdue or rating or held or less)
+
+
+def _insured(facts: Mapping[str, Any]) -> dict[str, int]:
+    return {currency: minor for minor, currency, *_ in facts.get("insured", ())}
 
 
 def _group_over(facts: Mapping[str, Any]) -> int:

@@ -19,6 +19,10 @@ class InsuredLine:
     insurer: str
     until: date
 
+    @classmethod
+    def example(cls, lang: str) -> Self:
+        return cls(amount=yuan(300_000), insurer="中国信保" if lang == "zh" else "Sinosure", until=date(2026, 12, 31))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditView:
@@ -108,9 +112,8 @@ class CreditView:
             today=date(2026, 7, 8), customer=example_name(lang), short=example_short(lang), code="C019",
             rating="C", rating_why=Phrase(code="rating.average_late", n=18), order="SO-2026-0118",
             amount=yuan(200_000), limit=yuan(500_000), used=yuan(420_000), available=yuan(80_000), over=yuan(120_000),
-            share_over=24, group="华兴" if lang == "zh" else "Huaxing", group_limit=yuan(2_000_000), group_used=yuan(1_900_000),
-            group_over=yuan(100_000),
-            insured=(InsuredLine(amount=yuan(300_000), insurer="中国信保" if lang == "zh" else "Sinosure", until=date(2026, 12, 31)),),
+            share_over=24, group="华兴集团" if lang == "zh" else "Huaxing Group", group_limit=yuan(2_000_000),
+            group_used=yuan(1_900_000), group_over=yuan(100_000), insured=(InsuredLine.example(lang),),
             overdue=(yuan(100_000),), days=7, promise_on=date(2026, 7, 6),
             promise_amount=yuan(120_000), not_kept=2,
             reasons=(
