@@ -31,6 +31,7 @@ from bot.settings import Settings
 from core import ingest
 from core.actions import ActionRequest, execute
 from core.cases import refresh
+from core.credit import invariants as credit
 from core.dunning import cycle, stored
 from core.dunning.policy import parse
 from core.dunning.schedule import first_look
@@ -472,7 +473,7 @@ class Harness:
                 left = [
                     f"{r.channel}:{r.address}: {self._shown(work, r.id)}" for r in rows if r.id not in self._read
                 ]
-                broken = invariants.check(work.session)
+                broken = invariants.check(work.session) + credit.check(work.session)
             assert not left, "nobody expected:\n" + "\n".join(left)
             assert not broken, broken
             errors = [r.getMessage() for r in logs if r.levelno >= logging.ERROR]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ledger = typer.Typer(rich_markup_mode=None, help=t("账本。", "The ledger."), no_args_is_help=True)
 db = typer.Typer(rich_markup_mode=None, help=t("数据库结构。", "The database's schema."), no_args_is_help=True)
 
-Kind = Literal["people", "accounts", "customers", "contracts", "instalments", "receivables", "receipts"]
+Kind = Literal["people", "accounts", "customers", "contracts", "instalments", "receivables", "receipts", "risk-events"]
 
 
 def import_(
@@ -153,18 +153,20 @@ def export(
 
 
 def ledger_check(as_json: Json = False) -> int:
+    from core.credit import invariants as credit
     from core.db import reading
-    from core.ledger.invariants import INVARIANTS, check
+    from core.ledger import invariants
 
     with reading(database(make=False)) as session:
-        problems = check(session)
+        problems = invariants.check(session) + credit.check(session)
+    checked = len(invariants.INVARIANTS) + len(credit.INVARIANTS)
     found = [{"code": p.code, "table": p.table, "id": p.id, "detail": p.detail} for p in problems]
-    document = {"ok": not found, "checked": len(INVARIANTS), "problems": found}
+    document = {"ok": not found, "checked": checked, "problems": found}
 
     def human() -> None:
         if found:
             table(["code", "table", "id", "detail"], [tuple(p.values()) for p in found])
-        line(t("{} 项检查，{} 处错误", "{} invariants checked, {} rows break one").format(len(INVARIANTS), len(found)))
+        line(t("{} 项检查，{} 处错误", "{} invariants checked, {} rows break one").format(checked, len(found)))
 
     show(document, as_json, human)
     return FOUND if found else DONE

@@ -7,7 +7,22 @@ that is closed, or that nobody released, what was shipped all the same counts un
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import BigInteger, Date, String, and_, bindparam, case, cast, exists, func, literal, or_, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    String,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from core.models import CreditLine, CreditNote, Customer, Order, OrderState, Receipt, Receivable, Shipment
 from core.models.base import table_of
@@ -118,4 +133,5 @@ def _parts(whose: Whose) -> Any:
 
 
 OF_CUSTOMER = _parts(lambda customer_id: customer_id == ID)
+OF_ALL = _parts(lambda _: true())
 OF_GROUP = _parts(lambda customer_id: customer_id.in_(select(C.c.id).where(C.c.group_name == _GROUP)))

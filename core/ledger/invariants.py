@@ -56,7 +56,7 @@ def receivable_open_is_the_sum_of_its_entries(session: Session) -> list[Problem]
         .outerjoin_from(_RECEIVABLE, sums, sums.c.subject == _RECEIVABLE.c.id)
         .where(_RECEIVABLE.c.open_minor != there)
     )
-    return _found(session, query, "receivable.open", "receivable", "open_minor is {}, its entries sum up to {}")
+    return found(session, query, "receivable.open", "receivable", "open_minor is {}, its entries sum up to {}")
 
 
 def receivable_amount_is_issue_and_adjustments(session: Session) -> list[Problem]:
@@ -67,7 +67,7 @@ def receivable_amount_is_issue_and_adjustments(session: Session) -> list[Problem
         .outerjoin_from(_RECEIVABLE, sums, sums.c.subject == _RECEIVABLE.c.id)
         .where(_RECEIVABLE.c.amount_minor != there)
     )
-    return _found(session, query, "receivable.amount", "receivable", "amount_minor is {}, issue and adjustments are {}")
+    return found(session, query, "receivable.amount", "receivable", "amount_minor is {}, issue and adjustments are {}")
 
 
 def settled_on_is_the_day_it_last_became_zero(session: Session) -> list[Problem]:
@@ -81,7 +81,7 @@ def settled_on_is_the_day_it_last_became_zero(session: Session) -> list[Problem]
         .outerjoin_from(_RECEIVABLE, last, last.c.subject == _RECEIVABLE.c.id)
         .where(_RECEIVABLE.c.settled_on.is_distinct_from(right))
     )
-    return _found(session, query, "receivable.settled", "receivable", "settled_on is {}, its entries say {}")
+    return found(session, query, "receivable.settled", "receivable", "settled_on is {}, its entries say {}")
 
 
 def credit_open_is_the_sum_of_its_entries(session: Session) -> list[Problem]:
@@ -94,7 +94,7 @@ def credit_open_is_the_sum_of_its_entries(session: Session) -> list[Problem]:
             .outerjoin_from(table, sums, sums.c.subject == table.c.id)
             .where(table.c.open_minor != there)
         )
-        problems += _found(
+        problems += found(
             session, query, f"{table.name}.open", table.name, "open_minor is {}, its unapplied entries sum up to {}"
         )
     return problems
@@ -117,7 +117,7 @@ def credit_amount_is_what_was_posted(session: Session) -> list[Problem]:
                 .where(or_(amount != right, posted.c.day.is_distinct_from(table.c[day]), posted.c.number > 1))
             )
             words = "should be {} on {}, its entries say {} on {}"
-            problems += _found(session, query, f"{table.name}.{code}", table.name, words)
+            problems += found(session, query, f"{table.name}.{code}", table.name, words)
     return problems
 
 
@@ -141,7 +141,7 @@ def entries_have_the_sign_and_side_of_their_kind(session: Session) -> list[Probl
     }
     fits = case(*((e.kind == kind, case((rule, 1), else_=0)) for kind, rule in right.items()), else_=0)
     query = select(e.id, e.kind, e.amount_minor).where(fits == 0)
-    return _found(session, query, "entry.shape", "entry", "a {} of {} on the wrong side, or with the wrong sign")
+    return found(session, query, "entry.shape", "entry", "a {} of {} on the wrong side, or with the wrong sign")
 
 
 def entries_agree_with_their_rows(session: Session) -> list[Problem]:
@@ -160,7 +160,7 @@ def entries_agree_with_their_rows(session: Session) -> list[Problem]:
             )
         )
         words = "another customer or currency than {} {}, or effective before it"
-        problems += _found(session, query, "entry.subject", "entry", words)
+        problems += found(session, query, "entry.subject", "entry", words)
     return problems
 
 
@@ -172,7 +172,7 @@ def receivables_are_issued_once(session: Session) -> list[Problem]:
         .where(or_(posted.c.number != 1, posted.c.day != _RECEIVABLE.c.issued_on))
     )
     words = "issued on {}, but it has {} issue entries, the first of {}"
-    return _found(session, query, "receivable.issue", "receivable", words)
+    return found(session, query, "receivable.issue", "receivable", words)
 
 
 def allocations_are_pairs_that_cancel_out(session: Session) -> list[Problem]:
@@ -203,13 +203,13 @@ def allocations_are_pairs_that_cancel_out(session: Session) -> list[Problem]:
             )
         )
     )
-    found = _found(session, query, "allocation.entries", "allocation", "its {} entries are not its pair (undone: {})")
+    wrong = found(session, query, "allocation.entries", "allocation", "its {} entries are not its pair (undone: {})")
     strays = (
         select(e.id, e.allocation_id)
         .outerjoin_from(_ENTRY, _ALLOCATION, a.id == e.allocation_id)
         .where(e.allocation_id.is_not(None), a.id.is_(None))
     )
-    return found + _found(session, strays, "entry.allocation", "entry", "there is no allocation {}")
+    return wrong + found(session, strays, "entry.allocation", "entry", "there is no allocation {}")
 
 
 # --- on every day ---------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ def allocations_are_pairs_that_cancel_out(session: Session) -> list[Problem]:
 def open_is_never_negative_on_any_day(session: Session) -> list[Problem]:
     query = _days_with(_day_nets("receivable_id"), lambda level: level < 0)
     words = "on {} its open amount is {}"
-    return _found(session, query, "receivable.negative", "receivable", words)
+    return found(session, query, "receivable.negative", "receivable", words)
 
 
 def unapplied_is_never_positive_on_any_day(session: Session) -> list[Problem]:
@@ -227,7 +227,7 @@ def unapplied_is_never_positive_on_any_day(session: Session) -> list[Problem]:
     for table in ("receipt", "credit_note"):
         nets = _day_nets(f"{table}_id", _ENTRY.c.receivable_id.is_(None))
         words = "on {} it had been used for {} more than there was"
-        problems += _found(session, _days_with(nets, lambda level: level > 0), f"{table}.overdrawn", table, words)
+        problems += found(session, _days_with(nets, lambda level: level > 0), f"{table}.overdrawn", table, words)
     return problems
 
 
@@ -251,7 +251,7 @@ def covers_are_within_their_subject(session: Session) -> list[Problem]:
             .group_by(table.c.id, table.c.amount_minor)
             .having(total > table.c.amount_minor)
         )
-        problems += _found(session, too_much, "cover.sum", kind, "of {}, but its covers sum up to {}")
+        problems += found(session, too_much, "cover.sum", kind, "of {}, but its covers sum up to {}")
         wrong = (
             select(cover.c.id, literal(kind), cover.c.subject_id)
             .select_from(
@@ -268,34 +268,34 @@ def covers_are_within_their_subject(session: Session) -> list[Problem]:
         )
         stale = case((cover.c.active, 1), else_=0) != case((table.c.state == live, 1), else_=0)
         words = "{} {} is not of this receivable's customer and currency"
-        problems += _found(session, wrong.where(foreign), "cover.subject", "cover", words)
-        problems += _found(session, wrong.where(stale), "cover.active", "cover", "not as active as {} {}")
+        problems += found(session, wrong.where(foreign), "cover.subject", "cover", words)
+        problems += found(session, wrong.where(stale), "cover.active", "cover", "not as active as {} {}")
     return problems
 
 
 def one_promise_is_open(session: Session) -> list[Problem]:
     p = _TABLES["promise"].c
-    query = _doubles(_TABLES["promise"], [p.customer_id, p.currency], p.state == PromiseState.open)
-    return _found(session, query, "promise.open", "promise", "{} promises of one customer and currency are open")
+    query = doubles(_TABLES["promise"], [p.customer_id, p.currency], p.state == PromiseState.open)
+    return found(session, query, "promise.open", "promise", "{} promises of one customer and currency are open")
 
 
 def one_case_is_running(session: Session) -> list[Problem]:
     c = _TABLES["case_file"].c
-    query = _doubles(_TABLES["case_file"], [c.customer_id, c.currency], c.state != "closed")
-    return _found(session, query, "case.running", "case_file", "{} cases of one customer and currency are running")
+    query = doubles(_TABLES["case_file"], [c.customer_id, c.currency], c.state != "closed")
+    return found(session, query, "case.running", "case_file", "{} cases of one customer and currency are running")
 
 
 def one_collecting_task_is_open(session: Session) -> list[Problem]:
     t = _TABLES["task"].c
     about_a_customer = and_(t.state == "open", t.customer_id.is_not(None))
-    query = _doubles(_TABLES["task"], [t.customer_id, t.person_id, t.kind], about_a_customer)
-    return _found(session, query, "task.open", "task", "{} tasks of one kind are open for one customer and person")
+    query = doubles(_TABLES["task"], [t.customer_id, t.person_id, t.kind], about_a_customer)
+    return found(session, query, "task.open", "task", "{} tasks of one kind are open for one customer and person")
 
 
 def a_step_fires_once(session: Session) -> list[Problem]:
     f = _TABLES["firing"].c
     key = [f.receivable_id, f.due_on, f.step, f.occurrence, f.audience]
-    return _found(session, _doubles(_TABLES["firing"], key), "firing.twice", "firing", "{} firings of one step occurrence")
+    return found(session, doubles(_TABLES["firing"], key), "firing.twice", "firing", "{} firings of one step occurrence")
 
 
 def firings_belong_to_their_receivable(session: Session) -> list[Problem]:
@@ -316,7 +316,7 @@ def firings_belong_to_their_receivable(session: Session) -> list[Problem]:
         )
     )
     words = "receivable {}, case {} and it are not of one customer and currency"
-    return _found(session, query, "firing.subject", "firing", words)
+    return found(session, query, "firing.subject", "firing", words)
 
 
 def outbox_rows_are_where_their_state_says(session: Session) -> list[Problem]:
@@ -328,9 +328,9 @@ def outbox_rows_are_where_their_state_says(session: Session) -> list[Problem]:
     too_early = select(o.id, o.state).where(waiting, o.done_at.is_not(None))
     no_lease = select(o.id, o.state).where(o.state == OutboxState.sending, o.lease_until.is_(None))
     return [
-        *_found(session, not_done, "outbox.done", "outbox", "{}, but it has no done_at"),
-        *_found(session, too_early, "outbox.done", "outbox", "{}, but it has a done_at"),
-        *_found(session, no_lease, "outbox.lease", "outbox", "{}, but it has no lease"),
+        *found(session, not_done, "outbox.done", "outbox", "{}, but it has no done_at"),
+        *found(session, too_early, "outbox.done", "outbox", "{}, but it has a done_at"),
+        *found(session, no_lease, "outbox.lease", "outbox", "{}, but it has no lease"),
     ]
 
 
@@ -359,7 +359,7 @@ INVARIANTS: list[Callable[[Session], list[Problem]]] = [
 # --- queries they share ---------------------------------------------------------------------------
 
 
-def _found(session: Session, query: Select[Any], code: str, table: str, words: str) -> list[Problem]:
+def found(session: Session, query: Select[Any], code: str, table: str, words: str) -> list[Problem]:
     """The query's first column is the row's id, the others fill the words."""
     rows = session.execute(query.order_by(query.selected_columns[0]))
     return [Problem(code, table, id_, words.format(*facts)) for id_, *facts in rows]
@@ -404,7 +404,7 @@ def _days_with(nets: Select[Any], wrong: Callable[[ColumnElement[int]], ColumnEl
     return select(levels.subject, levels.day, levels.level).where(wrong(levels.level))
 
 
-def _doubles(table: Table, key: Sequence[ColumnElement[Any]], condition: ColumnElement[bool] | None = None) -> Select[Any]:
+def doubles(table: Table, key: Sequence[ColumnElement[Any]], condition: ColumnElement[bool] | None = None) -> Select[Any]:
     """The first of several rows with the same key, and how many there are."""
     number: ColumnElement[Any] = func.count()
     query = select(func.min(table.c.id), number).group_by(*key).having(number > 1)

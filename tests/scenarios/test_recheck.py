@@ -292,7 +292,8 @@ def test_money_posted_while_an_order_is_being_judged_is_seen_by_the_next_look(hk
     shop.receivable("甲", "1000.00", due="2026-08-01", number="I1")
     with shop.db() as work:  # an import whose transaction is still under way
         row = {
-            "number": "R1", "source": "", "customer_id": 1, "received_on": work.today, "amount_minor": 40_000, "currency": "CNY",
+            "number": "R1", "source": "", "customer_id": 1, "received_on": work.today, "amount_minor": 40_000,
+            "currency": "CNY",
         }  # fmt: skip
         post.new_receipts(work, [row])
         with other(shop) as second, second.work(shop.now) as beside:

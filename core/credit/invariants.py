@@ -1,0 +1,225 @@
+"""What must always hold of orders, requests, limits and ratings; `huikuan ledger check` runs these as well."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Any
+
+from sqlalchemy import String, and_, cast, exists, func, or_, select
+from sqlmodel import Session
+
+from core.credit.parts import OF_ALL
+from core.credit.seats import may_decide
+from core.ledger.invariants import Problem, doubles, found
+from core.models import (
+    Audit,
+    CreditLine,
+    CreditRequest,
+    CreditVote,
+    Customer,
+    Entry,
+    EntryKind,
+    GroupLimit,
+    Hold,
+    LimitProposal,
+    Order,
+    OrderState,
+    Receivable,
+    RequestState,
+    Shipment,
+)
+from core.models.base import table_of
+from core.models.credit import Rating
+
+A, C, E, H, L, O, P, Q, R, S, T, V, G = (  # noqa: E741
+    table_of(model) for model in (
+        Audit, Customer, Entry, Hold, CreditLine, Order, LimitProposal, CreditRequest, Receivable, Shipment, Rating,
+        CreditVote, GroupLimit,
+    )
+)  # fmt: skip
+DECIDED = (RequestState.approved, RequestState.rejected)
+FREE = (OrderState.released, OrderState.closed)
+Uses = dict[tuple[str, int, str], int]  # (part, customer, currency): minor units
+
+
+def check(session: Session) -> list[Problem]:
+    return [problem for invariant in INVARIANTS for problem in invariant(session)]
+
+
+# --- verdicts and decisions ---------------------------------------------------------------------------
+
+
+def released_orders_have_a_verdict_or_a_decision(session: Session) -> list[Problem]:
+    """Without a reason against it, the figures that say so; with one, somebody's yes."""
+    approved = exists().where(Q.c.order_id == O.c.id, Q.c.state == RequestState.approved)
+    silent = and_(_empty(O.c.reasons), _empty(O.c.facts))
+    query = select(O.c.id, O.c.number, O.c.state).where(
+        O.c.state.in_(FREE), ~approved, or_(silent, ~_empty(O.c.reasons))
+    )
+    return found(session, query, "order.released", "sales_order", "{} is {} without a verdict or anybody's word")
+
+
+def requests_end_once(session: Session) -> list[Problem]:
+    """One that is over says when, one that was decided also who; an order waits for one answer, and gets one."""
+    over = Q.c.state != RequestState.pending
+    when = select(Q.c.id, Q.c.state).where(over != Q.c.decided_at.is_not(None))
+    who = select(Q.c.id, Q.c.state).where(Q.c.state.in_(DECIDED) != Q.c.decided_by_id.is_not(None))
+    waiting = doubles(Q, [Q.c.order_id], Q.c.state == RequestState.pending)
+    decided = doubles(Q, [Q.c.order_id], Q.c.state.in_(DECIDED))
+    return [
+        *found(session, when, "request.decided", "credit_request", "{}, and when is not said, or too early"),
+        *found(session, who, "request.decided", "credit_request", "{}, and by whom doesn't fit that"),
+        *found(session, waiting, "request.pending", "credit_request", "{} requests about its order are pending"),
+        *found(session, decided, "request.twice", "credit_request", "its order was decided {} times"),
+    ]
+
+
+def orders_are_what_their_requests_made_them(session: Session) -> list[Problem]:
+    """Pending: held. Approved: released, or waiting for the prepayment. Rejected: rejected, and nothing else is."""
+    waits = or_(O.c.state == OrderState.held)
+    agreed = or_(O.c.state.in_((*FREE, OrderState.cancelled)), and_(waits, ~_empty(O.c.conditions)))
+    agreed = or_(agreed, O.c.state == OrderState.refused)  # blacklisted before the prepayment came
+    joined = select(Q.c.id, Q.c.state, O.c.number, O.c.state).join_from(Q, O, O.c.id == Q.c.order_id)
+    wrong = or_(
+        and_(Q.c.state == RequestState.pending, ~waits),
+        and_(Q.c.state == RequestState.approved, ~agreed),
+        and_(Q.c.state == RequestState.rejected, O.c.state != OrderState.rejected),
+    )
+    rejected = exists().where(Q.c.order_id == O.c.id, Q.c.state == RequestState.rejected)
+    alone = select(O.c.id, O.c.number).where(O.c.state == OrderState.rejected, ~rejected)
+    return [
+        *found(session, joined.where(wrong), "request.order", "credit_request", "{}, but order {} is {}"),
+        *found(session, alone, "order.rejected", "sales_order", "nobody rejected {}"),
+    ]
+
+
+def decisions_are_by_those_who_were_asked(session: Session) -> list[Problem]:
+    """By the people of the last rung, never by who asked; each word stands in the audit."""
+    decided = select(Q.c.id, Q.c.decided_by_id, Q.c.rungs, Q.c.rung).where(Q.c.decided_by_id.is_not(None)).order_by(Q.c.id)
+    problems = [
+        Problem("request.rung", "credit_request", row.id, f"decided by person {row.decided_by_id}, who was not asked")
+        for row in session.execute(decided)
+        if row.rung >= len(row.rungs) or row.decided_by_id not in may_decide(row.rungs[row.rung])
+    ]
+    votes = V.join(Q, Q.c.id == V.c.request_id).join(O, O.c.id == Q.c.order_id)
+    mine = or_(V.c.person_id == O.c.asked_by_id, V.c.person_id == Q.c.asked_by_id)
+    own = select(V.c.request_id, V.c.person_id).select_from(votes).where(mine)
+    said = exists().where(
+        A.c.subject == "credit", A.c.subject_id == V.c.request_id, A.c.action == "credit.voted",
+        A.c.person_id == V.c.person_id,
+    )  # fmt: skip
+    unsaid = select(V.c.request_id, V.c.person_id).where(~said)
+    refused = select(V.c.request_id, V.c.person_id, Q.c.state).select_from(votes).where(
+        ~V.c.approve, Q.c.state != RequestState.rejected
+    )
+    word = exists().where(
+        V.c.request_id == Q.c.id, V.c.request_rev == Q.c.rev, V.c.rung == Q.c.rung, V.c.person_id == Q.c.decided_by_id
+    )
+    wordless = select(Q.c.id, Q.c.state).where(Q.c.state.in_(DECIDED), ~word)
+    return [
+        *problems,
+        *found(session, own, "vote.own", "credit_vote", "person {} decided about what they asked for"),
+        *found(session, unsaid, "vote.audit", "credit_vote", "the audit says nothing of the word of person {}"),
+        *found(session, refused, "vote.no", "credit_vote", "person {} said no, and it is {}"),
+        *found(session, wordless, "request.vote", "credit_request", "{} without the word of whoever decided"),
+    ]
+
+
+# --- what is used up ----------------------------------------------------------------------------------
+
+
+def exposures_are_what_the_entries_say(session: Session) -> list[Problem]:
+    """By the statement that verdicts go by, and added up here from entries, orders and shipments."""
+    counted: Uses = defaultdict(int)
+    for part, customer, currency, first, second, *_ in session.execute(OF_ALL, {"customer": 0, "today": date.min}):
+        if part in ("open", "paid", "orders", "shipments"):
+            counted[part, customer, currency] += first
+        if part == "orders":
+            counted["shipments", customer, currency] += second
+    plain = _uses(session)
+    return [
+        Problem("credit.exposure", "customer", key[1], f"{key[0]} in {key[2]} is {counted[key]}, added up {plain[key]}")
+        for key in sorted({*counted, *plain})
+        if counted[key] != plain[key]
+    ]
+
+
+def _uses(session: Session) -> Uses:
+    uses: Uses = defaultdict(int)
+    about = E.c.receivable_id.is_not(None)
+    sums = select(E.c.customer_id, E.c.currency, about, func.sum(E.c.amount_minor))
+    for customer, currency, owed, minor in session.execute(sums.group_by(E.c.customer_id, E.c.currency, about)):
+        uses["open" if owed else "paid", customer, currency] += int(minor) if owed else -int(minor)
+    faces = (
+        select(R.c.customer_id, R.c.currency, R.c.order_no, func.sum(E.c.amount_minor))
+        .join_from(E, R, R.c.id == E.c.receivable_id)
+        .where(E.c.kind.in_((EntryKind.issue, EntryKind.adjustment)))
+        .group_by(R.c.customer_id, R.c.currency, R.c.order_no)
+    )
+    gone = select(S.c.customer_id, S.c.currency, S.c.order_no, func.sum(S.c.amount_minor))
+    gone = gone.group_by(S.c.customer_id, S.c.currency, S.c.order_no)
+    invoiced, shipped = (_by_order(session.execute(query)) for query in (faces, gone))
+    closed: Counter[tuple[int, str, str]] = Counter()
+    released = set()
+    orders = select(O.c.customer_id, O.c.currency, O.c.number, O.c.amount_minor, O.c.state).where(O.c.state.in_(FREE))
+    for customer, currency, number, minor, state in session.execute(orders):
+        key = customer, currency, number
+        if state == OrderState.closed:
+            closed[key] = max(closed[key], minor)
+            continue
+        released.add(key)
+        out = max(0, min(shipped[key], minor) - invoiced[key])
+        uses["shipments", customer, currency] += out
+        uses["orders", customer, currency] += max(0, minor - invoiced[key]) - out
+    for key, minor in shipped.items():
+        if key not in released:
+            uses["shipments", key[0], key[1]] += max(0, min(minor, closed.get(key, minor)) - invoiced[key])
+    return uses
+
+
+def _by_order(rows: Iterable[Any]) -> Counter[tuple[int, str, str]]:
+    return Counter({(customer, currency, number): int(minor) for customer, currency, number, minor in rows})
+
+
+# --- what stands --------------------------------------------------------------------------------------
+
+
+def customers_show_the_rating_in_force(session: Session) -> list[Problem]:
+    """The newest version, once one was computed or set here; before that, an import may be ahead of its version."""
+    newest = select(T.c.customer_id, func.max(T.c.version).label("version")).group_by(T.c.customer_id).subquery()
+    query = (
+        select(C.c.id, C.c.rating, T.c.value)
+        .join_from(C, newest, newest.c.customer_id == C.c.id)
+        .join(T, and_(T.c.customer_id == C.c.id, T.c.version == newest.c.version))
+        .where(cast(C.c.edited, String).like('%"rating"%'), C.c.rating != T.c.value)
+    )
+    return found(session, query, "customer.rating", "customer", "shows {}, its newest rating is {}")
+
+
+def one_of_each_runs(session: Session) -> list[Problem]:
+    lines = doubles(L, [L.c.customer_id, L.c.currency, L.c.kind], L.c.ended_on.is_(None))
+    holds = doubles(H, [H.c.customer_id, H.c.currency, H.c.kind], H.c.ended_on.is_(None))
+    groups = doubles(G, [G.c.group_name], G.c.ended_on.is_(None))
+    proposals = doubles(P, [P.c.customer_id], P.c.state == "pending")
+    return [
+        *found(session, lines, "line.running", "credit_line", "{} of one kind add to one customer's limit"),
+        *found(session, holds, "hold.running", "hold", "{} of one kind run for one customer"),
+        *found(session, groups, "group_limit.running", "group_limit", "{} limits of one group run"),
+        *found(session, proposals, "proposal.pending", "limit_proposal", "{} proposals for one customer are pending"),
+    ]
+
+
+INVARIANTS: list[Callable[[Session], list[Problem]]] = [
+    released_orders_have_a_verdict_or_a_decision,
+    requests_end_once,
+    orders_are_what_their_requests_made_them,
+    decisions_are_by_those_who_were_asked,
+    exposures_are_what_the_entries_say,
+    customers_show_the_rating_in_force,
+    one_of_each_runs,
+]
+
+
+def _empty(column: Any) -> Any:
+    """Of a column with a JSON list or object."""
+    return cast(column, String).in_(("[]", "{}"))
