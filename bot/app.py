@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from getpass import getuser
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import select
 
@@ -36,6 +36,9 @@ from core.models.base import table_of
 from core.time import utcnow
 from core.work import Work
 
+if TYPE_CHECKING:
+    from bot.web.shop import Shop
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -53,6 +56,7 @@ class App:
     ) -> None:
         self.settings = settings
         self.demo = demo
+        self.shop: Shop | None = None  # the demo's order system
         self.company = to_company(settings)
         self.engine = make_engine(settings.database)
         self.transactions = Transactions(self.engine, self.company)

@@ -60,9 +60,12 @@ def examine(settings: Settings, now: datetime, *, lang: str, data: bool = False)
     checks.append(database)
     report: dict[str, Any] = {"checks": checks, "cases": [], "gaps": {}}
     if ward.notes.get("usable"):
+        from bot.webhook_check import check_webhook
+
+        found = (check_policy, check_deliveries, check_letters, check_accounts, check_webhook)
         with _session(settings) as session:
             ward.session = session
-            checks += [_try(ward, check) for check in (check_policy, check_deliveries, check_letters, check_accounts)]
+            checks += [_try(ward, check) for check in found]
             report["gaps"] = gaps(session)
             checks.append(_gaps_check(ward, report["gaps"]))
             report["cases"] = next_steps(ward, session)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import books, chat, dingtalk, messengers, orders, policy, slack, system, tokens
+from bot.cli import books, chat, dingtalk, messengers, orders, policy, slack, system, tokens, webhooks
 from bot.cli.frame import frame, run, t
 
 app = typer.Typer(
@@ -58,6 +58,7 @@ books.register(app)
 chat.register(app)
 orders.register(app)
 tokens.register(app)
+webhooks.register(app)
 policy.register(app)
 messengers.register(app)
 dingtalk.register(app)

@@ -135,7 +135,7 @@ def application() -> "App":
 
 
 def instant(text: str, *, speaks: bool = False) -> datetime:
-    """`--at`, else now. Refused for what speaks to real people. Errors: time.*"""
+    """`--at`, else now. Refused for what speaks to real people, or to another system. Errors: time.*"""
     from core.errors import ConfigError
     from core.time import parse_instant, utcnow
 
@@ -143,6 +143,8 @@ def instant(text: str, *, speaks: bool = False) -> datetime:
         return utcnow()
     if speaks and settings().real_messengers:
         raise ConfigError("time.at_refused", option="--at", messengers=list(settings().real_messengers))
+    if speaks and settings().webhook.url:
+        raise ConfigError("time.at_webhook", option="--at")
     return parse_instant(text, settings().zone)
 
 
