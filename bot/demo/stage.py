@@ -20,10 +20,11 @@ from sqlalchemy import Engine, event, func, select
 
 from bot.app import App
 from bot.demo import company, history
-from bot.demo.story import Story
+from bot.demo.story import SHOP, Story
 from bot.server import bind
 from bot.server import run as serve
 from bot.settings import CompanyProfile, Settings, WebhookSettings
+from bot.web.shop import open_shop
 from core.db import make_engine, schema_state, upgrade
 from core.dunning.cycle import CYCLE
 from core.errors import ConfigError
@@ -91,6 +92,8 @@ async def open_demo(settings: Settings, path: Path, *, at: datetime | None = Non
             await _found(app, now, say)
         else:
             await _reopen(app, there, at, say)
+        with app.work(app.clock(), actor="demo") as work:
+            app.shop = open_shop(work, SHOP)
     except BaseException:
         app.engine.dispose()
         if there is None:  # half a sample is of no use

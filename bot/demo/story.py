@@ -4,12 +4,17 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from sqlalchemy import select, true
 
 from bot.adapters.base import Reply
 from bot.app import App
 from bot.demo.history import Days
+from bot.web.shop import next_number
+from core.credit import orders
+from core.credit.incoming import parse
+from core.dunning.stored import active
 from core.models import Customer, Delivery, Receipt, Receivable, Task, TaskState
 from core.models.base import table_of
 from core.time import local_instant
@@ -17,11 +22,13 @@ from core.time import local_instant
 log = logging.getLogger(__name__)
 D, C, T, R, N = (table_of(m) for m in (Delivery, Customer, Task, Receivable, Receipt))
 WELL = ("done", "already")
+SHOP = "shop"  # the system that the sample company's orders come from
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """On working day `on` at `at`, `who` presses `action` on the card of `code`, or types `text`.
+    """On working day `on` at `at`, `who` presses `action` on the card of `code`, or types `text`. Without either an order
+    of that customer comes in: `given` is what its system sends.
 
     Values of the form `+2` and `-1` are dates: so many working days after the act. `{+3}` is one inside a text,
     `{receipt}` the customer's newest receipt and `{open}` its oldest open receivable.
@@ -33,7 +40,7 @@ class Act:
     code: str
     action: str = ""
     text: str = ""
-    given: dict[str, str] = field(default_factory=dict)
+    given: dict[str, Any] = field(default_factory=dict)
 
 
 def _tap(on: int, at: str, who: str, code: str, action: str, **given: str) -> Act:
@@ -42,6 +49,10 @@ def _tap(on: int, at: str, who: str, code: str, action: str, **given: str) -> Ac
 
 def _say(on: int, at: str, who: str, code: str, text: str) -> Act:
     return Act(on, at, who, code, text=text)
+
+
+def _order(on: int, at: str, code: str, amount: str, **more: Any) -> Act:
+    return Act(on, at, "", code, given={"amount": amount, **more})
 
 
 ACTS = {
@@ -54,6 +65,10 @@ ACTS = {
         "later": "下季度一次付清",
         "sure": "客户说会按期付款",
         "nobody": "先电话确认了联系人，待指定负责人",
+        "season": "老客户，旺季备货，上月货款已到账",
+        "project": "项目设备，验收后付款",
+        "old debts": "先还旧账，再谈新单",
+        "fixture": "数控夹具 A2",
     },
     "en": {
         "moving": "The plant is moving, nobody there to pay",
@@ -64,6 +79,10 @@ ACTS = {
         "later": "all of it next quarter",
         "sure": "They say they will pay on time",
         "nobody": "Found their contact by phone; an owner is still to be named",
+        "season": "An old customer, stocking up for the season; last month is paid",
+        "project": "Equipment of a project, to be paid after acceptance",
+        "old debts": "The old debts first",
+        "fixture": "CNC fixture A2",
     },
 }
 
@@ -86,6 +105,7 @@ def acts(lang: str) -> tuple[Act, ...]:
         _say(-5, "15:25", "linyue", "C038", "/promise C038 {+9} USD 18200"),
         _tap(-5, "16:45", "chenhao", "C011", "task.other", note=words["approval"]),
         _tap(-5, "17:10", "zhaoxue", "C024", "task.copy", what=words["copy"]),
+        _order(-4, "09:40", "C002", "88000.00"),
         _tap(-4, "10:05", "lina", "C001", "task.other", note=words["sure"]),
         _tap(-4, "10:50", "chenhao", "C013", "task.other", note=words["sure"]),
         _tap(-4, "11:20", "zhaoxue", "C020", "task.other", note=words["sure"]),
@@ -93,12 +113,19 @@ def acts(lang: str) -> tuple[Act, ...]:
         _tap(-3, "10:40", "linyue", "C038", "task.not_reached", again_on="+3"),
         _say(-3, "11:00", "zhoumin", "C008", "/receipt C008 76300 {+0} HD-20894"),
         _say(-3, "11:02", "zhoumin", "C008", "/allocate {receipt} {open}"),
+        _order(-3, "14:30", "C018", "126000.00"),
+        _order(-3, "15:10", "C031", "9400.00", lines=[{"item": words["fixture"], "price": "4700.00", "cost": "5100.00"}]),
         _tap(-3, "16:20", "liuyang", "C031", "task.not_reached", again_on="+2"),
         _tap(-2, "09:50", "lina", "C006", "task.part_paid", amount="80000", paid_on="+0"),
         _tap(-2, "10:30", "hejing", "C034", "task.other", note=words["nobody"]),
         _say(-2, "11:30", "zhoumin", "C016", "/receipt C016 83000 {+0} HD-20911"),
+        _order(-2, "15:40", "C019", "132000.00", note=words["project"]),
+        _tap(-2, "16:10", "wutao", "C019", "credit.approve"),
+        _order(-1, "10:20", "C022", "58000.00"),
+        _tap(-1, "11:05", "zhengkai", "C022", "credit.reject", reason=words["old debts"]),
         _tap(-1, "11:10", "zhaoxue", "C017", "task.promise", date="+40", note=words["later"]),
         _say(-1, "15:30", "wangjianguo", "C003", "/balance C003"),
+        _order(-1, "17:10", "C008", "286000.00", note=words["season"]),  # waits for the finance director this morning
     )
 
 
@@ -134,6 +161,8 @@ class Story:
 
     async def _act(self, act: Act, at: datetime) -> None:
         self.app.set_clock(at)
+        if not act.who:
+            return await self._submit(act, at)
         if act.text:
             reply: Reply | None = await self.app.local.say(act.who, self._filled(act))
         else:
@@ -142,6 +171,13 @@ class Story:
             log.info("%s has no card about %s on which to press %s", act.who, act.code, act.action)
         elif reply.outcome not in WELL:
             log.warning("%s, %s, %s: %s", act.who, act.code, act.action or act.text, reply.message)
+
+    async def _submit(self, act: Act, at: datetime) -> None:
+        """As the order system does it over the REST API."""
+        with self.app.work(at, actor="api:demo", channel="api") as work:
+            new = parse({"number": next_number(work), "customer": act.code, **act.given}, work.company.currency)
+            orders.submit(work, active(work)[1], new, SHOP)
+        await self.app.deliver(at)
 
     async def _press(self, act: Act) -> Reply | None:
         found = self._card(act)

@@ -33,10 +33,11 @@ from bot.web.guard import Guard, SignIn
 from bot.web.letters import letter_file, policy_of
 from bot.web.page import VIEWS, item, people
 from bot.web.preview import preview_routes
+from bot.web.shop import Shop, shop_routes
 from core.db import reading
 from core.errors import DomainError, Unreachable
 from core.time import local_instant, parse_instant
-from core.work import Company
+from core.work import Company, Work
 
 STATIC = Path(__file__).parent / "static"
 POLL_SECONDS = 0.3
@@ -52,6 +53,7 @@ class PageHost(Protocol):
     engine: Engine
     company: Company
     demo: bool
+    shop: Shop | None  # the demo's order system
 
     def clock(self) -> datetime: ...
     async def receive(self, envelope: Envelope) -> Reply: ...
@@ -110,6 +112,10 @@ class Front:
                 return work(session)
 
         return await asyncio.to_thread(run)
+
+    def work_of(self, session: Session) -> Work:
+        """For reading."""
+        return Work(session, self.host.company, self.host.clock())
 
     def items(self, messages: list[store.Message], view: str) -> list[dict[str, Any]]:
         calendar = self.host.company.calendar
@@ -197,6 +203,8 @@ def create_local_page(host: PageHost, letters: Path | None = None, form: str = F
     page.state.front = front
     page.add_middleware(Guard, sign_in=front.sign_in)
     page.include_router(_routes(front))
+    if host.shop is not None:
+        page.include_router(shop_routes(host.shop, front.read, front.work_of))
     page.include_router(preview_routes(STATIC, form))
     page.mount("/static", StaticFiles(directory=STATIC))
 
@@ -230,6 +238,7 @@ def _routes(front: Front) -> APIRouter:
         return found | {
             "company": {"zh": profile.name, "en": profile.name_en or profile.name},
             "demo": host.demo,
+            "shop": host.shop is not None,
             "lang": host.company.lang,
             "zone": host.company.calendar.zone.key,
             "views": VIEWS,

@@ -48,8 +48,8 @@ PEOPLE = (
 )
 
 
-def _wait(work: Coroutine[Any, Any, Any]) -> Any:
-    """In a thread: Playwright's loop runs in this one."""
+def in_thread(work: Coroutine[Any, Any, Any]) -> Any:
+    """Playwright's loop runs in this one."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, work).result()
 
@@ -62,6 +62,7 @@ class Sample:
         profile = Profile(name="东海精工有限公司", name_en="Donghai Precision Co., Ltd.")
         self.company = Company(Calendar(ZONE), profile=profile, messengers=("local",))
         self.demo = True
+        self.shop = None
         self.now = NOW.astimezone(UTC)
         self.heard: list[Envelope] = []
         self.answer: Callable[[Envelope], Reply] = self._answer
@@ -107,13 +108,13 @@ class Sample:
         self._count += 1
         to = Address(handle)
         fitted, _lost = fit(card, self.chats.capabilities(to), today=self.now.astimezone(ZONE).date())
-        sent = _wait(self.chats.send(to, fitted, f"{handle}:{self._count}"))
+        sent = in_thread(self.chats.send(to, fitted, f"{handle}:{self._count}"))
         assert isinstance(sent, Sent), sent
         return self._record("local", handle, sent.ref, card.kind, facts, closed=card.closed)
 
     def letter(self, kind: str, view: Any, to: str, cc: tuple[str, ...] = ()) -> None:
         self._count += 1
-        sent = _wait(self.mail.send(Address(to), render(kind, view, "zh"), f"letter:{self._count}", cc=cc))
+        sent = in_thread(self.mail.send(Address(to), render(kind, view, "zh"), f"letter:{self._count}", cc=cc))
         assert isinstance(sent, Sent), sent
         self._record("mail", to, sent.ref, kind, {})
 
@@ -124,7 +125,7 @@ class Sample:
             delivery.rev += 1
             delivery.state = "closed" if closed else "open"
             ref = DeliveryRef(Address(delivery.address), delivery.ref, delivery_id, delivery.rev)
-        sent = _wait(self.chats.update(ref, card))
+        sent = in_thread(self.chats.update(ref, card))
         assert isinstance(sent, Sent), sent
 
     def card_of(self, delivery_id: int) -> Card:
@@ -197,7 +198,12 @@ def fill(host: Sample) -> None:
 @contextlib.contextmanager
 def serving(host: Sample, letters: Path | None = None) -> Iterator[tuple[str, FastAPI]]:
     """The page on a free port of this machine, in a thread."""
-    page = create_local_page(host, letters)
+    with listening(create_local_page(host, letters)) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def listening(page: FastAPI) -> Iterator[tuple[str, FastAPI]]:
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(page, log_level="error", timeout_graceful_shutdown=2))

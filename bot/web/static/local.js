@@ -40,7 +40,7 @@ const $ = id => document.getElementById(id);
 const narrow = matchMedia('(max-width: 760px)');
 const state = { people: new Map(), chats: new Map(), version: 0, clock: null, zone: 'Asia/Shanghai', demo: false, company: {}, source: null, unread: new Map(), moving: null };
 const remembered = JSON.parse(safely(() => localStorage.getItem('huikuan')) || '{}');
-const choice = { lang: remembered.lang, view: remembered.view || 'full', shown: remembered.shown, active: remembered.active };
+const choice = { lang: remembered.lang, view: remembered.view || 'full', shown: remembered.shown, active: remembered.active, before: remembered.before };
 let t = WORDS.zh;
 
 function safely(work) { try { return work(); } catch { return null; } }
@@ -96,14 +96,15 @@ function quickDates(past, name) {
 
 // --- phones ------------------------------------------------------------------------------------------------
 
-function hue(handle) { return 'av' + (handle === MAIL ? 5 : [...state.people.keys()].indexOf(handle) % 5); }
+function hue(handle) { return 'av' + (handle === MAIL || handle === SHOP ? 5 : [...state.people.keys()].indexOf(handle) % 5); }
 function avatar(handle) {
   const name = nameOf(handle);
-  return h(`div.avatar.${hue(handle)}`, { 'aria-hidden': 'true' }, handle === MAIL ? '✉' : [...name].slice(/^[\u4e00-\u9fff]{3,4}$/.test(name) ? -2 : 0).slice(0, /^[\u4e00-\u9fff]{3,4}$/.test(name) ? 2 : 1).join(''));
+  return h(`div.avatar.${hue(handle)}`, { 'aria-hidden': 'true' }, handle === MAIL ? '✉' : handle === SHOP ? '⛁' : [...name].slice(/^[\u4e00-\u9fff]{3,4}$/.test(name) ? -2 : 0).slice(0, /^[\u4e00-\u9fff]{3,4}$/.test(name) ? 2 : 1).join(''));
 }
-function nameOf(handle) { return handle === MAIL ? t.mailbox : state.people.get(handle)?.name || handle; }
+function nameOf(handle) { return handle === MAIL ? t.mailbox : handle === SHOP ? shopWords().name : state.people.get(handle)?.name || handle; }
 function postOf(handle) {
   if (handle === MAIL) return t.mailboxNote;
+  if (handle === SHOP) return shopWords().note;
   const person = state.people.get(handle);
   const roles = (person?.roles || []).map(role => t.roles[role] || role).join('、');
   return roles || handle;
@@ -117,6 +118,7 @@ function chatOf(handle) {
 
 function drawPhones() {
   $('phones').replaceChildren(...choice.shown.map(handle => {
+    if (handle === SHOP) return shopPanel();
     const mail = handle === MAIL;
     const feed = h('div.feed', { role: 'log', 'aria-live': 'polite', tabindex: '0', 'aria-label': nameOf(handle) });
     const input = h('input', { type: 'text', placeholder: t.say, 'aria-label': t.say, autocomplete: 'off', maxlength: '4000', enterkeyhint: 'send' });
@@ -129,7 +131,7 @@ function drawPhones() {
     feed.addEventListener('scroll', () => { if (atEnd(feed)) node.querySelector('.fresh')?.remove(); }, { passive: true });
     return node;
   }));
-  choice.shown.forEach(handle => { if (chatOf(handle).loaded) drawFeed(handle); else load(handle); });
+  choice.shown.filter(handle => handle !== SHOP).forEach(handle => { if (chatOf(handle).loaded) drawFeed(handle); else load(handle); });
   drawTabs();
 }
 
@@ -151,7 +153,7 @@ function activate() {
   document.querySelectorAll('.phone').forEach(node => node.classList.toggle('active', node.dataset.person === choice.active));
   read(choice.active);
   const feed = phone(choice.active)?.querySelector('.feed');
-  if (feed && choice.active !== MAIL && !feed.dataset.seen) { toEnd(feed); feed.dataset.seen = '1'; }
+  if (feed && choice.active !== MAIL && choice.active !== SHOP && !feed.dataset.seen) { toEnd(feed); feed.dataset.seen = '1'; }
 }
 function read(handle) { state.unread.delete(handle); drawTabs(); }
 
@@ -203,6 +205,7 @@ function arrived(item) {
   const old = chat.items.get(item.id), isNew = item.version > state.version && !old;
   if (old && (old.version > item.version || same(old, item))) return;
   if (isNew && item.direction === 'out' && !visible(handle)) { state.unread.set(handle, (state.unread.get(handle) || 0) + 1); drawTabs(); }
+  if (isNew) shopHeard(item);
   if (!chat.loaded) return;
   chat.items.set(item.id, item);
   const node = phone(handle);
@@ -245,7 +248,8 @@ function draw(item) {
     item.lost?.length ? h('details.lost', {}, h('summary', {}, t.lost(t.views[choice.view], item.lost.length)), h('ul', {}, [...new Set(item.lost.map(text => lostWords(text, item.asks || card.actions)))].map(text => h('li', {}, text)))) : null, at);
 }
 function toneOf(card) {
-  if (['due_soon', 'overdue', 'severe', 'critical'].includes(card.severity)) return card.severity;
+  const news = card.kind.startsWith('order.'); // good or bad by its own tone, however urgent the customer is
+  if (!news && ['due_soon', 'overdue', 'severe', 'critical'].includes(card.severity)) return card.severity;
   if (card.tone === 'danger' && /critical|high_risk/.test(card.kind)) return 'critical';
   return { info: 'due_soon', success: 'ok', warning: 'overdue', danger: 'severe' }[card.tone] || 'muted';
 }
@@ -450,7 +454,7 @@ function modal(title, note, content) {
 }
 function pickPeople() {
   const search = h('input', { type: 'search', placeholder: t.search, 'aria-label': t.search }), list = h('div.pick');
-  const handles = [...new Set([...choice.shown, ...state.people.keys(), MAIL])];
+  const handles = [...new Set([...choice.shown, ...state.people.keys(), MAIL])].filter(handle => handle !== SHOP);
   const fill = () => list.replaceChildren(...handles.filter(handle => (nameOf(handle) + handle + postOf(handle)).toLowerCase().includes(search.value.trim().toLowerCase())).slice(0, 200).map(handle => {
     const box = h('input', { type: 'checkbox', checked: choice.shown.includes(handle), onchange: () => {
       const kept = choice.shown.filter(other => other !== handle && other !== MAIL), mail = choice.shown.includes(MAIL);
@@ -504,6 +508,9 @@ function drawBar() {
   $('view').replaceChildren(...Object.entries(t.views).map(([value, label]) => h('option', { value, selected: value === choice.view }, label)));
   $('view').setAttribute('aria-label', t.view);
   $('clock').hidden = !state.demo;
+  $('shop').hidden = !shop.there;
+  $('shop').textContent = shopWords().open;
+  $('shop').setAttribute('aria-pressed', String(choice.shown.includes(SHOP)));
   $('clock-progress').setAttribute('aria-label', t.busy);
 }
 
@@ -516,9 +523,10 @@ function listen() {
   source.addEventListener('messages', event => {
     const items = JSON.parse(event.data);
     items.forEach(arrived);
+    shopSoon();
     state.version = Math.max(state.version, ...items.map(item => item.version));
   });
-  source.addEventListener('clock', event => showClock(JSON.parse(event.data)));
+  source.addEventListener('clock', event => { showClock(JSON.parse(event.data)); shopSoon(); });
   source.onopen = () => { $('offline').hidden = true; };
   source.onerror = () => {
     $('offline').hidden = false;
@@ -528,19 +536,22 @@ function listen() {
 async function start() {
   const hello = await call('people');
   hello.people.forEach(person => state.people.set(person.handle, person));
-  Object.assign(state, { version: hello.version, zone: hello.zone, demo: hello.demo, company: hello.company });
+  Object.assign(state, { version: hello.version, zone: hello.zone, demo: hello.demo, company: hello.company, first: hello.first });
+  shop.there = hello.shop;
   if (!WORDS[choice.lang]) choice.lang = WORDS[hello.lang] ? hello.lang : 'zh';
   if (!hello.views.includes(choice.view)) choice.view = 'full';
-  choice.shown = (choice.shown || []).filter(handle => handle === MAIL || state.people.has(handle));
+  choice.shown = (choice.shown || []).filter(handle => handle === MAIL || (handle === SHOP && shop.there) || state.people.has(handle));
   if (!choice.shown.length) choice.shown = [...hello.first, MAIL];
   if (!choice.shown.includes(choice.active)) choice.active = choice.shown[0];
+  if (choice.shown.includes(SHOP)) await shopLoad();
   drawBar();
   showClock(hello.clock);
   drawPhones();
   listen();
-  $('lang').onclick = () => { choice.lang = choice.lang === 'zh' ? 'en' : 'zh'; remember(); drawBar(); showClock(state.clock); drawPhones(); };
+  $('lang').onclick = () => { choice.lang = choice.lang === 'zh' ? 'en' : 'zh'; remember(); drawBar(); showClock(state.clock); drawPhones(); shopSoon(); };
   $('view').onchange = () => { choice.view = $('view').value; remember(); state.chats.clear(); drawPhones(); listen(); };
   $('people').onclick = pickPeople;
+  $('shop').onclick = () => shopToggle().catch(error => toast(choice.active, error.message, 'bad'));
   $('clock-pick').onclick = pickTime;
   document.querySelectorAll('[data-step]').forEach(button => { button.onclick = () => turn({ step: button.dataset.step }); });
   document.addEventListener('visibilitychange', () => { if (!document.hidden) choice.shown.filter(visible).forEach(read); });
