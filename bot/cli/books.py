@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 ledger = typer.Typer(rich_markup_mode=None, help=t("账本。", "The ledger."), no_args_is_help=True)
 db = typer.Typer(rich_markup_mode=None, help=t("数据库结构。", "The database's schema."), no_args_is_help=True)
 
-Kind = Literal["people", "accounts", "customers", "contracts", "instalments", "receivables", "receipts", "risk-events"]
+Kind = Literal[
+    "people", "accounts", "customers", "contracts", "instalments", "receivables", "receipts", "orders", "shipments",
+    "risk-events",
+]  # fmt: skip
 
 
 def import_(
@@ -77,6 +80,9 @@ def _report(report: dict[str, Any]) -> None:
     zh = "{rows} 行：新增 {created}，更新 {updated}，未变 {unchanged}，拒绝 {n}"
     en = "{rows} rows: {created} created, {updated} updated, {unchanged} unchanged, {n} rejected"
     line(t(zh, en).format(n=len(report["rejected"]), **{k: report[k] for k in ("rows", "created", "updated", "unchanged")}))
+    if "released" in report:
+        zh = "  新订单：放行 {released}，暂缓 {held}，拒绝 {refused}"
+        line(t(zh, "  new orders: {released} released, {held} held, {refused} refused").format(**report))
     for currency, total in report["totals"].items():
         line(f"  {currency} {total['amount']} ({total['count']})")
     for name, title in (("rejected", t("拒绝的行", "Rejected rows")), ("warnings", t("提示", "Warnings"))):

@@ -13,11 +13,14 @@ from bot.commands.parser import Ask, named, pick
 from bot.commands.reply import CommandReply
 from bot.notifications.views import CreditStatusView, CurrencyExposure, OrderLine, PendingLine
 from bot.notifications.views.ratings import letter_of
+from bot.notifications.views.risks import RiskLine
+from core.credit import risks
 from core.credit.events import reasons
 from core.credit.exposure import Exposure, Standing, standing
+from core.credit.inputs import months_before
 from core.credit.rules import BLOCKING
 from core.dunning.stored import active
-from core.models import CreditLine, CreditRequest, Customer, Order, OrderState, Person, RequestState
+from core.models import CreditLine, CreditRequest, Customer, Order, OrderState, Person, RequestState, RiskEvent
 from core.models.base import table_of
 from core.money import Money, format_major
 from core.work import Work
@@ -39,6 +42,7 @@ class Found:
     requests: Mapping[int, Sequence[CreditRequest]]
     pending: Sequence[tuple[Order, CreditRequest]]
     people: Mapping[int, Person]
+    risks: Sequence[RiskEvent] = ()
 
     @property
     def main(self) -> Exposure:
@@ -77,7 +81,7 @@ def credit(ask: Ask) -> CommandReply:
         return ask.error("action.not_allowed", "not_allowed")
     found = _find(ask.work, customer)
     return CommandReply(
-        kind="reply.credit", view=_view(ask, found), json=_json(ask, found), customer_id=customer.id,
+        kind="reply.credit", view=_view(ask, found), json=_json(ask.work, found), customer_id=customer.id,
         facts={"customer": customer.name, "code": customer.code},
     )  # fmt: skip
 
@@ -100,6 +104,7 @@ def _find(work: Work, customer: Customer) -> Found:
         customer=customer, now=now, limit_minor=0 if now.rating in rules.cash_only else now.limit_minor,
         used_minor=now.used_minor(rules, work.company.currency), extra_until=_until(work, now), latest=latest,
         requests=requests, pending=pending, people=_people(work, customer, pending),
+        risks=risks.latest(work, customer.id, months_before(work.today, rules.rating.window_months)),
     )  # fmt: skip
 
 
@@ -150,7 +155,12 @@ def _view(ask: Ask, found: Found) -> CreditStatusView:
             )
             for order in found.latest
         ),
+        risks=lines_of(found.risks),
     )  # fmt: skip
+
+
+def lines_of(rows: Sequence[RiskEvent]) -> tuple[RiskLine, ...]:
+    return tuple(RiskLine(kind=r.kind, severity=r.severity, source=r.source, on=r.happened_on) for r in rows)
 
 
 def _pending(found: Found, order: Order, request: CreditRequest, zone: ZoneInfo) -> PendingLine:
@@ -162,8 +172,13 @@ def _pending(found: Found, order: Order, request: CreditRequest, zone: ZoneInfo)
     )  # fmt: skip
 
 
-def _json(ask: Ask, found: Found) -> dict[str, Any]:
-    now, zone = found.now, ask.work.company.calendar.zone
+def as_json(work: Work, customer: Customer) -> dict[str, Any]:
+    """The customer's credit, for programs."""
+    return _json(work, _find(work, customer))
+
+
+def _json(work: Work, found: Found) -> dict[str, Any]:
+    now, zone = found.now, work.company.calendar.zone
 
     def text(minor: int | None) -> str | None:
         return None if minor is None else format_major(minor, now.currency)
@@ -195,6 +210,7 @@ def _json(ask: Ask, found: Found) -> dict[str, Any]:
             }
             for order in found.latest
         ],
+        "risk_events": [risks.as_json(row) for row in found.risks],
     }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """/rating 客户: a customer's rating and what it goes by; with a rating behind the name, it is set by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -8,10 +9,12 @@ from typing import Any
 from sqlalchemy import select
 
 from bot.commands.collection import missing
+from bot.commands.credit import lines_of
 from bot.commands.parser import Ask, Named, fields, named, pick
 from bot.commands.reply import CommandReply
 from bot.commands.write import change, joined
 from bot.notifications.views.ratings import RatingPart, RatingRow, RatingView, letter_of
+from core.credit import risks
 from core.credit.inputs import Inputs, Item
 from core.credit.rating import Explained, explain
 from core.credit.rules import RATINGS, RatingRules
@@ -41,9 +44,10 @@ def rating(ask: Ask) -> CommandReply:
     assert customer.id is not None
     policy = active(ask.work)[1]
     found, rules = explain(ask.work, policy, customer.id), policy.credit.rating
-    by = _set_by(ask, found)
+    by, reported = _set_by(ask, found), risks.latest(ask.work, customer.id, found.inputs.since)
     return CommandReply(
-        kind="reply.rating", view=_view(ask, customer, found, rules, by), json=_json(customer, found, rules, by),
+        kind="reply.rating", view=replace(_view(ask, customer, found, rules, by), risks=lines_of(reported)),
+        json=_json(customer, found, rules, by) | {"risk_events": [risks.as_json(row) for row in reported]},
         customer_id=customer.id, facts={"customer": customer.name, "code": customer.code},
     )  # fmt: skip
 

@@ -10,11 +10,12 @@ from typing import Any
 from core.errors import ConfigError
 from core.ingest.reasons import refusal
 
-KINDS = ("people", "accounts", "customers", "receivables", "receipts")
+KINDS = ("people", "accounts", "customers", "receivables", "receipts", "orders", "shipments", "risk-events")
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "people": (
         "handle", "name", "roles", "manager", "email", "mobile", "locale", "timezone", "region", "active", "deputy",
+        "away_from", "away_until",
     ),
     "accounts": ("person", "messenger", "user_id", "preferred", "text_only"),
     "customers": (
@@ -30,6 +31,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "number", "customer", "received_on", "amount", "currency", "receivable", "order", "contract", "payer",
         "reference", "reverses",
     ),
+    "orders": ("number", "customer", "amount", "currency", "terms", "prepaid", "note", "asked_by"),
+    "shipments": ("number", "customer", "order", "amount", "currency", "shipped_on", "signed_on"),
+    "risk-events": ("source", "key", "customer", "kind", "severity", "happened_on", "text", "url"),
 }  # fmt: skip
 
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -38,6 +42,9 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "customers": ("code", "name"),
     "receivables": ("number", "customer", "amount"),
     "receipts": ("customer", "received_on", "amount"),
+    "orders": ("number", "customer", "amount"),
+    "shipments": ("number", "customer", "order", "amount", "shipped_on"),
+    "risk-events": ("key", "customer", "kind", "severity", "happened_on"),
 }
 
 _KEYS = (

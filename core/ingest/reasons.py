@@ -50,6 +50,11 @@ _ROWS: dict[str, tuple[str, str]] = {
     "ambiguous_customer": ("有多个客户叫「{value}」；请写客户编号", "several customers are called {value!r}; give the code"),
     "unknown_person": ("没有人员「{value}」", "there is no person {value!r}"),
     "ambiguous_person": ("有多个人叫「{value}」；请写账号", "several people are called {value!r}; give the handle"),
+    "event_of_another": (
+        "这个来源的这条记录已属于另一个客户", "this record of its source belongs to another customer",
+    ),
+    "not_yet": ("日期「{value}」还没到", "{value!r} is still to come"),
+    "away_backwards": ("外出截止日「{value}」早于开始日", "away until {value!r}, before it begins"),
     "own_manager": ("「{value}」不能做自己的上级或代理人", "{value!r} cannot be their own manager or deputy"),
     "other_customer": (
         "「{number}」已属于客户 {customer}，不能改到另一个客户",
@@ -75,7 +80,22 @@ _ROWS: dict[str, tuple[str, str]] = {
         "冲销日期早于收款「{number}」的日期",
         "the reversal is dated before receipt {number!r} itself",
     ),
+    "order_changed": (
+        "订单「{number}」已按另外的内容提交过；内容改了的订单请用接口修改，或取消后用新编号重提",
+        "order {number!r} is known with other contents; change it by the API, or cancel it and submit it with a new number",
+    ),
+    "order_field": ("「{column}」不能是「{value}」", "{column} cannot be {value!r}"),
+    "prepaid_above_amount": ("预付金额大于订单金额", "prepaid is above the amount"),
+    "signed_before": ("签收日期 {value} 早于发货日期 {shipped}", "signed_on {value} is before shipped_on {shipped}"),
+    "shipment_invoiced": (
+        "发货单「{number}」的订单已开票，「{column}」不能从 {kept} 改为 {value}",
+        "the order of shipment {number!r} is invoiced: {column} cannot change from {kept} to {value}",
+    ),
     # warnings
+    "order_of_other": (
+        "订单「{value}」是客户 {customer} 的；这笔发货不计入该订单",
+        "order {value!r} is of customer {customer}; this shipment doesn't count as part of it",
+    ),
     "edited_wins": (
         "「{column}」在系统里手工改过，保留「{kept}」，未采用「{value}」",
         "{column} was edited here: kept {kept!r}, not {value!r}",

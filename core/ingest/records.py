@@ -12,13 +12,20 @@ from core.ingest.reasons import Reject, refusal
 Parse = Callable[[Any], Any]
 Row = dict[str, Any]  # canonical column -> value; a column that is missing or blank is not there
 
-DATES = frozenset({"issued_on", "due_on", "event_on", "settled_on", "received_on"})
+DATES = frozenset({
+    "issued_on", "due_on", "event_on", "settled_on", "received_on", "away_from", "away_until", "happened_on", "shipped_on",
+    "signed_on",
+})  # fmt: skip
 AMOUNTS = frozenset({"amount", "open_amount", "credit_limit"})  # parsed when the currency is known
 FLAGS = frozenset({"active", "preferred", "text_only", "no_letters"})
 _LISTS = frozenset({"aliases", "tags"})
 _MAILS = frozenset({"email", "finance_email", "business_email"})
-_LIMITS = {"handle": 64, "name": 400, "messenger": 32, "user_id": 200, "address": 1000, "aliases": 1000, "tags": 1000}
+_LIMITS = {
+    "handle": 64, "name": 400, "messenger": 32, "user_id": 200, "address": 1000, "aliases": 1000, "tags": 1000, "source": 64,
+    "text": 1000, "url": 1000, "note": 400, "terms": 400,
+}  # fmt: skip
 _LIMIT = 200
+_EXTRA = 400
 _CODES = frozenset({"number", "code", "customer", "receivable", "order", "contract", "reverses"})
 
 RECEIVABLE_KINDS = {
@@ -26,6 +33,14 @@ RECEIVABLE_KINDS = {
     "credit-note": "credit_note", "贷项通知单": "credit_note", "红字发票": "credit_note", "贷项": "credit_note",
     "debit_note": "debit_note", "debit note": "debit_note", "debit-note": "debit_note", "借项通知单": "debit_note",
     "借项": "debit_note",
+}  # fmt: skip
+RISK_KINDS = {
+    "registration": "registration", "工商变更": "registration", "lawsuit": "lawsuit", "诉讼": "lawsuit",
+    "dishonest": "dishonest", "失信": "dishonest", "失信被执行人": "dishonest", "blacklist": "blacklist",
+    "黑名单": "blacklist", "other": "other", "其他": "other",
+}  # fmt: skip
+RISK_SEVERITIES = {
+    "info": "info", "提示": "info", "warning": "warning", "警示": "warning", "major": "major", "重大": "major",
 }  # fmt: skip
 _LANGUAGES = {"zh": "zh", "en": "en", "中文": "zh", "英文": "en", "english": "en", "chinese": "zh"}
 
@@ -44,11 +59,17 @@ class RowParser:
             self.plan.append((name, index, _ruled(rule, parse) if rule else parse))
         for name, value in filemap.constants.items():
             self.constants.append((name, value, _parser(name, filemap)))
+        # What else the file says of an order is kept with it.
+        self.extra = (
+            [(c, i) for i, c in enumerate(table.columns) if c and c != "reason" and i not in self.indexes.values()]
+            if filemap.kind == "orders"
+            else []
+        )
         self.required = REQUIRED[filemap.kind]
         self.needs_date = filemap.kind == "receivables"
         self.unused = (
             [c for i, c in enumerate(table.columns) if c and c != "reason" and i not in self.indexes.values()]
-            if not filemap.columns
+            if not filemap.columns and not self.extra
             else []
         )
 
@@ -67,6 +88,8 @@ class RowParser:
         for name, constant, parse in self.constants:
             if name not in row:
                 row[name] = parse(constant)
+        if self.extra and (extra := _extra(cells, self.extra)):
+            row["extra"] = extra
         for name in self.required:
             if name not in row:
                 raise Reject("missing_value", name)
@@ -84,6 +107,14 @@ class RowParser:
                 except Reject:
                     return ""
         return next((str(parse(value)) for column, value, parse in self.constants if column == name), "")
+
+
+def _extra(cells: list[Any], columns: list[tuple[str, int]]) -> dict[str, str]:
+    found = {}
+    for name, index in columns:
+        if index < len(cells) and (text := values.clean(cells[index])):
+            found[name] = values.limited(text, name, _EXTRA)
+    return found
 
 
 def _indexes(table: Table, filemap: FileMap, lang: str) -> dict[str, int]:
@@ -143,7 +174,9 @@ def _parser(name: str, filemap: FileMap) -> Parse:
         return _after_cleaning(lambda text: values.words(values.limited(text, name, _LIMITS[name])))
     special = {
         "roles": lambda text: [word.casefold() for word in values.words(text.replace(",", ";").replace("，", ";"))],
-        "kind": lambda text: _one_of(text, "kind", RECEIVABLE_KINDS, "invoice, credit_note, debit_note"),
+        "kind": _risk_kind if filemap.kind == "risk-events" else _receivable_kind,
+        "severity": lambda text: _one_of(text, "severity", RISK_SEVERITIES, "info, warning, major"),
+        "url": _url,
         "language": lambda text: _language(text, "language"),
         "locale": lambda text: _language(text, "locale"),
         "timezone": _timezone,
@@ -176,6 +209,21 @@ def _one_of(text: str, column: str, names: dict[str, str], allowed: str) -> str:
     if found is None:
         raise Reject("bad_value", column, text, allowed=allowed)
     return found
+
+
+def _receivable_kind(text: str) -> str:
+    return _one_of(text, "kind", RECEIVABLE_KINDS, "invoice, credit_note, debit_note")
+
+
+def _risk_kind(text: str) -> str:
+    return _one_of(text, "kind", RISK_KINDS, "registration, lawsuit, dishonest, blacklist, other")
+
+
+def _url(text: str) -> str:
+    """It is shown as a link: nothing but a page."""
+    if not text.lower().startswith(("https://", "http://")) or any(char.isspace() for char in text):
+        raise Reject("bad_value", "url", text, allowed="https://…")
+    return values.limited(text, "url", _LIMITS["url"])
 
 
 def _language(text: str, column: str) -> str:

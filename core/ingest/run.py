@@ -9,23 +9,30 @@ from typing import Any, Protocol
 
 from sqlalchemy.exc import IntegrityError
 
+from core.errors import DomainError
 from core.ingest import open_items
 from core.ingest.context import Item, OpenWork, Run
 from core.ingest.customers import CustomersLoader
 from core.ingest.files import open_table
 from core.ingest.maps import KINDS, load_map
+from core.ingest.orders import OrdersLoader
 from core.ingest.people import AccountsLoader, PeopleLoader
 from core.ingest.reasons import Reject, refusal
 from core.ingest.receipts import ReceiptsLoader
 from core.ingest.receivables import Receivables
 from core.ingest.records import RowParser
 from core.ingest.report import RejectFile, Report
+from core.ingest.risk_events import RiskEventsLoader
 from core.ingest.scan import KEYS, Scan, blank, fold, scan
+from core.ingest.shipments import ShipmentsLoader
 from core.models import ImportRun
 from core.work import Work
 
 CHUNK = 1000
-_WHOLE = 1_000_000_000  # people refer to each other: they go in together
+# People refer to each other: they go in together. Each order is judged under its customer's lock, which nobody else may be
+# waiting for while the next one is judged.
+_SIZES = {"people": 1_000_000_000, "orders": 1}
+_TRIES = 3  # to find a customer's group as it was a moment ago
 _KEPT = 100  # rejected rows and warnings that the record of the run keeps
 
 Progress = Callable[[int, int | None], None]
@@ -41,6 +48,9 @@ LOADERS: dict[str, Callable[[Run], Loader]] = {
     "customers": CustomersLoader,
     "receivables": Receivables,
     "receipts": ReceiptsLoader,
+    "risk-events": RiskEventsLoader,
+    "orders": OrdersLoader,
+    "shipments": ShipmentsLoader,
 }
 
 
@@ -132,17 +142,13 @@ def _load(
             gone = open_items.check(work.session, context, open_items.Present(seen.hashes), yes=yes, lang=lang)
     loader = LOADERS[kind](context)
     done = 0
-    size = _WHOLE if kind == "people" else CHUNK
+    size = _SIZES.get(kind, CHUNK)
     if progress:
         progress(0, seen.rows)
     while chunk := list(islice(items, size)):
         good = [item for item in chunk if item is not None]
         if good:
-            try:
-                with open_work() as work:
-                    loader.load(work, good)
-            except IntegrityError as error:
-                raise refusal("conflict", lang) from error
+            _load_chunk(open_work, loader, good, lang)
         context.write_rejects()
         done += len(chunk)
         if progress:
@@ -153,6 +159,19 @@ def _load(
         context.write_rejects()
     if gone:
         open_items.settle(open_work, context, gone)
+
+
+def _load_chunk(open_work: OpenWork, loader: Loader, items: list[Item], lang: str) -> None:
+    for last in (*(False,) * (_TRIES - 1), True):
+        try:
+            with open_work() as work:
+                loader.load(work, items)
+            return
+        except IntegrityError as error:
+            raise refusal("conflict", lang) from error
+        except DomainError as error:
+            if error.code != "credit.group_moved" or last:
+                raise
 
 
 def _lean(open_work: OpenWork) -> OpenWork:

@@ -14,7 +14,7 @@ from core.ingest.values import needs_date_order
 # What makes a row of the file itself: a second one with the same is a mistake.
 KEYS = {
     "people": ("handle",), "accounts": ("messenger", "user_id"), "customers": ("code",), "receivables": ("number",),
-    "receipts": ("number",),
+    "receipts": ("number",), "orders": ("number",), "shipments": ("number",), "risk-events": ("key", "source"),
 }  # fmt: skip
 _PARTS = 64
 

@@ -138,6 +138,35 @@ def test_money_that_comes_in_releases_what_waited_for_it(erp: Api) -> None:
     assert state(erp.hk, "SO1") == "released"
 
 
+def test_a_risk_event_is_told_in_chat(erp: Api) -> None:
+    feed = erp.issue("court feed", "risk:write")
+    event = {"key": "L1", "customer": "甲", "kind": "lawsuit", "severity": "major", "happened_on": "2026-07-03"}
+    assert counted(send(erp, "risk-events", event, {**event, "customer": "丙", "key": "L2"}, token=feed)) == (1, 0, 0, 1)
+    assert counted(send(erp, "risk-events", event, token=feed)) == (0, 0, 1, 0)
+    erp.hk.deliver()
+    for person in ("zhou", "li"):
+        erp.hk.chat(person).expect_card("court feed", "涉诉", kind="risk.event")
+    forged = send(erp, "risk-events", {**event, "source": "法院", "key": "L3"}, token=feed)
+    assert forged.json()["rejected"][0]["code"] == "import.unknown_column"  # whose report it is, says the token
+
+
+def test_order_systems_show_credit_before_an_order(erp: Api) -> None:
+    send(erp, "customers", {"code": "乙/1", "name": "乙公司", "credit_limit": "1000.00", "owner": "li"})
+    send(erp, "receivables", invoice(customer="乙/1", amount="900.00", due_on="2026-07-31"))
+    erp.submit(customer="乙/1", amount="300.00")
+    answer = erp("GET", "/customers/乙%2F1/credit")
+    assert answer.status_code == 200 and answer.headers["cache-control"] == "no-store"
+    found = answer.json()
+    assert (found["limit"], found["used"], found["available"], found["usage"]) == ("1000.00", "900.00", "100.00", "90%")
+    assert found["customer"]["code"] == "乙/1" and found["holds"] == [] and found["risk_events"] == []
+    assert [order["verdict"] for order in found["orders"]] == ["held"] and len(found["pending"]) == 1
+    for unknown in ("丙", "a%00b", "x" * 500, "%ff"):
+        erp.refused(404, "customer.not_found", erp("GET", f"/customers/{unknown}/credit"))
+    writer = erp.issue("writer", "customers:write")
+    for code in ("乙%2F1", "丙"):  # who may not look doesn't learn who is there
+        assert "1000" not in erp.refused(403, "api.no_scope", erp("GET", f"/customers/{code}/credit", token=writer)).text
+
+
 @SQLITE
 def test_receipts_are_complete_through_a_day_that_is_over(erp: Api) -> None:
     send(erp, "receipts", receipt(), as_of="2026-07-05")

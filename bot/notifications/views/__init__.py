@@ -21,6 +21,7 @@ from bot.notifications.views.figures import (
     TraceStep,
     TraceView,
 )
+from bot.notifications.views.fulfilment import InvoiceView, PrepayRow, PrepayView, ShipmentRow
 from bot.notifications.views.letters import (
     FailedView,
     LetterRow,
@@ -41,6 +42,7 @@ from bot.notifications.views.orders import (
     PendingLine,
 )
 from bot.notifications.views.promises import ClaimView, DisputeView, PauseView, PromiseView
+from bot.notifications.views.proposals import ProposalMonth, ProposalView
 from bot.notifications.views.ratings import RatingPart, RatingRow, RatingView
 from bot.notifications.views.replies import (
     ChoiceView,
@@ -53,10 +55,13 @@ from bot.notifications.views.replies import (
     TrialView,
     WhoamiView,
 )
+from bot.notifications.views.risks import RiskView
 
 REGISTRY: dict[str, type[Any]] = {
     "collect": CollectView,
     "copy": CopyView,
+    "invoice": InvoiceView,
+    "prepay": PrepayView,
     "digest": DigestView,
     "note": NoteView,
     "letter": LetterView,
@@ -69,6 +74,8 @@ REGISTRY: dict[str, type[Any]] = {
     "pause": PauseView,
     "credit": CreditView,
     "order": OrderView,
+    "risk": RiskView,
+    "proposal": ProposalView,
     "payment": PaymentView,
     "allocate": AllocateView,
     "stale": StaleView,
@@ -95,10 +102,10 @@ REGISTRY: dict[str, type[Any]] = {
 __all__ = [
     "REGISTRY", "AgingLine", "AgingView", "AllocateView", "ApprovalLine", "ApprovalsView", "BalanceView", "ChoiceView",
     "ClaimView", "CollectView", "ConfirmView", "CopyView", "CreditStatusView", "CreditView", "CurrencyExposure",
-    "CurrencyLine", "DigestLine", "DigestView", "DisputeView", "DoneView", "ErrorView", "FailedView", "GapView",
-    "HelpView", "LetterRow", "LetterSample", "LetterView", "Line", "NoteView", "ObjectView", "OpenLine", "Option",
+    "CurrencyLine", "DigestLine", "DigestView", "DisputeView", "DoneView", "ErrorView", "FailedView", "GapView", "HelpView",
+    "InvoiceView", "LetterRow", "LetterSample", "LetterView", "Line", "NoteView", "ObjectView", "OpenLine", "Option",
     "OrderLine", "OrderStatusView", "OrderStep", "OrderView", "OverdueLine", "OverdueView", "Part", "PauseView",
-    "PaymentView", "PendingLine", "Phrase", "PromiseLine", "PromiseView", "RatingPart", "RatingRow", "RatingView",
-    "ReceivableRow", "ReleaseView", "StaleView", "TodoLine", "TodoView", "TraceStep", "TraceView", "TrialView",
-    "UnsureView", "WhoamiView",
+    "PaymentView", "PendingLine", "Phrase", "PrepayRow", "PrepayView", "PromiseLine", "PromiseView", "ProposalMonth",
+    "ProposalView", "RatingPart", "RatingRow", "RatingView", "ReceivableRow", "ReleaseView", "RiskView", "ShipmentRow",
+    "StaleView", "TodoLine", "TodoView", "TraceStep", "TraceView", "TrialView", "UnsureView", "WhoamiView",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Self
 
 from bot.notifications.views.base import SHANGHAI, Phrase, example_name, example_person, example_short, yuan
+from bot.notifications.views.risks import RiskLine
 from core.money import Money
 
 
@@ -20,6 +21,7 @@ class ApprovalLine:
     expires: datetime
     over: Money | None = None  # by how much it is over the limit
     who: str = ""  # asks for it
+    instead_of: tuple[str, ...] = ()  # who is away, so that the reader decides in their place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +160,7 @@ class CreditStatusView:
     pending: tuple[PendingLine, ...] = ()
     others: tuple[CurrencyExposure, ...] = ()
     latest: tuple[OrderLine, ...] = ()  # newest first
+    risks: tuple[RiskLine, ...] = ()  # newest first
 
     @property
     def tone(self) -> str:
@@ -200,4 +203,5 @@ class CreditStatusView:
                 OrderLine(number="SO-2026-0118", amount=yuan(200_000), state="held", on=date(2026, 7, 8)),
                 OrderLine(number="SO-2026-0097", amount=yuan(100_000), state="released", on=date(2026, 6, 24)),
             ),
+            risks=RiskLine.examples(lang),
         )  # fmt: skip

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Self
 
 from bot.notifications.views.base import example_name, example_person, yuan
+from bot.notifications.views.risks import RiskLine
 from core.credit.rating import NEW
 from core.money import Money
 
@@ -97,6 +98,7 @@ class RatingView:
     run: int = 0
     run_needed: int = 0
     rows: tuple[RatingRow, ...] = ()  # the worst first, all of them
+    risks: tuple[RiskLine, ...] = ()  # of the window, newest first
 
     @property
     def tone(self) -> str:
@@ -141,4 +143,5 @@ class RatingView:
                             paid=date(2026, 5, 6)) for n in range(1, 7)),
                 RatingRow(number="XS-2026-0107", due=date(2026, 7, 1), amount=yuan(100_000), days_late=7),
             ),
+            risks=RiskLine.examples(lang),
         )  # fmt: skip

@@ -1,4 +1,5 @@
-"""/api/v1/customers, /receivables, /receipts, /shipments, /risk-events: rows of another system, as an import takes them."""
+"""/api/v1/customers, /receivables, /receipts, /shipments, /risk-events: rows of another system, as an import takes them; and
+what credit a customer has."""
 
 from __future__ import annotations
 
@@ -12,10 +13,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Security
 from fastapi.security import HTTPBearer
+from sqlalchemy import bindparam, select
 from starlette.responses import Response
 
+from bot.commands.credit import as_json
 from bot.web.api import body, schemas
-from bot.web.api.auth import Caller, Host, caller
+from bot.web.api.auth import Caller, Host, caller, looked
 from bot.web.api.errors import answer, language
 from bot.web.api.once import KEY_HEADER, key_of, once
 from bot.web.api.schemas import fails
@@ -23,6 +26,8 @@ from bot.words import explain
 from core.errors import DomainError
 from core.ingest import rows as ingest
 from core.ingest.run import LOADERS
+from core.models import Customer
+from core.models.base import table_of
 from core.work import Work
 
 # kind of import -> the scope that it takes
@@ -30,6 +35,7 @@ SCOPES = {
     "customers": "customers:write", "receivables": "receivables:write", "receipts": "receipts:write",
     "shipments": "shipments:write", "risk-events": "risk:write",
 }  # fmt: skip
+_CUSTOMER = select(Customer).where(table_of(Customer).c.code == bindparam("code"))
 KINDS = tuple(kind for kind in SCOPES if kind in LOADERS)
 
 
@@ -66,7 +72,28 @@ def books_router(host: Host) -> APIRouter:
             responses={200: {"model": schemas.Report}, **fails(400, 409, 413, 415), 422: {"model": schemas.NothingIn}},
             openapi_extra={"requestBody": schemas.rows_body(kind), "parameters": [KEY_HEADER]},
         )
+
+    @router.get(
+        "/customers/{code:path}/credit",
+        summary="A customer's limit, what uses it up, its holds and orders, as they are now",
+        responses={200: {"model": schemas.Credit}, **fails(404)},
+    )
+    async def credit(request: Request, code: str) -> Response:
+        who = await caller(host, request, "credit:read")
+        return answer(await asyncio.to_thread(_credit, host, who, code))
+
     return router
+
+
+def _credit(host: Host, who: Caller, code: str) -> dict[str, Any]:
+    """Errors: customer.not_found."""
+    with host.transactions.look(host.clock()) as work:
+        found = work.session.execute(_CUSTOMER, {"code": code}).scalar_one_or_none() if "\0" not in code else None
+        if found is None:
+            raise DomainError("customer.not_found", value=code[:100])
+        shown = as_json(work, found)
+    looked(host, who)
+    return shown
 
 
 def _taking(host: Host, kind: str) -> Callable[[Request], Awaitable[Response]]:

@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 5
 STATUS = {
     "api.not_utf8": 400, "api.not_json": 400, "api.too_deep": 400, "order.field_twice": 400, "api.bad_key": 400,
-    "api.no_token": 401, "api.no_scope": 403, "order.unknown": 404, "api.not_found": 404, "api.method": 405,
+    "api.no_token": 401, "api.no_scope": 403, "order.unknown": 404, "customer.not_found": 404, "api.not_found": 404,
+    "api.method": 405,
     "order.conflict": 409, "order.ended": 409, "order.other": 409, "order.below_done": 409, "api.key_conflict": 409,
     "api.too_large": 413, "api.content_type": 415,
     "api.unavailable": 503, "credit.group_moved": 503, "internal": 500,

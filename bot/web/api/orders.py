@@ -17,7 +17,7 @@ from bot.web.api.errors import answer
 from bot.web.api.once import KEY_HEADER, key_of, once
 from bot.web.api.schemas import fails
 from core import tokens
-from core.credit import changes, incoming, locks, orders, requests
+from core.credit import changes, events, incoming, locks, orders, requests
 from core.dunning.stored import active
 from core.errors import DomainError
 from core.models import Customer, Order, OrderState
@@ -167,7 +167,7 @@ def _stands(work: Work, order: Order) -> dict[str, Any]:
         return at.astimezone(work.company.calendar.zone).isoformat() if at is not None else None
 
     return orders.as_json(order, pending.id if pending is not None else None) | {
-        "conditions": order.conditions,
+        "conditions": events.conditions(order),
         "placed": shown(order.placed_at),
         "decided": shown(order.decided_at),
         "ended": shown(order.ended_at),

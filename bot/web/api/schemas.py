@@ -42,7 +42,7 @@ State = Literal["held", "released", "refused", "rejected", "cancelled", "closed"
 
 
 class Reason(BaseModel, extra="allow"):
-    """`code` says why; other fields are facts. An amount is [minor units, currency]."""
+    """`code` says why; other fields are facts. An amount is in major units of `currency`."""
 
     code: str
 
@@ -55,7 +55,7 @@ class OrderAnswer(BaseModel):
 
 
 class OrderNow(OrderAnswer):
-    conditions: dict[str, Any] = Field(description="under which it was approved; amounts in minor units")
+    conditions: dict[str, Any] = Field(description="of its approval; `prepay` in major units")
     placed: str = Field(description="ISO 8601, in the company's time zone")
     decided: str | None
     ended: str | None
@@ -104,6 +104,42 @@ class Report(BaseModel, extra="allow"):
     warnings: list[ReportProblem]
     rounded: Rounded
     totals: dict[str, Total]
+
+
+class CreditCustomer(BaseModel):
+    code: str
+    name: str
+    rating: str = Field(description="A to D; empty without one")
+    owner: str
+
+
+class CreditExposure(BaseModel, extra="allow"):
+    """Of one currency, in major units."""
+
+    currency: str
+    open: str
+    overdue: str
+    orders: str
+    unapplied: str
+
+
+class Credit(BaseModel, extra="allow"):
+    """Amounts in major units of `currency`. `limit`: null without one, 0 for who pays in advance only."""
+
+    customer: CreditCustomer
+    currency: str
+    limit: str | None
+    base_limit: str | None
+    used: str
+    available: str | None
+    usage: str | None = Field(examples=["84%"])
+    cash_only: bool
+    exposure: list[CreditExposure]
+    days_overdue_max: int
+    holds: list[Literal["order", "manual", "blacklist"]]
+    pending: list[dict[str, Any]] = Field(description="orders that wait for an approval")
+    orders: list[dict[str, Any]] = Field(description="the latest ones")
+    risk_events: list[dict[str, Any]]
 
 
 class NothingIn(BaseModel, extra="allow"):
