@@ -1,15 +1,17 @@
 """Webhooks on the command line: settings, the log, sending again, a ping, and what the doctor says."""
 
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from core.db import make_engine, transaction
-from core.models import WebhookEvent
+from core.models import OrderState, WebhookEvent
 from core.models.base import table_of
-from tests.cli.conftest import CommandLine
+from tests.cli.conftest import ROOT, CommandLine
 from tests.fakes.receiver import Receiver
 
 CANARY = "canary-in-the-signing-key"
@@ -192,3 +194,37 @@ def test_whoever_talks_no_tls_or_cuts_the_line(hk: CommandLine, monkeypatch: pyt
         thread.start()
         assert hk("webhook", "test", "--json", code=3).json["error"] == "broken"
         thread.join(5)
+
+
+def test_the_example_in_the_documentation_verifies() -> None:
+    from datetime import UTC, datetime, timedelta
+
+    from bot import hooks
+
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    [code] = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(code.splitlines()) <= 10
+    known: dict[str, Any] = {}
+    exec(code, known)
+    body, now = hooks.encode({"id": "1", "客户": "甲"}), datetime.now(UTC)
+    receiver = hooks.Receiver("https://shop.example/", (CANARY, "the-one-before-it"))
+
+    def header(at: datetime) -> str:
+        return hooks.headers(receiver, "ping", "1", body, at)["X-Huikuan-Signature"]
+
+    genuine = known["genuine"]
+    assert genuine(header(now), body, CANARY) and genuine(header(now), body, "the-one-before-it")
+    assert not genuine(header(now), body + b" ", CANARY) and not genuine(header(now), body, "another-secret")
+    assert not genuine(header(now - timedelta(minutes=6)), body, CANARY)
+    for broken in ("", "t=", "t=1", "v1=", f"t=x,{header(now)}", header(now).replace("v1", "v0")):
+        assert not genuine(broken, body, CANARY)
+
+
+def test_every_event_is_described() -> None:
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    section = page.split("## 事件通知")[1].split("\n## ")[0]
+    told = set(re.findall(r"`((?:order|customer|receivable)\.\w+)`", section))
+    assert told == {
+        *(f"order.{state}" for state in OrderState), "customer.locked", "customer.unlocked", "receivable.settled",
+        "receivable.reopened",
+    }  # fmt: skip
