@@ -7,6 +7,9 @@ from typing import Any
 from sqlalchemy import Select, exists, func, literal, null, or_, select
 from sqlmodel import SQLModel
 
+from core.credit import seats
+from core.dunning.load import load_org
+from core.dunning.org import Org
 from core.models import ClaimState, DisputeState, FiringOutcome, PauseState, PromiseState, RequestState, TaskState
 from core.permissions import letters_of
 from core.work import Work
@@ -15,6 +18,7 @@ _TABLES = SQLModel.metadata.tables
 _PERSON, _CUSTOMER, _RECEIVABLE, _COVER = (_TABLES[name] for name in ("person", "customer", "receivable", "cover"))
 _PROMISE, _CLAIM, _DISPUTE, _PAUSE = (_TABLES[name] for name in ("promise", "claim", "dispute", "pause"))
 _TASK, _FIRING, _OUTBOX = _TABLES["task"], _TABLES["firing"], _TABLES["outbox"]
+_PROPOSAL = _TABLES["limit_proposal"]
 _REQUEST, _VOTE, _ORDER = _TABLES["credit_request"], _TABLES["credit_vote"], _TABLES["sales_order"]
 
 
@@ -53,6 +57,7 @@ def waiting(work: Work, person_id: int) -> list[Waiting]:
                     currency=row.currency or "", on=row.day, who=row.who or "",
                 )
             )  # fmt: skip
+    found += _proposals(work, person_id)
     letters = _letters(work, person_id)
     if letters is not None:
         found.append(letters)
@@ -78,17 +83,18 @@ class Approval:
     until: datetime
     rung: int  # from 1
     of_rungs: int
+    instead_of: tuple[str, ...] = ()  # names of those who are away, so that this person decides in their place
 
 
 def approvals(work: Work, person_id: int) -> list[Approval]:
-    """What is pending, not past its time, and on a rung that names this person, who hasn't had their say on it yet.
-    The first to expire comes first."""
+    """What is pending, not past its time, and on a rung that names this person or somebody whose deputy they are today,
+    and who hasn't had their say on it yet. The first to expire comes first."""
     q, o, c, v = _REQUEST.c, _ORDER.c, _CUSTOMER.c, _VOTE.c
     mine = (v.request_id == q.id, v.request_rev == q.rev, v.rung == q.rung, v.person_id == person_id)
     query = (
         select(
             q.id, q.customer_id, q.facts, q.rungs, q.rung, q.opened_at, q.expires_at, o.number, o.amount_minor,
-            o.currency, c.code, c.short_name, c.name, _PERSON.c.name.label("who"),
+            o.currency, o.asked_by_id, c.code, c.short_name, c.name, _PERSON.c.name.label("who"),
         )
         .select_from(
             _REQUEST.join(_ORDER, o.id == q.order_id).join(_CUSTOMER, c.id == q.customer_id)
@@ -97,16 +103,25 @@ def approvals(work: Work, person_id: int) -> list[Approval]:
         .where(q.state == RequestState.pending, q.expires_at > work.now, ~exists(select(literal(1)).where(*mine)))
         .order_by(q.expires_at, q.id)
     )  # fmt: skip
+    org = load_org(work)
     return [
         Approval(
             id=row.id, customer_id=row.customer_id, code=row.code, customer=row.short_name or row.name, order=row.number,
             amount_minor=row.amount_minor, currency=row.currency, over_minor=row.facts.get("over_minor", 0),
             limit_currency=row.facts.get("currency", row.currency), who=row.who or "", since=row.opened_at,
             until=row.expires_at, rung=row.rung + 1, of_rungs=len(row.rungs),
+            instead_of=tuple(org.members[seat].name for seat in _instead_of(row.rungs[row.rung], person_id, org)),
         )
         for row in work.session.execute(query)
-        if person_id in row.rungs[row.rung]["people"]
+        if person_id in seats.may_decide(row.rungs[row.rung])
+        or (person_id != row.asked_by_id and _instead_of(row.rungs[row.rung], person_id, org))
     ]  # fmt: skip
+
+
+def _instead_of(rung: seats.Rung, person_id: int, org: Org) -> list[int]:
+    """Who is away today and has this person decide, whether or not anybody has looked since."""
+    named = seats.seats(rung)
+    return [] if person_id in named else [seat for seat in named if org.stand_in(seat) == person_id]
 
 
 def _order(row: Approval) -> Waiting:
@@ -167,6 +182,27 @@ def _sent(table: Any, kind: str, person_id: int) -> Any:
     o = _OUTBOX.c
     theirs = select(literal(1)).where(o.subject == table.name, o.subject_id == table.c.id, o.person_id == person_id)
     return exists(theirs.where(o.kind == kind, o.op == "send"))
+
+
+def _proposals(work: Work, person_id: int) -> list[Waiting]:
+    """Limits that were proposed to this person."""
+    q, c, o = _PROPOSAL.c, _CUSTOMER.c, _OUTBOX.c
+    asked = select(literal(1)).where(
+        o.subject == "proposal", o.subject_id == q.id, o.person_id == person_id, o.kind == "limit.proposed", o.op == "send"
+    )
+    query = (
+        select(q.id, q.customer_id, q.after_minor, q.currency, q.expires_on, c.code, c.short_name, c.name)
+        .join(_CUSTOMER, c.id == q.customer_id)
+        .where(q.state == "pending", q.expires_on >= work.today, exists(asked))
+        .order_by(q.expires_on, q.id)
+    )
+    return [
+        Waiting(
+            kind="limit.proposed", subject="proposal", id=row.id, customer_id=row.customer_id, code=row.code,
+            customer=row.short_name or row.name, amount_minor=row.after_minor, currency=row.currency, on=row.expires_on,
+        )
+        for row in work.session.execute(query)
+    ]  # fmt: skip
 
 
 def _letters(work: Work, person_id: int) -> Waiting | None:

@@ -13,7 +13,8 @@ from bot.commands.parser import Ask
 from bot.commands.reply import CommandReply
 from bot.notifications.templates import templates
 from bot.notifications.views import ApprovalLine, ApprovalsView, OrderStatusView, OrderStep, Phrase
-from core.credit import orders
+from bot.notifications.views.credit import in_place_of
+from core.credit import orders, seats
 from core.credit.events import reasons
 from core.models import CreditRequest, CreditVote, Customer, Order, OrderState, Person, RequestState
 from core.models.base import table_of
@@ -48,6 +49,7 @@ def approvals_(ask: Ask) -> CommandReply:
                 amount=Money(row.amount_minor, row.currency), since=row.since.astimezone(zone),
                 expires=row.until.astimezone(zone),
                 over=Money(row.over_minor, row.limit_currency) if row.over_minor else None, who=row.who,
+                instead_of=row.instead_of,
             )
             for row in rows
         ),
@@ -68,7 +70,7 @@ def approvals_json(handle: str, rows: Sequence[Approval], zone: ZoneInfo) -> dic
                 "over": format_major(row.over_minor, row.limit_currency) if row.over_minor else None,
                 "limit_currency": row.limit_currency, "by": row.who or None,
                 "since": row.since.astimezone(zone).isoformat(), "expires": row.until.astimezone(zone).isoformat(),
-                "rung": row.rung, "of_rungs": row.of_rungs,
+                "rung": row.rung, "of_rungs": row.of_rungs, "for": list(row.instead_of),
             }
             for row in rows
         ],
@@ -110,7 +112,7 @@ def order(ask: Ask) -> CommandReply:
         reasons=reasons_of(row.reasons, ask.lang),
         asked=tuple(people[person].name for person in asked_now(pending) if person in people),
         until=pending.expires_at.astimezone(zone) if pending is not None else None,
-        steps=_steps(found.requests, votes, people, zone),
+        steps=_steps(found.requests, votes, people, zone, ask.lang),
     )  # fmt: skip
     return CommandReply(
         kind="reply.order", view=view, json=_json(ask, found, votes, people), customer_id=found.customer.id,
@@ -134,7 +136,7 @@ def _may_see(ask: Ask, found: Found) -> bool:
     """Whoever sees the whole customer, whose order it is, and who was asked about it: they hold its card."""
     if ask.scope.whole(found.customer.owner_id, found.customer.region) or found.order.asked_by_id == ask.person.id:
         return True
-    return any(ask.person.id in rung["people"] for r in found.requests for rung in r.rungs[: r.rung + 1])
+    return any(ask.person.id in seats.may_decide(rung) for r in found.requests for rung in r.rungs[: r.rung + 1])
 
 
 def requests_of(work: Work, order_ids: Sequence[int]) -> dict[int, list[CreditRequest]]:
@@ -192,7 +194,7 @@ def _votes(work: Work, requests: Sequence[CreditRequest]) -> list[CreditVote]:
 
 
 def _people(work: Work, found: Found) -> dict[int, Person]:
-    named = {person for request in found.requests for rung in request.rungs for person in rung["people"]}
+    named = {person for request in found.requests for rung in request.rungs for person in seats.may_decide(rung)}
     named |= {person for request in found.requests if (person := request.decided_by_id) is not None}
     if found.order.asked_by_id is not None:
         named.add(found.order.asked_by_id)
@@ -206,9 +208,13 @@ def _name(people: Mapping[int, Person], person_id: int | None) -> str:
 
 
 def _steps(
-    requests: Sequence[CreditRequest], votes: Sequence[CreditVote], people: Mapping[int, Person], zone: ZoneInfo
+    requests: Sequence[CreditRequest], votes: Sequence[CreditVote], people: Mapping[int, Person], zone: ZoneInfo, lang: str
 ) -> tuple[OrderStep, ...]:
-    found = [OrderStep(at=vote.at.astimezone(zone), what=_said(vote, _name(people, vote.person_id))) for vote in votes]
+    of = {request.id: request for request in requests}
+    found = [
+        OrderStep(at=vote.at.astimezone(zone), what=_said(vote, _voter(of[vote.request_id], vote, people, lang)))
+        for vote in votes
+    ]
     for request in requests:
         code = _BY_ITSELF.get(RequestState(request.state))
         if code is not None and request.decided_at is not None:
@@ -217,15 +223,24 @@ def _steps(
     return tuple(sorted(found, key=lambda step: step.at))
 
 
+def _voter(request: CreditRequest, vote: CreditVote, people: Mapping[int, Person], lang: str) -> str:
+    """With those in whose place they decided, as far as the rung still knows."""
+    name = _name(people, vote.person_id)
+    if vote.request_rev != request.rev or vote.rung >= len(request.rungs):
+        return name
+    whom = seats.acts_for(request.rungs[vote.rung], vote.person_id)
+    return in_place_of(name, [_name(people, seat) for seat in whom], lang)
+
+
 def _said(vote: CreditVote, who: str) -> Phrase:
     if not vote.approve:
         return Phrase(code="ended.rejected", who=who, text=vote.reason)
     if not vote.conditions:
         return Phrase(code="ended.approved", who=who)
-    until = vote.conditions.get("until")
+    until, terms = vote.conditions.get("until"), vote.conditions.get("terms")
     return Phrase(
         code="ended.approved_with", who=who, n=int(vote.conditions.get("prepay_percent") or 0),
-        on=date.fromisoformat(until) if until else None,
+        on=date.fromisoformat(until) if until else None, text="" if terms is None else str(terms),
     )  # fmt: skip
 
 

@@ -54,9 +54,11 @@ def _reason(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def conditions(order: Order) -> dict[str, Any]:
-    """What its approval asks for: `prepay`, in major units of the order's currency; empty without conditions."""
-    prepay = order.conditions.get("prepay_minor")
-    return {} if prepay is None else {"prepay": format_major(prepay, order.currency), "currency": order.currency}
+    """What its approval asks for: `prepay`, in major units of the order's currency, and `terms_days`, which terms may not
+    be longer than; empty without conditions."""
+    prepay, days = order.conditions.get("prepay_minor"), order.conditions.get("terms_days")
+    told = {} if prepay is None else {"prepay": format_major(prepay, order.currency), "currency": order.currency}
+    return told if days is None else told | {"terms_days": days}
 
 
 def order_changed(work: Work, order: Order) -> None:

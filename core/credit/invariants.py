@@ -63,7 +63,9 @@ def requests_end_once(session: Session) -> list[Problem]:
     """One that is over says when, one that was decided also who; an order waits for one answer, and gets one."""
     over = Q.c.state != RequestState.pending
     when = select(Q.c.id, Q.c.state).where(over != Q.c.decided_at.is_not(None))
-    who = select(Q.c.id, Q.c.state).where(Q.c.state.in_(DECIDED) != Q.c.decided_by_id.is_not(None))
+    who = select(Q.c.id, Q.c.state).where(
+        Q.c.state.in_(DECIDED) != Q.c.decided_by_id.is_not(None), Q.c.state != RequestState.withdrawn
+    )  # by the rep, or by the order system
     waiting = doubles(Q, [Q.c.order_id], Q.c.state == RequestState.pending)
     decided = doubles(Q, [Q.c.order_id], Q.c.state.in_(DECIDED))
     return [
@@ -95,7 +97,7 @@ def orders_are_what_their_requests_made_them(session: Session) -> list[Problem]:
 
 def decisions_are_by_those_who_were_asked(session: Session) -> list[Problem]:
     """By the people of the last rung, never by who asked; each word stands in the audit."""
-    decided = select(Q.c.id, Q.c.decided_by_id, Q.c.rungs, Q.c.rung).where(Q.c.decided_by_id.is_not(None)).order_by(Q.c.id)
+    decided = select(Q.c.id, Q.c.decided_by_id, Q.c.rungs, Q.c.rung).where(Q.c.state.in_(DECIDED)).order_by(Q.c.id)
     problems = [
         Problem("request.rung", "credit_request", row.id, f"decided by person {row.decided_by_id}, who was not asked")
         for row in session.execute(decided)

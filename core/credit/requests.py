@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, select
 
 from core import outbox
 from core.chores import holders
-from core.credit import events, route, seats, verdict
+from core.credit import events, prepayment, route, seats, verdict
 from core.credit.exposure import Standing, standing
 from core.credit.judge import judge
 from core.credit.rules import Route
@@ -84,6 +84,7 @@ def open_(
     cards(work, policy, request)
     if not _reads_it(work, order):
         _tell(work, policy, order, "order.held", [order.asked_by_id])
+    prepayment.ask(work, policy, order)
     return request
 
 
@@ -285,7 +286,8 @@ def _decided(
         order.reasons = [{"code": "prepayment_awaited", "amount": [prepay, order.currency]}]
         work.session.flush()
         events.order_changed(work, order)
-        tell_outcome(work, policy, order)
+        asked = prepayment.ask(work, policy, order)  # whose card says what order.decided would
+        _tell(work, policy, order, "order.decided", [each for each in _to_be_told(work, order) if each not in asked])
         outbox.touch(work, "order", [order.id or 0])
     else:
         settle_order(work, policy, order, OrderState.released, by="request")
@@ -327,6 +329,7 @@ def expire(work: Work, policy: Policy, request: CreditRequest, order: Order) -> 
     order.decided_at = work.now
     work.session.flush()
     events.order_changed(work, order)
+    outbox.touch(work, "order", [order.id or 0])
     tell_outcome(work, policy, order)
 
 
@@ -337,6 +340,7 @@ def settle_order(work: Work, policy: Policy, order: Order, state: OrderState, *,
     work.audit(f"order.{state}", "order", order.id, order.customer_id, by=by, conditions=order.conditions)
     events.order_changed(work, order)
     work.session.flush()
+    prepayment.settle(work, [order.customer_id])
     outbox.touch(work, "order", [order.id or 0])
     tell_outcome(work, policy, order)
 
