@@ -97,7 +97,7 @@ def test_the_example_of_the_settings_names_every_one_with_its_default() -> None:
     bare = re.compile(r"^# (?=[a-z_]+ = )")
     shown = tomllib.loads("\n".join(bare.sub("", line) for line in lines))
     assert set(shown) == set(Settings.model_fields)
-    tables = ("company", "calendar_days", "slack", "dingtalk", "wecom")
+    tables = ("company", "calendar_days", "slack", "dingtalk", "wecom", "webhook")
     for table in tables:
         assert set(shown[table]) == set(Settings.model_fields[table].default_factory().__class__.model_fields)  # type: ignore[misc, call-arg, union-attr]
     defaults = Settings.model_construct()
