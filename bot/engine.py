@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from bot.transactions import Transactions
 from core import garbage, jobs
-from core.credit import events, inputs, orders, rating
+from core.credit import events, inputs, orders, proposals, rating
 from core.dunning import cycle
 from core.dunning.stored import active
 from core.errors import Unreachable
@@ -23,6 +23,7 @@ I = table_of(ImportRun)  # noqa: E741
 MORNING = time(9)
 SETTLED = timedelta(minutes=1)
 RATING = "rating"  # the job that rates everybody, a slot a day
+PROPOSALS = "proposals"  # the job that looks who has earned a higher limit, a slot a month
 ORDERS = "orders"  # the job that has every held order checked again, a slot a day
 
 
@@ -56,6 +57,7 @@ def last_import(work: Work) -> int | None:
 def run_credit(transactions: Transactions, now: datetime) -> None:
     """After the dunning, which finds out what promises are broken: ratings, and what they mean for held orders."""
     refresh_ratings(transactions, now)
+    propose_limits(transactions, now)
     tell_holds(transactions, now)
     mark_for_today(transactions, now)
     check_orders(transactions, now)
@@ -78,6 +80,28 @@ def refresh_ratings(transactions: Transactions, now: datetime) -> int:
             made += rating.refresh(work, policy, some)
     with transactions.work(now) as work:
         jobs.done(work, RATING, slot)
+    return made
+
+
+def propose_limits(transactions: Transactions, now: datetime) -> int:
+    """Proposals whose time is over end; higher limits are proposed in the first cycle of a month. Returns how many."""
+    with transactions.look(now) as work:
+        over, rules, slot = proposals.to_lapse(work), active(work)[1].credit.proposals, f"{work.today:%Y-%m}"
+    if over:
+        with transactions.work(now) as work:
+            proposals.lapse(work, over)
+    if rules is None or not rules.raise_by:
+        return 0
+    with transactions.work(now) as work:
+        if not jobs.claim(work, PROPOSALS, slot):
+            return 0
+        policy, customers = active(work)[1], proposals.customers(work)
+    made = 0
+    for some in inputs.chunks(customers):
+        with garbage.later(), transactions.work(now) as work:
+            made += proposals.monthly(work, policy, some)
+    with transactions.work(now) as work:
+        jobs.done(work, PROPOSALS, slot)
     return made
 
 

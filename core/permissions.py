@@ -244,6 +244,8 @@ RULES: dict[str, Rule] = {
     "credit.ask_again": Rule(_LINE),
     "person.away": Rule(_LINE, frozenset({"admin"})),
     "person.back": Rule(_LINE, frozenset({"admin"})),
+    "limit.agree": _CREDIT,  # of these whom the policy names, never the customer's owner: core.credit.proposals
+    "limit.decline": _CREDIT,
     "limit.set": _LIMIT,
     "group.limit_set": _LIMIT,  # and only who sees all of the group: core.actions.groups
     "hold.set": _HOLD,

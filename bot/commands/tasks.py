@@ -43,6 +43,7 @@ def todo(ask: Ask) -> CommandReply:
 
 _DECISIONS = {
     "credit.request": "todo.credit_request",
+    "limit.proposed": "todo.limit_proposed",
     "promise.approval": "todo.promise_approval",
     "pause.approval": "todo.pause_approval",
     "claim.review": "todo.claim",
@@ -57,6 +58,8 @@ _CHORES = {
     "letter": "event.letter_unsure",
     "undelivered": "todo.undelivered",
     "receipts": "event.receipts_stale",
+    "invoice": "todo.invoice",
+    "prepay": "todo.prepay",
 }
 
 

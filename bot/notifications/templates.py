@@ -48,14 +48,14 @@ ACTION_IDS = frozenset({
     "task.copy", "task.other", "task.snooze", "task.reassign", "claim.confirm", "claim.void", "receipt.allocate",
     "dispute.settle", "promise.approve", "promise.reject", "pause.approve", "pause.reject", "customer.assign",
     "credit.approve", "credit.approve_with", "credit.reject", "credit.explain", "credit.withdraw",
-    "credit.ask_again", "letters.release", "reply.pick", "reply.confirm",
+    "credit.ask_again", "limit.agree", "limit.decline", "letters.release", "reply.pick", "reply.confirm",
 })  # fmt: skip
 
 _KEYS = frozenset({"view", "tone", "title", "closed", "text", "field", "rows", "action", "footer", "like"})
 _GOOD_ENDS = frozenset({
     "ended.settled", "ended.promised", "ended.approved", "ended.approved_with", "ended.confirmed", "ended.released",
     "ended.assigned", "ended.allocated", "ended.done", "ended.kept", "ended.imported", "ended.dispute_accepted",
-    "ended.dispute_part",
+    "ended.dispute_part", "ended.invoiced", "ended.prepaid", "ended.agreed",
 })  # fmt: skip
 
 

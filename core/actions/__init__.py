@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import bindparam, select
 
 from core import cases, followups, tasks
-from core.actions import absence, approvals, credit, finance, groups, limits, ratings, results
+from core.actions import absence, approvals, credit, finance, groups, limits, proposals, ratings, results
 from core.actions.request import ActionRequest, Context, Handler, Outcome, Result
 from core.credit import locks
 from core.dunning.ladder import Policy
@@ -18,6 +18,7 @@ from core.models import (
     Customer,
     Delivery,
     Dispute,
+    LimitProposal,
     Order,
     OutboxMessage,
     Pause,
@@ -111,6 +112,7 @@ _CUSTOMER_OF = {
         ("task", table_of(Task)), ("case", table_of(Case)), ("promise", table_of(Promise)), ("claim", table_of(Claim)),
         ("dispute", table_of(Dispute)), ("pause", table_of(Pause)), ("receipt", table_of(Receipt)),
         ("arrived", table_of(OutboxMessage)), ("credit", table_of(CreditRequest)),
+        ("proposal", table_of(LimitProposal)),
         ("order", table_of(Order)),
     )
 }  # fmt: skip
@@ -286,6 +288,8 @@ TABLE: dict[str, Spec] = {
     "credit.ask_again": Spec(credit.ask_again, ("order",)),
     "person.away": Spec(absence.away, ("person",), no_customer=True),
     "person.back": Spec(absence.back, ("person",), no_customer=True),
+    "limit.agree": Spec(proposals.decide(True), ("proposal",), ("limit.proposed",)),
+    "limit.decline": Spec(proposals.decide(False), ("proposal",), ("limit.proposed",)),
     "limit.set": Spec(limits.set_limit, _TYPED),
     "group.limit_set": Spec(groups.set_limit, ("group",), no_customer=True),
     "hold.set": Spec(limits.hold, _TYPED),

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import select
 
-from core.credit import locks, orders, own_orders
+from core.credit import locks, orders, own_orders, proposals
 from core.dunning.stored import active
 from core.errors import DomainError
 from core.models import CreditLine, Customer
@@ -17,7 +17,10 @@ COLUMN = "credit_limit"  # its name in `customer.edited`: what was set here wins
 L = table_of(CreditLine)
 
 
-def set_limit(work: Work, customer_id: int, amount_minor: int | None, until: date | None, reason: str) -> None:
+def set_limit(
+    work: Work, customer_id: int, amount_minor: int | None, until: date | None, reason: str,
+    *, proposal_id: int | None = None,
+) -> None:  # fmt: skip
     """The customer's limit, in its own currency; None is no limit at all, 0 is cash only. Orders on hold are checked again.
 
     With `until` the limit is `amount_minor` in all through that day, and what it was before afterwards. A temporary limit
@@ -33,7 +36,7 @@ def set_limit(work: Work, customer_id: int, amount_minor: int | None, until: dat
     own_orders.refuse(work, [customer_id])
     customer = work.session.get_one(Customer, customer_id, populate_existing=True)
     if until is None:
-        _own(work, customer, amount_minor, reason)
+        _own(work, customer, amount_minor, reason, proposal_id)
     else:
         _temporary(work, customer, amount_minor, until, reason)
     work.session.flush()
@@ -45,7 +48,7 @@ def currency_of(work: Work, customer: Customer) -> str:
     return customer.currency or work.company.currency
 
 
-def _own(work: Work, customer: Customer, amount_minor: int | None, reason: str) -> None:
+def _own(work: Work, customer: Customer, amount_minor: int | None, reason: str, proposal_id: int | None) -> None:
     before = customer.credit_limit_minor
     customer.credit_limit_minor = amount_minor
     if COLUMN not in customer.edited:
@@ -53,9 +56,11 @@ def _own(work: Work, customer: Customer, amount_minor: int | None, reason: str) 
     if not amount_minor:
         for line in _running(work, customer):
             line.ended_on = work.today
+    work.session.flush()
+    proposals.limit_changed(work, customer.id or 0)
     work.audit(
         "limit.set", "customer", customer.id, customer.id, before_minor=before, after_minor=amount_minor,
-        currency=currency_of(work, customer), reason=reason,
+        currency=currency_of(work, customer), reason=reason, **({"proposal": proposal_id} if proposal_id else {}),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, bindparam, select, update
 from sqlalchemy.orm.util import identity_key
 
 from core import outbox
-from core.credit import own_orders
+from core.credit import own_orders, proposals
 from core.credit.inputs import Inputs, Item, Weighed, chunks, inputs, items
 from core.credit.rules import RATINGS, RatingRules
 from core.credit.score import Score, rating_of, score
@@ -215,7 +215,8 @@ class _Change:
 def refresh(work: Work, policy: Policy, customer_ids: Collection[int] | None = None) -> int:
     """Computes ratings as of `work.today`, of all customers or these; how many versions that made.
 
-    A version is written where the value changed, or what it comes from. The cards of those customers are drawn anew.
+    A version is written where the value changed, or what it comes from. The cards of those customers are drawn anew,
+    and other limits proposed where the policy says so.
     Every CHUNK customers take a fixed number of statements, and lock only whom they change, in the order of their ids.
     A job over everybody gives them in `chunks`, a transaction each: SQLite's other writers don't wait that long.
     """
@@ -229,7 +230,12 @@ def refresh(work: Work, policy: Policy, customer_ids: Collection[int] | None = N
         changed = _changes(work, _standings(work, some), figures, rated)
         if changed:  # what another transaction did since then is seen under the lock
             locked = _standings(work, [change.customer_id for change in changed], lock=True)
-            made += _write(work, _changes(work, locked, figures, rated))
+            written = _changes(work, locked, figures, rated)
+            made += _write(work, written)
+            computed = [c for c in written if c.source == "computed" and c.value != c.standing.shown]
+            proposals.after_ratings(
+                work, policy, [proposals.Rerated(c.customer_id, c.standing.shown, c.value) for c in computed]
+            )
     return made
 
 

@@ -23,6 +23,8 @@ KINDS = [
     "task.silent",
     "task.gap",
     "task.copy",
+    "task.invoice",
+    "task.prepay",
     "alert.severe",
     "alert.high_risk",
     "letter.friendly",

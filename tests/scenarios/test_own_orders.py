@@ -1,5 +1,6 @@
 """Four eyes: whoever may set limits and ratings does not make room for an order of their own."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ def read(shop: Harness) -> None:
 def test_a_limit_is_not_raised_for_ones_own_order(shop: Harness) -> None:
     assert place(shop, "甲", "1500.00", "SO1", asked_by="boss")["verdict"] == "held"
     refused = shop.act("boss", "limit.set", "甲", amount="2000", reason="自己要用", expect="invalid")
-    assert refused["code"] == "credit.own_order" and "SO1" in shop.type("boss", "/limit 甲 2000 自己要用").message
+    assert refused["code"] == "credit.own_order" and "SO1" in str(shop.type("boss", "/limit 甲 2000 自己要用").view)
     assert state(shop, "SO1") == "held"
     temporary = shop.act("boss", "limit.set", "甲", amount="2000", until="2026-07-31", reason="自己要用", expect="invalid")
     assert temporary["code"] == "credit.own_order"
@@ -52,7 +53,6 @@ def test_nor_is_a_hold_or_the_blacklist_ended(shop: Harness) -> None:
     shop.act("zhou", "hold.set", "甲", reason="对账不清")
     assert place(shop, "甲", "10.00", "SO1", asked_by="boss")["verdict"] == "held"
     assert shop.act("boss", "hold.lift", "甲", reason="已对清", expect="invalid")["code"] == "credit.own_order"
-    shop.act("boss", "hold.set", "甲", reason="再查", until="2026-12-31", expect="already")
     assert shop.holds("甲") == ["manual"] and state(shop, "SO1") == "held"
     shop.act("fd2", "hold.lift", "甲", reason="已对清")
     assert state(shop, "SO1") == "released"
@@ -66,9 +66,7 @@ def test_whoever_entered_it_is_one_of_them(shop: Harness) -> None:
 
     with shop.db() as work:
         new = parse({"number": "SO1", "customer": "甲", "amount": "1500.00", "asked_by": "li"}, "CNY")
-        work.actor, actor = "boss", work.actor  # as the command line does for whoever places an order
-        orders.submit(work, active(work)[1], new, "page")
-        work.actor = actor
+        orders.submit(replace(work, actor="boss"), active(work)[1], new, "page")
     shop.deliver()
     assert shop.act("boss", "limit.set", "甲", amount="2000", reason="急", expect="invalid")["code"] == "credit.own_order"
     shop.act("fd2", "limit.set", "甲", amount="2000", reason="旺季")
