@@ -21,6 +21,7 @@ from bot.app import App
 from bot.demo import history, run
 from bot.demo.stage import FILE, open_demo, usual_now
 from bot.settings import Settings
+from core import tokens
 from core.db import upgrade
 from core.errors import ConfigError
 from core.ledger import invariants
@@ -107,12 +108,12 @@ def test_her_chat_has_a_past(demo: App) -> None:
     [
         ("wangjianguo", {"task.silent", "alert.severe", "reply.balance"}),
         ("sunlihua", {"alert.severe", "promise.approval"}),
-        ("zhengkai", {"task.critical"}),
+        ("zhengkai", {"task.critical", "credit.request"}),
         ("zhoumin", {"claim.review", "receipt.allocate", "task.copy"}),
         ("hejing", {"task.overdue", "dispute.open"}),
-        ("wutao", {"alert.severe"}),
+        ("wutao", {"alert.severe", "credit.request"}),
         ("chenhao", {"task.overdue", "reply.done"}),
-        ("zhaoxue", {"task.overdue", "task.due_soon"}),
+        ("zhaoxue", {"task.overdue", "task.due_soon", "order.held", "order.decided"}),
         ("liuyang", {"task.overdue"}),
         ("linyue", {"task.overdue"}),
     ],
@@ -138,6 +139,35 @@ def test_finance_asks_for_a_balance(demo: App) -> None:
     view: Any = asyncio.run(demo.local.say("zhoumin", "余额 C038")).view
     assert (view["currency"], view["overdue"]) == ("EUR", "27500.00")
     assert [(other["currency"], other["overdue"]) for other in view["others"]] == [("USD", "18200.00")]
+
+
+def test_an_order_waits_for_the_finance_director_and_others_were_decided(demo: App) -> None:
+    asyncio.run(demo.start())
+    view: Any = asyncio.run(demo.local.say("wutao", "审批")).view
+    [waiting] = view["approvals"]
+    assert (waiting["customer"], waiting["order"], waiting["over"]) == ("C008", "SO-260714-02", "45800.00")
+    path = demo.engine.url.database
+    assert path is not None
+    with sqlite3.connect(path) as raw:
+        states = dict(raw.execute("select number, state from sales_order"))
+    assert states == {
+        "SO-260709-01": "released", "SO-260710-01": "released", "SO-260710-02": "refused", "SO-260713-01": "released",
+        "SO-260714-01": "rejected", "SO-260714-02": "held",
+    }  # fmt: skip
+
+
+def test_the_order_system_has_a_token_that_the_next_opening_ends(demo: App, tmp_path: Path) -> None:
+    app = made(tmp_path)
+    assert app.shop is not None
+    first = app.shop.token
+    asyncio.run(app.stop())
+    again = made(tmp_path, None)
+    try:
+        with again.transactions.look(again.clock()) as work:
+            assert again.shop is not None and tokens.find(work, again.shop.token) is not None
+            assert tokens.find(work, first) is None
+    finally:
+        asyncio.run(again.stop())
 
 
 def test_there_is_something_of_everything(demo: App) -> None:
@@ -181,7 +211,8 @@ def test_the_same_now_makes_the_same_company(demo: App, tmp_path: Path) -> None:
             found = [dict(row) for row in raw.execute(f"select * from {table} order by 1")]
         return [{name: value for name, value in row.items() if name != unlike.get(table)} for row in found]
 
-    for table in ("person", "customer", "receivable", "entry", "allocation", "firing", "promise"):
+    told = ("firing", "promise", "sales_order", "credit_request")
+    for table in ("person", "customer", "receivable", "entry", "allocation", *told):
         assert rows(path, table) == rows(str(tmp_path / FILE), table), table
 
 
