@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import BigInteger, CompoundSelect, Date, bindparam, select, true, union, update
 from sqlalchemy import case as sql_case
 
-from core import chores, claims, disputes, outbox, payments, promises
-from core.credit import events
+from core import chores, claims, disputes, invoicing, outbox, payments, promises
+from core.credit import events, prepayment
 from core.dunning.facts import CaseFacts, worse
 from core.dunning.ladder import SEVERITIES, Policy
 from core.dunning.load import load_cases, load_org
@@ -130,6 +130,8 @@ def refresh(work: Work, customer_ids: Collection[int], receipt_ids: Collection[i
     _hand_over(work, policy, org, cases, tasks, links)
     _settle_tasks(work, cases, severity, open_receivables, busy, tasks, links)
     payments.allocate_chores_done(work, busy)
+    invoicing.taken_over(work, busy)
+    prepayment.settle(work, busy)
     outbox.touch_customers(work, busy)
 
 

@@ -32,6 +32,8 @@ MESSAGES = {
     "undelivered": "delivery.failed",
     "receipts": "receipts.stale",
     "dispute": "dispute.open",
+    "invoice": "task.invoice",
+    "prepay": "task.prepay",
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from core import outbox
-from core.credit import events, locks, orders, progress, requests, verdict
+from core.credit import events, locks, orders, prepayment, progress, requests, verdict
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
 from core.credit.judge import facts_of, judge
@@ -55,14 +55,15 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
     )  # fmt: skip
     if pending is not None:
         requests.end(work, pending, "obsolete")
-    orders.settle(order, found)
-    if stays:
+    if stays:  # by the verdict, or the approval, that it has
         order.state = OrderState.released
     else:
+        orders.settle(order, found)
         order.conditions, order.decided_at = {}, None
     work.audit("order.changed", "order", order.id, order.customer_id, before=before, after=_told(order))
     work.session.flush()
     mark(work, [order.customer_id])
+    prepayment.settle(work, [order.customer_id])
     if order.state == OrderState.held:
         request = requests.open_(work, policy, order, now, found)
         outbox.touch(work, "order", [order.id or 0])
@@ -93,6 +94,7 @@ def close(work: Work, order: Order) -> None:
     work.audit("order.closed", "order", order.id, order.customer_id)
     work.session.flush()
     mark(work, [order.customer_id])
+    prepayment.settle(work, [order.customer_id])
     outbox.touch(work, "order", [order.id or 0])
     events.order_changed(work, order)
 

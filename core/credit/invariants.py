@@ -38,6 +38,10 @@ A, C, E, H, L, O, P, Q, R, S, T, V, G = (  # noqa: E741
     )
 )  # fmt: skip
 DECIDED = (RequestState.approved, RequestState.rejected)
+# The order was another one when this was decided.
+CHANGED = exists().where(
+    A.c.subject == "order", A.c.subject_id == Q.c.order_id, A.c.action == "order.changed", A.c.at >= Q.c.decided_at
+)
 FREE = (OrderState.released, OrderState.closed)
 Uses = dict[tuple[str, int, str], int]  # (part, customer, currency): minor units
 
@@ -67,7 +71,7 @@ def requests_end_once(session: Session) -> list[Problem]:
         Q.c.state.in_(DECIDED) != Q.c.decided_by_id.is_not(None), Q.c.state != RequestState.withdrawn
     )  # by the rep, or by the order system
     waiting = doubles(Q, [Q.c.order_id], Q.c.state == RequestState.pending)
-    decided = doubles(Q, [Q.c.order_id], Q.c.state.in_(DECIDED))
+    decided = doubles(Q, [Q.c.order_id], and_(Q.c.state.in_(DECIDED), ~CHANGED))
     return [
         *found(session, when, "request.decided", "credit_request", "{}, and when is not said, or too early"),
         *found(session, who, "request.decided", "credit_request", "{}, and by whom doesn't fit that"),
@@ -84,8 +88,8 @@ def orders_are_what_their_requests_made_them(session: Session) -> list[Problem]:
     joined = select(Q.c.id, Q.c.state, O.c.number, O.c.state).join_from(Q, O, O.c.id == Q.c.order_id)
     wrong = or_(
         and_(Q.c.state == RequestState.pending, ~waits),
-        and_(Q.c.state == RequestState.approved, ~agreed),
-        and_(Q.c.state == RequestState.rejected, O.c.state != OrderState.rejected),
+        and_(Q.c.state == RequestState.approved, ~agreed, ~CHANGED),
+        and_(Q.c.state == RequestState.rejected, O.c.state != OrderState.rejected, ~CHANGED),
     )
     rejected = exists().where(Q.c.order_id == O.c.id, Q.c.state == RequestState.rejected)
     alone = select(O.c.id, O.c.number).where(O.c.state == OrderState.rejected, ~rejected)

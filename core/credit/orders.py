@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, or_, select, union, update
 from sqlalchemy.exc import IntegrityError
 
 from core import outbox
-from core.credit import events, locks, reminders, requests, verdict
+from core.credit import events, locks, prepayment, reminders, requests, verdict
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
 from core.credit.judge import judge
@@ -192,6 +192,7 @@ def cancel(work: Work, policy: Policy, order: Order) -> None:
     work.session.flush()
     if freed:
         mark(work, [order.customer_id])
+    prepayment.settle(work, [order.customer_id])
     outbox.touch(work, "order", [order.id or 0])
 
 

@@ -83,7 +83,7 @@ def open_(
     work.audit("credit.asked", "credit", request.id, order.customer_id, order=order.number, route=chosen.name)
     cards(work, policy, request)
     if not _reads_it(work, order):
-        _tell(work, policy, order, "order.held", [order.asked_by_id])
+        _tell(work, policy, order, "order.held", [order.asked_by_id], request.id)
     prepayment.ask(work, policy, order)
     return request
 
@@ -389,17 +389,20 @@ def _reads_it(work: Work, order: Order) -> bool:
     return work.session.execute(select(D.c.id).where(*mine, D.c.state == "open").limit(1)).first() is not None
 
 
-def tell_outcome(work: Work, policy: Policy, order: Order) -> None:
-    """The rep and finance hear what became of it, but for whoever has just done it."""
-    _tell(work, policy, order, "order.decided", _to_be_told(work, order))
+def tell_outcome(work: Work, policy: Policy, order: Order, *, rep: bool = False) -> None:
+    """The rep and finance hear what became of it, but for whoever has just done it. `rep`: they need the card anyway."""
+    told = _to_be_told(work, order)
+    _tell(work, policy, order, "order.decided", [order.asked_by_id, *told] if rep else told)
 
 
-def _tell(work: Work, policy: Policy, order: Order, kind: str, people: list[int | None]) -> None:
+def _tell(
+    work: Work, policy: Policy, order: Order, kind: str, people: list[int | None], request_id: int | None = None
+) -> None:
     org = load_org(work)
     outbox.enqueue(work, [
         outbox.row(
-            work, key=f"order:{order.id}:{kind}:{order.state}:{work.now.isoformat()}:{person}", kind=kind, subject="order",
-            subject_id=order.id or 0, customer_id=order.customer_id, person_id=person,
+            work, key=f"order:{order.id}:{kind}:{request_id or order.state}:{work.now.isoformat()}:{person}",
+            kind=kind, subject="order", subject_id=order.id or 0, customer_id=order.customer_id, person_id=person,
             not_before=outbox.outside_quiet(work, policy.windows, org.members.get(person)),
         )
         for person in dict.fromkeys(people)

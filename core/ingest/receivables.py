@@ -13,6 +13,7 @@ from core.dunning.stored import active
 from core.ingest import open_items
 from core.ingest.context import Item, Run
 from core.ingest.credit_notes import load_credit_notes
+from core.ingest.events import date_by_shipments
 from core.ingest.lookups import CustomerRef, audit_many, padded, plain, write_changes
 from core.ingest.payments import Payments
 from core.ingest.reasons import Reject
@@ -68,6 +69,8 @@ class Receivables:
         pairs = [(item, known[item.row["number"]]) for item in mine if item.row["number"] in known]
         if pairs:
             touched |= self._compare(work, pairs, receipts)
+        undated = {(i.row["customer_id"], i.row["order"]) for i in mine if "order" in i.row and "event_on" not in i.row}
+        touched |= date_by_shipments(work, self.policy, undated)
         receipt_ids = receipts.post(work)
         disputes.from_file(work, self.policy, self.disputed)
         self.run.report.extra.pop("customers_created", None)

@@ -23,6 +23,9 @@ rungs = [{ audience = ["role:finance_director"] }]
 """
 
 
+TOLD = ("order.held", "order.decided", "credit.request", "receipt.allocate", "task.prepay", "task.invoice")
+
+
 def opened(hk: Harness) -> Harness:
     """A Monday at ten; customer 甲 of li may owe 1,000."""
     hk.begin("2026-07-06 10:00")
@@ -50,7 +53,7 @@ def told(hk: Harness, *kinds: str) -> None:
     """Everybody reads what they were sent of these kinds; anything else that nobody expected fails the story."""
     for person in ("li", "wang", "zhao", "zhou", "cai", "fm"):
         for card in hk.chat(person).unread():
-            if card.json["kind"] in (kinds or ("order.held", "order.decided", "credit.request", "receipt.allocate")):
+            if card.json["kind"] in (kinds or TOLD):
                 hk.read(card.id)
 
 

@@ -118,7 +118,7 @@ def test_on_conditions_it_waits_for_the_prepayment(hk: Harness) -> None:
     card.tap("credit.approve_with", expect="invalid")
     card.tap("credit.approve_with", prepay_percent="0", expect="invalid")
     card.tap("credit.approve_with", prepay_percent="30")
-    shop.chat("li").expect_card("30%", kind="order.decided")
+    due = shop.chat("li").expect_card("预付30%", "¥600.00", "SO1", kind="task.prepay")  # and no order.decided besides
     shop.chat("cai").expect_card(kind="order.decided")
     assert state(shop, "SO1") == "held"
     shop.at("2026-07-06 11:00")
@@ -126,6 +126,7 @@ def test_on_conditions_it_waits_for_the_prepayment(hk: Harness) -> None:
     shop.pay("甲", "600.00")
     shop.at("2026-07-06 12:00")
     assert state(shop, "SO1") == "released"
+    due.expect_update("预付款已到账")
     shop.chat("li").expect_card("已放行", kind="order.decided")
     told(shop)
 
@@ -241,5 +242,5 @@ def test_the_director_says_no_in_any_messenger(hk: Harness) -> None:
 def test_the_director_says_yes_on_conditions_in_any_messenger(hk: Harness) -> None:
     asked(hk).tap("credit.approve_with", prepay_percent="30")
     assert state(hk, "SO1") == "held" and stored(hk, "SO1").conditions == {"prepay_minor": 22_500}
-    hk.chat("li").expect_card("SO1", "30%", kind="order.decided")
+    hk.chat("li").expect_card("SO1", "30%", kind="task.prepay")
     hk.chat("cai").expect_card("SO1", kind="order.decided")

@@ -114,7 +114,7 @@ def _ended(facts: Facts, row: CreditRequest, lang: str) -> Phrase | None:
         case RequestState.pending:
             return None
         case RequestState.approved if row.conditions:
-            return phrase("ended.approved_with", who=who, **_conditions(row))
+            return phrase("ended.approved_with", who=who, **conditions_of(row))
         case RequestState.approved:
             return phrase("ended.approved", who=who)
         case RequestState.rejected:
@@ -127,7 +127,7 @@ def _ended(facts: Facts, row: CreditRequest, lang: str) -> Phrase | None:
             return phrase("ended.obsolete")
 
 
-def _conditions(row: CreditRequest) -> dict[str, Any]:
+def conditions_of(row: CreditRequest) -> dict[str, Any]:
     until, terms = row.conditions.get("until"), row.conditions.get("terms")
     return {
         "n": int(row.conditions.get("prepay_percent") or 0), "on": date.fromisoformat(until) if until else None,
@@ -176,14 +176,12 @@ def _closed_by(facts: Facts, row: Order, asked: CreditRequest | None, lang: str)
 def _held(
     facts: Facts, message: Message, row: Order, asked: CreditRequest | None, about: About, lang: str
 ) -> Loaded | Cancel:
-    """A request that was taken back may be made again from its card; for one that has expired another card comes."""
-    state = _outcome(row, asked)
+    """It waits, or is closed: what has become of it says a card of its own, with which it may be asked again."""
     if row.state != OrderState.held and not message.for_update:
         return Cancel(str(row.state))
-    pending = asked is not None and asked.state == RequestState.pending
-    goes_on = state == "withdrawn" or (state == "held" and pending)
-    ended = None if goes_on else _closed_by(facts, row, asked, lang)
-    return _told(facts, message, row, about, state if goes_on else "held", asked, lang, ended=ended)
+    waits = row.state == OrderState.held and asked is not None and asked.state == RequestState.pending
+    ended = None if waits else _closed_by(facts, row, asked, lang)
+    return _told(facts, message, row, about, "held", asked, lang, ended=ended)
 
 
 def _outcome(row: Order, asked: CreditRequest | None) -> str:
@@ -243,4 +241,4 @@ def _conditions_of(row: Order, asked: CreditRequest | None) -> Phrase | None:
         return None
     prepay = row.conditions.get("prepay_minor")
     amount = (Money(prepay, row.currency),) if prepay else ()
-    return phrase("credit.conditions", **_conditions(asked), amount=amount)
+    return phrase("credit.conditions", **conditions_of(asked), amount=amount)

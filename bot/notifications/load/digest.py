@@ -89,6 +89,8 @@ _SAYS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "receipt.allocate": lambda v: (phrase("event.allocate", amount=(v.unallocated,)),),
     "task.gap": lambda v: (phrase("event.gap"),),
     "task.copy": lambda v: (phrase("event.copy_wanted", text=v.what),),
+    "task.invoice": lambda v: (phrase("event.invoice_wanted", amount=v.amounts),),
+    "task.prepay": lambda v: (phrase("event.prepay_wanted", amount=v.amounts),),
     "payment.reversed": lambda v: (phrase("event.payment_reversed", on=v.on, amount=v.amount),),
     "dispute.open": lambda v: (phrase("event.dispute_open", amount=(v.amount,)),),
     "letter.unsure": lambda v: (phrase("event.letter_unsure"),),

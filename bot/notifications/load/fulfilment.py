@@ -1,0 +1,98 @@
+"""Goods that are signed for and not invoiced; prepayment that orders wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+
+from bot.notifications.load.credit import conditions_of
+from bot.notifications.load.facts import About, Cancel, Facts, Loaded, Message, phrase
+from bot.notifications.views import InvoiceView, Phrase, PrepayRow, PrepayView, ShipmentRow
+from core import invoicing
+from core.chores import MESSAGES
+from core.credit import prepayment, requests
+from core.models import Order, OrderState, Task, TaskState
+from core.models.base import table_of
+from core.money import Money
+
+O = table_of(Order)  # noqa: E741
+
+
+def invoice(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loaded | Cancel:
+    """What finance is to invoice."""
+    customer_id = task.customer_id or 0
+    about = facts.about(customer_id)
+    waiting = invoicing.to_invoice(facts.work, [customer_id]).get(customer_id, []) if ended is None else []
+    if ended is None and not waiting:
+        if not message.for_update:
+            return Cancel("invoiced")
+        ended = phrase("ended.invoiced")
+    if task.state == TaskState.settled:
+        ended = phrase("ended.invoiced")
+    view = InvoiceView(
+        today=facts.today, customer=about.name, short=about.short, code=about.code,
+        amounts=_sums((each.amount_minor, each.currency) for each in waiting),
+        shipments=tuple(
+            ShipmentRow(
+                number=each.number, order=each.order_no, amount=Money(each.amount_minor, each.currency), on=each.signed_on
+            )
+            for each in waiting
+        ),
+        ended=ended,
+    )  # fmt: skip
+    return _loaded(task, view, about)
+
+
+def prepay(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loaded | Cancel:
+    """What the rep is to ask the customer for."""
+    about = facts.about(task.customer_id or 0)
+    waiting = prepayment.awaited(facts.work, task.customer_id or 0) if ended is None else []
+    mine = [each for each in waiting if each.person_id == task.person_id]
+    if ended is None and not mine:
+        if not message.for_update:
+            return Cancel("prepaid")
+        ended = _prepaid(facts, task)
+    if task.state == TaskState.settled:
+        ended = _prepaid(facts, task)
+    contact = about.contacts.get("finance")
+    asked = requests.latest(facts.work, mine[-1].order_id) if mine and mine[-1].agreed else None
+    view = PrepayView(
+        today=facts.today, customer=about.name, short=about.short, code=about.code,
+        amounts=_sums((each.missing_minor, each.currency) for each in mine),
+        orders=tuple(
+            PrepayRow(
+                order=each.number, amount=Money(each.order_minor, each.currency),
+                missing=Money(each.missing_minor, each.currency),
+            )
+            for each in mine
+        ),
+        agreed=bool(mine) and all(each.agreed for each in mine),
+        by=facts.name(asked.decided_by_id) if asked is not None else "", why=asked.reason if asked is not None else "",
+        conditions=phrase("credit.conditions", **conditions_of(asked)) if asked is not None else None,
+        contact=" ".join(x for x in (contact.name, contact.phone or contact.email) if x) if contact is not None else "",
+        ended=ended,
+    )  # fmt: skip
+    return _loaded(task, view, about)
+
+
+def _prepaid(facts: Facts, task: Task) -> Phrase:
+    """Whether one of its orders was released, or none of them waits any more for another reason."""
+    asked = [event["order"] for event in task.events if "order" in event]
+    query = select(O.c.id).where(O.c.id.in_(asked), O.c.state.in_((OrderState.released, OrderState.held))).limit(1)
+    there = facts.work.session.execute(query).first() is not None
+    return phrase("ended.prepaid" if there else "ended.resolved")
+
+
+def _sums(amounts: Iterable[tuple[int, str]]) -> tuple[Money, ...]:
+    found: dict[str, int] = {}
+    for minor, currency in amounts:
+        found[currency] = found.get(currency, 0) + minor
+    return tuple(Money(minor, currency) for currency, minor in sorted(found.items()))
+
+
+def _loaded(task: Task, view: InvoiceView | PrepayView, about: About) -> Loaded:
+    return Loaded(
+        kind=MESSAGES[task.kind], view=view, customer_code=about.code, task_id=task.id, severity=task.severity,
+        over=view.ended is not None,
+    )  # fmt: skip

@@ -1,0 +1,89 @@
+"""On the way from an order to its money: goods to be invoiced, prepayment to be asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Self
+
+from bot.notifications.views.base import Phrase, example_name, example_person, example_short, yuan
+from core.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipmentRow:
+    number: str
+    order: str
+    amount: Money  # what of it is to be invoiced
+    on: date  # signed for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceView:
+    """task.invoice: finance is to invoice what was signed for."""
+
+    today: date
+    customer: str
+    short: str
+    code: str
+    amounts: tuple[Money, ...]  # one a currency
+    shipments: tuple[ShipmentRow, ...]
+    ended: Phrase | None = None
+
+    @property
+    def count(self) -> int:
+        return len(self.shipments)
+
+    @property
+    def closed(self) -> bool:
+        return self.ended is not None
+
+    @classmethod
+    def example(cls, lang: str) -> Self:
+        return cls(
+            today=date(2026, 7, 8), customer=example_name(lang), short=example_short(lang), code="C019",
+            amounts=(yuan(92_000),),
+            shipments=(
+                ShipmentRow(number="SH-2026-0311", order="SO-2026-0097", amount=yuan(60_000), on=date(2026, 7, 6)),
+                ShipmentRow(number="SH-2026-0315", order="SO-2026-0101", amount=yuan(32_000), on=date(2026, 7, 7)),
+            ),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepayRow:
+    order: str
+    amount: Money  # of the order
+    missing: Money  # of the prepayment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepayView:
+    """task.prepay: orders wait for prepayment; the rep asks the customer for it."""
+
+    today: date
+    customer: str
+    short: str
+    code: str
+    amounts: tuple[Money, ...]  # what is missing, one a currency
+    orders: tuple[PrepayRow, ...]
+    agreed: bool = False  # approved on that condition, all of them
+    by: str = ""  # who approved the latest of them
+    why: str = ""  # their words
+    conditions: Phrase | None = None  # "credit.conditions"
+    contact: str = ""  # whom to ask: name, phone
+    ended: Phrase | None = None
+
+    @property
+    def closed(self) -> bool:
+        return self.ended is not None
+
+    @classmethod
+    def example(cls, lang: str) -> Self:
+        return cls(
+            today=date(2026, 7, 8), customer=example_name(lang), short=example_short(lang), code="C019",
+            amounts=(yuan(60_000),), agreed=True, by=example_person(lang, 2), contact="finance@huaxing.example",
+            why="先收三成再发货" if lang == "zh" else "ship after the prepayment",
+            conditions=Phrase(code="credit.conditions", n=30),
+            orders=(PrepayRow(order="SO-2026-0118", amount=yuan(200_000), missing=yuan(60_000)),),
+        )  # fmt: skip

@@ -1,0 +1,85 @@
+"""Prepayment that held orders wait for: one task for whoever has the order lists them, closed once the money is there or
+they wait for it no longer."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, bindparam, select
+
+from core import chores, outbox
+from core.credit.exposure import standing
+from core.dunning.ladder import Policy
+from core.dunning.load import load_org
+from core.models import Order, OrderState, Task, TaskState
+from core.models.base import table_of
+from core.work import Work
+
+O, T = table_of(Order), table_of(Task)  # noqa: E741
+KIND, REASON = "prepay", "prepayment_awaited"
+_WHOSE = bindparam("customers", expanding=True, type_=BigInteger)
+_OPEN = select(Task).where(T.c.customer_id.in_(_WHOSE), T.c.kind == KIND, T.c.state == TaskState.open).order_by(T.c.id)
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """What is missing for one order, minor units of its currency. `agreed`: somebody approved it on that condition."""
+
+    order_id: int
+    number: str
+    person_id: int | None
+    order_minor: int
+    missing_minor: int
+    currency: str
+    agreed: bool
+
+
+def awaited(work: Work, customer_id: int) -> list[Awaited]:
+    """The oldest order first: money that nobody has allocated is for it first."""
+    rows = work.session.execute(
+        select(Order).where(O.c.customer_id == customer_id, O.c.state == OrderState.held).order_by(O.c.id)
+    )
+    waiting = [(order, minor) for order in rows.scalars().all() if (minor := _prepay_minor(order))]
+    if not waiting:
+        return []
+    now = standing(work, customer_id)
+    free = {currency: max(0, e.unapplied_minor - e.reserved_minor) for currency, e in now.exposures.items()}
+    found = []
+    for order, minor in waiting:
+        there = min(minor, free.get(order.currency, 0))
+        free[order.currency] = free.get(order.currency, 0) - there
+        if there < minor:
+            found.append(Awaited(
+                order.id or 0, order.number, order.asked_by_id or now.owner_id, order.amount_minor, minor - there,
+                order.currency, "prepay_minor" in order.conditions,
+            ))  # fmt: skip
+    return found
+
+
+def _prepay_minor(order: Order) -> int:
+    if "prepay_minor" in order.conditions:
+        return int(order.conditions["prepay_minor"])
+    return order.prepaid_minor if any(reason["code"] == REASON for reason in order.reasons) else 0
+
+
+def ask(work: Work, policy: Policy, order: Order) -> set[int]:
+    """Who has a card about it now: the rep, unless they have such a task already, or the money is there."""
+    mine = next((each for each in awaited(work, order.customer_id) if each.order_id == order.id), None)
+    if mine is None or mine.person_id is None or not load_org(work).active(mine.person_id):
+        return set()
+    made = chores.open_chore(
+        work, policy, KIND, [mine.person_id], customer_id=order.customer_id, data={"kind": KIND, "order": order.id}
+    )
+    return {task.person_id for task in made}
+
+
+def settle(work: Work, customer_ids: Collection[int]) -> None:
+    """After money came or went, or an order got on: ends the tasks with nothing left to wait for; the others' cards are
+    drawn anew."""
+    tasks = work.session.execute(_OPEN, {"customers": sorted(customer_ids)}).scalars().all()
+    if not tasks:
+        return
+    work.session.flush()
+    missing = {(task.customer_id, each.person_id) for task in tasks for each in awaited(work, task.customer_id or 0)}
+    done = [task for task in tasks if (task.customer_id, task.person_id) not in missing]
+    chores.end(work, done, TaskState.settled)
+    outbox.touch(work, "task", [task.id or 0 for task in tasks if task not in done])
