@@ -44,7 +44,7 @@ def withdraw(work: Work, policy: Policy, order: Order, reason: str = "") -> Cred
     order.decided_at = work.now
     work.session.flush()
     outbox.touch(work, "order", [order.id or 0])
-    requests.tell_outcome(work, policy, order, rep=True)  # with it they may ask again
+    requests.tell_end(work, policy, order, request)
     events.order_changed(work, order)
     return request
 

@@ -330,7 +330,7 @@ def expire(work: Work, policy: Policy, request: CreditRequest, order: Order) -> 
     work.session.flush()
     events.order_changed(work, order)
     outbox.touch(work, "order", [order.id or 0])
-    tell_outcome(work, policy, order)
+    tell_end(work, policy, order, request)
 
 
 def settle_order(work: Work, policy: Policy, order: Order, state: OrderState, *, by: str) -> None:
@@ -389,10 +389,14 @@ def _reads_it(work: Work, order: Order) -> bool:
     return work.session.execute(select(D.c.id).where(*mine, D.c.state == "open").limit(1)).first() is not None
 
 
-def tell_outcome(work: Work, policy: Policy, order: Order, *, rep: bool = False) -> None:
-    """The rep and finance hear what became of it, but for whoever has just done it. `rep`: they need the card anyway."""
-    told = _to_be_told(work, order)
-    _tell(work, policy, order, "order.decided", [order.asked_by_id, *told] if rep else told)
+def tell_outcome(work: Work, policy: Policy, order: Order) -> None:
+    """The rep and finance hear what became of it, but for whoever has just done it."""
+    _tell(work, policy, order, "order.decided", _to_be_told(work, order))
+
+
+def tell_end(work: Work, policy: Policy, order: Order, request: CreditRequest) -> None:
+    """That a request has come to nothing hears the rep in any case: with that card they may ask again."""
+    _tell(work, policy, order, "order.decided", [order.asked_by_id, *_to_be_told(work, order)], request.id)
 
 
 def _tell(
@@ -401,7 +405,7 @@ def _tell(
     org = load_org(work)
     outbox.enqueue(work, [
         outbox.row(
-            work, key=f"order:{order.id}:{kind}:{request_id or order.state}:{work.now.isoformat()}:{person}",
+            work, key=f"order:{order.id}:{kind}:{order.state}:{request_id or ''}:{work.now.isoformat()}:{person}",
             kind=kind, subject="order", subject_id=order.id or 0, customer_id=order.customer_id, person_id=person,
             not_before=outbox.outside_quiet(work, policy.windows, org.members.get(person)),
         )

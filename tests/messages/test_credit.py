@@ -63,7 +63,10 @@ def test_what_the_answers_ask() -> None:
     asked = {a.id: [(i.name, i.type, i.required) for i in a.inputs] for a in request().actions}
     assert asked == {
         "credit.approve": [],
-        "credit.approve_with": [("prepay_percent", "choice", False), ("until", "date", False), ("note", "text", False)],
+        "credit.approve_with": [
+            ("prepay_percent", "choice", False), ("terms", "choice", False), ("until", "date", False),
+            ("note", "text", False),
+        ],
         "credit.reject": [("reason", "text", True)],
     }
     assert [c.value for c in templates().action("credit.approve_with", "zh").inputs[0].choices] == ["30", "50", "100"]
@@ -145,7 +148,25 @@ def test_the_rep_hears_who_is_asked_until_when_and_why() -> None:
     card = order("order.held", state="held")
     assert "暂缓放行：超信用额度 ¥120,000.00；客户有逾期，最长7天。" in card.text
     assert "已提交周总监审批，7月10日 12:00前未批复则申请失效。" in card.text
-    assert card.actions == () and "审批" not in order("order.held", asked=(), until=None).text
+    assert [action.id for action in card.actions] == ["credit.explain", "credit.withdraw"]
+    nobody = order("order.held", state="held", asked=(), until=None)
+    assert nobody.actions == () and "审批" not in nobody.text
+
+
+def test_the_rep_may_ask_again_what_was_taken_back_or_not_answered() -> None:
+    for state in ("withdrawn", "expired"):
+        card = order("order.decided", state=state, may_ask=True)
+        assert [action.id for action in card.actions] == ["credit.ask_again"] and "可重新申请" in card.text
+        other = order("order.decided", state=state)
+        assert other.actions == () and "可重新申请" not in other.text
+
+
+def test_a_deputy_reads_for_whom_and_whoever_is_above_why() -> None:
+    assert "王总外出，由您代为审批。" in request(acts_for=("王总",)).text
+    assert "You decide in place of Wang Wei, who is away." in request("en", acts_for=("Wang Wei",)).text
+    above = request(unanswered=("王总",), reminders=2).text
+    assert "王总尚未批复，现一并请您审批。" in above and "提醒" not in above
+    assert "第 2 次提醒" in request(reminders=2).text and "提醒" not in request().text
 
 
 @pytest.mark.parametrize(
@@ -155,8 +176,8 @@ def test_the_rep_hears_who_is_asked_until_when_and_why() -> None:
         ("released", "", "已符合信用条件，可安排发货。", "success"),
         ("conditions", "王总", "经王总附条件批准，条件满足后放行。", "warning"),
         ("rejected", "王总", "被王总驳回，请勿发货。", "danger"),
-        ("expired", "", "可重新申请。", "warning"),
-        ("withdrawn", "小李", "放行申请已由小李撤回。", "muted"),
+        ("expired", "", "申请已失效；订单仍暂缓放行。", "warning"),
+        ("withdrawn", "小李", "放行申请已由小李撤回，订单仍暂缓放行。", "muted"),
         ("cancelled", "", "已取消，不再占用信用额度。", "muted"),
         ("refused", "", "按信用政策不予放行：", "danger"),
     ],

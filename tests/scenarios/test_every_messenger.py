@@ -16,6 +16,7 @@ from tests.scenarios import (
     test_credit,
     test_customer_letters,
     test_disputes,
+    test_life_of_an_approval,
     test_one_card,
     test_owners,
     test_pauses,
@@ -56,6 +57,9 @@ STORIES: list[Callable[..., Any]] = [
     test_credit.test_the_director_says_yes_in_any_messenger,
     test_credit.test_the_director_says_no_in_any_messenger,
     test_credit.test_the_director_says_yes_on_conditions_in_any_messenger,
+    test_life_of_an_approval.test_a_deputy_says_yes_in_any_messenger,
+    test_life_of_an_approval.test_a_reminder_is_the_card_again_in_any_messenger,
+    test_life_of_an_approval.test_the_rep_explains_takes_back_and_asks_again_in_any_messenger,
 ]
 
 

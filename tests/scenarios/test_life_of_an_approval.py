@@ -349,16 +349,16 @@ def test_taken_back_it_closes_everywhere_and_may_be_asked_again(shop: Harness) -
     mine.tap("credit.withdraw", reason="客户改单")
     assert card.json["state"] == "closed" and "li 已撤回申请：客户改单" in card.text
     card.tap("credit.approve", expect="already")
-    assert state(shop, "SO1") == "held" and "撤回" in mine.text
-    shop.chat("cai").expect_card("已由li撤回", kind="order.decided")
-    mine.tap("credit.ask_again")
+    assert state(shop, "SO1") == "held" and "撤回" in mine.text and mine.buttons == []
+    told_so = shop.chat("cai").expect_card("已由li撤回", kind="order.decided")
+    assert told_so.buttons == []  # finance doesn't ask
+    shop.chat("li").expect_card("可重新申请", kind="order.decided").tap("credit.ask_again")
     shop.chat("zhou").expect_card("SO1", kind=REQUEST)
-    assert {"credit.explain", "credit.withdraw"} <= set(mine.buttons)
-    shop.chat("li").expect_nothing()  # the same card waits again
-    mine.tap("credit.withdraw")
-    mine.tap("credit.ask_again", expect="invalid")  # once a working day
+    shop.chat("li").expect_card("SO1", kind="order.held").tap("credit.withdraw")
+    again = shop.chat("li").expect_card("可重新申请", kind="order.decided")
+    again.tap("credit.ask_again", expect="invalid")  # once a working day
     shop.at("2026-07-07 10:00")
-    mine.tap("credit.ask_again")
+    again.tap("credit.ask_again")
     shop.chat("zhou").expect_card("SO1", kind=REQUEST).tap("credit.approve")
     assert state(shop, "SO1") == "released"
     settled(shop)
@@ -456,3 +456,48 @@ def _held(hk: Harness) -> Card:
     with hk.look() as work:
         ref = work.session.execute(select(D.c.ref).where(D.c.kind == "order.held", D.c.address == "li")).scalars().first()
     return Card(hk, int(ref), "li")
+
+
+# --- the same in any messenger ---
+
+
+def test_a_deputy_says_yes_in_any_messenger(hk: Harness) -> None:
+    opened(hk)
+    hk.person("zhou", deputy_id=person(hk, "fm"), away_until=instant("2026-07-09 10:00").date())
+    place(hk, "甲", "2000.00", "SO1")
+    hk.chat("li").expect_card("SO1", "fm 代 zhou", kind="order.held")
+    hk.chat("fm").expect_card("SO1", "zhou外出", kind=REQUEST).tap("credit.approve")
+    assert state(hk, "SO1") == "released"
+    hk.chat("li").expect_card("SO1", "fm 代 zhou", kind="order.decided")
+    hk.chat("cai").expect_card("SO1", kind="order.decided")
+
+
+def test_a_reminder_is_the_card_again_in_any_messenger(hk: Harness) -> None:
+    opened(hk)
+    first = asked(hk)
+    hk.at("2026-07-06 14:00")
+    again = hk.chat("zhou").expect_card("SO1", "第 1 次提醒", kind=REQUEST)
+    again.tap("credit.approve")
+    assert state(hk, "SO1") == "released"
+    hk.chat("li").expect_card("SO1", "已放行", kind="order.decided")
+    hk.chat("cai").expect_card("SO1", kind="order.decided")
+    del first
+
+
+def test_the_rep_explains_takes_back_and_asks_again_in_any_messenger(hk: Harness) -> None:
+    opened(hk)
+    place(hk, "甲", "2000.00", "SO1")
+    mine = hk.chat("li").expect_card("SO1", kind="order.held")
+    card = hk.chat("zhou").expect_card("SO1", kind=REQUEST)
+    mine.tap("credit.explain", note="月底补齐")
+    assert stored(hk, "SO1").note == "月底补齐"
+    mine.tap("credit.withdraw", reason="客户改单")
+    assert state(hk, "SO1") == "held" and request(hk).state == "withdrawn"
+    hk.chat("cai").expect_card("SO1", kind="order.decided")
+    hk.chat("li").expect_card("SO1", kind="order.decided").tap("credit.ask_again")
+    hk.chat("li").expect_card("SO1", kind="order.held")
+    hk.chat("zhou").expect_card("SO1", "月底补齐", kind=REQUEST).tap("credit.approve")
+    assert state(hk, "SO1") == "released"
+    hk.chat("li").expect_card("SO1", "已放行", kind="order.decided")
+    hk.chat("cai").expect_card("SO1", "已放行", kind="order.decided")
+    del card

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from bot.notifications.load.facts import About, Cancel, Facts, Loaded, Message, phrase
+from bot.notifications.load.proposals import rating_why
 from bot.notifications.views import CreditView, OrderView, Phrase
 from bot.notifications.views.credit import InsuredLine, in_place_of
 from bot.notifications.views.ratings import letter_of
@@ -45,7 +46,9 @@ def request(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         order=order.number,
         amount=Money(order.amount_minor, order.currency),
         prepaid=Money(order.prepaid_minor, order.currency) if order.prepaid_minor else None,
+        rating_why=rating_why(facts, row.customer_id, shown["rating"]) if letter_of(shown["rating"]) else None,
         limit=None if limit is None else Money(limit, currency),
+        limit_source=shown.get("limit_source", "own"),
         used=Money(shown["used_minor"], currency),
         available=None if limit is None else Money(limit - shown["used_minor"], currency),
         over=Money(over, currency) if over else None,
