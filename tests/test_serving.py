@@ -5,8 +5,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from bot import server
+from bot.app import App
+from bot.settings import Settings, WebhookSettings
+from core import webhooks
+from tests.fakes.receiver import Receiver
 
 
 class Line:
@@ -32,3 +37,29 @@ async def test_a_line_for_each_messenger_when_it_is_connected(
     line.up = True
     await asyncio.wait_for(telling, 5)
     assert capsys.readouterr().out == "钉钉 已连接\n"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_the_order_system_hears_within_seconds(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No run-once and no cycle is waited for; what is on its way when the process ends is recorded."""
+    monkeypatch.setattr(server, "SEND_SECONDS", 0.1)
+    secret = "only the two of them know it"
+    with Receiver(secret) as shop:
+        hook = WebhookSettings(url=f"{shop.url}/events", secret=SecretStr(secret))
+        app = App(Settings(database_url=SecretStr(database_url), webhook=hook))
+        await app.start()
+        metronome = server.Metronome(app)
+        metronome.start()
+        shop.does = "slow"
+        with app.work(app.clock()) as work:
+            webhooks.emit(work, "order.held", "order:1", {"order": {"number": "SO1"}})
+        while not shop.asked:
+            await asyncio.sleep(0.02)
+        metronome.stop()
+        with app.transactions.look(app.clock()) as work:
+            assert [event.state for event in webhooks.log(work)] == ["sending"]
+        await asyncio.wait(app._background, timeout=5)
+        with app.transactions.look(app.clock()) as work:
+            assert [event.state for event in webhooks.log(work)] == ["accepted"]
+        await app.stop()
+        assert shop.told == [("order.held", "SO1")] and shop.wrong == []

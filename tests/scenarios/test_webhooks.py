@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from core.credit import changes, orders
+from core.credit.incoming import parse
+from core.dunning.stored import active
 from tests.fakes.receiver import Receiver
 from tests.harness import Harness
 from tests.scenarios.ordering import opened, place, told
@@ -85,15 +88,27 @@ def test_nobody_decides_in_time(hk: Harness, shop: Receiver) -> None:
 def test_an_order_that_is_taken_back(hk: Harness, shop: Receiver) -> None:
     place(hk, "甲", "2000.00", "SO1")
     with hk.db() as work:
-        from core.credit import orders
-        from core.dunning.stored import active
-
         [order] = orders.find(work, "SO1")
         orders.cancel(work, active(work)[1], order)
     hk.deliver()
     tell(hk, shop)
     assert shop.about("SO1") == ["order.held", "order.cancelled"]
     assert shop.last("order.cancelled")["order"]["request"] is None
+
+
+def test_a_released_order_is_changed_and_then_closed(hk: Harness, shop: Receiver) -> None:
+    place(hk, "甲", "500.00", "SO1")
+    with hk.db() as work:
+        [order] = orders.find(work, "SO1")
+        smaller = parse({"number": "SO1", "customer": "甲", "amount": "400.00"}, "CNY")
+        changes.change(work, active(work)[1], order, smaller)
+    with hk.db() as work:
+        [order] = orders.find(work, "SO1")
+        changes.close(work, order)
+    hk.deliver()
+    tell(hk, shop)
+    assert shop.about("SO1") == ["order.released", "order.released", "order.closed"]
+    assert [event.body["order"]["amount"] for event in shop.taken] == ["500.00", "400.00", "400.00"]
 
 
 def test_the_same_order_again_is_no_event(hk: Harness, shop: Receiver) -> None:
