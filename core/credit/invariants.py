@@ -58,13 +58,14 @@ def released_orders_have_a_verdict_or_a_decision(session: Session) -> list[Probl
     approved = exists().where(Q.c.order_id == O.c.id, Q.c.state == RequestState.approved)
     silent = and_(_empty(O.c.reasons), _empty(O.c.facts))
     query = select(O.c.id, O.c.number, O.c.state).where(
-        O.c.state.in_(FREE), ~approved, or_(silent, ~_empty(O.c.reasons))
+        O.c.state == OrderState.released, ~approved, or_(silent, ~_empty(O.c.reasons))
     )
     return found(session, query, "order.released", "sales_order", "{} is {} without a verdict or anybody's word")
 
 
 def requests_end_once(session: Session) -> list[Problem]:
-    """One that is over says when, one that was decided also who; an order waits for one answer, and gets one."""
+    """One that is over says when, one that was decided also who; an order waits for one answer, and gets one, and another
+    one each time it is changed."""
     over = Q.c.state != RequestState.pending
     when = select(Q.c.id, Q.c.state).where(over != Q.c.decided_at.is_not(None))
     who = select(Q.c.id, Q.c.state).where(
@@ -108,7 +109,7 @@ def decisions_are_by_those_who_were_asked(session: Session) -> list[Problem]:
         if row.rung >= len(row.rungs) or row.decided_by_id not in may_decide(row.rungs[row.rung])
     ]
     votes = V.join(Q, Q.c.id == V.c.request_id).join(O, O.c.id == Q.c.order_id)
-    mine = or_(V.c.person_id == O.c.asked_by_id, V.c.person_id == Q.c.asked_by_id)
+    mine = or_(and_(V.c.person_id == O.c.asked_by_id, ~CHANGED), V.c.person_id == Q.c.asked_by_id)
     own = select(V.c.request_id, V.c.person_id).select_from(votes).where(mine)
     said = exists().where(
         A.c.subject == "credit", A.c.subject_id == V.c.request_id, A.c.action == "credit.voted",
