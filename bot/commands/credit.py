@@ -18,6 +18,7 @@ from core.credit import risks
 from core.credit.events import reasons
 from core.credit.exposure import Exposure, Standing, standing
 from core.credit.inputs import months_before
+from core.credit.granted import granted
 from core.credit.rules import BLOCKING
 from core.dunning.stored import active
 from core.models import CreditLine, CreditRequest, Customer, Order, OrderState, Person, RequestState, RiskEvent
@@ -31,11 +32,12 @@ O, L, P = table_of(Order), table_of(CreditLine), table_of(Person)  # noqa: E741
 
 @dataclass(frozen=True)
 class Found:
-    """One customer's credit. `limit_minor`: what counts, 0 for ratings that pay cash; amounts in `now.currency`."""
+    """One customer's credit. `limit_minor`: what counts, see core.credit.granted; amounts in `now.currency`."""
 
     customer: Customer
     now: Standing
     limit_minor: int | None
+    source: str  # of the limit: core.credit.granted
     used_minor: int
     extra_until: date | None
     latest: Sequence[Order]
@@ -89,6 +91,7 @@ def credit(ask: Ask) -> CommandReply:
 def _find(work: Work, customer: Customer) -> Found:
     assert customer.id is not None
     rules, now = active(work)[1].credit, standing(work, customer.id)
+    may_owe = granted(now, rules, work.company.currency)
     latest = list(work.session.execute(
         select(Order).where(O.c.customer_id == customer.id).order_by(O.c.id.desc()).limit(LATEST)
     ).scalars())  # fmt: skip
@@ -101,7 +104,7 @@ def _find(work: Work, customer: Customer) -> Found:
         if request.state == RequestState.pending
     ]  # fmt: skip
     return Found(
-        customer=customer, now=now, limit_minor=0 if now.rating in rules.cash_only else now.limit_minor,
+        customer=customer, now=now, limit_minor=may_owe.minor, source=may_owe.source,
         used_minor=now.used_minor(rules, work.company.currency), extra_until=_until(work, now), latest=latest,
         requests=requests, pending=pending, people=_people(work, customer, pending),
         risks=risks.latest(work, customer.id, months_before(work.today, rules.rating.window_months)),
@@ -138,6 +141,7 @@ def _view(ask: Ask, found: Found) -> CreditStatusView:
         unapplied=money(-main.unapplied_minor), limit=None if limit is None else money(limit),
         extra=money(now.extra_minor) if now.extra_minor and limit else None, extra_until=found.extra_until,
         available=None if available is None else money(available), usage=found.usage, cash_only=limit == 0,
+        limit_source=found.source,
         overdue=tuple(Money(e.overdue_minor, code) for code, e in sorted(now.exposures.items()) if e.overdue_minor),
         days=now.overdue_days, holds=found.holds,
         pending=tuple(_pending(found, order, request, zone) for order, request in found.pending),
@@ -186,7 +190,7 @@ def _json(work: Work, found: Found) -> dict[str, Any]:
     extra = {"amount": text(now.extra_minor), "until": found.extra_until and found.extra_until.isoformat()}
     return {
         "customer": {"code": found.customer.code, "name": found.customer.name, "rating": now.rating, "owner": found.owner},
-        "currency": now.currency, "limit": text(found.limit_minor), "base_limit": text(now.base_minor),
+        "currency": now.currency, "limit": text(found.limit_minor), "limit_source": found.source, "base_limit": text(now.base_minor),
         "temporary": extra if now.extra_minor else None, "used": text(found.used_minor),
         "available": text(found.available_minor), "usage": found.usage or None, "cash_only": found.limit_minor == 0,
         "exposure": [_exposure(code, exposure) for code, exposure in sorted(now.exposures.items())],

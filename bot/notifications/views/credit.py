@@ -41,6 +41,7 @@ class CreditView:
     rating_why: Phrase | None = None
     prepaid: Money | None = None
     limit: Money | None = None  # None: no limit; 0: cash only
+    limit_source: str = "own"  # own new grade cash_only none: core.credit.granted
     available: Money | None = None  # before this order; may be below 0
     over: Money | None = None  # by how much the order is over the limit
     share_over: int = 0  # the same in percent of the limit
@@ -69,6 +70,11 @@ class CreditView:
     @property
     def closed(self) -> bool:
         return self.ended is not None
+
+    @property
+    def by_policy(self) -> bool:
+        """No limit of its own: the policy gives one to its rating."""
+        return self.limit_source in ("new", "grade")
 
     @property
     def exceeds(self) -> bool:

@@ -149,6 +149,7 @@ class CreditStatusView:
     shipments: Money  # shipped and not invoiced yet
     unapplied: Money  # ≤ 0
     limit: Money | None = None  # with the temporary one; None: no limit
+    limit_source: str = "own"  # own new grade cash_only none: core.credit.granted
     extra: Money | None = None  # of it for a while
     extra_until: date | None = None
     available: Money | None = None
@@ -170,6 +171,11 @@ class CreditStatusView:
     def limited(self) -> bool:
         """A limit of 0 is one, too."""
         return self.limit is not None
+
+    @property
+    def by_policy(self) -> bool:
+        """No limit of its own: the policy gives one to its rating."""
+        return self.limit_source in ("new", "grade")
 
     @property
     def exceeded(self) -> bool:
