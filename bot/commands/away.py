@@ -37,7 +37,7 @@ def away(ask: Ask) -> CommandReply:
         return ask.error("command.usage", usage=ask.usage)
     today, given = ask.work.today, {}
     if said["start"]:
-        given["from"] = parse_date(said["start"], today, future=True).isoformat()
+        given["from"] = parse_date(said["start"], today, future=None).isoformat()
     given["until"] = parse_date(said["until"], today, future=True).isoformat()
     if said["deputy"]:
         given["deputy"] = said["deputy"].strip()
