@@ -123,7 +123,7 @@ def _prepaid(data: Mapping[Any, Any], amount_minor: int, currency: str) -> int:
 
 
 def _lines(data: Mapping[Any, Any]) -> tuple[Mapping[str, Any], ...]:
-    lines = data.get("lines") or []
+    lines = [] if data.get("lines") is None else data["lines"]
     if not isinstance(lines, list) or len(lines) > MAX_LINES or not all(isinstance(line, dict) for line in lines):
         raise DomainError("order.bad_field", field="lines", value="")
     return tuple({name: _text(line, name) for name in ("item", "price", "list_price", "cost")} for line in lines)

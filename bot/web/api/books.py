@@ -9,9 +9,9 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Security
+from fastapi import APIRouter, Path, Request, Security
 from fastapi.security import HTTPBearer
 from sqlalchemy import bindparam, select
 from starlette.responses import Response
@@ -36,6 +36,7 @@ SCOPES = {
     "shipments": "shipments:write", "risk-events": "risk:write",
 }  # fmt: skip
 _CUSTOMER = select(Customer).where(table_of(Customer).c.code == bindparam("code"))
+Code = Annotated[str, Path(examples=["C001"])]
 KINDS = tuple(kind for kind in SCOPES if kind in LOADERS)
 
 
@@ -78,7 +79,7 @@ def books_router(host: Host) -> APIRouter:
         summary="A customer's limit, what uses it up, its holds and orders, as they are now",
         responses={200: {"model": schemas.Credit}, **fails(404)},
     )
-    async def credit(request: Request, code: str) -> Response:
+    async def credit(request: Request, code: Code) -> Response:
         who = await caller(host, request, "credit:read")
         return answer(await asyncio.to_thread(_credit, host, who, code))
 

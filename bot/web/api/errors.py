@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,7 +47,8 @@ def install(api: FastAPI, company_lang: str) -> None:
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         if error.status_code == 405:
-            return refused(request, DomainError("api.method", method=request.method[:20]), error.headers)
+            allow = {"Allow": _allowed(api, str(request.scope["path"]))}
+            return refused(request, DomainError("api.method", method=request.method[:20]), allow)
         return refused(request, DomainError("api.not_found"))
 
     async def crowded(request: Request, error: Exception) -> Response:
@@ -78,6 +80,16 @@ def _headers(error: DomainError) -> dict[str, str]:
     if error.code == "api.no_scope":
         return {"WWW-Authenticate": 'Bearer realm="huikuan", error="insufficient_scope"'}
     return {}
+
+
+def _allowed(api: FastAPI, path: str) -> str:
+    """Every method of this address: each stands on a route of its own, of which the framework names one."""
+    found: dict[int, dict[str, Any]] = {}
+    for template, methods in api.openapi()["paths"].items():
+        fixed = re.split(r"\{[^}]*\}", template)
+        if re.fullmatch(".+".join(map(re.escape, fixed)), path, re.DOTALL):
+            found[len("".join(fixed))] = methods
+    return ", ".join(sorted(name.upper() for name in found[max(found)])) if found else ""
 
 
 def language(accepted: str, otherwise: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Security
+from fastapi import APIRouter, Path, Request, Security
 from fastapi.security import HTTPBearer
 from sqlalchemy import bindparam, select
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bot.web.api import body, schemas
@@ -25,6 +26,8 @@ from core.models.base import table_of
 from core.work import Work
 
 MAX_NUMBER = 100
+Number = Annotated[str, Path(examples=["SO-1001"])]
+NOT_POST = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 C, O = table_of(Customer), table_of(Order)  # noqa: E741
 _ORDER = select(Order).where(O.c.source == bindparam("source"), O.c.number == bindparam("number"))
 _NEW = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewOrder"}}}, "required": True}
@@ -48,13 +51,18 @@ def orders_router(host: Host) -> APIRouter:
         host.follow()
         return answer(found)
 
+    @router.api_route("/orders/{number:path}/close", methods=NOT_POST, include_in_schema=False)
+    async def closed_only_by_post(number: str) -> Response:
+        """Else it would be an order whose number ends like this."""
+        raise HTTPException(405)
+
     @router.put(
         "/orders/{number:path}",
         summary="Change an order that is not ended; the verdict about what it is now is the answer",
         responses={200: {"model": schemas.OrderAnswer}, **fails(400, 404, 409, 413, 415, 422)},
         openapi_extra={"requestBody": _NEW, "parameters": [KEY_HEADER]},
     )
-    async def change(request: Request, number: str) -> Response:
+    async def change(request: Request, number: Number) -> Response:
         who = await caller(host, request, "orders:write")
         key = key_of(request)
         raw = await body.read(request)
@@ -67,7 +75,7 @@ def orders_router(host: Host) -> APIRouter:
         summary="Nothing more of an order will be delivered; saying so again changes nothing",
         responses={200: {"model": schemas.OrderNow}, **fails(404, 409)},
     )
-    async def close(request: Request, number: str) -> Response:
+    async def close(request: Request, number: Number) -> Response:
         who = await caller(host, request, "orders:write")
         found = await asyncio.to_thread(desk.close, who, number)
         host.follow()
@@ -78,7 +86,7 @@ def orders_router(host: Host) -> APIRouter:
         summary="An order as it stands now",
         responses={200: {"model": schemas.OrderNow}, **fails(404)},
     )
-    async def show(request: Request, number: str) -> Response:
+    async def show(request: Request, number: Number) -> Response:
         who = await caller(host, request, "orders:read")
         return answer(await asyncio.to_thread(desk.show, who, number))
 
@@ -87,7 +95,7 @@ def orders_router(host: Host) -> APIRouter:
         summary="Take an order back; taking it back again changes nothing",
         responses={200: {"model": schemas.OrderNow}, **fails(404, 409)},
     )
-    async def cancel(request: Request, number: str) -> Response:
+    async def cancel(request: Request, number: Number) -> Response:
         who = await caller(host, request, "orders:write")
         found = await asyncio.to_thread(desk.cancel, who, number)
         host.follow()

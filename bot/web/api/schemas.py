@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
+from core.credit.risks import KINDS, SEVERITIES
 from core.ingest import rows
 from core.ingest.records import AMOUNTS, DATES, FLAGS, RECEIVABLE_KINDS
 
@@ -161,7 +162,7 @@ def of_requests() -> dict[str, Any]:
 
 def rows_body(kind: str) -> dict[str, Any]:
     """Of a request with rows. What a row may say is told by its schema; whether it can go in, by the answer."""
-    columns = {name: _column(name) for name in rows.taken(kind)}
+    columns = {name: _column(kind, name) for name in rows.taken(kind)}
     row = {"type": "object", "properties": columns, "required": list(rows.needed(kind)), "additionalProperties": False}
     fields: dict[str, Any] = {"rows": {"type": "array", "maxItems": rows.MAX_ROWS, "items": row}}
     if kind == "receipts":
@@ -173,14 +174,21 @@ def rows_body(kind: str) -> dict[str, Any]:
     return {"content": {"application/json": {"schema": whole}}, "required": True}
 
 
-def _column(name: str) -> dict[str, Any]:
+def _column(kind: str, name: str) -> dict[str, Any]:
     if name in FLAGS or name == "disputed":
         return {"type": ["string", "integer", "boolean", "null"], "description": "yes or no"}
-    told: dict[str, Any] = {"type": ["string", "integer", "null"]}
+    told: dict[str, Any] = {"type": ["string", "integer"]}
     if name in AMOUNTS:
         told |= {"description": Amount.description, "examples": ["50000.00"]}
     elif name in DATES:
-        told |= {"type": ["string", "null"], "examples": ["2026-07-01"]}
+        told = {"type": ["string"], "examples": ["2026-07-01"]}
+    elif name == "severity":
+        told = {"type": ["string"], "enum": list(SEVERITIES)}
     elif name == "kind":
-        told |= {"type": ["string", "null"], "examples": sorted(set(RECEIVABLE_KINDS.values()))}
-    return told
+        kinds = KINDS if kind == "risk-events" else dict.fromkeys(RECEIVABLE_KINDS.values())
+        told = {"type": ["string"], "enum": list(kinds)}
+    elif name in ("customer", "code"):
+        told |= {"description": "the customer's code", "examples": ["C001"]}
+    if name in rows.needed(kind):
+        return told | ({} if "enum" in told else {"minLength": 1})
+    return {"anyOf": [told, {"type": "null"}]}
