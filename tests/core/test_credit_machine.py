@@ -15,7 +15,7 @@ from core.credit.incoming import NewOrder
 from core.credit.rules import CreditRules
 from core.dunning.stored import active
 from core.ledger import post
-from core.models import CreditRequest, Order, Receipt, Receivable
+from core.models import CreditRequest, Order, Receipt, Receivable, Shipment
 from core.models.base import table_of
 from tests.factories import DAY, customer, make_work, person
 
@@ -38,6 +38,7 @@ class Credit(RuleBasedStateMachine):
         self.number = 0
         self.owed: dict[str, int] = {}  # receivable -> open
         self.invoiced: dict[str, int] = {}  # order -> invoiced
+        self.shipped: dict[str, int] = {}  # order -> shipped
         self.paid = 0
 
     def teardown(self) -> None:
@@ -54,11 +55,23 @@ class Credit(RuleBasedStateMachine):
     def _used(self) -> int:
         released = (o for o in self._orders() if o.state == "released")
         on_order = sum(max(0, o.amount_minor - self.invoiced.get(o.number, 0)) for o in released)
-        return sum(self.owed.values()) + on_order - self.paid
+        return sum(self.owed.values()) + on_order + self._gone_without_release() - self.paid
+
+    def _gone_without_release(self) -> int:
+        """Shipped though nobody released it."""
+        free = {o.number for o in self._orders() if o.state == "released"}
+        gone = ((number, minor) for number, minor in self.shipped.items() if number not in free)
+        return sum(max(0, minor - self.invoiced.get(number, 0)) for number, minor in gone)
+
+    def _shipments(self) -> int:
+        released = (o for o in self._orders() if o.state == "released")
+        mine = ((min(self.shipped.get(o.number, 0), o.amount_minor), o.number) for o in released)
+        return self._gone_without_release() + sum(max(0, minor - self.invoiced.get(n, 0)) for minor, n in mine)
 
     def _agree(self) -> None:
         now = standing(self.work, self.customer.id or 0)
         assert now.used_minor(CreditRules(), "CNY") == self._used()
+        assert now.used_minor(CreditRules(parts=("shipments",), net_unapplied=False), "CNY") == self._shipments()
 
     @rule(amount=AMOUNTS)
     def order(self, amount: int) -> None:
@@ -80,6 +93,19 @@ class Credit(RuleBasedStateMachine):
         post.new_receivables(self.work, [row])
         self.owed[row["number"]] = amount
         self.invoiced[order.number] = self.invoiced.get(order.number, 0) + amount
+        self._agree()
+
+    @precondition(lambda self: self._orders() != [])
+    @rule(which=st.randoms(use_true_random=False), amount=AMOUNTS)
+    def ship(self, which: Any, amount: int) -> None:
+        """Of any order: goods sometimes leave though nobody released them."""
+        order = which.choice(self._orders())
+        self.session.add(Shipment(
+            number=self._name(), customer_id=self.customer.id or 0, order_no=order.number, amount_minor=amount,
+            currency="CNY", shipped_on=DAY,
+        ))  # fmt: skip
+        self.session.flush()
+        self.shipped[order.number] = self.shipped.get(order.number, 0) + amount
         self._agree()
 
     @precondition(lambda self: bool(self.invoiced))
