@@ -1,13 +1,14 @@
 """The lock that every decision about credit begins with: the customer's, or those of its whole group where that has a
 limit. Several customers are locked in the order of their ids, here as everywhere: so nobody waits in a circle."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import BigInteger, Select, bindparam, or_, select
 
 from core.errors import DomainError
 from core.models import Customer, GroupLimit
-from core.models.base import table_of
+from core.models.base import among, table_of
 from core.work import Work
 
 ROUNDS = 5  # how often a group may grow while its members are being locked
@@ -23,10 +24,7 @@ _SHARED = (  # uncorrelated, so looked up once: nothing for nearly all customers
 )
 _OF_CUSTOMER = select(C.c.id, C.c.group_name).where(or_(C.c.id == _ID, C.c.group_name == _SHARED)).order_by(C.c.id)
 _OF_GROUP = select(C.c.id, C.c.group_name).where(C.c.group_name == _NAME).order_by(C.c.id)
-_ONES = select(C.c.id).where(C.c.id.in_(bindparam("ids", expanding=True, type_=BigInteger))).order_by(C.c.id)
-_LOCK_CUSTOMER, _LOCK_GROUP, _LOCK_ONES = (
-    query.with_for_update(key_share=True) for query in (_OF_CUSTOMER, _OF_GROUP, _ONES)
-)
+_LOCK_CUSTOMER, _LOCK_GROUP = (query.with_for_update(key_share=True) for query in (_OF_CUSTOMER, _OF_GROUP))
 
 
 def lock(work: Work, customer_id: int) -> tuple[int, ...]:
@@ -48,6 +46,14 @@ def lock_group(work: Work, name: str) -> tuple[int, ...]:
     return _as_it_is(work, found, _OF_GROUP, {"name": name})
 
 
+def lock_ones(work: Work, customer_ids: Iterable[int]) -> None:
+    """These customers, as they are, for whoever changes something about many: not their groups."""
+    ids = set(customer_ids)
+    if ids:
+        query = select(C.c.id).where(among(C.c.id, ids)).order_by(C.c.id)
+        work.session.execute(query.with_for_update(key_share=True))
+
+
 def _as_it_is(work: Work, held: set[int], query: Select[tuple[int, str]], asked: dict[str, object]) -> tuple[int, ...]:
     """While we waited for one of them, others may have joined, or the limit may have been set. Those with larger ids are
     locked, too; for a smaller one it is too late."""
@@ -60,6 +66,6 @@ def _as_it_is(work: Work, held: set[int], query: Select[tuple[int, str]], asked:
             return tuple(sorted(members))
         if held and min(missing) < max(held):
             break
-        work.session.execute(_LOCK_ONES, {"ids": sorted(missing)})
+        lock_ones(work, missing)
         held |= missing
     raise DomainError("credit.group_moved")

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Table, select
 
+from core.credit import locks
 from core.ingest.context import Item, Run
 from core.ingest.lookups import audit_many, insert_ids, padded, write_changes
 from core.ingest.people import changed
@@ -79,6 +80,7 @@ class CustomersLoader:
             else:
                 report.unchanged += 1
         audit_many(work, "customer.updated", "customer", audits)
+        locks.lock_ones(work, changes)  # in the order of their ids, and not of the file
         write_changes(session, C, changes)
         judged = {old.id: old.group_name for _, old in pairs if _JUDGED & changes.get(old.id, {}).keys()}
         mark(work, judged, judged.values())
@@ -92,6 +94,8 @@ class CustomersLoader:
             row["owner_id"] = self.run.people(work.session).get(row["owner"], "owner")
         if "group" in row:
             row["group_name"] = row["group"]
+        if old is not None:
+            self._check_currency(row, old)
         if "credit_limit" in row:
             currency = row.get("currency") or (old.currency if old else "") or self.run.company.currency
             places = currencies.digits(currency)
@@ -102,6 +106,14 @@ class CustomersLoader:
             if rounded is not None:
                 self.run.report.rounded_rows += 1
                 self.run.report.rounded_by[currency] += rounded
+
+    def _check_currency(self, row: dict[str, Any], old: Any) -> None:
+        """A limit of 100,000 in one currency is another one in the next."""
+        kept = old.currency or self.run.company.currency
+        if row.get("currency", kept) == kept or "currency" in old.edited or old.credit_limit_minor is None:
+            return
+        if "credit_limit" not in row or {"credit_limit", "credit_limit_minor"} & set(old.edited):
+            raise Reject("limit_in_other_currency", "currency", row["currency"], kept=kept)
 
     def _columns(self, item: Item, index_text: Any) -> dict[str, Any]:
         row = item.row

@@ -10,7 +10,7 @@ from typing import Any
 from core.errors import ConfigError
 from core.ingest.reasons import refusal
 
-KINDS = ("people", "accounts", "customers", "receivables", "receipts", "orders", "shipments", "risk-events")
+KINDS = ("people", "accounts", "customers", "receivables", "receipts", "orders", "shipments", "risk-events", "insurance")
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "people": (
@@ -34,6 +34,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "orders": ("number", "customer", "amount", "currency", "terms", "prepaid", "note", "asked_by"),
     "shipments": ("number", "customer", "order", "amount", "currency", "shipped_on", "signed_on"),
     "risk-events": ("source", "key", "customer", "kind", "severity", "happened_on", "text", "url"),
+    "insurance": ("customer", "insurer", "amount", "currency", "from_on", "until"),
 }  # fmt: skip
 
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -45,6 +46,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "orders": ("number", "customer", "amount"),
     "shipments": ("number", "customer", "order", "amount", "shipped_on"),
     "risk-events": ("key", "customer", "kind", "severity", "happened_on"),
+    "insurance": ("customer", "insurer", "amount", "from_on", "until"),
 }
 
 _KEYS = (

@@ -56,6 +56,15 @@ _ROWS: dict[str, tuple[str, str]] = {
     "not_yet": ("日期「{value}」还没到", "{value!r} is still to come"),
     "away_backwards": ("外出截止日「{value}」早于开始日", "away until {value!r}, before it begins"),
     "own_manager": ("「{value}」不能做自己的上级或代理人", "{value!r} cannot be their own manager or deputy"),
+    "ends_before_it_begins": ("截止日 {value} 早于起始日 {begins}", "it ends on {value}, before it begins on {begins}"),
+    "later_cover_known": (
+        "该客户已有 {begins} 起的保险额度，{value} 起的旧额度不再导入",
+        "there is cover from {begins} on already; one from {value} on is older",
+    ),
+    "limit_in_other_currency": (
+        "客户的信用额度以 {kept} 计：改为 {value} 时须在同一行给出新额度；在系统里改过的额度请先取消",
+        "the credit limit is in {kept}: give a new one in the same row; one that was set here must be ended first",
+    ),
     "other_customer": (
         "「{number}」已属于客户 {customer}，不能改到另一个客户",
         "{number!r} belongs to customer {customer}; it cannot move to another",

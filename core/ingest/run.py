@@ -14,6 +14,7 @@ from core.ingest import open_items
 from core.ingest.context import Item, OpenWork, Run
 from core.ingest.customers import CustomersLoader
 from core.ingest.files import open_table
+from core.ingest.insurance import InsuranceLoader
 from core.ingest.maps import KINDS, load_map
 from core.ingest.orders import OrdersLoader
 from core.ingest.people import AccountsLoader, PeopleLoader
@@ -51,6 +52,7 @@ LOADERS: dict[str, Callable[[Run], Loader]] = {
     "risk-events": RiskEventsLoader,
     "orders": OrdersLoader,
     "shipments": ShipmentsLoader,
+    "insurance": InsuranceLoader,
 }
 
 
