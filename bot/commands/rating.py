@@ -13,7 +13,7 @@ from bot.commands.credit import lines_of
 from bot.commands.parser import Ask, Named, fields, named, pick
 from bot.commands.reply import CommandReply
 from bot.commands.write import change, joined
-from bot.notifications.views.ratings import RatingPart, RatingRow, RatingView, letter_of
+from bot.notifications.views.ratings import RatingPart, RatingRow, RatingView, ScoreLine, letter_of
 from core.credit import risks
 from core.credit.inputs import Inputs, Item
 from core.credit.rating import Explained, explain
@@ -99,12 +99,29 @@ def _view(ask: Ask, customer: Customer, found: Explained, rules: RatingRules, by
         overdue=money(of.overdue.minor) if of.overdue.minor else None, overdue_days=of.overdue_days,
         overdue_limit=rules.overdue_days_d, broken=of.broken_promises, broken_limit=rules.broken_promises_d,
         disputes=of.open_disputes, volume=money(of.invoiced_minor), trend=_signed(of.trend_days), known=of.months_known,
+        promises=f"{of.promises_kept}/{of.promises_judged}" if of.promises_judged else "",
+        returned=money(of.returned_minor) if of.returned_minor else None,
+        usage=_percent(Decimal(of.open_minor) / of.limit_minor) if of.limit_minor else "",
+        score=str(found.rated.score.value) if found.rated.score is not None else "",
+        score_cuts=" · ".join(f"{letter} ≥ {cut}" for letter, cut in rules.score_cuts.items()),
+        score_decides=rules.method == "score", scored=_scored(found),
         run=of.on_time_run, run_needed=rules.lift_after_on_time,
         rows=tuple(
             RatingRow(number=item.number, due=item.due_on, amount=Money(item.amount_minor, item.currency),
                       days_late=item.days_late, paid=item.paid_on)
             for item in worst(found.items)
         ),
+    )  # fmt: skip
+
+
+def _scored(found: Explained) -> tuple[ScoreLine, ...]:
+    parts = found.rated.score.parts if found.rated.score is not None else ()
+    return tuple(
+        ScoreLine(
+            name=part.name, weight=part.weight, figure="" if part.figure is None else f"{part.figure:f}",
+            points="" if part.points is None else str(part.points),
+        )
+        for part in sorted(parts, key=lambda part: -part.weight)
     )  # fmt: skip
 
 
@@ -137,10 +154,11 @@ def _json(customer: Customer, found: Explained, rules: RatingRules, by: Person |
             {"code": part.code, "rating": part.value, "is": part.is_, "limit": part.limit} for part in found.rated.parts
         ],
         "inputs": _inputs(found.inputs),
+        "score": found.rated.score and found.rated.score.json() | {"decides": rules.method == "score"},
         "limits": {
             "window_months": rules.window_months, "min_paid": rules.min_paid, "cuts_days": dict(rules.cuts_days),
             "broken_promises_d": rules.broken_promises_d, "overdue_days_d": rules.overdue_days_d,
-            "lift_after_on_time": rules.lift_after_on_time,
+            "lift_after_on_time": rules.lift_after_on_time, "method": rules.method, "score_cuts": dict(rules.score_cuts),
         },
         "receivables": [
             {
@@ -160,7 +178,9 @@ def _inputs(of: Inputs) -> dict[str, Any]:
     return told | {
         "currency": of.currency, "paid_amount": format_major(of.paid.minor, of.currency),
         "overdue_amount": format_major(of.overdue.minor, of.currency),
-        "volume": format_major(of.invoiced_minor, of.currency),
+        "volume": format_major(of.invoiced_minor, of.currency), "returned": format_major(of.returned_minor, of.currency),
+        "open_amount": format_major(of.open_minor, of.currency),
+        "limit": None if of.limit_minor is None else format_major(of.limit_minor, of.currency),
     }  # fmt: skip
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from core.credit.rating import refresh
 from core.dunning.stored import active
-from tests.harness import Harness
+from tests.harness import ONE_STEP, Harness
+from tests.scenarios.ordering import ROUTES
 
 DUE = date(2026, 3, 2)
 
@@ -148,3 +149,40 @@ def test_each_code_has_words_in_both_languages() -> None:
     for code in ("unknown_customer", "unknown_value", "no_reason", "until_past"):
         words = words_of(f"rating.{code}")
         assert words is not None and all(words)
+
+
+SCORED = """
+[credit.rating]
+method = "score"
+weights = { avg_late_days = 50, broken_promises = 30, usage = 20 }
+"""
+
+
+def test_the_score_with_every_input_its_points_and_weight(hk: Harness) -> None:
+    hk.policy(ONE_STEP + ROUTES + SCORED)
+    paid(hk, 18, 18, 18)
+    rated(hk)
+    view, text = says(hk, "li", "/rating 甲")
+    # 18 of 45 days: 60 points; no promise broken: 100; no limit: left out. (50 × 60 + 30 × 100) ÷ 80
+    assert (view["rating"], view["score"]["value"], view["score"]["decides"]) == ("B", "75.0", True)
+    assert view["parts"] == [
+        {"code": "score", "rating": "B", "is": "75.0", "limit": 60},
+    ]  # fmt: skip
+    assert view["score"]["inputs"]["usage"] == {"figure": None, "points": None, "weight": 20}
+    for words in (
+        "评分 75.0（A ≥ 80 · B ≥ 60 · C ≥ 40）", "依据 B", "评分 75.0，不低于 60", "平均逾期天数 50%", "18，得 60.0 分",
+        "额度使用率 20%", "无数据，不计", "P0", "晚18天付",
+    ):  # fmt: skip
+        assert words in text, (words, text)
+    hk.person("li", locale="en")
+    text = says(hk, "li", "/rating 甲")[1]
+    assert "Score 75.0" in text and "average days late 50%" in text and "18: 60.0 points" in text
+
+
+def test_a_new_customer_who_is_long_overdue_is_told_why(hk: Harness) -> None:
+    paid(hk, 0)
+    hk.receivable("甲", "50.00", due="2026-06-01", number="OPEN")
+    rated(hk)
+    view, text = says(hk, "li", "评级 甲")
+    assert (view["rating"], [part["code"] for part in view["parts"]]) == ("D", ["too_few_paid", "overdue"])
+    assert "已付清 1 笔，不足 3 笔" in text and "现有逾期 35 天，超过 30 天" in text

@@ -43,7 +43,7 @@ from bot.notifications.views.orders import (
 )
 from bot.notifications.views.promises import ClaimView, DisputeView, PauseView, PromiseView
 from bot.notifications.views.proposals import ProposalMonth, ProposalView
-from bot.notifications.views.ratings import RatingPart, RatingRow, RatingView
+from bot.notifications.views.ratings import RatingPart, RatingRow, RatingView, ScoreLine
 from bot.notifications.views.replies import (
     ChoiceView,
     ConfirmView,
@@ -106,6 +106,6 @@ __all__ = [
     "InvoiceView", "LetterRow", "LetterSample", "LetterView", "Line", "NoteView", "ObjectView", "OpenLine", "Option",
     "OrderLine", "OrderStatusView", "OrderStep", "OrderView", "OverdueLine", "OverdueView", "Part", "PauseView",
     "PaymentView", "PendingLine", "Phrase", "PrepayRow", "PrepayView", "PromiseLine", "PromiseView", "ProposalMonth",
-    "ProposalView", "RatingPart", "RatingRow", "RatingView", "ReceivableRow", "ReleaseView", "RiskView", "ShipmentRow",
+    "ProposalView", "RatingPart", "RatingRow", "RatingView", "ReceivableRow", "ReleaseView", "RiskView", "ScoreLine", "ShipmentRow",
     "StaleView", "TodoLine", "TodoView", "TraceStep", "TraceView", "TrialView", "UnsureView", "WhoamiView",
 ]  # fmt: skip

@@ -36,6 +36,14 @@ class RatingPart:
         return self.value == "D"
 
     @property
+    def is_score(self) -> bool:
+        return self.code == "score"
+
+    @property
+    def is_few(self) -> bool:
+        return self.code == "too_few_paid"
+
+    @property
     def is_broken(self) -> bool:
         return self.code == "broken_promises"
 
@@ -57,6 +65,16 @@ class RatingRow:
     amount: Money
     days_late: int
     paid: date | None = None  # None: open
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreLine:
+    """One input of the score: its name (core.credit.rules.SCALES), figure and points, "" where nothing is known."""
+
+    name: str
+    figure: str
+    points: str
+    weight: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +115,13 @@ class RatingView:
     known: int = 0  # months
     run: int = 0
     run_needed: int = 0
+    promises: str = ""  # "3/4": kept, of those that were judged
+    returned: Money | None = None  # credit notes of the window
+    usage: str = ""  # "80%" of the customer's own limit
+    score: str = ""  # "72.4"; "" without one
+    score_cuts: str = ""  # "A ≥ 80 · B ≥ 60 · C ≥ 40"
+    score_decides: bool = False
+    scored: tuple[ScoreLine, ...] = ()  # by weight
     rows: tuple[RatingRow, ...] = ()  # the worst first, all of them
     risks: tuple[RiskLine, ...] = ()  # of the window, newest first
 
@@ -138,6 +163,13 @@ class RatingView:
             months=12, paid=18, min_paid=3, paid_amount=yuan(860_000), average="31.2", cuts="A ≤ 3 · B ≤ 15 · C ≤ 30",
             late_share="64%", longest=52, times_overdue=11, overdue=yuan(100_000), overdue_days=7, overdue_limit=30,
             broken=1, broken_limit=2, disputes=1, volume=yuan(1_200_000), trend="+4.5", known=38, run=3, run_needed=3,
+            promises="3/4", returned=yuan(12_000), usage="65%", score="58.5", score_cuts="A ≥ 80 · B ≥ 60 · C ≥ 40",
+            scored=(
+                ScoreLine(name="avg_late_days", figure="31.2", points="30.7", weight=40),
+                ScoreLine(name="broken_promises", figure="1", points="66.7", weight=30),
+                ScoreLine(name="volume", figure="1200000", points="100.0", weight=20),
+                ScoreLine(name="usage", figure="", points="", weight=10),
+            ),
             rows=(
                 *(RatingRow(number=f"XS-2026-00{n:02}", due=date(2026, 3, n), amount=yuan(40_000), days_late=56 - 4 * n,
                             paid=date(2026, 5, 6)) for n in range(1, 7)),
