@@ -23,6 +23,7 @@ from core.credit.rules import Route
 from core.dunning.ladder import Policy
 from core.dunning.load import load_org
 from core.dunning.org import Org
+from core.ledger.marks import mark
 from core.models import CreditLine, CreditRequest, CreditVote, Order, OrderState, RequestState
 from core.models.base import table_of
 from core.time import Calendar, Window, local_instant
@@ -291,6 +292,8 @@ def _decided(
         outbox.touch(work, "order", [order.id or 0])
     else:
         settle_order(work, policy, order, OrderState.released, by="request")
+    if percent or "until" in conditions:  # the money may be there, and the limit may be enough for others
+        mark(work, [order.customer_id])
     return Voted("approved")
 
 

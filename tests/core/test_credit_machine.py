@@ -1,30 +1,38 @@
-"""Credit against a naive one: any order of orders, invoices, money, decisions and limits agrees with plain Python sums."""
+"""Credit against a naive one: any order of orders, shipments, invoices, money, decisions, limits, holds and days agrees
+with plain sums over entries and orders; nothing is released without a verdict or a decision, nothing that fits waits."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlmodel import Session
 
-from core.credit import orders, requests
+from core.credit import changes, groups, holds, invariants, limits, orders, requests
 from core.credit.exposure import standing
 from core.credit.incoming import NewOrder
-from core.credit.rules import CreditRules
+from core.credit.judge import judge
 from core.dunning.stored import active
-from core.ledger import post
-from core.models import CreditRequest, Order, Receipt, Receivable, Shipment
+from core.errors import DomainError
+from core.ledger import marks, post
+from core.ledger import invariants as ledger
+from core.models import Allocation, CreditRequest, Customer, Entry, Order, Receipt, Receivable, Shipment
 from core.models.base import table_of
+from core.work import Work
 from tests.factories import DAY, customer, make_work, person
 
 AMOUNTS = st.integers(1, 60)
-Q = table_of(CreditRequest)
+PICK = st.randoms(use_true_random=False)
+WHO = st.integers(0, 1)
+A, E, N, O, Q, R = (table_of(m) for m in (Allocation, Entry, Receipt, Order, CreditRequest, Receivable))  # noqa: E741
 
 
 class Credit(RuleBasedStateMachine):
-    """One customer. `owed` and `paid` are amounts by number; an order counts as long as it is released."""
+    """Two customers of one group, which has a limit at times. What is kept beside the books: what each was invoiced less
+    what it paid, and for each order what was invoiced and shipped."""
 
     engine: Engine
 
@@ -32,156 +40,258 @@ class Credit(RuleBasedStateMachine):
         super().__init__()
         self.session = Session(self.engine, expire_on_commit=False)
         self.work = make_work(self.session)
-        self.li, self.zhou = person(self.work, "li"), person(self.work, "zhou", "finance_director")
-        self.customer = customer(self.work, "C1", owner=self.li, credit_limit_minor=100)
+        li = person(self.work, "li")
+        self.zhou, self.fm = person(self.work, "zhou", "finance_director"), person(self.work, "fm", "finance_manager")
+        self.customers = [
+            customer(self.work, code, owner=li, credit_limit_minor=100, group_name="g") for code in ("C1", "C2")
+        ]
         self.policy = active(self.work)[1]
         self.number = 0
-        self.owed: dict[str, int] = {}  # receivable -> open
-        self.invoiced: dict[str, int] = {}  # order -> invoiced
-        self.shipped: dict[str, int] = {}  # order -> shipped
-        self.paid = 0
+        self.owes = {each.id: 0 for each in self.customers}
+        self.invoiced: dict[str, int] = {}
+        self.shipped: dict[str, int] = {}
+        self.group_limit: int | None = None
+        self.released: set[str] = set()
 
     def teardown(self) -> None:
+        assert invariants.check(self.session) == [] and ledger.check(self.session) == []
         self.session.rollback()
         self.session.close()
+
+    # --- the naive one ---
 
     def _name(self) -> str:
         self.number += 1
         return str(self.number)
 
-    def _orders(self) -> list[Order]:
-        return list(self.session.execute(select(Order).order_by(table_of(Order).c.id)).scalars())
+    def _orders(self, *states: str) -> list[Order]:
+        query = select(Order).where(O.c.state.in_(states)) if states else select(Order)
+        return list(self.session.execute(query.order_by(O.c.id)).scalars())
 
-    def _used(self) -> int:
-        released = (o for o in self._orders() if o.state == "released")
-        on_order = sum(max(0, o.amount_minor - self.invoiced.get(o.number, 0)) for o in released)
-        return sum(self.owed.values()) + on_order + self._gone_without_release() - self.paid
+    def _uses(self, order: Order) -> int:
+        """Of a released order what is not invoiced; of one that nobody released what was shipped all the same."""
+        invoiced, shipped = self.invoiced.get(order.number, 0), self.shipped.get(order.number, 0)
+        if order.state == "released":
+            return max(0, order.amount_minor - invoiced)
+        return max(0, (min(shipped, order.amount_minor) if order.state == "closed" else shipped) - invoiced)
 
-    def _gone_without_release(self) -> int:
-        """Shipped though nobody released it."""
-        free = {o.number for o in self._orders() if o.state == "released"}
-        gone = ((number, minor) for number, minor in self.shipped.items() if number not in free)
-        return sum(max(0, minor - self.invoiced.get(number, 0)) for number, minor in gone)
+    def _used(self, which: Customer) -> int:
+        return self.owes[which.id] + sum(self._uses(order) for order in self._orders() if order.customer_id == which.id)
 
-    def _shipments(self) -> int:
-        released = (o for o in self._orders() if o.state == "released")
-        mine = ((min(self.shipped.get(o.number, 0), o.amount_minor), o.number) for o in released)
-        return self._gone_without_release() + sum(max(0, minor - self.invoiced.get(n, 0)) for minor, n in mine)
+    def _limit(self, which: Customer) -> int | None:
+        own = which.credit_limit_minor
+        extra = standing(self.work, which.id or 0).extra_minor
+        return None if own is None else own + extra
 
-    def _agree(self) -> None:
-        now = standing(self.work, self.customer.id or 0)
-        assert now.used_minor(CreditRules(), "CNY") == self._used()
-        assert now.used_minor(CreditRules(parts=("shipments",), net_unapplied=False), "CNY") == self._shipments()
+    def _within(self, which: Customer, more: int = 0) -> bool:
+        used, limit = self._used(which) + more, self._limit(which)
+        other = next(each for each in self.customers if each is not which)
+        together = max(0, self._used(other)) + max(0, used)
+        shared = self.group_limit is None or together <= self.group_limit or used <= 0
+        return (limit is None or used <= limit) and shared
 
-    @rule(amount=AMOUNTS)
-    def order(self, amount: int) -> None:
-        used, limit = self._used(), self.customer.credit_limit_minor
-        made = orders.submit(self.work, self.policy, NewOrder(self._name(), "C1", amount, "CNY"), "shop")
-        fits = limit is None or used + amount <= limit
+    # --- what happens ---
+
+    @rule(who=WHO, amount=AMOUNTS)
+    def order(self, who: int, amount: int) -> None:
+        which = self.customers[who]
+        fits = self._within(which, amount) and not standing(self.work, which.id or 0).holds
+        made = orders.submit(self.work, self.policy, NewOrder(self._name(), which.code, amount, "CNY"), "shop")
         assert made.order.state == ("released" if fits else "held")
         assert (made.request_id is None) == fits
-        self._agree()
+        self._follow()
 
-    @precondition(lambda self: any(o.state == "released" for o in self._orders()))
-    @rule(which=st.randoms(use_true_random=False), amount=AMOUNTS)
-    def invoice(self, which: Any, amount: int) -> None:
-        order = which.choice([o for o in self._orders() if o.state == "released"])
+    @precondition(lambda self: self._orders("released"))
+    @rule(pick=PICK, amount=AMOUNTS)
+    def invoice(self, pick: Any, amount: int) -> None:
+        order = pick.choice(self._orders("released"))
         row = {
-            "number": self._name(), "customer_id": self.customer.id, "currency": "CNY", "amount_minor": amount,
+            "number": self._name(), "customer_id": order.customer_id, "currency": "CNY", "amount_minor": amount,
             "issued_on": DAY, "due_on": None, "order_no": order.number,
         }  # fmt: skip
         post.new_receivables(self.work, [row])
-        self.owed[row["number"]] = amount
+        self.owes[order.customer_id] += amount
         self.invoiced[order.number] = self.invoiced.get(order.number, 0) + amount
-        self._agree()
+        self._follow()
 
-    @precondition(lambda self: self._orders() != [])
-    @rule(which=st.randoms(use_true_random=False), amount=AMOUNTS)
-    def ship(self, which: Any, amount: int) -> None:
-        """Of any order: goods sometimes leave though nobody released them."""
-        order = which.choice(self._orders())
+    @precondition(lambda self: self._orders())
+    @rule(pick=PICK, amount=AMOUNTS)
+    def ship(self, pick: Any, amount: int) -> None:
+        order = pick.choice(self._orders())
         self.session.add(Shipment(
-            number=self._name(), customer_id=self.customer.id or 0, order_no=order.number, amount_minor=amount,
-            currency="CNY", shipped_on=DAY,
+            number=self._name(), customer_id=order.customer_id, order_no=order.number, amount_minor=amount, currency="CNY",
+            shipped_on=DAY,
         ))  # fmt: skip
-        self.session.flush()
         self.shipped[order.number] = self.shipped.get(order.number, 0) + amount
-        self._agree()
+        marks.mark(self.work, [order.customer_id])
+        self._follow()
 
-    @precondition(lambda self: bool(self.invoiced))
-    @rule(which=st.randoms(use_true_random=False))
-    def cancel_an_invoice(self, which: Any) -> None:
+    @rule(pick=PICK)
+    def cancel_an_invoice(self, pick: Any) -> None:
         """An invoice that is adjusted to nothing gives its order back."""
-        query = select(Receivable).where(table_of(Receivable).c.open_minor > 0)
-        rows = self.session.execute(query, execution_options={"populate_existing": True}).scalars().all()
-        whole = [r for r in rows if r.open_minor == r.amount_minor]
-        if not whole:
-            return
-        row = which.choice(whole)
-        self.invoiced[row.order_no] -= row.amount_minor
-        post.adjust(self.work, row, 0, "cancelled")
-        self.owed[row.number] = 0
-        self.session.flush()
-        self._agree()
+        rows = [r for r in self._read(Receivable, R.c.open_minor > 0) if r.open_minor == r.amount_minor]
+        if rows:
+            row = pick.choice(rows)
+            self.invoiced[row.order_no] -= row.amount_minor
+            self.owes[row.customer_id] -= row.amount_minor
+            post.adjust(self.work, row, 0, "cancelled")
+            self._follow()
 
-    @rule(amount=AMOUNTS)
-    def money(self, amount: int) -> None:
+    @rule(who=WHO, amount=AMOUNTS)
+    def money(self, who: int, amount: int) -> None:
+        which = self.customers[who]
         row = {
-            "number": self._name(), "customer_id": self.customer.id, "currency": "CNY", "amount_minor": amount,
+            "number": self._name(), "customer_id": which.id, "currency": "CNY", "amount_minor": amount,
             "received_on": DAY,
         }  # fmt: skip
-        (receipt_id,) = post.new_receipts(self.work, [row])
-        self.paid += amount
-        receipt = self.session.get_one(Receipt, receipt_id)
-        owed = self.session.execute(
-            select(Receivable).where(table_of(Receivable).c.open_minor > 0).limit(1)
-        ).scalar_one_or_none()
-        if owed is not None:
-            before = owed.open_minor
-            post.allocate(self.work, receipt, owed)
-            self.session.refresh(owed)
-            self.owed[owed.number] -= before - owed.open_minor
-            self.paid -= before - owed.open_minor
-        orders.check_customer(self.work, self.policy, self.customer.id or 0)
-        self._agree()
-        self._nothing_released_in_silence()
+        post.new_receipts(self.work, [row])
+        self.owes[which.id] -= amount
+        self._follow()
 
-    @rule(limit=st.none() | st.integers(0, 200))
-    def limit(self, limit: int | None) -> None:
-        self.customer.credit_limit_minor = limit
-        self.session.flush()
-        orders.check_customer(self.work, self.policy, self.customer.id or 0)
-        self._agree()
+    @rule(pick=PICK)
+    def allocate(self, pick: Any) -> None:
+        """Moves money from one part to another, and changes no sum."""
+        credits = self._read(Receipt, (N.c.open_minor > 0) & N.c.reversed_on.is_(None))
+        for credit in pick.sample(credits, len(credits)):
+            owed = self._read(Receivable, (R.c.open_minor > 0) & (R.c.customer_id == credit.customer_id))
+            if owed:
+                post.allocate(self.work, credit, pick.choice(owed))
+                break
+        self._follow()
 
-    @precondition(lambda self: self._pending() != [])
-    @rule(approve=st.booleans(), which=st.randoms(use_true_random=False))
-    def decide(self, approve: bool, which: Any) -> None:
-        request = which.choice(self._pending())
-        order = self.session.get_one(Order, request.order_id)
-        zhou = self.zhou.id or 0
-        voted = requests.vote(self.work, self.policy, request, zhou, approve=approve, reason="no")
+    @rule(pick=PICK)
+    def undo_allocation(self, pick: Any) -> None:
+        live = self._read(Allocation, A.c.undone_on.is_(None))
+        if live:
+            post.undo_allocation(self.work, pick.choice(live))
+            self._follow()
+
+    @rule(pick=PICK)
+    def bounce(self, pick: Any) -> None:
+        there = self._read(Receipt, N.c.reversed_on.is_(None))
+        if there:
+            receipt = pick.choice(there)
+            post.reverse_receipt(self.work, receipt, self.work.today)
+            self.owes[receipt.customer_id] += receipt.amount_minor
+            self._follow()
+
+    @rule(who=WHO, limit=st.none() | st.integers(0, 200))
+    def limit(self, who: int, limit: int | None) -> None:
+        limits.set_limit(self._as(self.fm), self.customers[who].id or 0, limit, None, "so")
+        self._follow()
+
+    @rule(who=WHO, more=AMOUNTS, days=st.integers(0, 3))
+    def more_for_a_while(self, who: int, more: int, days: int) -> None:
+        which = self.customers[who]
+        if which.credit_limit_minor:
+            until = self.work.today + timedelta(days=days)
+            limits.set_limit(self._as(self.fm), which.id or 0, which.credit_limit_minor + more, until, "so")
+            self._follow()
+
+    @rule(limit=st.none() | st.integers(0, 250))
+    def limit_together(self, limit: int | None) -> None:
+        if limit is None:
+            groups.end_limit(self._as(self.fm), "g", "so")
+        else:
+            groups.set_limit(self._as(self.fm), "g", limit, "CNY", "so")
+        self.group_limit = limit
+        self._follow()
+
+    @rule(who=WHO, days=st.none() | st.integers(0, 3))
+    def hold(self, who: int, days: int | None) -> None:
+        until = None if days is None else self.work.today + timedelta(days=days)
+        holds.hold(self._as(self.fm), self.customers[who].id or 0, "so", until)
+        self._follow()
+
+    @rule(who=WHO)
+    def lift(self, who: int) -> None:
+        holds.lift(self._as(self.zhou), self.customers[who].id or 0, "so")
+        self._follow()
+
+    @rule(hours=st.sampled_from((1, 3, 24, 60)))
+    def time_passes(self, hours: int) -> None:
+        self.work = make_work(self.session, self.work.now + timedelta(hours=hours))
+        self.policy = active(self.work)[1]
+        marks.mark_all(self.work)  # as the first cycle of a day does
+        self._follow()
+
+    @precondition(lambda self: self._pending())
+    @rule(pick=PICK, given=st.sampled_from(({}, {"prepay_percent": 30}, {"until": 2}, {"prepay_percent": 50, "until": 1})))
+    def approve(self, pick: Any, given: dict[str, int]) -> None:
+        until = {"until": (self.work.today + timedelta(days=given["until"])).isoformat()} if "until" in given else {}
+        self._decide(pick.choice(self._pending()), True, {**given, **until})
+
+    @precondition(lambda self: self._pending())
+    @rule(pick=PICK)
+    def reject(self, pick: Any) -> None:
+        self._decide(pick.choice(self._pending()), False, {})
+
+    def _decide(self, request: CreditRequest, approve: bool, conditions: dict[str, Any]) -> None:
+        order, zhou = self.session.get_one(Order, request.order_id), self._as(self.zhou)
+        given = {"approve": approve, "conditions": conditions, "reason": "so"}
+        voted = requests.vote(zhou, self.policy, request, self.zhou.id or 0, **given)
         if voted.code == "stale":
             assert order.state == "held" and request.state == "pending"
-        else:
-            assert order.state == ("released" if approve else "rejected")
-            again = requests.vote(self.work, self.policy, request, zhou, approve=not approve, reason="no")
-            assert again.code == "already"
-        self._agree()
+            voted = requests.vote(zhou, self.policy, request, self.zhou.id or 0, **given)  # the card shows what is true now
+        assert voted.code == ("approved" if approve else "rejected")
+        assert order.state == ("rejected" if not approve else "held" if "prepay_percent" in conditions else "released")
+        given["approve"] = not approve
+        assert requests.vote(zhou, self.policy, request, self.zhou.id or 0, **given).code == "already"
+        self._follow()
+
+    @precondition(lambda self: self._orders("held", "released"))
+    @rule(pick=PICK, ends=st.booleans())
+    def end(self, pick: Any, ends: bool) -> None:
+        order = pick.choice(self._orders("held", "released"))
+        try:
+            changes.close(self.work, order) if ends else orders.cancel(self.work, self.policy, order)
+        except DomainError:
+            assert not ends and self.shipped.get(order.number, 0) + self.invoiced.get(order.number, 0)
+        self.released.discard(order.number)
+        self._follow()
+
+    # --- what must be true then ---
+
+    def _as(self, who: Any) -> Work:
+        return make_work(self.session, self.work.now, actor=who.handle, person_id=who.id)
+
+    def _read(self, model: Any, where: Any) -> list[Any]:
+        query = select(model).where(where).order_by(table_of(model).c.id)
+        return list(self.session.execute(query, execution_options={"populate_existing": True}).scalars())
 
     def _pending(self) -> list[CreditRequest]:
-        return list(self.session.execute(select(CreditRequest).where(Q.c.state == "pending")).scalars())
+        there = self.session.execute(select(CreditRequest).where(Q.c.state == "pending").order_by(Q.c.id)).scalars()
+        return [each for each in there if each.expires_at > self.work.now]
 
-    def _nothing_released_in_silence(self) -> None:
-        """Every released order was within the limit by its verdict, or somebody said yes."""
-        for order in self._orders():
+    def _follow(self) -> None:
+        """What the engine does after a commit; then everything agrees."""
+        self.session.flush()
+        for customer_id in orders.to_check(self.work):
+            orders.check_customer(self.work, self.policy, customer_id)
+        self.session.flush()
+        self.session.expire_all()
+        assert orders.to_check(self.work) == []
+        rules = self.policy.credit
+        for which in self.customers:
+            entries = select(func.coalesce(func.sum(E.c.amount_minor), 0)).where(E.c.customer_id == which.id)
+            assert self.session.execute(entries).scalar_one() == self.owes[which.id]
+            assert standing(self.work, which.id or 0).used_minor(rules, "CNY") == self._used(which)
+        now = {order.number for order in self._orders("released")}
+        for order in self._orders("released", "held"):
             request = requests.latest(self.work, order.id or 0)
-            if order.state == "released" and (request is None or request.state != "approved"):
-                assert order.facts["over_minor"] == 0, order
+            which = next(each for each in self.customers if each.id == order.customer_id)
+            decided = request is not None and request.state == "approved"
+            if order.state == "released" and order.number not in self.released and not decided:
+                assert self._within(which), f"{order.number} was released beyond the limit, and nobody said so"
+            if order.state == "held" and not order.conditions:
+                found = judge(self.work, rules, order, standing(self.work, order.customer_id))
+                assert found.state == "held", f"{order.number} fits, and waits all the same"
+        self.released = now
 
 
 def run(engine: Engine, examples: int) -> None:
     machine = type("Credit", (Credit,), {"engine": engine})
-    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=25, deadline=None))
+    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=30, deadline=None))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -192,3 +302,5 @@ def test_any_history_on_sqlite(engine: Engine) -> None:
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_any_history_on_postgresql(engine: Engine) -> None:
     run(engine, 5)
+
+
