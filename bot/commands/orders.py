@@ -1,7 +1,7 @@
 """/approvals and /order 编号: what waits for somebody's approval, and what became of one order."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +16,8 @@ from bot.notifications.views import ApprovalLine, ApprovalsView, OrderStatusView
 from bot.notifications.views.credit import in_place_of
 from core.credit import orders, seats
 from core.credit.events import reasons
+from core.credit.prepayment import Awaited, awaited
+from core.credit.progress import NOTHING, Progress, of_order
 from core.models import CreditRequest, CreditVote, Customer, Order, OrderState, Person, RequestState
 from core.models.base import table_of
 from core.money import Money, format_major, parse_major
@@ -87,6 +89,8 @@ class Found:
     order: Order
     customer: Customer
     requests: Sequence[CreditRequest]
+    done: Progress = NOTHING
+    awaited: Awaited | None = None  # prepayment
 
     @property
     def pending(self) -> CreditRequest | None:
@@ -100,14 +104,17 @@ def order(ask: Ask) -> CommandReply:
     found = _find(ask, number)
     if found is None:
         return ask.error("order.unknown", number=number)
+    found = _with_progress(ask.work, found)
     people = _people(ask.work, found)
     votes = _votes(ask.work, found.requests)
-    row, pending, zone = found.order, found.pending, zone_of(ask)
+    row, pending, zone, done = found.order, found.pending, zone_of(ask), found.done
     asker = people.get(row.asked_by_id or 0)
     view = OrderStatusView(
         today=ask.work.today, number=row.number, customer=found.customer.name, code=found.customer.code,
         amount=Money(row.amount_minor, row.currency), state=state_of(row, found.requests),
         placed=row.placed_at.astimezone(zone), prepaid=Money(row.prepaid_minor, row.currency) if row.prepaid_minor else None,
+        missing=_missing(found), shipped=_part(found, done.shipped_minor), signed=_part(found, done.signed_minor),
+        shipped_on=done.shipped_on, signed_on=done.signed_on, invoiced=_part(found, done.invoiced_minor),
         terms=row.terms, by=asker.name if asker is not None else "", note=row.note,
         reasons=reasons_of(row.reasons, ask.lang),
         asked=tuple(people[person].name for person in asked_now(pending) if person in people),
@@ -130,6 +137,22 @@ def _find(ask: Ask, number: str) -> Found | None:
 def _of(work: Work, row: Order) -> Found:
     customer = work.session.get_one(Customer, row.customer_id)
     return Found(row, customer, requests_of(work, [row.id or 0]).get(row.id or 0, []))
+
+
+def _with_progress(work: Work, found: Found) -> Found:
+    row = found.order
+    waiting = (each for each in awaited(work, row.customer_id) if each.order_id == row.id)
+    done = of_order(work, row.customer_id, row.number, row.currency)
+    return replace(found, done=done, awaited=next(waiting, None) if row.state == OrderState.held else None)
+
+
+def _part(found: Found, minor: int) -> Money | None:
+    return Money(minor, found.order.currency) if minor else None
+
+
+def _missing(found: Found) -> Money | None:
+    """Of the prepayment that it waits for."""
+    return Money(found.awaited.missing_minor, found.awaited.currency) if found.awaited is not None else None
 
 
 def _may_see(ask: Ask, found: Found) -> bool:
@@ -254,11 +277,16 @@ def _json(ask: Ask, found: Found, votes: Sequence[CreditVote], people: Mapping[i
     def at(value: datetime | None) -> str | None:
         return value.astimezone(zone).isoformat() if value is not None else None
 
+    def text(minor: int) -> str:
+        return format_major(minor, row.currency)
+
     return {
         "number": row.number, "source": row.source,
         "customer": {"code": found.customer.code, "name": found.customer.name},
         "amount": format_major(row.amount_minor, row.currency), "currency": row.currency,
-        "prepaid": format_major(row.prepaid_minor, row.currency), "terms": row.terms, "note": row.note,
+        "prepaid": text(row.prepaid_minor), "missing_prepayment": text(found.awaited.missing_minor if found.awaited else 0),
+        "shipped": text(found.done.shipped_minor), "signed": text(found.done.signed_minor),
+        "invoiced": text(found.done.invoiced_minor), "extra": row.extra, "terms": row.terms, "note": row.note,
         "by": handle(row.asked_by_id), "placed": at(row.placed_at),
         "verdict": str(row.state), "state": state_of(row, found.requests), "reasons": reasons(row.reasons),
         "request": pending.id if pending is not None else None,

@@ -1,5 +1,6 @@
 """/trace 编号: one receivable from contract and clause to the last thing that was said about it."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,10 +10,13 @@ from bot.commands.reply import CommandReply
 from bot.commands.words import happened
 from bot.notifications.views import TraceStep, TraceView
 from bot.words import reason
+from core.credit.progress import Sent, shipments
 from core.dunning.ladder import LETTER_KINDS
 from core.money import Money, format_major
 from core.queries import Trace
 from core.queries import trace as find_trace
+
+SHOWN = 5  # shipments that the card names
 
 
 def trace(ask: Ask) -> CommandReply:
@@ -23,13 +27,26 @@ def trace(ask: Ask) -> CommandReply:
     if found is None:
         return ask.error("receivable.unknown", value=number)
     row = found.row
+    sent = shipments(ask.work, row.customer_id, row.order_no)
     view = TraceView(
         today=ask.work.today, number=row.number, customer=row.customer, amount=Money(row.amount_minor, row.currency),
         open=Money(row.open_minor, row.currency), issued=row.issued_on, due=row.due_on, days_overdue=found.days_overdue,
-        state=found.state, order=row.order_no, contract=row.contract_no, clause=row.terms, shipment=_event(found),
+        state=found.state, order=row.order_no, contract=row.contract_no, clause=row.terms,
+        shipment=_sent(sent, ask.lang) or _event(found),
         steps=_steps(ask, found),
     )  # fmt: skip
-    return CommandReply(kind="reply.trace", view=view, json=_json(ask, found), customer_id=row.customer_id)
+    return CommandReply(kind="reply.trace", view=view, json=_json(ask, found, sent), customer_id=row.customer_id)
+
+
+def _sent(sent: Sequence[Sent], lang: str) -> str:
+    """The shipments of its order: numbers, and when they were signed for."""
+    signed = "签收 {}" if lang == "zh" else "signed {}"
+    left, right = ("（", "）") if lang == "zh" else (" (", ")")
+    told = [
+        f"{each.number}{left}{signed.format(each.signed_on.isoformat())}{right}" if each.signed_on else each.number
+        for each in sent[:SHOWN]
+    ]
+    return ("、" if lang == "zh" else ", ").join(told) + ("…" if len(sent) > SHOWN else "")
 
 
 def _event(found: Trace) -> str:
@@ -65,7 +82,7 @@ def _steps(ask: Ask, found: Trace) -> tuple[TraceStep, ...]:
     return tuple(sorted(steps, key=lambda one: one.on))
 
 
-def _json(ask: Ask, found: Trace) -> dict[str, Any]:
+def _json(ask: Ask, found: Trace, sent: Sequence[Sent]) -> dict[str, Any]:
     row, zone = found.row, ask.work.company.calendar.zone
 
     def text(minor: int) -> str:
@@ -79,6 +96,11 @@ def _json(ask: Ask, found: Trace) -> dict[str, Any]:
         "days_overdue": found.days_overdue, "state": found.state,
         "settled": row.settled_on.isoformat() if row.settled_on else None,
         "order": row.order_no, "contract": row.contract_no, "clause": row.terms, "shipment": _event(found),
+        "shipments": [
+            {"number": each.number, "amount": format_major(each.amount_minor, each.currency), "currency": each.currency,
+             "shipped": each.shipped_on.isoformat(), "signed": each.signed_on.isoformat() if each.signed_on else None}
+            for each in sent
+        ],
         "entries": [
             {"on": e.on.isoformat(), "at": e.at.astimezone(zone).isoformat(), "kind": e.kind, "amount": text(e.amount_minor),
              "reference": e.reference, "actor": e.actor, "handle": e.handle, "via": e.via, "reason": e.reason}

@@ -62,6 +62,29 @@ def of_order(work: Work, customer_id: int, number: str, currency: str) -> Progre
     return of_orders(work, [customer_id], [number]).get((customer_id, number, currency), NOTHING)
 
 
+@dataclass(frozen=True)
+class Sent:
+    """One shipment of an order, minor units."""
+
+    number: str
+    amount_minor: int
+    currency: str
+    shipped_on: date
+    signed_on: date | None
+
+
+def shipments(work: Work, customer_id: int, number: str) -> list[Sent]:
+    """Those of the customer's order with this number, the oldest first; none without a number."""
+    if not number:
+        return []
+    rows = work.session.execute(
+        select(S.c.number, S.c.amount_minor, S.c.currency, S.c.shipped_on, S.c.signed_on)
+        .where(S.c.customer_id == customer_id, S.c.order_no == number)
+        .order_by(S.c.shipped_on, S.c.id)
+    )
+    return [Sent(*row) for row in rows]
+
+
 def _parts(customer_ids: list[int], numbers: list[str]) -> Any:
     signed = case((S.c.signed_on.is_not(None), S.c.amount_minor), else_=0)
     never = cast(literal(None), Date)

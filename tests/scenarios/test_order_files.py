@@ -87,8 +87,9 @@ def test_what_else_the_file_says_is_kept_with_the_order(shop: Harness) -> None:
 
 
 def test_a_map_fits_the_columns_of_another_system(shop: Harness, tmp_path: Path) -> None:
-    text = 'kind = "orders"\nsource = "crm"\n[columns]\nnumber = "单号"\ncustomer = "客户"\namount = "金额"\nprepaid = "预付"\n'
-    (tmp_path / "crm.toml").write_text(text + "[constants]\ncurrency = \"CNY\"\n", encoding="utf-8")
+    columns = 'number = "单号"\ncustomer = "客户"\namount = "金额"\nprepaid = "预付"\n'
+    text = f'kind = "orders"\nsource = "crm"\n[columns]\n{columns}[constants]\ncurrency = "CNY"\n'
+    (tmp_path / "crm.toml").write_text(text, encoding="utf-8")
     report = put(
         shop, "A1,甲,100.00,是,华东", "A2,甲,100.00,30.00,", "A3,甲,100.00,否,", head="单号,客户,金额,预付,大区",
         map_path=tmp_path / "crm.toml",

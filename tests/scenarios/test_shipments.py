@@ -251,3 +251,40 @@ def test_both_tasks_stand_in_the_to_do_list(shop: Harness) -> None:
     assert "有订单待预付款" in str(shop.chat("li").say("待办"))
     assert "有发货已签收，待开票" in str(shop.chat("cai").say("待办"))
     told(shop)
+
+
+# --- what people see ---
+
+
+def test_an_order_says_how_far_it_has_got(shop: Harness) -> None:
+    place(shop, "甲", "900.00", "SO1", prepaid="300.00", extra={"渠道": "天猫"})
+    ship(shop, "D1,甲,SO1,400.00,,2026-07-03,2026-07-05", "D2,甲,SO1,200.00,,2026-07-06,")
+    shop.imports("receivables", RECEIVABLES, "I1,甲,2026-07-06,2026-08-06,250.00,SO1")
+    answer = shop.chat("li").say("/order SO1")
+    card, view = str(answer["card"]), answer["view"]
+    for words in ("¥600.00", "7月6日", "¥400.00", "7月5日", "¥250.00", "¥300.00"):
+        assert words in card
+    told_of = {name: view[name] for name in ("shipped", "signed", "invoiced", "prepaid", "missing_prepayment", "extra")}
+    assert told_of == {
+        "shipped": "600.00", "signed": "400.00", "invoiced": "250.00", "prepaid": "300.00", "missing_prepayment": "0.00",
+        "extra": {"渠道": "天猫"},
+    }  # fmt: skip
+    trace = str(shop.chat("li").say("/trace I1"))
+    assert "SO1" in trace and "D1（签收 2026-07-05）、D2" in trace
+    told(shop)
+
+
+def test_an_order_says_what_prepayment_is_missing(shop: Harness) -> None:
+    shop.set_customer("甲", credit_limit_minor=0)
+    place(shop, "甲", "800.00", "SO1", prepaid=True)
+    shop.pay("甲", "500.00")
+    card = str(shop.chat("li").say("/order SO1"))
+    assert "尚缺预付款" in card and "¥300.00" in card
+    told(shop)
+
+
+def test_a_limit_says_what_is_shipped(shop: Harness) -> None:
+    place(shop, "甲", "900.00", "SO1")
+    ship(shop, "D1,甲,SO1,400.00,,2026-07-06,")
+    card = str(shop.chat("fm").say("/credit 甲"))
+    assert "未发货订单" in card and "¥500.00" in card and "已发货未开票" in card and "¥400.00" in card
