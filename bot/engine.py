@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from sqlalchemy import select
 
 from bot.transactions import Transactions
-from core import garbage, jobs
+from core import garbage, jobs, tokens
 from core.credit import events, inputs, orders, proposals, rating
 from core.dunning import cycle
 from core.dunning.stored import active
@@ -24,6 +24,7 @@ MORNING = time(9)
 SETTLED = timedelta(minutes=1)
 RATING = "rating"  # the job that rates everybody, a slot a day
 PROPOSALS = "proposals"  # the job that looks who has earned a higher limit, a slot a month
+ANSWERS = "answers"  # the job that forgets what the REST API answered long ago, a slot a day
 ORDERS = "orders"  # the job that has every held order checked again, a slot a day
 
 
@@ -61,6 +62,7 @@ def run_credit(transactions: Transactions, now: datetime) -> None:
     tell_holds(transactions, now)
     mark_for_today(transactions, now)
     check_orders(transactions, now)
+    forget_answers(transactions, now)
 
 
 def refresh_ratings(transactions: Transactions, now: datetime) -> int:
@@ -111,6 +113,14 @@ def mark_for_today(transactions: Transactions, now: datetime) -> None:
         if jobs.claim(work, ORDERS, slot := work.today.isoformat()):
             marks.mark_all(work)
             jobs.done(work, ORDERS, slot)
+
+
+def forget_answers(transactions: Transactions, now: datetime) -> None:
+    """What the REST API answered to requests with a key, once a business date: long ago nobody sends them again."""
+    with transactions.work(now) as work:
+        if jobs.claim(work, ANSWERS, slot := work.today.isoformat()):
+            tokens.forget_answers(work)
+            jobs.done(work, ANSWERS, slot)
 
 
 def check_orders(transactions: Transactions, now: datetime) -> int:

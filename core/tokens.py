@@ -1,15 +1,16 @@
-"""Tokens with which other systems call the REST API: issued once, found by their digest, revoked for good."""
+"""Tokens with which other systems call the REST API: issued once, found by their digest, revoked for good. What a request
+with an Idempotency-Key was answered is kept under its token, for a while."""
 
 import hashlib
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from core.db import alone
 from core.errors import DomainError
-from core.models import ApiToken
+from core.models import ApiToken, InboundEvent
 from core.models.base import table_of
 from core.work import Work
 
@@ -18,8 +19,10 @@ SCOPES = (
     "credit:read",
 )  # fmt: skip
 MAX_NAME = 64
+REMEMBERED = timedelta(days=30)  # how long a request with a key can be sent again
+_KEPT = "api:"
 PREFIX = "hk_"  # so that whoever searches a repository for secrets finds it
-T = table_of(ApiToken)
+T, E = table_of(ApiToken), table_of(InboundEvent)
 _FIND = select(ApiToken).where(T.c.digest == bindparam("digest"))
 _BY_NAME = select(ApiToken).where(T.c.name == bindparam("name"))
 
@@ -95,6 +98,17 @@ def revoke(work: Work, name: str) -> ApiToken:
         work.audit("token.revoked", "token", row.id, name=row.name)
         work.session.flush()
     return row
+
+
+def keeper(token_id: int) -> str:
+    """Under which the answers to a token's requests are kept among the inbound events."""
+    return f"{_KEPT}{token_id}"
+
+
+def forget_answers(work: Work) -> None:
+    """Those that nobody can want any more."""
+    old = E.c.at < work.now - REMEMBERED
+    work.session.execute(delete(E).where(E.c.messenger.startswith(_KEPT, autoescape=True), old))
 
 
 def _digest(token: str) -> str:

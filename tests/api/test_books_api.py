@@ -3,17 +3,20 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.web.api.books import KINDS
+from core import tokens
 from core.ingest.maps import COLUMNS
 from core.models import Audit, Customer, ImportRun, InboundEvent, Receipt, Receivable
 from core.models.base import table_of
 from tests.api.conftest import Api
-from tests.scenarios.ordering import state
+from tests.scenarios.ordering import state, told
 from tests.scenarios.racing import count
 
 A, C, I, P, R = (table_of(model) for model in (Audit, Customer, ImportRun, Receipt, Receivable))  # noqa: E741
@@ -165,6 +168,30 @@ def test_order_systems_show_credit_before_an_order(erp: Api) -> None:
     writer = erp.issue("writer", "customers:write")
     for code in ("乙%2F1", "丙"):  # who may not look doesn't learn who is there
         assert "1000" not in erp.refused(403, "api.no_scope", erp("GET", f"/customers/{code}/credit", token=writer)).text
+
+
+def test_a_key_is_remembered_for_thirty_days(erp: Api) -> None:
+    first = send(erp, "receipts", receipt(), key="k1").json()
+    erp.hk.at("2026-08-04 10:00")
+    assert send(erp, "receipts", receipt(), key="k1").json() == first
+    erp.hk.at("2026-08-06 10:00")
+    assert counted(send(erp, "receipts", receipt(), key="k1")) == (0, 0, 1, 0)  # the number still says that it is known
+    told(erp.hk, "receipts.stale")
+
+
+@SQLITE
+def test_the_description_and_the_page_name_every_column(erp: Api) -> None:
+    paths = erp("GET", "/openapi.json", token=None).json()["paths"]
+    page = (Path(__file__).parents[2] / "docs/api.md").read_text(encoding="utf-8")
+    for kind in KINDS:
+        post = paths[f"/api/v1/{kind}"]["post"]
+        assert set(post["responses"]) == {"200", "400", "401", "403", "409", "413", "415", "422", "503"}
+        row = post["requestBody"]["content"]["application/json"]["schema"]["properties"]["rows"]["items"]
+        assert set(row["properties"]) == set(COLUMNS[kind]) - {"source"} and row["required"]
+        [line] = [line for line in page.splitlines() if line.startswith(f"| `POST /api/v1/{kind}`")]
+        assert all(f"`{column}`" in line for column in row["properties"])
+        assert all(f"**`{column}`**" in line for column in row["required"])
+    assert all(f"`{scope}`" in page for scope in tokens.SCOPES)
 
 
 @SQLITE

@@ -46,7 +46,7 @@ class Caller:
     @property
     def events(self) -> str:
         """Under which its Idempotency-Keys are kept."""
-        return f"api:{self.id}"
+        return tokens.keeper(self.id)
 
 
 async def caller(host: Host, request: Request, scope: str) -> Caller:
