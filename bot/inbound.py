@@ -184,7 +184,7 @@ class Desk:
         return None
 
     def _about(self, reply: Reply, delivery: Delivery) -> Reply:
-        """A number doesn't say whom it is about: the answer does."""
+        """A number, or a link above which others have come, doesn't say whom it is about: the answer does."""
         customer = self.work.session.get(Customer, delivery.customer_id) if delivery.customer_id is not None else None
         if customer is None or not reply.message:
             return reply
@@ -227,7 +227,8 @@ class Desk:
                 self.person.id or 0, action, canonical, delivery_id=delivery.id, seen_rev=self.envelope.seen_rev
             )
             outcome = self._act(self.work, request)
-        return replace(self._said(outcome, delivery), wrong=_wrong(outcome, given))
+        said = replace(self._said(outcome, delivery), wrong=_wrong(outcome, given))
+        return self._about(said, delivery) if self.envelope.apart and outcome.result != Result.not_allowed else said
 
     def _delivery(self) -> Delivery | None:
         if not self.envelope.ref:
