@@ -18,6 +18,7 @@ from bot.adapters.build import messenger
 from bot.adapters.local import store
 from bot.adapters.local.adapter import LocalAdapter, LocalMailbox
 from bot.card import card_json
+from bot.crowd import Crowd
 from bot.engine import check_orders, hours_of_work, run_credit, run_cycle
 from bot.inbound import Door, receive
 from bot.notifications.documents import write_letters
@@ -73,6 +74,7 @@ class App:
         self._sending = asyncio.Lock()
         self._telling = asyncio.Lock()
         self._background: set[asyncio.Task[Any]] = set()
+        self._crowd = Crowd(self.door, self._later)
         self._answering = 0  # events
         self._due = False  # something follows from an event, and will be delivered
         self._stopping = False
@@ -128,7 +130,7 @@ class App:
         """A messenger waits seconds at most: the answer now, everything that follows from it in the background."""
         self._answering += 1
         try:
-            reply = await asyncio.to_thread(receive, self.door, envelope)
+            reply = await self._crowd.receive(envelope)
             if self._answering <= CROWD:
                 reply = await self._in_place(envelope, reply)
         except Unreachable as error:

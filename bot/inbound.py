@@ -3,7 +3,7 @@
 Envelope (what the messenger vouches for) -> Person -> ActionRequest or command -> one transaction -> Reply.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -75,9 +75,9 @@ def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
             if known is not None:
                 return _from_json(known)
             work = replace(work, person_id=person.id, actor=actor or person.handle)
-            desk = _Desk(door, work, person, lang, envelope)
+            desk = Desk(door, work, person, lang, envelope)
             reply = desk.typed(clean(envelope.text)) if envelope.text else desk.tapped()
-            _remember(work, envelope, reply)
+            remember(work, envelope, reply)
             return reply
     except TooLate:
         return Reply("not_saved", not_saved(door.transactions.company.lang, typed=bool(envelope.text)))
@@ -97,18 +97,19 @@ def _look(door: Door, envelope: Envelope) -> Reply:
         if person is None:
             return Reply("not_allowed", sentence("account.unknown", {}, work.company.lang)[0])
         work = replace(work, person_id=person.id, actor=person.handle, channel=envelope.messenger)
-        return _Desk(door, work, person, as_lang(person.locale, work.company.lang), envelope).typed(clean(envelope.text))
+        return Desk(door, work, person, as_lang(person.locale, work.company.lang), envelope).typed(clean(envelope.text))
 
 
 def _by_nobody(work: Work, envelope: Envelope) -> Reply:
     """An account that is nobody's, until it is linked: brought again, that line would be somebody's, and refused."""
     reply = identity.unknown(work, envelope)
     if reply.outcome == "done":
-        _remember(work, envelope, reply)
+        remember(work, envelope, reply)
     return reply
 
 
-def _remember(work: Work, envelope: Envelope, reply: Reply) -> None:
+def remember(work: Work, envelope: Envelope, reply: Reply) -> None:
+    """The answer, in case the messenger brings the event again."""
     work.session.add(
         InboundEvent(messenger=envelope.messenger, event_id=event_of(envelope), at=envelope.at, answer=_to_json(reply))
     )
@@ -127,11 +128,15 @@ def person_of(work: Work, messenger: str, user_id: str) -> Person | None:
     return person if person is not None and person.active else None
 
 
-class _Desk:
-    """One person's event while it is handled."""
+class Desk:
+    """One person's event while it is handled. `act` does what a button asks for."""
 
-    def __init__(self, door: Door, work: Work, person: Person, lang: Lang, envelope: Envelope) -> None:
+    def __init__(
+        self, door: Door, work: Work, person: Person, lang: Lang, envelope: Envelope,
+        act: Callable[[Work, ActionRequest], Outcome] = actions.execute,
+    ) -> None:  # fmt: skip
         self.door, self.work, self.person, self.lang, self.envelope = door, work, person, lang, envelope
+        self._act = act
 
     @property
     def capabilities(self) -> Capabilities:
@@ -179,7 +184,7 @@ class _Desk:
         return None
 
     def _about(self, reply: Reply, delivery: Delivery) -> Reply:
-        """A number doesn't say whom it is about: the answer does."""
+        """A number, or a link above which others have come, doesn't say whom it is about: the answer does."""
         customer = self.work.session.get(Customer, delivery.customer_id) if delivery.customer_id is not None else None
         if customer is None or not reply.message:
             return reply
@@ -224,8 +229,9 @@ class _Desk:
             request = ActionRequest(
                 self.person.id or 0, action, canonical, delivery_id=delivery.id, seen_rev=self.envelope.seen_rev
             )
-            outcome = actions.execute(self.work, request)
-        return replace(self._said(outcome, delivery), wrong=_wrong(outcome, given))
+            outcome = self._act(self.work, request)
+        said = replace(self._said(outcome, delivery), wrong=_wrong(outcome, given))
+        return self._about(said, delivery) if self.envelope.apart and outcome.result != Result.not_allowed else said
 
     def _delivery(self) -> Delivery | None:
         if not self.envelope.ref:

@@ -3,10 +3,10 @@
 One open chore of a kind per customer and person; the first answer closes everybody's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import BigInteger, bindparam, select
 
 from core import outbox
 from core.dunning.ladder import Policy
@@ -20,6 +20,10 @@ T = table_of(Task)
 _OPEN = select(Task).where(
     T.c.kind == bindparam("kind"), T.c.customer_id == bindparam("customer"), T.c.state == TaskState.open
 )
+_OPEN_OF = select(Task).where(
+    T.c.kind == bindparam("kind"), T.c.customer_id.in_(bindparam("customers", expanding=True, type_=BigInteger)),
+    T.c.state == TaskState.open,
+)  # fmt: skip
 _NOBODYS = select(Task).where(T.c.kind == bindparam("kind"), T.c.customer_id.is_(None), T.c.state == TaskState.open)
 
 # kind of the task -> kind of its message
@@ -115,6 +119,12 @@ def close(work: Work, kind: str, customer_id: int | None, state: TaskState, why:
     end(work, tasks.all(), state, why=why, by=by)
 
 
+def close_all(work: Work, kind: str, customer_ids: Collection[int]) -> None:
+    """Closes everybody's answered chores of this kind for these customers, and their cards."""
+    tasks = work.session.execute(_OPEN_OF, {"kind": kind, "customers": list(customer_ids)}).scalars()
+    end(work, tasks.all(), TaskState.answered)
+
+
 def end(
     work: Work,
     tasks: Iterable[Task],
@@ -123,17 +133,18 @@ def end(
     why: str = "",
     by: str = "",
     result: dict[str, Any] | None = None,
+    redrawn: bool = True,
 ) -> None:
-    """Ends tasks, and has every card of them redrawn."""
+    """Ends tasks, and has every card of them redrawn; not `redrawn`: by whoever calls, with all else of the customer."""
     ids = []
     for task in tasks:
         task.state = state
         task.closed_at = work.now
-        task.closed_by = by or work.actor
+        task.closed_by = by or work.about(task.customer_id).actor
         task.waiting_on = why
         task.result = result or task.result
         task.rev += 1
         ids.append(task.id or 0)
-    if ids:
+    if ids and redrawn:
         work.session.flush()
         outbox.touch(work, "task", ids)

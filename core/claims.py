@@ -13,7 +13,7 @@ from sqlmodel import col
 from core import covers, followups, outbox
 from core.chores import holders
 from core.dunning.ladder import Policy
-from core.dunning.load import load_cases, load_org
+from core.dunning.load import cases_of, load_org
 from core.dunning.state import Event
 from core.errors import DomainError
 from core.ledger.post import allocate, new_receipts
@@ -42,7 +42,7 @@ def make(
     day = paid_on or work.today
     if day > work.today:
         raise DomainError("claim.future", on=day)
-    cases = [c for c in load_cases(work, policy, [customer_id]) if currency in (None, c.currency)]
+    cases = [c for c in cases_of(work, policy, customer_id) if currency in (None, c.currency)]
     owed = [c for c in cases if covers.claimable(c, work.today)]
     if not owed:
         raise DomainError("claim.nothing_open")

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, bindparam, select
 from core import covers, followups, outbox
 from core.chores import close, holders, open_chore
 from core.dunning.ladder import DISPUTE_REASONS, Policy
-from core.dunning.load import load_cases, load_org
+from core.dunning.load import cases_of, load_org
 from core.dunning.state import Event
 from core.errors import DomainError
 from core.ledger.post import allocate, new_credit_notes
@@ -41,7 +41,7 @@ def start(
     """
     if reason not in DISPUTE_REASONS:
         raise DomainError("dispute.reason", reason=reason, reasons=", ".join(DISPUTE_REASONS))
-    cases = [c for c in load_cases(work, policy, [customer_id]) if currency in (None, c.currency)]
+    cases = [c for c in cases_of(work, policy, customer_id) if currency in (None, c.currency)]
     owed = [c for c in cases if covers.in_question(c, work.today)]
     if not owed:
         raise DomainError("dispute.nothing_open")

@@ -282,7 +282,7 @@ def _update(work: Work, by: str, asked: dict[str, Any], drawn: Collection[int] =
     if not found:
         return
     _, policy = active(work)
-    not_before = work.now if work.person_id is not None else outside_quiet(work, policy.windows, None)
+    not_before = work.now if work.by_hand else outside_quiet(work, policy.windows, None)
     enqueue(
         work,
         [

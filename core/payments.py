@@ -21,7 +21,6 @@ from core.models import (
     PromiseState,
     Receipt,
     Receivable,
-    TaskState,
 )
 from core.models.base import table_of
 from core.work import Work
@@ -191,6 +190,4 @@ def ask_to_allocate(work: Work, policy: Policy, customer_ids: Collection[int]) -
 def allocate_chores_done(work: Work, customer_ids: Collection[int]) -> None:
     """Closes the "allocate" chore of customers without unapplied credit."""
     left = set(work.session.execute(_UNAPPLIED, {"customers": list(customer_ids)}).scalars())
-    for customer_id in customer_ids:
-        if customer_id not in left:
-            chores.close(work, "allocate", customer_id, TaskState.answered)
+    chores.close_all(work, "allocate", [customer_id for customer_id in customer_ids if customer_id not in left])

@@ -16,7 +16,7 @@ from sqlmodel import col
 from core import covers, followups, outbox
 from core.dunning.facts import CaseFacts
 from core.dunning.ladder import Policy
-from core.dunning.load import load_cases, load_org, paid_since, unapplied_since
+from core.dunning.load import cases_of, load_cases, load_org, newest_receipt, paid_since, unapplied_since
 from core.dunning.state import Event
 from core.errors import DomainError
 from core.models import Promise, PromiseState, Receipt, Receivable
@@ -30,7 +30,9 @@ CAME_TRUE = (PromiseState.kept, PromiseState.partly_kept)
 
 # Statements are built once: that costs more than running one for a single customer.
 R = table_of(Receivable)
+V = covers.V
 _WHOSE = bindparam("customers", expanding=True, type_=BigInteger)
+_UNTIL = bindparam("until", type_=Date)
 _OPEN = select(Promise).where(P.c.customer_id.in_(_WHOSE), P.c.state == PromiseState.open)
 _OPEN_IN = _OPEN.where(P.c.currency == bindparam("currency"))
 _JUDGED = select(Promise).where(
@@ -39,9 +41,18 @@ _JUDGED = select(Promise).where(
 _SETTLED = select(func.count()).where(
     R.c.id.in_(bindparam("ids", expanding=True, type_=BigInteger)),
     R.c.open_minor == 0,
-    R.c.settled_on <= bindparam("until", type_=Date),
+    R.c.settled_on <= _UNTIL,
 )
-_NEWEST_RECEIPT = select(func.coalesce(func.max(N.c.id), 0))
+_NOTHING_OPEN = (
+    select(V.c.subject_id)
+    .join(R, R.c.id == V.c.receivable_id)
+    .join(P, P.c.id == V.c.subject_id)
+    .where(V.c.kind == "promise", V.c.subject_id.in_(bindparam("ids", expanding=True, type_=BigInteger)))
+    .group_by(V.c.subject_id)
+    .having(
+        func.count() == func.count().filter(R.c.open_minor == 0, R.c.settled_on <= _UNTIL, R.c.settled_on <= P.c.ends_on)
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,7 @@ def make(
     """
     if due_on < work.today:
         raise DomainError("promise.past", on=due_on)
-    cases = [c for c in load_cases(work, policy, [customer_id]) if currency is None or c.currency == currency]
+    cases = [c for c in cases_of(work, policy, customer_id) if currency is None or c.currency == currency]
     owed = [c for c in cases if _promisable(work, c)]
     if not owed:
         raise DomainError("promise.nothing_open")
@@ -125,7 +136,7 @@ def _make(
         note=note,
         ends_on=work.company.calendar.add_working_days(due_on, limits.promise_tolerance_days),
         replacements=replacements,
-        after_receipt_id=work.session.execute(_NEWEST_RECEIPT).scalar_one(),
+        after_receipt_id=newest_receipt(work),
         task_id=task_id,
     )
     if earlier is not None:
@@ -136,6 +147,8 @@ def _make(
     work.session.add(promise)
     work.session.flush()
     assert promise.id is not None
+    if not needs:
+        covers.cover(work, "promise", promise.id, covers.spread(case, amount, work.today))
     work.audit(
         "promise.made", "promise", promise.id, customer_id, amount_minor=amount, currency=currency,
         due_on=due_on.isoformat(), state=str(promise.state), needs=needs, note=note,
@@ -143,7 +156,6 @@ def _make(
     if needs:
         _ask_manager(work, policy, promise, case, needs)
     else:
-        covers.cover(work, "promise", promise.id, covers.spread(case, amount, work.today))
         _remind(work, promise)
         if amount < question:
             followups.rest_follows(work, policy, customer_id, currency)
@@ -156,7 +168,6 @@ def _again(work: Work, policy: Policy, case: CaseFacts) -> CaseFacts:
 
 
 def _cover_again(work: Work, promise: Promise) -> None:
-    V = covers.V
     work.session.execute(update(V).where(V.c.kind == "promise", V.c.subject_id == promise.id).values(active=True))
 
 
@@ -250,8 +261,13 @@ def _end(work: Work, promise: Promise, state: PromiseState) -> None:
 
 def keep_early(work: Work, customer_ids: Collection[int]) -> None:
     """Open promises whose money is all there are kept at once; nobody is reminded of them any more."""
-    for promise in work.session.execute(_OPEN, {"customers": list(customer_ids)}).scalars().all():
-        if verdict(work, promise) == PromiseState.kept:
+    running = work.session.execute(_OPEN, {"customers": list(customer_ids)}).scalars().all()
+    if not running:
+        return
+    newest, asked = newest_receipt(work), {"ids": [promise.id for promise in running], "until": work.today}
+    done = set(work.session.execute(_NOTHING_OPEN, asked).scalars())
+    for promise in running:  # without money since it was made, and something of it open, it is what it was
+        if (promise.after_receipt_id < newest or promise.id in done) and verdict(work, promise) == PromiseState.kept:
             _end(work, promise, PromiseState.kept)
 
 

@@ -29,6 +29,8 @@ _OPEN = (
     .where(T.c.customer_id == bindparam("customer"), T.c.kind == "collect", T.c.state == TaskState.open)
     .order_by(T.c.id)
 )
+K = table_of(Case)
+_RUNNING = select(K.c.currency).where(K.c.customer_id == bindparam("customer"), K.c.state != CaseState.closed)
 
 
 def open_tasks(work: Work, customer_id: int) -> list[Task]:
@@ -37,19 +39,17 @@ def open_tasks(work: Work, customer_id: int) -> list[Task]:
 
 
 def answer(work: Work, customer_id: int, kind: str, **facts: Any) -> None:
-    """Records the result and closes the customer's open collect tasks."""
+    """Records the result and closes the customer's open collect tasks. Cards are drawn anew by what follows from a result
+    (core.cases), with all others of the customer."""
     work.audit(f"task.{kind}", "customer", customer_id, customer_id, **facts)
     followups.answered(work, customer_id)
-    chores.end(work, open_tasks(work, customer_id), TaskState.answered, result={"kind": kind, **facts})
+    chores.end(work, open_tasks(work, customer_id), TaskState.answered, result={"kind": kind, **facts}, redrawn=False)
 
 
 def others_follow(work: Work, policy: Policy, customer_id: int, currencies: Collection[str]) -> None:
     """A result about some currencies has closed the task about all of them: what runs in the others comes back."""
-    K = table_of(Case)
-    running = select(K.c.currency).where(
-        K.c.customer_id == customer_id, K.c.state != CaseState.closed, K.c.currency.not_in(list(currencies))
-    )
-    for currency in work.session.execute(running.order_by(K.c.currency)).scalars().all():
+    running = work.session.execute(_RUNNING, {"customer": customer_id}).scalars().all()
+    for currency in sorted(set(running).difference(currencies)):
         followups.rest_follows(work, policy, customer_id, currency)
 
 

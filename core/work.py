@@ -1,5 +1,6 @@
 """One unit of work: the session, the time, the company and the actor that a change runs under."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
@@ -42,7 +43,10 @@ class Company:
 
 @dataclass(frozen=True)
 class Work:
-    """Everything a change needs to know. One Work is one transaction; whoever opened the session commits it."""
+    """Everything a change needs to know. One Work is one transaction; whoever opened the session commits it.
+
+    `by`: where one transaction does what several people asked for, on whose behalf each customer changes.
+    """
 
     session: Session
     company: Company
@@ -50,6 +54,16 @@ class Work:
     actor: str = "system"  # a person's handle, `system`, or `cli:<os user> as <handle>`
     person_id: int | None = None
     channel: str = "system"
+    by: Mapping[int, "Work"] = field(default_factory=dict, hash=False)
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether somebody waits to see what comes of it."""
+        return self.person_id is not None or bool(self.by)
+
+    def about(self, customer_id: int | None) -> "Work":
+        """The same work, on behalf of whoever it does this customer's part for."""
+        return self.by.get(customer_id or 0, self)
 
     @cached_property
     def today(self) -> date:
@@ -64,12 +78,13 @@ class Work:
         **data: Any,
     ) -> None:
         """Record that `actor` did `action`. Values must be JSON; amounts in minor units, dates as ISO text."""
+        who = self.about(customer_id)
         self.session.add(
             Audit(
                 at=self.now,
-                actor=self.actor,
-                person_id=self.person_id,
-                channel=self.channel,
+                actor=who.actor,
+                person_id=who.person_id,
+                channel=who.channel,
                 action=action,
                 subject=subject,
                 subject_id=subject_id,

@@ -74,6 +74,7 @@ class Envelope:
     `until`: on time.monotonic(); what is not saved by then never will be, and the answer says so. `aside`: done beside the
     message, on a page of ours, so the answer does not carry the card and an update is sent.
     `opens`: the button has a form that the messenger shows first: nothing is filled in yet, so nothing happens.
+    `apart`: the answer is read away from the message that was tapped, so it names the customer.
     `looks`: nobody asked, a list that is no message is drawn anew: nothing is written, not even that it came.
     """
 
@@ -90,6 +91,7 @@ class Envelope:
     until: float | None = None
     opens: bool = False
     aside: bool = False
+    apart: bool = False
     looks: bool = False
 
 

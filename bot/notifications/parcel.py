@@ -1,6 +1,6 @@
 """What is about to leave: an outbox row is claimed, its View loaded or the row dropped, and the card drawn and fitted."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -128,9 +128,16 @@ class Readers:
         people = {m.person_id for m in messages} | {card.person_id for card in self.cards}
         self.people = execute(select(Person).where(P.c.id.in_(people - {None}))).scalars().all()
         sent_to = {m.person_id for m in messages if m.op != "update"} - {None}
+        addresses = {card.address for card in self.cards}
+        texts = select(A.c.messenger, A.c.user_id).where(A.c.user_id.in_(addresses), A.c.text_only)
+        self._text_only = {(name, user) for name, user in execute(texts)} if addresses else set()
         self.accounts: dict[int, list[Account]] = {i: [] for i in sent_to if i is not None}
         for account in accounts_of(work, sent_to) if sent_to else ():
             self.accounts[account.person_id].append(account)
+
+    def reads_text(self, delivery: Delivery) -> bool:
+        """Whether it was sent as text: then there is no card to be changed, and nothing is asked of the messenger."""
+        return (delivery.messenger, delivery.address) in self._text_only
 
 
 def accounts_of(work: Work, people: Collection[int | None]) -> Sequence[Account]:
@@ -144,7 +151,7 @@ def _parcel(
 ) -> Parcel | str:
     """The message ready to go, or the reason why it is dropped."""
     if message.op == "update":
-        return _update_parcel(work, message, adapters, shared)
+        return _update_parcel(work, message, adapters, shared, readers.reads_text)
     where = _address(work, message, adapters, readers)
     if where is None:
         return "no_account"
@@ -168,14 +175,17 @@ def _parcel(
     )  # fmt: skip
 
 
-def _update_parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapter], shared: Facts) -> Parcel | str:
+def _update_parcel(
+    work: Work, message: OutboxMessage, adapters: dict[str, Adapter], shared: Facts, texts: Callable[[Delivery], bool]
+) -> Parcel | str:
+    """`texts`: whether a card was sent as text."""
     delivery = work.session.get(Delivery, message.delivery_id)
     if delivery is None or delivery.state == "closed":
         return "closed"
     adapter = adapters.get(delivery.messenger)
     if adapter is None:
         return "no_messenger"
-    drawn = _drawn_anew(work, delivery, message.data, adapter, shared)
+    drawn = _drawn_anew(work, delivery, message.data, adapter, shared, text=texts(delivery))
     if isinstance(drawn, str):
         return drawn
     to, loaded, card = drawn
@@ -197,12 +207,12 @@ def _update_parcel(work: Work, message: OutboxMessage, adapters: dict[str, Adapt
 
 
 def _drawn_anew(
-    work: Work, delivery: Delivery, data: dict[str, Any] | None, adapter: Adapter, shared: Facts
+    work: Work, delivery: Delivery, data: dict[str, Any] | None, adapter: Adapter, shared: Facts, *, text: bool
 ) -> tuple[Address, Loaded, Card] | str:
     """A card on somebody's screen as it is true now, or why it stays as it is."""
     person = work.session.get(Person, delivery.person_id) if delivery.person_id else None
     lang = as_lang(person.locale if person else "", work.company.lang)
-    to = Address(delivery.address, lang, _reads_text(work, delivery))
+    to = Address(delivery.address, lang, text)
     loaded = load_view(work, of_delivery(delivery, data), lang, facts=shared)
     if isinstance(loaded, Cancel):
         return loaded.reason
@@ -214,7 +224,6 @@ def _reads_text(work: Work, delivery: Delivery) -> bool:
     """Whether it was sent as text: then there is no card to be changed, and nothing is asked of the messenger."""
     if delivery.messenger in ("local", MAIL):  # no accounts there
         return False
-    A = table_of(Account)
     query = select(A.c.text_only).where(A.c.messenger == delivery.messenger, A.c.user_id == delivery.address)
     return bool(work.session.execute(query).scalar())
 
@@ -307,8 +316,8 @@ def claim_redraw(
     """
     with transactions.work(now) as work:
         delivery = work.session.get_one(Delivery, delivery_id)
-        reader = Address(delivery.address, text_only=_reads_text(work, delivery))
-        if not adapters[delivery.messenger].capabilities(reader).answers_in_place:
+        text = _reads_text(work, delivery)
+        if not adapters[delivery.messenger].capabilities(Address(delivery.address, text_only=text)).answers_in_place:
             return None
         waiting = work.session.execute(
             select(OutboxMessage)
@@ -319,7 +328,7 @@ def claim_redraw(
         ).scalars()
         shared, parcel = Facts(work), None
         for message in waiting.all():
-            made = "shown" if parcel is not None else _update_parcel(work, message, adapters, shared)
+            made = "shown" if parcel is not None else _update_parcel(work, message, adapters, shared, lambda _: text)
             if isinstance(made, str):
                 drop(work, message, made)
                 continue
@@ -330,7 +339,7 @@ def claim_redraw(
             return parcel.card, parcel.ref.rev, parcel
         # Somebody may be sending its update right now: the answer must not put the older card over it.
         adapter = adapters[delivery.messenger]
-        drawn = "closed" if delivery.state == "closed" else _drawn_anew(work, delivery, None, adapter, shared)
+        drawn = "closed" if delivery.state == "closed" else _drawn_anew(work, delivery, None, adapter, shared, text=text)
         if isinstance(drawn, str) or dump(drawn[2]) == delivery.card["dump"]:
             return load(delivery.card["dump"]), delivery.rev, None
         return drawn[2], delivery.rev + 1, None

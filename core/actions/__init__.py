@@ -1,5 +1,7 @@
-"""The table of actions: what a tap or a written command may do. `execute` is the only way in."""
+"""The table of actions: what a tap or a written command may do. `execute` is the only way in; of many at once, `begin`
+and `follow`."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import bindparam, select
@@ -34,7 +36,9 @@ from core.models.base import table_of
 from core.permissions import may, relation_to
 from core.work import Work
 
-__all__ = ["TABLE", "ActionRequest", "Outcome", "Result", "elsewhere", "execute"]
+__all__ = [
+    "TABLE", "ActionRequest", "Context", "Outcome", "Result", "begin", "elsewhere", "execute", "follow", "lock_free",
+]  # fmt: skip
 
 
 def execute(work: Work, request: ActionRequest) -> Outcome:
@@ -42,6 +46,47 @@ def execute(work: Work, request: ActionRequest) -> Outcome:
 
     The customer is locked first, so of two taps at once the second sees what the first did.
     """
+    found = _asked(work, request)
+    if isinstance(found, Outcome):
+        return found
+    try:
+        with work.session.begin_nested():
+            outcome = found.handle()
+            if outcome.result == Result.done:
+                follow(found.work, [found])
+            return outcome
+    except DomainError as error:
+        return Outcome(Result.invalid, error.code, error.facts)
+
+
+def begin(work: Work, request: ActionRequest) -> "tuple[Outcome, Context | None]":
+    """The first half of `execute`, for a customer that is locked already. Until the context has gone through `follow`,
+    in the same transaction, cases and cards are behind, so it is the only request about its customer."""
+    found = _asked(work, request, locked=True)
+    if isinstance(found, Outcome):
+        return found, None
+    try:
+        with work.session.begin_nested():
+            outcome = found.handle()
+    except DomainError as error:
+        return Outcome(Result.invalid, error.code, error.facts), None
+    return outcome, found if outcome.result == Result.done else None
+
+
+def follow(work: Work, changes: "Sequence[Context]") -> None:
+    """What follows from these changes for cases, tasks and cards, at a price that hardly grows with their number."""
+    by = {change.customer_id: change.work for change in changes if change.customer_id is not None}
+    if not by:
+        return
+    work = replace(work, by=by) if len(by) > 1 else changes[0].work
+    cases.refresh(work, sorted(by), [receipt for change in changes for receipt in change.receipts])
+    for change in changes:
+        if change.customer_id is not None:
+            followups.remember(change.work, change.after)
+
+
+def _asked(work: Work, request: ActionRequest, *, locked: bool = False) -> "Context | Outcome":
+    """What is asked for, if it may be done."""
     spec = TABLE.get(request.action)
     if spec is None:
         return Outcome(Result.invalid, "action.unknown", {"action": request.action})
@@ -53,26 +98,14 @@ def execute(work: Work, request: ActionRequest) -> Outcome:
         return Outcome(Result.not_allowed, "action.not_allowed")
     work = replace(work, person_id=person.id, actor=person.handle if work.actor == "system" else work.actor)
     _, policy = active(work)
-    found = _subject(work, policy, request)
+    found = _subject(work, policy, request, spec.handler, locked=locked)
     if isinstance(found, Outcome):
         return found
     if _no_such_button(found, spec):
         return Outcome(Result.invalid, "action.unknown", {"action": request.action})
     if not _allowed(work, person, spec, found):
         return Outcome(Result.not_allowed, "action.not_allowed", {"action": request.action})
-    ended = _gone(found, spec) or _outdated(found, spec)
-    if ended is not None:
-        return ended
-    try:
-        with work.session.begin_nested():
-            outcome = spec.handler(found)
-            work.session.flush()
-            if found.customer_id is not None and outcome.result == Result.done:
-                cases.refresh(work, [found.customer_id], found.receipts)
-                followups.remember(work, found.after)
-            return outcome
-    except DomainError as error:
-        return Outcome(Result.invalid, error.code, error.facts)
+    return _gone(found, spec) or _outdated(found, spec) or found
 
 
 def elsewhere(work: Work, action: str) -> Outcome | None:
@@ -84,8 +117,11 @@ def elsewhere(work: Work, action: str) -> Outcome | None:
     return Outcome(Result.not_allowed, "credit.elsewhere", {"action": action})
 
 
-def _subject(work: Work, policy: Policy, request: ActionRequest) -> "Context | Outcome":
-    """What the tap is about, with its customer locked, or the group of which the limit may be in question."""
+def _subject(
+    work: Work, policy: Policy, request: ActionRequest, handler: Handler, *, locked: bool
+) -> "Context | Outcome":
+    """What the tap is about, with its customer locked, or the group of which the limit may be in question; `locked`: it
+    is, and nothing was read before that."""
     delivery = None
     subject, subject_id = request.subject, request.subject_id or 0
     if request.delivery_id is not None:
@@ -93,17 +129,31 @@ def _subject(work: Work, policy: Policy, request: ActionRequest) -> "Context | O
         if delivery is None:
             return Outcome(Result.invalid, "delivery.unknown", {"delivery": request.delivery_id})
         subject, subject_id = delivery.subject, delivery.subject_id
-    customer_id = _customer_of(work, subject, subject_id)
-    if customer_id is not None:
-        try:
-            locks.lock(work, customer_id)
-        except DomainError as error:
-            return Outcome(Result.stale, error.code, error.facts)
-        for row in work.session.identity_map.values():  # what was read before may be outdated
-            if not isinstance(row, Person | StoredPolicy):
-                work.session.expire(row)
-    task: Task | None = work.session.get(Task, subject_id) if subject == "task" else None
-    return Context(work, policy, request, subject, subject_id, customer_id, delivery, task)
+    task = work.session.get(Task, subject_id) if subject == "task" and locked else None
+    customer_id = task.customer_id if task is not None else _customer_of(work, subject, subject_id)
+    if not locked:
+        if customer_id is not None:
+            try:
+                locks.lock(work, customer_id)
+            except DomainError as error:
+                return Outcome(Result.stale, error.code, error.facts)
+            _read_anew(work)
+        task = work.session.get(Task, subject_id) if subject == "task" else None
+    return Context(work, policy, request, handler, subject, subject_id, customer_id, delivery, task)
+
+
+def lock_free(work: Work, customer_ids: Collection[int]) -> list[int]:
+    """Locks these customers, but for those that somebody else has locked; their ids."""
+    locked = locks.lock_free(work, customer_ids)
+    _read_anew(work)
+    return locked
+
+
+def _read_anew(work: Work) -> None:
+    """What was read before the lock may be outdated."""
+    for row in work.session.identity_map.values():
+        if not isinstance(row, Person | StoredPolicy):
+            work.session.expire(row)
 
 
 # Its columns and not the row: what is read before the lock may be outdated after it.

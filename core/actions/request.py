@@ -69,6 +69,7 @@ class Context:
     work: Work
     policy: Policy
     request: ActionRequest
+    handler: "Handler"
     subject: str
     subject_id: int
     customer_id: int | None
@@ -76,6 +77,11 @@ class Context:
     held: Task | None = None  # the subject, if it is a task: whoever asks the session for it gets this one
     after: list[Event] = field(default_factory=list)  # brings the owner a new task at once
     receipts: list[int] = field(default_factory=list)  # posted by the handler
+
+    def handle(self) -> Outcome:
+        outcome = self.handler(self)
+        self.work.session.flush()
+        return outcome
 
     def text(self, name: str) -> str:
         return str(self.request.input.get(name, "") or "").strip()

@@ -54,6 +54,12 @@ def lock_ones(work: Work, customer_ids: Iterable[int]) -> None:
         work.session.execute(query.with_for_update(key_share=True))
 
 
+def lock_free(work: Work, customer_ids: Iterable[int]) -> list[int]:
+    """Locks these customers as `lock_ones` does, but waits for nobody: ids of those that are locked now."""
+    query = select(C.c.id).where(among(C.c.id, set(customer_ids))).order_by(C.c.id)
+    return list(work.session.execute(query.with_for_update(key_share=True, skip_locked=True)).scalars())
+
+
 def _as_it_is(work: Work, held: set[int], query: Select[tuple[int, str]], asked: dict[str, object]) -> tuple[int, ...]:
     """While we waited for one of them, others may have joined, or the limit may have been set. Those with larger ids are
     locked, too; for a smaller one it is too late."""

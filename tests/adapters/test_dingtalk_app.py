@@ -135,7 +135,7 @@ def test_a_promise_in_text_mode(whole: Callable[..., Whole], fake: FakeDingTalk)
     [question] = fake.follow("li", seen, next(iter(seen.links)), replies=1).messages
     day = next(label for label in question.links if "明天" in label)
     [done] = fake.follow("li", question, day, replies=1).messages
-    assert done.text and hk.promises() == [("2026-07-03", 12_000_000)]
+    assert done.text.startswith("甲公司：") and hk.promises() == [("2026-07-03", 12_000_000)]
     again = fake.follow("li", question, day, replies=1).messages  # and maybe the note that closes the first one
     assert all(each.text for each in again) and again and len(hk.promises()) == 1
 

@@ -265,7 +265,7 @@ class Desk:
             delivery = (await self.refs()).delivery(said.ref)
             return Envelope(
                 NAME, chat.user, chat.event_id, envelope.at, delivery_id=delivery, ref=said.ref if delivery is None else "",
-                action=said.action, input=said.input, until=envelope.until, opens=said.opens,
+                action=said.action, input=said.input, until=envelope.until, opens=said.opens, apart=True,
             )  # fmt: skip
         asked = None if chat.group else await asyncio.to_thread(self._memory.get, f"asked:{chat.user}")
         if asked is None or datetime.fromisoformat(asked["at"]) + ASKED < envelope.at:
