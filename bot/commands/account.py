@@ -52,6 +52,8 @@ HELP: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "rating": (("评级 客户 [A|B|C|D 到 日期 原因]", "/rating customer [A|B|C|D until date reason]"),
     ("客户的评级、依据和付款记录；写明评级、日期和原因即人工设定",
      "a customer's rating and what it goes by; with a rating, a date and a reason it is set by hand")),
+    "deviation": (("授信偏差 [n]", "/deviation [n]"),
+    ("授信与模型额度相差多少，偏差大的在前", "limits that are off their model, the farthest first")),
     "limit": (("额度 客户 金额|无 [到 日期] 原因", "/limit customer amount|none [until date] reason"),
     ("调整信用额度；写明日期的为临时额度，到期恢复原额度；0 表示款到发货",
      "set the credit limit, or a temporary one until a date; 0 is cash only")),
