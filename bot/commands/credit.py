@@ -78,7 +78,7 @@ def credit(ask: Ask) -> CommandReply:
         if group:
             return groups.show(ask, group)
     if isinstance(name, CommandReply):
-        return name
+        return groups.unknown(ask) or name
     if name.rest:
         return ask.error("customer.unknown", value=" ".join(ask.typed.words))
     if len(name.customers) > 1:
