@@ -67,6 +67,7 @@ KINDS = [
     "reply.order",
     "reply.credit",
     "reply.rating",
+    "reply.group",
     "reply.deviation",
     "reply.choice",
     "reply.confirm",
