@@ -77,7 +77,7 @@ def test_three_months_that_were_covered_are_worth_fifteen_percent(shop: Harness)
     shop.morning("2026-06-30")
     assert proposals(shop) == [], "the third month runs still"
     shop.morning("2026-07-01")
-    card = proposed(shop, "fm", "建议提额", "¥1,000.00 → ¥1,150.00", "2026年4月", "到期 ¥100.00，收款 ¥100.00", "3 个整月")
+    card = proposed(shop, "fm", "建议提额至 ¥1,150.00", "现额度 ¥1,000.00", "4月 到期 ¥100.00，收款 ¥100.00", "3 个整月")
     other_card = proposed(shop, "fm2")
     assert limit(shop) == 100_000, "nothing is set by itself"
     [one] = proposals(shop)
@@ -165,7 +165,7 @@ def test_a_worse_rating_proposes_less(shop: Harness) -> None:
     shop.morning("2026-06-30")
     shop.receivable("甲", "10.00", due="2026-05-31", issued="2026-01-05", number="LATE")  # 31 days on 1 July
     shop.morning("2026-07-01")
-    card = proposed(shop, "fm", "建议降额", "¥1,000.00 → ¥0.00", "由 A 降为 D", "现有逾期31天", "须款到发货")
+    card = proposed(shop, "fm", "建议降额至 ¥0.00", "现额度 ¥1,000.00", "由 A 降为 D", "现有逾期31天", "须款到发货")
     proposed(shop, "fm2")
     assert limit(shop) == 100_000
     rest(shop)
