@@ -152,6 +152,12 @@ def test_taken_without_a_word_comes_twice_with_one_id(hk: Harness, shop: Receive
     assert second.id != first.id
 
 
+def test_an_answer_without_an_end_is_not_listened_to(hk: Harness, shop: Receiver) -> None:
+    happens(hk, "A", each=2)
+    shop.does = "endless"
+    assert tell(hk, shop).accepted == 2 and order_of(shop, "A") == [0, 1]
+
+
 def dies_before_it_records(url: str, address: str, at: str) -> None:
     import asyncio
 
