@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.credit.rules import SCALES, CreditRules, Grade, ProposalRules, RatingRules, Route, Rung, Scale
+from core.credit.rules import REASONS, SCALES, CreditRules, Grade, ProposalRules, RatingRules, Route, Rung, Scale
 from core.dunning.policy import check, default_policy, describe, parse
-from core.dunning.policy_credit import REASONS
 
 ROOT = Path(__file__).parents[2]
 
