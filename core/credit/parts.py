@@ -87,7 +87,8 @@ def _of_shipments(whose: Whose) -> tuple[Any, ...]:
         .subquery("gone")
         .c
     )
-    mine = and_(O.c.customer_id == gone.customer_id, O.c.number == gone.order_no, O.c.currency == gone.currency)
+    # By number: without statistics SQLite would read all orders of the customer for each of its shipments.
+    mine = and_(O.c.customer_id + 0 == gone.customer_id, O.c.number == gone.order_no, O.c.currency == gone.currency)
     taken = and_(R.c.customer_id == gone.customer_id, R.c.currency == gone.currency, R.c.order_no == gone.order_no)
     closed = select(func.max(O.c.amount_minor)).where(mine, O.c.state == OrderState.closed).scalar_subquery()
     each = (
