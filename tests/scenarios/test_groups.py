@@ -213,3 +213,22 @@ def test_the_card_names_no_other_member(shop: Harness) -> None:
         "name": "华兴", "currency": "CNY", "limit_minor": 150_000, "used_minor": 100_000, "over_minor": 10_000,
     }  # fmt: skip
     told(shop)
+
+
+FAR = ALL_OF.replace("[[credit.route]]", """[[credit.route]]
+name = "far"
+{when}
+rungs = [{{ audience = ["role:finance_manager"] }}]
+[[credit.route]]""")
+
+
+@pytest.mark.parametrize("when", ["over_from = { CNY = 200 }", "over_share_from = 0.13", "reasons = ['over_group_limit']"])
+def test_a_route_can_wait_for_what_is_over_the_groups_limit(shop: Harness, when: str) -> None:
+    shop.policy(FAR.replace("{when}", when).replace("{{", "{").replace("}}", "}"))
+    shop.set_customer("甲", credit_limit_minor=None)
+    place(shop, "甲", "1700.00", "SO1")
+    shop.chat("fm").expect_card("超集团额度 ¥200.00", kind="credit.request")
+    if "reasons" not in when:
+        place(shop, "甲", "1650.00", "SO2")
+        shop.chat("zhou").expect_card("超集团额度 ¥150.00", kind="credit.request")
+    told(shop)
