@@ -11,7 +11,7 @@ from datetime import date
 from sqlalchemy import bindparam, select
 
 from core import outbox
-from core.credit import holds
+from core.credit import holds, locks
 from core.credit.rules import CreditRules
 from core.dunning.ladder import Policy
 from core.dunning.load import load_org
@@ -84,8 +84,8 @@ def record(work: Work, policy: Policy, events: Sequence[NewEvent]) -> list[str]:
             "risk.recorded", "risk", row.id, row.customer_id, kind=row.kind, severity=row.severity, source=row.source,
             key=row.key,
         )  # fmt: skip
-    _tell(work, policy, told)
     _stop(work, policy.credit, listed)
+    _tell(work, policy, told)
     return outcomes
 
 
@@ -157,6 +157,7 @@ def _stop(work: Work, rules: CreditRules, rows: Sequence[RiskEvent]) -> None:
     """By the ids of the customers, as everybody locks them."""
     if rules.on_blacklist_event == "alert":
         return
+    locks.lock_many(work, {row.customer_id for row in rows})
     for row in sorted(rows, key=lambda row: row.customer_id):
         reason = " ".join(filter(None, (row.source, row.happened_on.isoformat(), row.text)))[:400]
         if rules.on_blacklist_event == "blacklist":
