@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from bot.card import LANGS, Card, Lang
-from bot.fit import PROFILES, fit
+from bot.fit import PROFILES, ask_card, fit
 from bot.notifications.templates import render, templates
 from bot.notifications.views import CreditView, OrderView, Phrase
 from core.money import Money
@@ -57,8 +57,26 @@ def test_a_yes_repeats_what_it_is_about(lang: Lang) -> None:
     name = "华兴商贸" if lang == "zh" else "Huaxing Trading"
     for part in (name, "SO-2026-0118", "¥200,000.00", "¥120,000.00"):
         assert part in approve.confirm, part
-    within = request(lang, over=None).actions[0].confirm or ""
+    within = request(lang, over=None, group_over=None).actions[0].confirm or ""
     assert "超额" not in within and "over by" not in within
+    assert ("超集团额度 ¥100,000.00" if lang == "zh" else "the group over by CN¥100,000.00") in (
+        request(lang, over=None).actions[0].confirm or ""
+    )
+
+
+@pytest.mark.parametrize("profile", ["wecom", "dingtalk"])
+def test_where_a_button_has_no_confirmation_a_second_card_asks(profile: str) -> None:
+    fitted, _ = fit(request(), PROFILES[profile], today=TODAY)
+    approve = fitted.actions[0]
+    assert (approve.id, approve.draw) == ("credit.approve", "menu" if profile == "wecom" else "form")
+    asked, _ = ask_card(fitted, approve, PROFILES[profile], today=TODAY)
+    for part in ("仅放行此单", "华兴商贸", "SO-2026-0118", "¥200,000.00", "¥120,000.00"):
+        assert part in asked.text, part
+
+
+def test_slack_asks_before_it_sends_the_tap() -> None:
+    approve = fit(request(), PROFILES["slack"], today=TODAY)[0].actions[0]
+    assert approve.draw == "button" and approve.confirm == request().actions[0].confirm
 
 
 def test_what_the_answers_ask() -> None:
