@@ -167,7 +167,8 @@ def vote(
     """One approver's word, on what is true now. The customer is locked. `conditions`: prepay_percent, until (ISO date),
     terms (days). Without any, it is a yes to this order only: no limit changes.
 
-    A tap on figures that have got worse since changes nothing but the cards.
+    A tap on figures that have got worse since changes nothing but the cards, and who is asked: what is beyond somebody's
+    say by now goes on to whose it is.
     """
     order = work.session.get_one(Order, request.order_id)
     if request.state != RequestState.pending:
@@ -183,7 +184,9 @@ def vote(
     rungs = as_of_now(work, request, order, now, found, policy, org)
     may = [person_id in seats.may_decide(rung) for rung in rungs or [each.json() for each in asked]]
     if found.state == verdict.HELD and not any(may):
-        return Voted("not_yours")
+        climbed = chosen is not None and chosen.name != request.route
+        if not climbed or person_id not in seats.may_decide(request.rungs[request.rung]):
+            return Voted("not_yours")
     if _changed(work, policy, request, order, now, found, chosen, asked):
         return Voted("stale")
     if seen_rev is not None and seen_rev != request.rev:
