@@ -75,6 +75,8 @@ def ask(work: Work, policy: Policy, order: Order) -> set[int]:
 def settle(work: Work, customer_ids: Collection[int]) -> None:
     """After money came or went, or an order got on: ends the tasks with nothing left to wait for; the others' cards are
     drawn anew."""
+    if not customer_ids:
+        return
     tasks = work.session.execute(_OPEN, {"customers": sorted(customer_ids)}).scalars().all()
     if not tasks:
         return

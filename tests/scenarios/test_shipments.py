@@ -171,6 +171,8 @@ def test_what_is_signed_for_is_to_be_invoiced_and_then_no_more(shop: Harness) ->
     shop.imports("receivables", RECEIVABLES, "I2,甲,2026-07-06,2026-08-06,100.00,SO1")
     card.expect_update("已开票")
     assert shop.tasks("甲", "invoice") == [("cai", "settled")]
+    shop.imports("receivables", RECEIVABLES, "I2,甲,2026-07-06,2026-08-06,0,SO1")  # taken back: to be invoiced again
+    shop.chat("cai").expect_card("D2", "¥100.00", kind="task.invoice")
 
 
 def test_what_finance_has_answered_is_asked_again_only_with_more(shop: Harness) -> None:
