@@ -148,8 +148,9 @@ def _tell(work: Work, policy: Policy, rows: Sequence[RiskEvent]) -> None:
 
 
 def _people(org: Org, owner_id: int | None, region: str) -> list[int]:
-    """Risk, else the finance director; and whoever looks after the customer."""
-    risk = org.holders("risk", region) or org.holders("finance_director", region)
+    """Risk, else whoever decides about credit; and whoever looks after the customer."""
+    found = (org.holders(role, region) for role in ("risk", "finance_director", "finance_manager"))
+    risk = next(filter(None, found), [])
     return list(dict.fromkeys([*risk, *([owner_id] if owner_id is not None and org.active(owner_id) else [])]))
 
 

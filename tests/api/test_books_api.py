@@ -17,7 +17,8 @@ from core.ingest.rows import needed, taken
 from core.models import Audit, Customer, ImportRun, InboundEvent, Receipt, Receivable
 from core.models.base import table_of
 from tests.api.conftest import Api
-from tests.scenarios.ordering import state, told
+from tests.harness import ONE_STEP
+from tests.scenarios.ordering import ROUTES, state, told
 from tests.scenarios.racing import count
 
 A, C, I, P, R = (table_of(model) for model in (Audit, Customer, ImportRun, Receipt, Receivable))  # noqa: E741
@@ -152,6 +153,20 @@ def test_a_risk_event_is_told_in_chat(erp: Api) -> None:
         erp.hk.chat(person).expect_card("court feed", "涉诉", kind="risk.event")
     forged = send(erp, "risk-events", {**event, "source": "法院", "key": "L3"}, token=feed)
     assert forged.json()["rejected"][0]["code"] == "import.unknown_column"  # whose report it is, says the token
+
+
+def test_an_event_that_comes_eight_times_at_once_is_told_once(erp: Api) -> None:
+    async def all_at_once() -> list[Any]:
+        event = {"key": "B1", "customer": "甲", "kind": "blacklist", "severity": "major", "happened_on": "2026-07-03"}
+        return await asyncio.gather(*(erp.call("POST", "/risk-events", json={"rows": [event]}) for _ in range(8)))
+
+    erp.hk.policy(ONE_STEP + ROUTES.replace("[credit]", '[credit]\non_blacklist_event = "hold"', 1))
+    answers = erp.hk.run(all_at_once())
+    assert sorted(counted(answer) for answer in answers) == [(0, 0, 1, 0)] * 7 + [(1, 0, 0, 0)]
+    erp.settle()
+    for person in ("zhou", "li"):
+        erp.hk.chat(person).expect_card("erp", "外部黑名单", kind="risk.event")
+    assert erp.hk.holds("甲") == ["manual"]
 
 
 def test_order_systems_show_credit_before_an_order(erp: Api) -> None:
