@@ -391,6 +391,12 @@ def test_a_reminder_after_the_end_is_warned_of() -> None:
     assert found("[credit]\nremind_hours = 16\n") == [(2, "credit.remind_hours", "reminder_too_late")]
 
 
+def test_orders_without_shipments_are_asked_about() -> None:
+    assert found('[credit]\nparts = ["open", "orders", "this"]\n') == [(2, "credit.parts", "gap_between_parts")]
+    for parts in ('["open", "orders", "shipments", "this"]', '["open", "shipments"]', '["open"]'):
+        assert found(f"[credit]\nparts = {parts}\n") == []
+
+
 def test_all_mistakes_are_told_at_once_in_both_languages() -> None:
     text = '[credit]\nhm = 1\ndiscount = 2\n[credit.rating]\nmin_paid = 0\n[[credit.route]]\nname = "r"\nrungs = []\n'
     _, problems = check(SMALL + text)
