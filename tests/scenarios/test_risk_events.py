@@ -23,7 +23,7 @@ def shop(hk: Harness) -> Iterator[Harness]:
     yield opened(hk)
     for person in ("li", "zhao", "zhou", "cai", "fm", "feng"):
         for card in hk.chat(person).unread():
-            if card.json["kind"] in ("order.held", "order.decided", "credit.request", "reply.credit", "reply.rating"):
+            if card.json["kind"].startswith(("order.", "credit.", "reply.")):
                 hk.read(card.id)
 
 
@@ -50,6 +50,8 @@ def test_risk_and_the_owner_hear_what_is_at_stake(shop: Harness) -> None:
     card = shop.chat("li").expect_card("涉诉", "先问风控或财务", kind="risk.event")
     assert "拉黑" not in str(card.json)
     assert count(shop, Audit, A.c.action == "risk.recorded") == 1
+    assert shop.type("feng", "拉黑 甲 已核实").outcome == "done"  # as the card says
+    assert shop.holds("甲") == ["blacklist"] and state(shop, "SO1") == "refused"
 
 
 def test_the_same_report_again_says_nothing_new(shop: Harness) -> None:
