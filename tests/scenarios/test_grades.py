@@ -1,4 +1,4 @@
-"""What a rating is worth by policy: limits and terms of new customers and of each grade, and where cards say they come from."""
+"""What a rating is worth by policy: limits and terms of new customers and of each grade, and where they come from."""
 
 import pytest
 
