@@ -20,6 +20,7 @@ from core.credit.events import reasons
 from core.credit.exposure import Exposure, Standing, standing
 from core.credit.granted import available, granted
 from core.credit.inputs import months_before
+from core.credit.requests import over_of
 from core.credit.rules import BLOCKING
 from core.dunning.stored import active
 from core.models import CreditRequest, Customer, Order, OrderState, Person, RequestState, RiskEvent
@@ -180,10 +181,10 @@ def lines_of(rows: Sequence[RiskEvent]) -> tuple[RiskLine, ...]:
 
 
 def _pending(found: Found, order: Order, request: CreditRequest, zone: ZoneInfo) -> PendingLine:
-    over = request.facts.get("over_minor", 0)
+    over, currency = over_of(request.facts)
     return PendingLine(
         order=order.number, amount=Money(order.amount_minor, order.currency),
-        over=Money(over, request.facts["currency"]) if over else None, expires=request.expires_at.astimezone(zone),
+        over=Money(over, currency) if over else None, expires=request.expires_at.astimezone(zone),
         asked=tuple(found.people[person].name for person in asked_now(request) if person in found.people),
     )  # fmt: skip
 
@@ -219,8 +220,7 @@ def _json(work: Work, found: Found) -> dict[str, Any]:
             {
                 "request": request.id, "order": order.number, "amount": format_major(order.amount_minor, order.currency),
                 "currency": order.currency, "expires": request.expires_at.astimezone(zone).isoformat(),
-                "over": format_major(request.facts["over_minor"], request.facts["currency"])
-                if request.facts.get("over_minor") else None,
+                "over": format_major(*over_of(request.facts)) if over_of(request.facts)[0] else None,
                 "asked": [found.people[person].handle for person in asked_now(request) if person in found.people],
             }
             for order, request in found.pending

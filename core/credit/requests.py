@@ -143,6 +143,14 @@ def is_worse(shown: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     return bool(over or codes or overdue or rating or held or less)
 
 
+def over_of(facts: Mapping[str, Any]) -> tuple[int, str]:
+    """By how much its order goes beyond the customer's own limit, else beyond the group's: (minor units, currency)."""
+    group = facts.get("group")
+    if not facts["over_minor"] and group:
+        return group["over_minor"], group["currency"]
+    return facts["over_minor"], facts["currency"]
+
+
 def _insured(facts: Mapping[str, Any]) -> dict[str, int]:
     return {currency: minor for minor, currency, *_ in facts.get("insured", ())}
 

@@ -92,6 +92,9 @@ def test_of_both_limits_the_lower_one_is_available(hk: Harness) -> None:
     view, said = says(hk, "lin", "信用 乙")  # no limit of its own
     assert (view["limit"], view["available"]) == (None, "800.00") and "¥800.00" in said
     place(hk, "乙", "900.00", "SO2")
+    assert says(hk, "lin", "信用 乙")[0]["pending"][0]["over"] == "100.00"
+    [waiting] = says(hk, "zhou", "审批")[0]["approvals"]
+    assert (waiting["over"], waiting["limit_currency"]) == ("100.00", "CNY")
     told(hk)
     for card in hk.chat("lin").unread():
         hk.read(card.id)
