@@ -298,6 +298,7 @@ def test_shorter_terms_go_back_to_the_order_system(shop: Harness) -> None:
     card = shop.chat("zhou").expect_card(kind=REQUEST)
     card.tap("credit.approve_with", terms="90", expect="invalid")
     card.tap("credit.approve_with", terms="三十", expect="invalid")
+    card.tap("credit.approve_with", once="yes", until="2026-07-31", expect="invalid")
     card.tap("credit.approve_with", terms="30")
     assert state(shop, "SO1") == "released" and stored(shop, "SO1").conditions == {"terms_days": 30}
     shop.chat("li").expect_card("账期不超过30天", "可安排发货", kind="order.decided")
@@ -308,7 +309,8 @@ def test_shorter_terms_go_back_to_the_order_system(shop: Harness) -> None:
 
 
 def test_a_yes_is_to_this_order_only(shop: Harness) -> None:
-    asked(shop).tap("credit.approve")
+    asked(shop).tap("credit.approve_with", once="yes")
+    assert state(shop, "SO1") == "released" and stored(shop, "SO1").conditions == {}
     assert place(shop, "甲", "0.01", "SO2")["verdict"] == "held"
     settled(shop)
 
