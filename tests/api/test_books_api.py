@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bot.web.api.books import KINDS
 from core import tokens
 from core.ingest.maps import COLUMNS
+from core.ingest.records import AMOUNTS, DATES
 from core.ingest.rows import needed, taken
 from core.models import Audit, Customer, ImportRun, InboundEvent, Receipt, Receivable
 from core.models.base import table_of
@@ -272,15 +273,22 @@ WORDS = ("甲", "li", "1", "12.50", "0", "-1", "CNY", "JPY", "net30", "2026-07-0
 CELLS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.sampled_from(WORDS)
 
 
+GOOD = {
+    **dict.fromkeys(DATES, ("2026-07-01", "2026-07-06")), **dict.fromkeys(AMOUNTS, ("1.00", 12, "0.5")),
+    "customer": ("甲",), "code": ("甲", "K1"), "currency": ("CNY", "JPY"), "owner": ("li",), "terms": ("net30",),
+    "language": ("zh",), "finance_email": ("a@x.example",), "business_email": ("b@x.example",), "no_letters": (True, "no"),
+    "disputed": (False, "0.30"), "severity": ("info", "major"), "url": ("https://x.example",), "reverses": ("R1",),
+    "number": ("R1", "R2", 3), "receivable": ("R1",), "order": ("SO1",),
+}  # fmt: skip
+KIND = {"risk-events": ("lawsuit", "blacklist"), "receivables": ("invoice", "credit_note", "debit_note")}
+
+
 def rows_of(kind: str) -> Any:
-    likely = {
-        "customer": st.just("甲"), "amount": st.just("1.00"), "code": st.just("甲"), "name": st.just("甲"),
-        "kind": st.sampled_from(("invoice", "lawsuit", "blacklist")), "severity": st.sampled_from(("info", "major")),
-        "happened_on": st.just("2026-07-01"), "shipped_on": st.just("2026-07-01"),
-    }  # fmt: skip
-    columns = {name: st.one_of(*[likely.get(name, CELLS)] * 9, CELLS) for name in taken(kind)}
-    must = {name: columns.pop(name) for name in needed(kind)}
-    return st.lists(st.one_of(*[st.fixed_dictionaries(must, optional=columns)] * 4, CELLS), max_size=4)
+    """Mostly rows that can go in, with something odd here and there."""
+    good = {name: KIND[kind] if name == "kind" else GOOD.get(name, ("x1", "x2")) for name in taken(kind)}
+    columns = {name: st.one_of(*[st.sampled_from(values)] * 19, CELLS) for name, values in good.items()}
+    must = {name: columns.pop(name) for name in (*needed(kind), *(["issued_on"] if kind == "receivables" else []))}
+    return st.lists(st.one_of(*[st.fixed_dictionaries(must, optional=columns)] * 9, CELLS), max_size=4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
