@@ -1,5 +1,6 @@
 """Limits that are proposed: higher after months in which receipts covered what fell due, smaller after a worse rating."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from bot import engine
-from core.models import Audit, Customer, LimitProposal
+from core.models import Audit, Customer, LimitProposal, Person
 from core.models.base import table_of
 from tests.harness import ONE_STEP, Card, Harness
 from tests.scenarios.ordering import ROUTES, place, state, told
@@ -289,3 +290,19 @@ def test_without_the_section_nothing_is_proposed(hk: Harness) -> None:
     hk.morning("2026-07-01")
     assert proposals(hk) == [] and engine.propose_limits(hk.app.transactions, hk.now) == 0
     rest(hk)
+
+
+def test_a_deputy_is_asked_while_somebody_is_away(shop: Harness) -> None:
+    with shop.db() as work:
+        cai, fm, fm2 = (
+            work.session.execute(select(Person).where(col(Person.handle) == handle)).scalar_one()
+            for handle in ("cai", "fm", "fm2")
+        )
+        fm.deputy_id, fm.away_from, fm.away_until = cai.id, date(2026, 6, 29), date(2026, 7, 31)
+        fm2.active = False
+    earned(shop)
+    shop.morning("2026-07-01")
+    assert deliveries(shop, "fm", "proposal") == []
+    proposed(shop, "cai").tap("limit.agree")
+    assert limit(shop) == 115_000
+    rest(shop)
