@@ -73,6 +73,19 @@ def test_what_was_approved_stays_released_as_long_as_it_gets_no_worse(shop: Harn
     told(shop)
 
 
+def test_the_prepayment_of_an_approval_is_kept(shop: Harness) -> None:
+    place(shop, "甲", "2000.00", "SO1")
+    shop.chat("zhou").expect_card("SO1", kind="credit.request").tap("credit.approve_with", prepay_percent="30")
+    shop.pay("甲", "600.00")
+    shop.at("2026-07-06 11:00")
+    assert state(shop, "SO1") == "released"
+    assert put(shop, "SO1", "2000.00", note="改地址")["verdict"] == "released"
+    assert stored(shop, "SO1").prepaid_minor == 60_000
+    assert put(shop, "SO1", "2100.00", note="改地址")["verdict"] == "held"
+    assert stored(shop, "SO1").prepaid_minor == 0 and stored(shop, "SO1").conditions == {}
+    told(shop)
+
+
 def test_a_held_order_that_fits_now_is_released_and_the_old_question_is_gone(shop: Harness) -> None:
     first = place(shop, "甲", "1200.00", "SO1")
     card = shop.chat("zhou").expect_card("SO1", kind="credit.request")
