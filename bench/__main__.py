@@ -7,12 +7,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import cards, dunning, figures, imports, messengers, ratings, starts, table
+from bench import cards, credit, dunning, figures, imports, messengers, ratings, starts, table
 from bench.clock import ROUNDS, Measure
 from bench.messengers import Crowd
 from bench.stores import STORES, Store
 
-ON_DATABASES = ("runs", "cycles", "figures", "imports", "memory", "ratings", "messengers")
+ON_DATABASES = ("runs", "cycles", "figures", "imports", "memory", "ratings", "credit", "messengers")
 BY_THEMSELVES = ("cards", "help", "demo")
 
 
@@ -23,6 +23,7 @@ class Sizes:
     firing: int = 1_000
     file: tuple[int, int] = (20_000, 200_000)
     rated: int = 100_000
+    orders: int = 400
     cards: int = 2_000
     crowd: Crowd = field(default_factory=Crowd)
     rounds: int = ROUNDS
@@ -30,7 +31,7 @@ class Sizes:
 
 
 QUICK = Sizes(
-    run=(1_000, 10_000), ledger=(10_000, 100_000), firing=100, file=(2_000, 20_000), rated=10_000, cards=500,
+    run=(1_000, 10_000), ledger=(10_000, 100_000), firing=100, file=(2_000, 20_000), rated=10_000, orders=100, cards=500,
     crowd=Crowd(cards=50, people=10, taps=50, signed=10, paced=4), from_nothing=False,
 )  # fmt: skip
 
@@ -62,6 +63,8 @@ def on(store: Store, names: set[str], sizes: Sizes) -> Iterator[Measure]:
         yield from imports.memory(store, *sizes.file)
     if "ratings" in names:
         yield from ratings.ratings(store, sizes.rated, sizes.rounds)
+    if "credit" in names:
+        yield from credit.checks(store, sizes.ledger[0], sizes.orders, sizes.rounds)
     if "messengers" in names:
         yield from messengers.messengers(store, sizes.crowd, sizes.rounds)
     if "messengers" in names and store.kind == "sqlite":

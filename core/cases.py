@@ -130,8 +130,9 @@ def refresh(work: Work, customer_ids: Collection[int], receipt_ids: Collection[i
     _hand_over(work, policy, org, cases, tasks, links)
     _settle_tasks(work, cases, severity, open_receivables, busy, tasks, links)
     payments.allocate_chores_done(work, busy)
-    invoicing.taken_over(work, busy)
-    prepayment.settle(work, busy)
+    waiting = chores.who_has(work, busy, (invoicing.KIND, prepayment.KIND))
+    invoicing.taken_over(work, waiting[invoicing.KIND])
+    prepayment.settle(work, waiting[prepayment.KIND])
     outbox.touch_customers(work, busy)
 
 

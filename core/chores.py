@@ -6,7 +6,7 @@ One open chore of a kind per customer and person; the first answer closes everyb
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, select
+from sqlalchemy import BigInteger, String, bindparam, select
 
 from core import outbox
 from core.dunning.ladder import Policy
@@ -25,6 +25,16 @@ _OPEN_OF = select(Task).where(
     T.c.state == TaskState.open,
 )  # fmt: skip
 _NOBODYS = select(Task).where(T.c.kind == bindparam("kind"), T.c.customer_id.is_(None), T.c.state == TaskState.open)
+
+_WHO = (
+    select(T.c.kind, T.c.customer_id)
+    .where(
+        T.c.kind.in_(bindparam("kinds", expanding=True, type_=String)),
+        T.c.customer_id.in_(bindparam("customers", expanding=True, type_=BigInteger)), T.c.state == TaskState.open,
+    )
+    .distinct()
+    .order_by(T.c.customer_id)
+)  # fmt: skip
 
 # kind of the task -> kind of its message
 MESSAGES = {
@@ -110,6 +120,14 @@ def open_chore(
     )
     outbox.touch(work, "task", [task.id for task in have.values() if task.id is not None])
     return fresh
+
+
+def who_has(work: Work, customer_ids: Collection[int], kinds: Collection[str]) -> dict[str, list[int]]:
+    """Customers with an open chore, by kind; one statement for all of them."""
+    found: dict[str, list[int]] = {kind: [] for kind in kinds}
+    for kind, customer_id in work.session.execute(_WHO, {"kinds": list(kinds), "customers": list(customer_ids)}):
+        found[kind].append(customer_id)
+    return found
 
 
 def close(work: Work, kind: str, customer_id: int | None, state: TaskState, why: str = "", by: str = "") -> None:

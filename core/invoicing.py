@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import BigInteger, bindparam, select
+from sqlalchemy import select
 
 from core import chores, outbox
 from core.credit import progress
@@ -16,8 +16,6 @@ from core.work import Work
 
 S, T, C = table_of(Shipment), table_of(Task), table_of(Customer)
 KIND = "invoice"
-_WHOSE = bindparam("customers", expanding=True, type_=BigInteger)
-_ASKED = select(T.c.customer_id).where(T.c.customer_id.in_(_WHOSE), T.c.kind == KIND, T.c.state == TaskState.open).distinct()
 
 
 @dataclass(frozen=True)
@@ -87,10 +85,11 @@ def _answered(work: Work, customer_ids: Collection[int]) -> dict[int, set[int]]:
 
 
 def taken_over(work: Work, customer_ids: Collection[int]) -> None:
-    """After receivables came in: ends the tasks of those with nothing left to invoice; the others' cards are drawn anew."""
-    asked = set(work.session.execute(_ASKED, {"customers": sorted(customer_ids)}).scalars())
-    if not asked:
+    """After receivables of customers with such a task came in: ends the tasks of those with nothing left to invoice; the
+    others' cards are drawn anew."""
+    if not customer_ids:
         return
+    asked = set(customer_ids)
     waiting = to_invoice(work, asked)
     for customer_id in sorted(asked - waiting.keys()):
         chores.close(work, KIND, customer_id, TaskState.settled)

@@ -244,6 +244,7 @@ RULES: dict[str, Rule] = {
     "credit.ask_again": Rule(_LINE),
     "person.away": Rule(_LINE, frozenset({"admin"})),
     "person.back": Rule(_LINE, frozenset({"admin"})),
+    "deviation.see": Rule(roles=frozenset({"finance", "finance_manager", "finance_director", "risk", "management"})),
     "limit.agree": _CREDIT,  # of these whom the policy names, never the customer's owner: core.credit.proposals
     "limit.decline": _CREDIT,
     "limit.set": _LIMIT,

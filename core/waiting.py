@@ -8,6 +8,7 @@ from sqlalchemy import Select, exists, func, literal, null, or_, select
 from sqlmodel import SQLModel
 
 from core.credit import seats
+from core.credit.requests import over_of
 from core.dunning.load import load_org
 from core.dunning.org import Org
 from core.models import ClaimState, DisputeState, FiringOutcome, PauseState, PromiseState, RequestState, TaskState
@@ -107,8 +108,8 @@ def approvals(work: Work, person_id: int) -> list[Approval]:
     return [
         Approval(
             id=row.id, customer_id=row.customer_id, code=row.code, customer=row.short_name or row.name, order=row.number,
-            amount_minor=row.amount_minor, currency=row.currency, over_minor=row.facts.get("over_minor", 0),
-            limit_currency=row.facts.get("currency", row.currency), who=row.who or "", since=row.opened_at,
+            amount_minor=row.amount_minor, currency=row.currency, over_minor=over_of(row.facts)[0],
+            limit_currency=over_of(row.facts)[1], who=row.who or "", since=row.opened_at,
             until=row.expires_at, rung=row.rung + 1, of_rungs=len(row.rungs),
             instead_of=tuple(org.members[seat].name for seat in _instead_of(row.rungs[row.rung], person_id, org)),
         )

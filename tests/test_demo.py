@@ -16,11 +16,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import SecretStr
 
 from bot.app import App
 from bot.demo import history, run
-from bot.demo.stage import FILE, open_demo, usual_now
-from bot.settings import Settings
+from bot.demo.stage import FILE, demo_settings, open_demo, usual_now
+from bot.settings import Settings, WebhookSettings
 from core import tokens
 from core.db import upgrade
 from core.errors import ConfigError
@@ -126,6 +127,12 @@ def test_silence_has_climbed_to_the_manager(demo: App) -> None:
     silent = [c for c in demo.chat("wangjianguo")["cards"] if c["kind"] == "task.silent"]
     assert [(c["customer"], c["state"]) for c in silent] == [("C003", "open")]
     assert "李娜" in silent[0]["title"]
+
+
+def test_no_order_system_hears_of_it() -> None:
+    hook = WebhookSettings(url="https://shop.example/hook", secret=SecretStr("of the real order system"))
+    own = demo_settings(Settings(webhook=hook), Path("var/demo.db"))
+    assert own.webhook == WebhookSettings()
 
 
 def test_letters_went_out_in_both_stages_to_invented_addresses_only(demo: App) -> None:

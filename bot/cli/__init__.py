@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import books, chat, dingtalk, messengers, orders, policy, slack, system, tokens, webhooks
+from bot.cli import books, chat, credit, dingtalk, messengers, orders, policy, slack, system, tokens, webhooks
 from bot.cli.frame import frame, run, t
 
 app = typer.Typer(
@@ -57,6 +57,7 @@ system.register(app)
 books.register(app)
 chat.register(app)
 orders.register(app)
+credit.register(app)
 tokens.register(app)
 webhooks.register(app)
 policy.register(app)

@@ -32,7 +32,7 @@ db = typer.Typer(rich_markup_mode=None, help=t("数据库结构。", "The databa
 
 Kind = Literal[
     "people", "accounts", "customers", "contracts", "instalments", "receivables", "receipts", "orders", "shipments",
-    "risk-events", "insurance",
+    "risk-events", "insurance", "group-limits",
 ]  # fmt: skip
 
 

@@ -198,10 +198,11 @@ def _show_approvals(person: str, rows: list[Any], as_json: bool) -> None:
             return line(t("没有待审批的订单", "No orders wait for an approval"))
         shown = [
             (a["name"], a["order"], f"{a['currency']} {a['amount']}",
-             f"{a['limit_currency']} {a['over']}" if a["over"] else "", a["by"], a["since"][:16], a["expires"][:16])
+             f"{a['limit_currency']} {a['over']}" if a["over"] else "", a["by"], ", ".join(a["for"]),
+             a["since"][:16], a["expires"][:16])
             for a in document["approvals"]
         ]  # fmt: skip
-        heads = t("客户 订单 金额 超额 申请人 发起 截止", "customer order amount over by since until").split()
+        heads = t("客户 订单 金额 超额 申请人 代 发起 截止", "customer order amount over by for since until").split()
         table(heads, shown, right=(2, 3))
         return None
 

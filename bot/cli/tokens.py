@@ -119,7 +119,10 @@ def register(app: typer.Typer) -> None:
     token.command(
         "add",
         help=t("发一个令牌；只显示一次。", "Issues a token; it is shown once."),
-        epilog=example("huikuan token add shop --scope orders:write --scope orders:read --source shop --expires 2027-12-31"),
+        epilog=example(
+            "huikuan token add shop --scope orders:write --scope orders:read --source shop --expires 2027-12-31",
+            "huikuan token add erp --scope customers:write --scope receivables:write --scope receipts:write --source erp",
+        ),
     )(add)
     token.command(
         "list",

@@ -1,14 +1,17 @@
 """/balance 客户: what a customer owes, how old it is, what is promised, how much credit is left."""
 
+from dataclasses import replace
 from typing import Any
 
 from bot.commands.parser import Ask, named, pick
 from bot.commands.reply import CommandReply
 from bot.notifications.views import BalanceView, CurrencyLine, OpenLine, PromiseLine
 from bot.notifications.views.ratings import letter_of
+from core.credit.granted import of_rating
+from core.dunning.stored import active
 from core.ledger.balances import Balance, Figures, OpenItem
 from core.money import Money, format_major
-from core.queries import CustomerBalance, customer_balance
+from core.queries import Credit, CustomerBalance, customer_balance
 
 BUCKETS = ("not_due", "d1_30", "d31_60", "d61_90", "d90_plus")
 
@@ -22,10 +25,24 @@ def balance(ask: Ask) -> CommandReply:
     if len(name.customers) > 1:
         return pick(ask, name)
     found = customer_balance(ask.work, name.one, ask.scope)
+    if found.credit is None:
+        found = replace(found, credit=_by_policy(ask, found))
     return CommandReply(
         kind="reply.balance", view=_view(ask, found), json=_json(ask, found), customer_id=name.one.id,
         facts={"customer": name.one.name, "code": name.one.code},
     )  # fmt: skip
+
+
+def _by_policy(ask: Ask, found: CustomerBalance) -> Credit | None:
+    """What the policy gives to the customer's rating, where it has no limit of its own."""
+    customer, own = found.customer, found.customer.currency or ask.work.company.currency
+    if customer.credit_limit_minor is not None or found.currency != own:
+        return None
+    if not ask.scope.whole(customer.owner_id, customer.region):  # they see single receivables of it
+        return None
+    rules = active(ask.work)[1].credit
+    limit = None if customer.rating in rules.cash_only else of_rating(customer.rating, own, rules, ask.work.company.currency)
+    return None if limit is None else Credit(limit, max(found.main.total, 0))
 
 
 def late(item: OpenItem, ask: Ask) -> int:

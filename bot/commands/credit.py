@@ -2,32 +2,34 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
+from bot.commands import groups
 from bot.commands.orders import asked_now, requests_of, state_of, zone_of
 from bot.commands.parser import Ask, named, pick
 from bot.commands.reply import CommandReply
 from bot.notifications.views import CreditStatusView, CurrencyExposure, OrderLine, PendingLine
+from bot.notifications.views.credit import InsuredLine
 from bot.notifications.views.ratings import letter_of
 from bot.notifications.views.risks import RiskLine
 from core.credit import risks
 from core.credit.events import reasons
 from core.credit.exposure import Exposure, Standing, standing
+from core.credit.granted import available, granted
 from core.credit.inputs import months_before
-from core.credit.granted import granted
+from core.credit.requests import over_of
 from core.credit.rules import BLOCKING
 from core.dunning.stored import active
-from core.models import CreditLine, CreditRequest, Customer, Order, OrderState, Person, RequestState, RiskEvent
+from core.models import CreditRequest, Customer, Order, OrderState, Person, RequestState, RiskEvent
 from core.models.base import table_of
 from core.money import Money, format_major
 from core.work import Work
 
 LATEST = 8  # orders shown, the newest
-O, L, P = table_of(Order), table_of(CreditLine), table_of(Person)  # noqa: E741
+O, P = table_of(Order), table_of(Person)  # noqa: E741
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Found:
     limit_minor: int | None
     source: str  # of the limit: core.credit.granted
     used_minor: int
-    extra_until: date | None
+    available_minor: int | None  # the lowest of its own limit and its group's
+    group_used_minor: int
     latest: Sequence[Order]
     requests: Mapping[int, Sequence[CreditRequest]]
     pending: Sequence[tuple[Order, CreditRequest]]
@@ -49,10 +52,6 @@ class Found:
     @property
     def main(self) -> Exposure:
         return self.now.exposures.get(self.now.currency) or Exposure()
-
-    @property
-    def available_minor(self) -> int | None:
-        return None if self.limit_minor is None else self.limit_minor - self.used_minor
 
     @property
     def usage(self) -> str:
@@ -71,9 +70,16 @@ class Found:
 
 
 def credit(ask: Ask) -> CommandReply:
+    shared = groups.said(ask)
+    if shared is not None and not shared[1]:
+        return groups.show(ask, shared[0])
     name = named(ask)
+    if isinstance(name, CommandReply) or not name.exact or name.rest:
+        group = groups.named_whole(ask)
+        if group:
+            return groups.show(ask, group)
     if isinstance(name, CommandReply):
-        return name
+        return groups.unknown(ask) or name
     if name.rest:
         return ask.error("customer.unknown", value=" ".join(ask.typed.words))
     if len(name.customers) > 1:
@@ -105,17 +111,12 @@ def _find(work: Work, customer: Customer) -> Found:
     ]  # fmt: skip
     return Found(
         customer=customer, now=now, limit_minor=may_owe.minor, source=may_owe.source,
-        used_minor=now.used_minor(rules, work.company.currency), extra_until=_until(work, now), latest=latest,
+        used_minor=now.used_minor(rules, work.company.currency), latest=latest,
+        available_minor=available(now, rules, work.company.currency),
+        group_used_minor=now.group.used_minor(rules, work.company.currency) if now.group is not None else 0,
         requests=requests, pending=pending, people=_people(work, customer, pending),
         risks=risks.latest(work, customer.id, months_before(work.today, rules.rating.window_months)),
     )  # fmt: skip
-
-
-def _until(work: Work, now: Standing) -> date | None:
-    """The last day of the temporary limit that runs."""
-    running = (L.c.ended_on.is_(None), L.c.from_on <= work.today, L.c.until >= work.today)
-    query = select(L.c.until).where(L.c.customer_id == now.customer_id, L.c.currency == now.currency, *running)
-    return work.session.execute(query.limit(1)).scalar()
 
 
 def _people(work: Work, customer: Customer, pending: Sequence[tuple[Order, CreditRequest]]) -> dict[int, Person]:
@@ -139,9 +140,10 @@ def _view(ask: Ask, found: Found) -> CreditStatusView:
         used=money(found.used_minor), open=money(main.open_minor), orders=money(main.orders_minor),
         shipments=money(main.shipments_minor),
         unapplied=money(-main.unapplied_minor), limit=None if limit is None else money(limit),
-        extra=money(now.extra_minor) if now.extra_minor and limit else None, extra_until=found.extra_until,
+        extra=money(now.extra_minor) if now.extra_minor and limit else None, extra_until=now.extra_until,
         available=None if available is None else money(available), usage=found.usage, cash_only=limit == 0,
-        limit_source=found.source,
+        limit_source=found.source, **_group(found),
+        insured=tuple(InsuredLine(amount=Money(i.minor, i.currency), insurer=i.insurer, until=i.until) for i in now.insured),
         overdue=tuple(Money(e.overdue_minor, code) for code, e in sorted(now.exposures.items()) if e.overdue_minor),
         days=now.overdue_days, holds=found.holds,
         pending=tuple(_pending(found, order, request, zone) for order, request in found.pending),
@@ -163,15 +165,26 @@ def _view(ask: Ask, found: Found) -> CreditStatusView:
     )  # fmt: skip
 
 
+def _group(found: Found) -> dict[str, Any]:
+    """Its sums: who else belongs to it says /credit with its name, to who sees them."""
+    group = found.now.group
+    if group is None:
+        return {}
+    return {
+        "group": group.name, "group_limit": Money(group.limit_minor, group.currency),
+        "group_used": Money(found.group_used_minor, group.currency),
+    }  # fmt: skip
+
+
 def lines_of(rows: Sequence[RiskEvent]) -> tuple[RiskLine, ...]:
     return tuple(RiskLine(kind=r.kind, severity=r.severity, source=r.source, on=r.happened_on) for r in rows)
 
 
 def _pending(found: Found, order: Order, request: CreditRequest, zone: ZoneInfo) -> PendingLine:
-    over = request.facts.get("over_minor", 0)
+    over, currency = over_of(request.facts)
     return PendingLine(
         order=order.number, amount=Money(order.amount_minor, order.currency),
-        over=Money(over, request.facts["currency"]) if over else None, expires=request.expires_at.astimezone(zone),
+        over=Money(over, currency) if over else None, expires=request.expires_at.astimezone(zone),
         asked=tuple(found.people[person].name for person in asked_now(request) if person in found.people),
     )  # fmt: skip
 
@@ -187,11 +200,19 @@ def _json(work: Work, found: Found) -> dict[str, Any]:
     def text(minor: int | None) -> str | None:
         return None if minor is None else format_major(minor, now.currency)
 
-    extra = {"amount": text(now.extra_minor), "until": found.extra_until and found.extra_until.isoformat()}
+    extra = {"amount": text(now.extra_minor), "until": now.extra_until and now.extra_until.isoformat()}
     return {
         "customer": {"code": found.customer.code, "name": found.customer.name, "rating": now.rating, "owner": found.owner},
-        "currency": now.currency, "limit": text(found.limit_minor), "limit_source": found.source, "base_limit": text(now.base_minor),
+        "currency": now.currency, "limit": text(found.limit_minor), "limit_source": found.source,
+        "base_limit": text(now.base_minor),
         "temporary": extra if now.extra_minor else None, "used": text(found.used_minor),
+        "group": _group_json(found), "insured": [
+            {
+                "insurer": one.insurer, "amount": format_major(one.minor, one.currency), "currency": one.currency,
+                "until": one.until.isoformat(),
+            }
+            for one in now.insured
+        ],
         "available": text(found.available_minor), "usage": found.usage or None, "cash_only": found.limit_minor == 0,
         "exposure": [_exposure(code, exposure) for code, exposure in sorted(now.exposures.items())],
         "days_overdue_max": now.overdue_days, "holds": list(found.holds),
@@ -199,8 +220,7 @@ def _json(work: Work, found: Found) -> dict[str, Any]:
             {
                 "request": request.id, "order": order.number, "amount": format_major(order.amount_minor, order.currency),
                 "currency": order.currency, "expires": request.expires_at.astimezone(zone).isoformat(),
-                "over": format_major(request.facts["over_minor"], request.facts["currency"])
-                if request.facts.get("over_minor") else None,
+                "over": format_major(*over_of(request.facts)) if over_of(request.facts)[0] else None,
                 "asked": [found.people[person].handle for person in asked_now(request) if person in found.people],
             }
             for order, request in found.pending
@@ -215,6 +235,16 @@ def _json(work: Work, found: Found) -> dict[str, Any]:
             for order in found.latest
         ],
         "risk_events": [risks.as_json(row) for row in found.risks],
+    }  # fmt: skip
+
+
+def _group_json(found: Found) -> dict[str, Any] | None:
+    group = found.now.group
+    if group is None:
+        return None
+    return {
+        "name": group.name, "currency": group.currency, "limit": format_major(group.limit_minor, group.currency),
+        "used": format_major(found.group_used_minor, group.currency),
     }  # fmt: skip
 
 

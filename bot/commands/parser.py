@@ -39,6 +39,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "order": ("order", "订单", "查订单"),
     "credit": ("credit", "信用", "信用额度"),
     "rating": ("rating", "评级", "信用评级"),
+    "deviation": ("deviation", "授信偏差", "额度偏差", "偏差"),
     "limit": ("limit", "额度", "设额度", "调额度", "授信"),
     "hold": ("hold", "冻结", "冻结客户", "freeze"),
     "unhold": ("unhold", "解冻", "解除冻结", "unfreeze"),

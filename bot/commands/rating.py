@@ -13,8 +13,9 @@ from bot.commands.credit import lines_of
 from bot.commands.parser import Ask, Named, fields, named, pick
 from bot.commands.reply import CommandReply
 from bot.commands.write import change, joined
-from bot.notifications.views.ratings import RatingPart, RatingRow, RatingView, ScoreLine, letter_of
+from bot.notifications.views.ratings import BehindLine, RatingPart, RatingRow, RatingView, ScoreLine, letter_of
 from core.credit import risks
+from core.credit.behind import Behind, behind
 from core.credit.inputs import Inputs, Item
 from core.credit.rating import Explained, explain
 from core.credit.rules import RATINGS, RatingRules
@@ -27,6 +28,7 @@ from core.money import Money, format_major
 from core.permissions import Relation, may
 
 WORST = 5  # receivables that are told
+NEWEST = 3  # promises, disputes and credit notes of each kind that are told
 T, P = table_of(Rating), table_of(Person)
 
 
@@ -44,10 +46,12 @@ def rating(ask: Ask) -> CommandReply:
     assert customer.id is not None
     policy = active(ask.work)[1]
     found, rules = explain(ask.work, policy, customer.id), policy.credit.rating
+    rows = behind(ask.work, found.inputs)
     by, reported = _set_by(ask, found), risks.latest(ask.work, customer.id, found.inputs.since)
     return CommandReply(
-        kind="reply.rating", view=replace(_view(ask, customer, found, rules, by), risks=lines_of(reported)),
-        json=_json(customer, found, rules, by) | {"risk_events": [risks.as_json(row) for row in reported]},
+        kind="reply.rating",
+        view=replace(_view(ask, customer, found, rules, by), risks=lines_of(reported), **_lines(rows)),
+        json=_json(customer, found, rules, by) | _told(rows) | {"risk_events": [risks.as_json(row) for row in reported]},
         customer_id=customer.id, facts={"customer": customer.name, "code": customer.code},
     )  # fmt: skip
 
@@ -112,6 +116,29 @@ def _view(ask: Ask, customer: Customer, found: Explained, rules: RatingRules, by
             for item in worst(found.items)
         ),
     )  # fmt: skip
+
+
+_KINDS = {"promise": "judged_promises", "dispute": "raised_disputes", "credit_note": "credit_notes"}
+
+
+def _lines(rows: Sequence[Behind]) -> dict[str, Any]:
+    return {
+        name: tuple(BehindLine(on=row.on, amount=row.amount, said=row.said) for row in rows if row.kind == kind)[:NEWEST]
+        for kind, name in _KINDS.items()
+    }
+
+
+def _told(rows: Sequence[Behind]) -> dict[str, Any]:
+    """All of them."""
+    says = {"promise": "state", "dispute": "reason", "credit_note": "number"}
+    return {
+        f"{kind}s": [
+            {"date": row.on.isoformat(), "amount": format_major(row.amount.minor, row.amount.currency),
+             "currency": row.amount.currency, says[kind]: row.said}
+            for row in rows if row.kind == kind
+        ]
+        for kind in _KINDS
+    }  # fmt: skip
 
 
 def _scored(found: Explained) -> tuple[ScoreLine, ...]:

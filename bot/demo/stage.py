@@ -272,6 +272,7 @@ def _ready(app: App, say: _Teller, address: str, kept: Path | None, browser: boo
         say(f"  {zh}：{'，'.join(names)}", f"  {en}: {', '.join(names)}")
     shown = f"{now:%Y-%m-%d %H:%M}"
     say(f"现在是 {shown}（演示的时钟，可在页面上拨动）", f"It is {shown}, by a clock that the page turns")
+    say("页面右上角的“订单系统”：下一张单，看信用审批", "“Orders” at the top right: place one, and see it approved")
     if kept is not None:
         say(f"数据在 {kept}，下次用同一个 --data 接着看", f"The data stays in {kept}; the same --data opens it again")
     say(f"打开：{address}", f"Open: {address}")

@@ -27,7 +27,7 @@ from core.money import Money, format_major, format_money
 from core.work import Work
 
 SHOWN = 30  # orders on the panel, the newest first
-NAME = "demo"  # of its tokens; each time the demo is opened there is a new one
+NAME = "demo-order-system-"  # of its tokens; each time the demo is opened there is a new one
 O, C, P = table_of(Order), table_of(Customer), table_of(Person)  # noqa: E741
 
 
@@ -44,7 +44,7 @@ def open_shop(work: Work, source: str) -> Shop:
     before = [row for row in tokens.every(work) if row.name.startswith(NAME)]
     for row in before:
         tokens.revoke(work, row.name)
-    _, token = tokens.issue(work, f"{NAME}-{len(before) + 1}", ("orders:write", "orders:read"), source=source)
+    _, token = tokens.issue(work, f"{NAME}{len(before) + 1}", ("orders:write", "orders:read"), source=source)
     return Shop(token, source)
 
 

@@ -109,10 +109,10 @@ def _asked(work: Work, request: ActionRequest, *, locked: bool = False) -> "Cont
 
 
 def elsewhere(work: Work, action: str) -> Outcome | None:
-    """The refusal of a decision about credit in the local messenger once there is a real one: whoever sits at this
-    machine acts there in anybody's name, and such a decision must be its maker's own."""
+    """The refusal of a decision about credit in the local messenger once there is a real one, and of naming a deputy for
+    such decisions: whoever sits at this machine acts there in anybody's name, and a decision must be its maker's own."""
     real = [name for name in work.company.messengers if name != "local"]
-    if work.channel != "local" or not real or not action.startswith("credit."):
+    if work.channel != "local" or not real or not (action.startswith("credit.") or action == "person.away"):
         return None
     return Outcome(Result.not_allowed, "credit.elsewhere", {"action": action})
 

@@ -10,6 +10,7 @@ from core.errors import DomainError
 from core.ledger import marks
 from core.models import CreditRequest, Person, RequestState
 from core.models.base import table_of
+from core.permissions import Relation, relation_to
 
 LONGEST_DAYS = 366
 Q = table_of(CreditRequest)
@@ -17,7 +18,7 @@ Q = table_of(CreditRequest)
 
 def away(c: Context) -> Outcome:
     """`until`, `from` (today if it isn't said), `deputy` (who it was so far). Errors: away.over, away.too_long,
-    away.backwards, away.own_deputy, away.deputy_away, person.unknown."""
+    away.backwards, away.own_deputy, away.self_appointed, person.unknown."""
     person, today = c.work.session.get_one(Person, c.subject_id), c.work.today
     until = c.day("until", required=True)
     assert until is not None
@@ -31,6 +32,8 @@ def away(c: Context) -> Outcome:
     deputy = person_named(c, "deputy") if c.text("deputy") else None
     if deputy is not None and deputy.id == person.id:
         raise DomainError("away.own_deputy")
+    if deputy is not None and deputy.id == c.work.person_id and not _is_above(c, person):
+        raise DomainError("away.self_appointed")
     before = _shown(person)
     person.away_from, person.away_until = start, until
     if deputy is not None and deputy.id != person.deputy_id:
@@ -53,6 +56,12 @@ def back(c: Context) -> Outcome:
     c.work.audit("person.back", "person", person.id, before=before)
     _look_again(c, person.id or 0)
     return Outcome(Result.done, "away.back")
+
+
+def _is_above(c: Context, person: Person) -> bool:
+    """Whoever keeps the accounts hands nobody's rights to themselves."""
+    actor = c.work.session.get_one(Person, c.work.person_id)
+    return relation_to(c.work.session, actor.id or 0, actor.roles, person.id) == Relation.above
 
 
 def _shown(person: Person) -> dict[str, object]:

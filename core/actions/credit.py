@@ -9,6 +9,7 @@ from core.errors import DomainError
 from core.models import CreditRequest, Order
 
 LONGEST_TERMS = 365
+YES = frozenset({"yes", "true", "1", "是"})
 LONGEST_DAYS = 366  # a limit that is raised for longer is a limit of its own
 
 
@@ -20,7 +21,8 @@ def decide(approve: bool) -> Handler:
 
 
 def approve_with(c: Context) -> Outcome:
-    """Prepayment of a share of the order, shorter terms, a limit that is raised until a day; one of them at least."""
+    """Prepayment of a share of the order, shorter terms, a limit that is raised until a day, or `once`: this order only;
+    one of them at least."""
     conditions: dict[str, Any] = {}
     percent = c.text("prepay_percent").rstrip("%")
     if percent:
@@ -32,7 +34,10 @@ def approve_with(c: Context) -> Outcome:
     until = c.day("until")
     if until is not None:
         conditions["until"] = _within(c, until).isoformat()
-    if not conditions:
+    once = c.text("once").casefold() in YES
+    if once and until is not None:
+        raise DomainError("credit.once_or_longer")
+    if not conditions and not once:  # "once only" is what a yes means anyway
         raise DomainError("credit.condition_needed")
     return _voted(c, True, conditions, c.text("note"))
 

@@ -2,6 +2,7 @@
 
 from core import chores, claims, disputes, promises, tasks
 from core.actions.request import Context, Outcome, Result, amounts_of, person_named, task_id
+from core.credit import prepayment
 from core.errors import DomainError
 from core.models import Customer, TaskState
 
@@ -83,7 +84,10 @@ def other(c: Context) -> Outcome:
     if task is not None and task.kind != "collect":
         note = c.need("note")
         c.work.audit("chore.done", "task", task.id, task.customer_id, kind=task.kind, note=note)
-        chores.close(c.work, task.kind, task.customer_id, TaskState.answered)
+        if task.kind == prepayment.KIND:  # each rep has orders of their own
+            chores.end(c.work, [task], TaskState.answered)
+        else:
+            chores.close(c.work, task.kind, task.customer_id, TaskState.answered)
         if task.kind == "reversed":  # the debt is back, and the ladder may have ended
             tasks.come_back(c.work, c.policy, c.customer)
         return Outcome(Result.done, "task.logged")

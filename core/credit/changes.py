@@ -47,8 +47,10 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
     work.session.flush()
     now = standing(work, order.customer_id)
     codes = _against(work, policy, order, now, done)
-    worse = _is_worse(order, new)
+    agreed = int(order.conditions.get("prepay_minor", 0)) if was == OrderState.released else 0  # and it is there
+    worse = _is_worse(order, new, agreed)
     _take_over(work, order, new, now)
+    order.prepaid_minor = min(new.amount_minor, max(new.prepaid_minor, agreed))
     found = judge(work, policy.credit, order, now)
     stays = was == OrderState.released and found.state == verdict.HELD and (
         done.shipped_minor >= order.amount_minor or not (worse or {r.code for r in found.reasons} - codes)
@@ -58,6 +60,9 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
     if stays:  # by the verdict, or the approval, that it has
         order.state = OrderState.released
     else:
+        if order.prepaid_minor != new.prepaid_minor:
+            order.prepaid_minor = new.prepaid_minor
+            found = judge(work, policy.credit, order, now)
         orders.settle(order, found)
         order.conditions, order.decided_at = {}, None
     work.audit("order.changed", "order", order.id, order.customer_id, before=before, after=_told(order))
@@ -126,9 +131,10 @@ def _against(work: Work, policy: Policy, order: Order, now: Standing, done: prog
     return {reason.code for reason in verdict.check(facts, now, policy.credit, work.company.currency).reasons}
 
 
-def _is_worse(order: Order, new: NewOrder) -> bool:
+def _is_worse(order: Order, new: NewOrder, agreed_minor: int) -> bool:
+    prepaid_minor = max(new.prepaid_minor, agreed_minor)
     return bool(
-        new.amount_minor - new.prepaid_minor > order.amount_minor - order.prepaid_minor
+        new.amount_minor - prepaid_minor > order.amount_minor - order.prepaid_minor
         or new.amount_minor > order.amount_minor
         or (new.terms_days or 0) > (order.terms_days or 0)
     )

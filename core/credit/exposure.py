@@ -83,10 +83,10 @@ class GroupStanding:
 
     def own_minor(self, rules: CreditRules, company_currency: str) -> int:
         """By the customer that was asked for; below 0 is money of its own."""
-        return _in_all(self.own, self.currency, rules, company_currency)
+        return used_in(self.own, self.currency, rules, company_currency)
 
     def others_minor(self, rules: CreditRules, company_currency: str) -> int:
-        return sum(max(0, _in_all(one, self.currency, rules, company_currency)) for one in self.others)
+        return sum(max(0, used_in(one, self.currency, rules, company_currency)) for one in self.others)
 
     @property
     def foreign(self) -> frozenset[str]:
@@ -132,10 +132,11 @@ class Standing:
     def used_minor(self, rules: CreditRules, company_currency: str) -> int:
         """In the limit's currency; below 0 is money of the customer's own. Currencies without a rate are left out: a
         verdict holds the order for them. Each is rounded up."""
-        return _in_all(self.exposures, self.currency, rules, company_currency)
+        return used_in(self.exposures, self.currency, rules, company_currency)
 
 
-def _in_all(exposures: Mapping[str, Exposure], to: str, rules: CreditRules, company_currency: str) -> int:
+def used_in(exposures: Mapping[str, Exposure], to: str, rules: CreditRules, company_currency: str) -> int:
+    """What a customer's exposures use up of a limit in `to`."""
     return sum(
         in_currency(_used(exposure, rules), currency, to, rules, company_currency) or 0
         for currency, exposure in exposures.items()
@@ -203,6 +204,15 @@ def standing(work: Work, customer_id: int) -> Standing:
         if shares
         else None,
     )
+
+
+def of_group(work: Work, name: str) -> dict[int, Mapping[str, Exposure]]:
+    """By customer and currency, of those of the group who have any."""
+    rows = work.session.execute(OF_GROUP, {"group": name, "customer": 0, "today": work.today})
+    found: dict[int, dict[str, dict[str, Any]]] = {}
+    for part, whose, code, *minors, day, _ in rows:
+        _add(found.setdefault(whose, {}).setdefault(code, {}), part, minors, day)
+    return {whose: {code: Exposure(**values) for code, values in mine.items()} for whose, mine in found.items()}
 
 
 def _add(mine: dict[str, Any], part: str, minors: Sequence[int], day: date | None) -> None:

@@ -32,6 +32,22 @@ def granted(now: Standing, rules: CreditRules, company_currency: str) -> Granted
     return Granted(by_policy + extra, "new" if now.rating in ("", "new") else "grade")
 
 
+def available(now: Standing, rules: CreditRules, company_currency: str) -> int | None:
+    """What may still be ordered, in the limit's currency: the lower of what the customer's own limit and its group's leave.
+
+    Below 0 it is too much already; None without any limit. Of a group's limit without a rate nothing is left.
+    """
+    limit = granted(now, rules, company_currency).minor
+    own = [] if limit is None else [limit - now.used_minor(rules, company_currency)]
+    if now.group is not None:
+        mine, room = now.group.own_minor(rules, company_currency), now.group.limit_minor
+        room -= now.group.others_minor(rules, company_currency)
+        left = (room if mine > 0 else max(0, room)) - mine  # its own money is nobody else's to use up
+        found = in_currency(-left, now.group.currency, now.currency, rules, company_currency)
+        own.append(0 if found is None else -found)
+    return min(own, default=None)
+
+
 def insured(now: Standing, rules: CreditRules, company_currency: str) -> int:
     """What insurers answer for, in the limit's currency, rounded down; 0 where the policy only shows it, or without a rate.
     Who pays cash only has no credit that somebody could insure."""

@@ -69,10 +69,10 @@ def members(work: Work, name: str) -> list[Customer]:
 
 
 def find(work: Work, scope: Scope, words: Sequence[str], *, quoted: bool = False) -> tuple[str, int]:
-    """The group that these words begin with, and how many of them are its name; ("", 0) where `scope` has none of its
-    customers. The longest name wins; `quoted`: it is the first word alone."""
+    """The group that these words begin with, and how many of them are its name; ("", 0) where none of its customers is
+    whole in `scope`. The longest name wins; `quoted`: it is the first word alone."""
     names = [" ".join(words[:n]) for n in range(1, 2 if quoted else min(len(words), 12) + 1)]
-    query = select(C.c.group_name).where(C.c.group_name.in_(names), scope.customers()).distinct()
+    query = select(C.c.group_name).where(C.c.group_name.in_(names), scope.customers_whole()).distinct()
     known = set(work.session.execute(query).scalars())
     return next(((names[n - 1], n) for n in range(len(names), 0, -1) if names[n - 1] in known), ("", 0))
 

@@ -46,6 +46,20 @@ def lock_group(work: Work, name: str) -> tuple[int, ...]:
     return _as_it_is(work, found, _OF_GROUP, {"name": name})
 
 
+def lock_many(work: Work, customer_ids: Iterable[int]) -> None:
+    """For whoever decides about several customers in one transaction: all of them at once, with those who share a limit
+    with one of them; one after the other, they would be locked out of order."""
+    ids = set(customer_ids)
+    if ids:
+        shared = (
+            select(G.c.group_name)
+            .join(_MINE, _MINE.c.group_name == G.c.group_name)
+            .where(among(_MINE.c.id, ids), _MINE.c.group_name != "", G.c.ended_on.is_(None))
+        )
+        query = select(C.c.id).where(or_(among(C.c.id, ids), C.c.group_name.in_(shared))).order_by(C.c.id)
+        work.session.execute(query.with_for_update(key_share=True))
+
+
 def lock_ones(work: Work, customer_ids: Iterable[int]) -> None:
     """These customers, as they are, for whoever changes something about many: not their groups."""
     ids = set(customer_ids)

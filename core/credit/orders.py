@@ -122,7 +122,8 @@ def settle(order: Order, found: verdict.Verdict) -> None:
 
 def check_again(work: Work, policy: Policy, order: Order) -> None:
     """A held order in the light of what is true now: money came, a limit was raised, a hold has ended, or a blacklist
-    begun. Its customer is locked. A conditional approval releases it when the prepayment is there."""
+    begun. Its customer is locked. A conditional approval releases it when the prepayment is there; a request that nobody
+    answered in time ends, unless it is needed no longer."""
     if order.state != OrderState.held:
         return
     now = standing(work, order.customer_id)
@@ -137,7 +138,9 @@ def check_again(work: Work, policy: Policy, order: Order) -> None:
             requests.settle_order(work, policy, order, OrderState.released, by="prepayment")
             return
     if found.state == verdict.HELD:
-        if pending is not None:
+        if pending is not None and pending.expires_at <= work.now:
+            requests.expire(work, policy, pending, order)
+        elif pending is not None:
             reminders.look_after(work, policy, pending, order, now, found)
         return
     if pending is not None:
@@ -170,12 +173,8 @@ def check_locked(work: Work, policy: Policy, members: Collection[int]) -> None:
         select(Order).where(among(O.c.customer_id, members), O.c.state == OrderState.held).order_by(O.c.id)
     )
     for order in rows.scalars().all():
-        pending = requests.pending(work, order.id or 0)
-        if pending is not None and pending.expires_at <= work.now:
-            requests.expire(work, policy, pending, order)
-        else:
-            check_again(work, policy, order)
-            work.session.flush()
+        check_again(work, policy, order)
+        work.session.flush()
 
 
 def cancel(work: Work, policy: Policy, order: Order) -> None:

@@ -41,16 +41,17 @@ def awaited(work: Work, customer_id: int) -> list[Awaited]:
     waiting = [(order, minor) for order in rows.scalars().all() if (minor := _prepay_minor(order))]
     if not waiting:
         return []
-    now = standing(work, customer_id)
+    now, org = standing(work, customer_id), load_org(work)
     free = {currency: max(0, e.unapplied_minor - e.reserved_minor) for currency, e in now.exposures.items()}
     found = []
     for order, minor in waiting:
         there = min(minor, free.get(order.currency, 0))
         free[order.currency] = free.get(order.currency, 0) - there
         if there < minor:
+            rep = org.responsible(order.asked_by_id, now.owner_id)
+            agreed = "prepay_minor" in order.conditions
             found.append(Awaited(
-                order.id or 0, order.number, order.asked_by_id or now.owner_id, order.amount_minor, minor - there,
-                order.currency, "prepay_minor" in order.conditions,
+                order.id or 0, order.number, rep, order.amount_minor, minor - there, order.currency, agreed
             ))  # fmt: skip
     return found
 
@@ -64,7 +65,7 @@ def _prepay_minor(order: Order) -> int:
 def ask(work: Work, policy: Policy, order: Order) -> set[int]:
     """Who has a card about it now: the rep, unless they have such a task already, or the money is there."""
     mine = next((each for each in awaited(work, order.customer_id) if each.order_id == order.id), None)
-    if mine is None or mine.person_id is None or not load_org(work).active(mine.person_id):
+    if mine is None or mine.person_id is None:
         return set()
     made = chores.open_chore(
         work, policy, KIND, [mine.person_id], customer_id=order.customer_id, data={"kind": KIND, "order": order.id}
@@ -75,6 +76,8 @@ def ask(work: Work, policy: Policy, order: Order) -> set[int]:
 def settle(work: Work, customer_ids: Collection[int]) -> None:
     """After money came or went, or an order got on: ends the tasks with nothing left to wait for; the others' cards are
     drawn anew."""
+    if not customer_ids:
+        return
     tasks = work.session.execute(_OPEN, {"customers": sorted(customer_ids)}).scalars().all()
     if not tasks:
         return

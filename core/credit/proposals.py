@@ -76,7 +76,7 @@ def monthly(work: Work, policy: Policy, customer_ids: Collection[int]) -> int:
     found = [one.customer_id for one in overpaid(work, customer_ids, *asked)]
     if not found:
         return 0
-    work.session.execute(select(C.c.id).where(among(C.c.id, found)).order_by(C.c.id).with_for_update(key_share=True))
+    _lock(work, found)
     month = work.today.replace(day=1).isoformat()
     return _open(work, policy, rules, [_raise(one, rules, month) for one in overpaid(work, found, *asked)])
 
@@ -184,6 +184,11 @@ def _asked(org: Org, seats: Iterable[int], owner_id: int | None) -> list[int]:
 # --- the end --------------------------------------------------------------------------------------
 
 
+def _lock(work: Work, customer_ids: Collection[int]) -> None:
+    query = select(C.c.id).where(among(C.c.id, customer_ids)).order_by(C.c.id)
+    work.session.execute(query.with_for_update(key_share=True))
+
+
 def locked(work: Work, proposal_id: int) -> LimitProposal:
     """As it is now; nobody else ends it meanwhile."""
     query = select(LimitProposal).where(Q.c.id == proposal_id).with_for_update()
@@ -227,7 +232,9 @@ def to_lapse(work: Work) -> list[int]:
 
 
 def lapse(work: Work, proposal_ids: Collection[int]) -> None:
-    """Ends what of these is pending still."""
+    """Ends what of these is pending still. Their customers are locked first, as for every other end of one."""
+    whose = select(Q.c.customer_id).where(among(Q.c.id, proposal_ids))
+    _lock(work, work.session.execute(whose).scalars().all())
     for proposal in _pending(work, among(Q.c.id, proposal_ids)):
         end(work, proposal, "expired" if is_current(work, proposal) else "obsolete")
 

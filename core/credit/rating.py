@@ -33,7 +33,7 @@ C, T = table_of(Customer), table_of(Rating)
 _LONGEST = getattr(T.c.value.type, "length", 0)
 _WHOSE = bindparam("customers", expanding=True, literal_execute=True, type_=BigInteger)
 _CUSTOMERS = select(C.c.id, C.c.rating, C.c.edited).where(C.c.id.in_(_WHOSE)).order_by(C.c.id)
-_LOCKED = _CUSTOMERS.with_for_update()
+_LOCKED = _CUSTOMERS.with_for_update(key_share=True)
 _VERSIONS = (
     select(T.c.customer_id, T.c.version, T.c.value, T.c.source, T.c.until, T.c.reason, T.c.from_on)
     .where(T.c.customer_id.in_(_WHOSE))

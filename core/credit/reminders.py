@@ -32,7 +32,8 @@ def _reseat(
         return
     request.rungs = rungs
     work.audit("credit.seats", "credit", request.id, request.customer_id, rung=request.rung, rungs=rungs)
-    _show(work, policy, request, order)
+    _draw(work, request, order)
+    requests.cards(work, policy, request)
 
 
 def _remind(work: Work, policy: Policy, request: CreditRequest, order: Order, org: Org) -> None:
@@ -46,7 +47,8 @@ def _remind(work: Work, policy: Policy, request: CreditRequest, order: Order, or
     )  # fmt: skip
     if number == ESCALATES_AT:
         _escalate(work, request, order, org)
-    _show(work, policy, request, order, silent)
+        _draw(work, request, order)
+    requests.cards(work, policy, request, silent)
 
 
 def _escalate(work: Work, request: CreditRequest, order: Order, org: Org) -> None:
@@ -63,8 +65,8 @@ def _escalate(work: Work, request: CreditRequest, order: Order, org: Org) -> Non
         request.rungs = rungs
 
 
-def _show(work: Work, policy: Policy, request: CreditRequest, order: Order, again: set[int] | None = None) -> None:
+def _draw(work: Work, request: CreditRequest, order: Order) -> None:
+    """Others are asked now: approvers' cards say so, and the rep's, whose decision it waits for."""
     work.session.flush()
     outbox.touch(work, "credit", [request.id or 0])
-    outbox.touch(work, "order", [order.id or 0])  # the rep reads whose decision it waits for
-    requests.cards(work, policy, request, again or ())
+    outbox.touch(work, "order", [order.id or 0])

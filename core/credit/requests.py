@@ -82,9 +82,9 @@ def open_(
     work.session.add(request)
     work.session.flush()
     work.audit("credit.asked", "credit", request.id, order.customer_id, order=order.number, route=chosen.name)
-    cards(work, policy, request)
+    _send(work, policy, request, org, request.rungs[0]["people"])
     if not _reads_it(work, order):
-        _tell(work, policy, order, "order.held", [order.asked_by_id], request.id)
+        _tell(work, policy, order, "order.held", [order.asked_by_id], request.id, org)
     prepayment.ask(work, policy, order)
     return request
 
@@ -143,6 +143,14 @@ def is_worse(shown: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     return bool(over or codes or overdue or rating or held or less)
 
 
+def over_of(facts: Mapping[str, Any]) -> tuple[int, str]:
+    """By how much its order goes beyond the customer's own limit, else beyond the group's: (minor units, currency)."""
+    group = facts.get("group")
+    if not facts["over_minor"] and group:
+        return group["over_minor"], group["currency"]
+    return facts["over_minor"], facts["currency"]
+
+
 def _insured(facts: Mapping[str, Any]) -> dict[str, int]:
     return {currency: minor for minor, currency, *_ in facts.get("insured", ())}
 
@@ -167,7 +175,8 @@ def vote(
     """One approver's word, on what is true now. The customer is locked. `conditions`: prepay_percent, until (ISO date),
     terms (days). Without any, it is a yes to this order only: no limit changes.
 
-    A tap on figures that have got worse since changes nothing but the cards.
+    A tap on figures that have got worse since changes nothing but the cards, and who is asked: what is beyond somebody's
+    say by now goes on to whose it is.
     """
     order = work.session.get_one(Order, request.order_id)
     if request.state != RequestState.pending:
@@ -183,7 +192,9 @@ def vote(
     rungs = as_of_now(work, request, order, now, found, policy, org)
     may = [person_id in seats.may_decide(rung) for rung in rungs or [each.json() for each in asked]]
     if found.state == verdict.HELD and not any(may):
-        return Voted("not_yours")
+        climbed = chosen is not None and chosen.name != request.route
+        if not climbed or person_id not in seats.may_decide(request.rungs[request.rung]):
+            return Voted("not_yours")
     if _changed(work, policy, request, order, now, found, chosen, asked):
         return Voted("stale")
     if seen_rev is not None and seen_rev != request.rev:
@@ -355,21 +366,24 @@ def _to_be_told(work: Work, order: Order) -> list[int | None]:
 
 def cards(work: Work, policy: Policy, request: CreditRequest, again: Collection[int] = ()) -> None:
     """Whoever of the rung has no card gets one; those in `again` get it once more, which takes the older one's place."""
-    people = request.rungs[request.rung]["people"]
     on_its_way, shown = _have_card(work, request)
-    org = load_org(work)
-    rows = []
-    for person in people:
-        reminds = person in shown and person in again
-        if person in on_its_way or (person in shown and not reminds):
-            continue
-        rows.append(outbox.row(
+    reminded = shown.intersection(again)
+    people = [p for p in request.rungs[request.rung]["people"] if p not in on_its_way and (p not in shown or p in reminded)]
+    _send(work, policy, request, load_org(work), people, reminded)
+
+
+def _send(
+    work: Work, policy: Policy, request: CreditRequest, org: Org, people: Sequence[int], reminded: Collection[int] = ()
+) -> None:
+    outbox.enqueue(work, [
+        outbox.row(
             work, key=f"credit:{request.id}:{request.rev}:{request.rung}:{person}:{work.now.isoformat()}",
             kind="credit.request", subject="credit", subject_id=request.id or 0, customer_id=request.customer_id,
-            person_id=person, data={"again": request.reminders} if reminds else {},
+            person_id=person, data={"again": request.reminders} if person in reminded else {},
             not_before=outbox.outside_quiet(work, policy.windows, org.members.get(person)),
-        ))  # fmt: skip
-    outbox.enqueue(work, rows)
+        )
+        for person in people
+    ])  # fmt: skip
 
 
 def _have_card(work: Work, request: CreditRequest) -> tuple[set[int], set[int]]:
@@ -403,9 +417,10 @@ def tell_end(work: Work, policy: Policy, order: Order, request: CreditRequest) -
 
 
 def _tell(
-    work: Work, policy: Policy, order: Order, kind: str, people: list[int | None], request_id: int | None = None
-) -> None:
-    org = load_org(work)
+    work: Work, policy: Policy, order: Order, kind: str, people: list[int | None], request_id: int | None = None,
+    org: Org | None = None,
+) -> None:  # fmt: skip
+    org = org or load_org(work)
     outbox.enqueue(work, [
         outbox.row(
             work, key=f"order:{order.id}:{kind}:{order.state}:{request_id or ''}:{work.now.isoformat()}:{person}",

@@ -11,7 +11,7 @@ from datetime import date
 from sqlalchemy import bindparam, select
 
 from core import outbox
-from core.credit import holds
+from core.credit import holds, locks
 from core.credit.rules import CreditRules
 from core.dunning.ladder import Policy
 from core.dunning.load import load_org
@@ -84,8 +84,8 @@ def record(work: Work, policy: Policy, events: Sequence[NewEvent]) -> list[str]:
             "risk.recorded", "risk", row.id, row.customer_id, kind=row.kind, severity=row.severity, source=row.source,
             key=row.key,
         )  # fmt: skip
-    _tell(work, policy, told)
     _stop(work, policy.credit, listed)
+    _tell(work, policy, told)
     return outcomes
 
 
@@ -148,8 +148,9 @@ def _tell(work: Work, policy: Policy, rows: Sequence[RiskEvent]) -> None:
 
 
 def _people(org: Org, owner_id: int | None, region: str) -> list[int]:
-    """Risk, else the finance director; and whoever looks after the customer."""
-    risk = org.holders("risk", region) or org.holders("finance_director", region)
+    """Risk, else whoever decides about credit; and whoever looks after the customer."""
+    found = (org.holders(role, region) for role in ("risk", "finance_director", "finance_manager"))
+    risk = next(filter(None, found), [])
     return list(dict.fromkeys([*risk, *([owner_id] if owner_id is not None and org.active(owner_id) else [])]))
 
 
@@ -157,6 +158,7 @@ def _stop(work: Work, rules: CreditRules, rows: Sequence[RiskEvent]) -> None:
     """By the ids of the customers, as everybody locks them."""
     if rules.on_blacklist_event == "alert":
         return
+    locks.lock_many(work, {row.customer_id for row in rows})
     for row in sorted(rows, key=lambda row: row.customer_id):
         reason = " ".join(filter(None, (row.source, row.happened_on.isoformat(), row.text)))[:400]
         if rules.on_blacklist_event == "blacklist":

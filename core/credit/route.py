@@ -46,12 +46,22 @@ def _fits(route: Route, codes: Collection[str], verdict: Verdict, standing: Stan
         return False
     if route.overdue_days_from is not None and standing.overdue_days < route.overdue_days_from:
         return False
-    if route.over_from and verdict.over_minor < route.over_from.get(standing.currency, 10**18):
+    return any(_is_far(route, *over) for over in _overs(verdict, standing))
+
+
+def _overs(verdict: Verdict, standing: Standing) -> list[tuple[int, int | None, str]]:
+    """By how much over which limit, in its currency: the customer's own and its group's."""
+    found: list[tuple[int, int | None, str]] = [(verdict.over_minor, verdict.limit_minor, standing.currency)]
+    group = verdict.group
+    return [*found, (group.over_minor, group.limit_minor, group.currency)] if group is not None else found
+
+
+def _is_far(route: Route, over_minor: int, limit_minor: int | None, currency: str) -> bool:
+    if route.over_from and over_minor < route.over_from.get(currency, 10**18):
         return False
     if route.over_share_from is None:
         return True
-    limit = verdict.limit_minor
-    return bool(verdict.over_minor) and (not limit or Decimal(verdict.over_minor) / limit >= route.over_share_from)
+    return bool(over_minor) and (not limit_minor or Decimal(over_minor) / limit_minor >= route.over_share_from)
 
 
 def rungs(route: Route, standing: Standing, org: Org, not_these: Collection[int]) -> Sequence[Asked]:

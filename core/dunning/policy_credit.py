@@ -81,7 +81,12 @@ def _some(read: Values, table: dict[str, Any], key: str, path: Path, allowed: tu
 def _parts(read: Values, table: dict[str, Any]) -> tuple[str, ...]:
     if table.get("parts") in ([], ""):
         read.note((*_CREDIT, "parts"), "no_part", allowed=list(PARTS))
-    return _some(read, table, "parts", _CREDIT, PARTS) if "parts" in table else _DEFAULT.parts
+    if "parts" not in table:
+        return _DEFAULT.parts
+    parts = _some(read, table, "parts", _CREDIT, PARTS)
+    if "orders" in parts and "shipments" not in parts:
+        read.note((*_CREDIT, "parts"), "gap_between_parts", warning=True)
+    return parts
 
 
 def _cash_only(read: Values, table: dict[str, Any]) -> tuple[str, ...]:

@@ -109,6 +109,10 @@ _PROBLEMS = {
         "parts 是空的，任何订单都不会占用额度|可用的值：{allowed}",
         "parts is empty, nothing would use up a limit|known values: {allowed}",
     ),
+    "gap_between_parts": (
+        "货物发出后、开票前不占用额度|如非有意，请在 parts 里加上 shipments",
+        "what is shipped and not yet invoiced uses up nothing|unless that is meant, add shipments to parts",
+    ),
     "own_rate": ("{value} 是公司的本位币，不需要汇率|删掉它", "{value} is the company's own currency|remove its rate"),
     "not_a_rate": (
         '{value} 不是有效的汇率，汇率应大于 0|1 {currency} 折合多少 {own}，例如 "7.10"',

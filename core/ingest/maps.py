@@ -10,7 +10,10 @@ from typing import Any
 from core.errors import ConfigError
 from core.ingest.reasons import refusal
 
-KINDS = ("people", "accounts", "customers", "receivables", "receipts", "orders", "shipments", "risk-events", "insurance")
+KINDS = (
+    "people", "accounts", "customers", "receivables", "receipts", "orders", "shipments", "risk-events", "insurance",
+    "group-limits",
+)  # fmt: skip
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "people": (
@@ -35,6 +38,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "shipments": ("number", "customer", "order", "amount", "currency", "shipped_on", "signed_on"),
     "risk-events": ("source", "key", "customer", "kind", "severity", "happened_on", "text", "url"),
     "insurance": ("customer", "insurer", "amount", "currency", "from_on", "until"),
+    "group-limits": ("group", "limit", "currency"),
 }  # fmt: skip
 
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -47,6 +51,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "shipments": ("number", "customer", "order", "amount", "shipped_on"),
     "risk-events": ("key", "customer", "kind", "severity", "happened_on"),
     "insurance": ("customer", "insurer", "amount", "from_on", "until"),
+    "group-limits": ("group", "limit"),
 }
 
 _KEYS = (

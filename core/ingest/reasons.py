@@ -56,6 +56,7 @@ _ROWS: dict[str, tuple[str, str]] = {
     "not_yet": ("日期「{value}」还没到", "{value!r} is still to come"),
     "away_backwards": ("外出截止日「{value}」早于开始日", "away until {value!r}, before it begins"),
     "own_manager": ("「{value}」不能做自己的上级或代理人", "{value!r} cannot be their own manager or deputy"),
+    "unknown_group": ("没有客户属于集团「{value}」", "no customer is of the group {value!r}"),
     "ends_before_it_begins": ("截止日 {value} 早于起始日 {begins}", "it ends on {value}, before it begins on {begins}"),
     "later_cover_known": (
         "该客户已有 {begins} 起的保险额度，{value} 起的旧额度不再导入",

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Table, select
 from sqlmodel import Session
 
-from core import disputes
+from core import disputes, invoicing
 from core.dunning.schedule import first_look
 from core.dunning.stored import active
 from core.ingest import open_items
@@ -48,6 +48,7 @@ class Receivables:
     def load(self, work: Work, items: Sequence[Item]) -> None:
         _, self.policy = active(work)
         self.disputed: list[tuple[int, int | None]] = []
+        self.lowered: set[int] = set()  # customers with an invoice that was taken back, or some of it
         self.customers.load(work, (item.row["customer"] for item in items))
         notes: list[Item] = []
         mine: list[Item] = []
@@ -76,6 +77,8 @@ class Receivables:
         self.run.report.extra.pop("customers_created", None)
         self.run.report.add("customers_created", self.customers.created)
         self.run.follow_up(work, touched, receipt_ids)
+        if self.lowered:  # what was signed for is to be invoiced again
+            invoicing.ask(work, self.policy, self.lowered)
 
     # --- one row ----------------------------------------------------------------------------------
 
@@ -230,6 +233,8 @@ class Receivables:
             if face is not None:
                 receivable = work.session.get_one(Receivable, old.id)
                 post.adjust(work, receivable, face, "import")
+                if face < old.amount_minor and old.order_no:
+                    self.lowered.add(old.customer_id)
             if new:
                 changes[old.id] = new
                 before = {name: plain(getattr(old, name)) for name in new if name != "next_step_on"}

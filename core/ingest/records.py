@@ -16,7 +16,7 @@ DATES = frozenset({
     "issued_on", "due_on", "event_on", "settled_on", "received_on", "away_from", "away_until", "happened_on", "shipped_on",
     "signed_on", "from_on", "until",
 })  # fmt: skip
-AMOUNTS = frozenset({"amount", "open_amount", "credit_limit"})  # parsed when the currency is known
+AMOUNTS = frozenset({"amount", "open_amount", "credit_limit", "limit"})  # parsed when the currency is known
 FLAGS = frozenset({"active", "preferred", "text_only", "no_letters"})
 _LISTS = frozenset({"aliases", "tags"})
 _MAILS = frozenset({"email", "finance_email", "business_email"})

@@ -14,6 +14,7 @@ from core.ingest import open_items
 from core.ingest.context import Item, OpenWork, Run
 from core.ingest.customers import CustomersLoader
 from core.ingest.files import open_table
+from core.ingest.group_limits import GroupLimitsLoader
 from core.ingest.insurance import InsuranceLoader
 from core.ingest.maps import KINDS, load_map
 from core.ingest.orders import OrdersLoader
@@ -31,8 +32,8 @@ from core.work import Work
 
 CHUNK = 1000
 # People refer to each other: they go in together. Each order is judged under its customer's lock, which nobody else may be
-# waiting for while the next one is judged.
-_SIZES = {"people": 1_000_000_000, "orders": 1}
+# waiting for while the next one is judged; a group's limit is set under the locks of all its customers.
+_SIZES = {"people": 1_000_000_000, "orders": 1, "group-limits": 1}
 _TRIES = 3  # to find a customer's group as it was a moment ago
 _KEPT = 100  # rejected rows and warnings that the record of the run keeps
 
@@ -53,6 +54,7 @@ LOADERS: dict[str, Callable[[Run], Loader]] = {
     "orders": OrdersLoader,
     "shipments": ShipmentsLoader,
     "insurance": InsuranceLoader,
+    "group-limits": GroupLimitsLoader,
 }
 
 

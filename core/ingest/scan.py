@@ -15,7 +15,7 @@ from core.ingest.values import needs_date_order
 KEYS = {
     "people": ("handle",), "accounts": ("messenger", "user_id"), "customers": ("code",), "receivables": ("number",),
     "receipts": ("number",), "orders": ("number",), "shipments": ("number",), "risk-events": ("key", "source"),
-    "insurance": ("customer", "currency", "from_on"),
+    "insurance": ("customer", "currency", "from_on"), "group-limits": ("group",),
 }  # fmt: skip
 _PARTS = 64
 

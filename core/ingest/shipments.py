@@ -6,7 +6,7 @@ What is invoiced can't be shipped for another amount any more; a shipment that d
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, bindparam, select
 
 from core import invoicing
 from core.credit import progress
@@ -23,6 +23,12 @@ from core.money import format_major
 from core.work import Work
 
 S, O, C = table_of(Shipment), table_of(Order), table_of(Customer)  # noqa: E741
+_LOCK = (
+    select(C.c.id)
+    .where(C.c.id.in_(bindparam("ids", expanding=True, type_=BigInteger)))
+    .order_by(C.c.id)
+    .with_for_update(key_share=True)
+)
 # canonical column -> column of the table, of what a changed row may change
 FIELDS = {"order": "order_no", "amount_minor": "amount_minor", "shipped_on": "shipped_on", "signed_on": "signed_on"}
 _FIXED = ("order", "amount_minor")  # once it is invoiced
@@ -43,6 +49,8 @@ class ShipmentsLoader:
                 self.run.reject(item.number, item.cells, error)
             else:
                 good.append(item)
+        # Another file about the same customers waits: the same row twice is one shipment, and one task.
+        work.session.execute(_LOCK, {"ids": sorted({item.row["customer_id"] for item in good})})
         known = self._known(work, good)
         touched = self._post(work, [item for item in good if item.row["number"] not in known])
         touched |= self._compare(work, [(i, known[i.row["number"]]) for i in good if i.row["number"] in known])

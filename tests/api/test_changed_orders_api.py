@@ -44,3 +44,16 @@ def test_an_order_is_closed_whatever_its_number_looks_like(api: Api) -> None:
     api.refused(403, "api.no_scope", api("POST", "/orders/SO1/close", token=reader))
     api.refused(403, "api.no_scope", api("PUT", "/orders/SO1", token=reader, json={}))
     told(api.hk)
+
+
+def test_shipments_come_in_by_rows_and_what_is_signed_for_is_to_be_invoiced(api: Api) -> None:
+    api("POST", "/orders", json={"number": "SO1", "customer": "甲", "amount": "900.00"})
+    wms = api.issue("wms", "shipments:write", source="wms")
+    row = {"number": "D1", "customer": "甲", "order": "SO1", "amount": "400.00", "shipped_on": "2026-07-06"}
+    for signed, counts in ((None, (1, 0)), ("2026-07-06", (0, 1))):
+        answer = api("POST", "/shipments", token=wms, json={"rows": [{**row, "signed_on": signed}]})
+        assert answer.status_code == 200, answer.text
+        assert (answer.json()["created"], answer.json()["updated"]) == counts
+    api.hk.deliver()
+    api.hk.chat("cai").expect_card("D1", "¥400.00", kind="task.invoice")
+    api.refused(403, "api.no_scope", api("POST", "/shipments", json={"rows": [row]}))

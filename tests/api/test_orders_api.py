@@ -39,7 +39,7 @@ def test_the_verdict_is_the_answer(api: Api) -> None:
 
 def test_whoever_decides_is_asked_without_the_caller_waiting(api: Api) -> None:
     request = api.submit(amount="1500.00").json()["request"]
-    api.hk.run(asyncio.sleep(0.5))
+    api.settle()
     assert api("GET", "/orders/SO1").json()["request"] == request
     api.hk.chat("zhou").expect_card("SO1", kind="credit.request").tap("credit.approve")
     now = api("GET", "/orders/SO1").json()
@@ -48,13 +48,13 @@ def test_whoever_decides_is_asked_without_the_caller_waiting(api: Api) -> None:
 
 def test_an_order_is_taken_back_once(api: Api) -> None:
     api.submit(number="SO/1 甲", amount="1500.00")
-    api.hk.run(asyncio.sleep(0.5))
+    api.settle()
     card = api.hk.chat("zhou").expect_card("SO/1", kind="credit.request")
     for _ in range(2):
         answer = api("DELETE", "/orders/SO%2F1%20甲")
         assert answer.status_code == 200 and answer.json()["verdict"] == "cancelled" and answer.json()["ended"]
         assert answer.json()["request"] is None
-    api.hk.run(asyncio.sleep(0.5))
+    api.settle()
     assert "credit.approve" not in card.buttons
     assert count(api.hk, Audit, A.c.action == "order.cancelled") == 1
 
@@ -153,7 +153,7 @@ def test_a_number_is_one_order(api: Api) -> None:
 
 def test_the_same_key_gets_the_first_answer(api: Api) -> None:
     first = api.submit("k1", amount="1500.00").json()
-    api.hk.run(asyncio.sleep(0.5))
+    api.settle()
     api.hk.chat("zhou").expect_card("SO1", kind="credit.request").tap("credit.approve")
     assert state(api.hk, "SO1") == "released" and api.submit("k1", amount="1500.00").json() == first
     api.refused(409, "api.key_conflict", api.submit("k1", amount="1500.01"))
@@ -186,7 +186,7 @@ def test_the_same_key_eight_times_at_once_is_one_order(api: Api) -> None:
     assert [answer.status_code for answer in answers] == [200] * 8
     assert len({answer.text for answer in answers}) == 1 and answers[0].json()["verdict"] == "held"
     assert count(api.hk, Order) == 1 and count(api.hk, Audit, A.c.action == "credit.asked") == 1
-    api.hk.run(asyncio.sleep(0.5))
+    api.settle()
 
 
 def test_one_key_for_eight_orders_at_once_is_the_first_one(api: Api) -> None:

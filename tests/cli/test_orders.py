@@ -139,17 +139,33 @@ def test_credit_is_decided_in_the_real_messenger_only(shop: CommandLine, monkeyp
     for name, value in (("BOT_TOKEN", "xoxb-1-2-abc"), ("APP_TOKEN", "xapp-1-A-1-abc")):
         monkeypatch.setenv(f"HUIKUAN_SLACK_{name}", value)
     tries = (["credit.approve"], ["credit.approve_with", "prepay_percent=30"], ["credit.reject", "reason=不行"])
+    assert shop("say", "zhou", "1", "--json").json["outcome"] == "not_allowed", "a button by its number"
     for action, *given in tries:
         answer = shop(*tap, action, *given, "--as", "zhou", "--json", code=1).json
         assert answer["outcome"] == "not_allowed" and "企业微信、钉钉或 Slack" in answer["message"], action
     asked = shop(*tap, "credit.reject", "--as", "zhou", "--json", code=1).json  # not even the form
     assert asked["outcome"] == "not_allowed"
-    assert shop("say", "zhou", "1", "--json").json["outcome"] == "not_allowed", "a button by its number"
+    away = shop("say", "zhou", "外出 到 月底 代理 @li", "--json").json
+    assert away["outcome"] == "not_allowed", "nor is anybody made a deputy"
     assert shop("say", "li", "待办", "--json").json["outcome"] == "done", "the rest works as ever"
     monkeypatch.setenv("HUIKUAN_MESSENGERS", "local")
-    assert shop(*tap, "credit.approve", "--as", "zhou", *AT, "--json").json["outcome"] == "done"
+    shop("order", "submit", put(shop, {**ORDER, "number": "SO-2", "amount": "50000.00"}), *AT)
+    cards = [one["delivery"] for one in shop("chat", "zhou", "--json").json["cards"] if "SO-2" in str(one)]
+    assert shop("tap", str(cards[-1]), "credit.approve", "--as", "zhou", *AT, "--json").json["outcome"] == "done"
 
 
 def test_the_data_stays_whole(shop: CommandLine, tmp_path: Path) -> None:
     shop("order", "submit", put(shop, [{**ORDER, "number": f"SO-{n}"} for n in range(20)]), *AT)
     assert shop("ledger", "check", "--json").json["ok"]
+
+
+def test_orders_and_shipments_come_in_by_file(shop: CommandLine) -> None:
+    orders = "number,customer,amount,渠道\nSO-1,C001,10000.00,天猫\nSO-2,C001,50000.00,\nSO-3,C404,1.00,\n"
+    file = shop.file("orders.csv", orders)
+    made = shop("import", "orders", file, *AT, "--json", code=1).json
+    assert (made["created"], made["released"], made["held"], made["refused"]) == (2, 1, 1, 0)
+    assert [problem["code"] for problem in made["rejected"]] == ["import.unknown_customer"]
+    assert "放行 0，暂缓 0，拒绝 0" in shop("import", "orders", file, *AT, code=1).out
+    shipments = "number,customer,order,amount,shipped_on\nD-1,C001,SO-1,10000.00,2026-06-02\n"
+    assert shop("import", "shipments", shop.file("shipments.csv", shipments), *AT, "--json").json["created"] == 1
+    assert shop("ledger", "check", "--json").json["problems"] == []

@@ -98,6 +98,13 @@ def test_a_manager_says_it_for_their_people(hk: Harness) -> None:
     assert somebody(hk, "li").away_until is None
 
 
+def test_whoever_keeps_the_accounts_doesnt_appoint_themselves(hk: Harness) -> None:
+    reply = hk.type("ada", "外出 @zhou 到 7月8日 代理 @ada")
+    assert reply.view["error"]["code"] == "away.self_appointed" and somebody(hk, "zhou").away_until is None
+    assert hk.type("ada", "外出 @zhou 到 7月8日 代理 @fm").outcome == "done"
+    assert hk.type("zhao", "外出 @wang 到 7月8日 代理 @zhao").outcome == "done"  # above them anyway
+
+
 def test_a_file_brings_absences_too_and_keeps_the_deputy_one_has_named(hk: Harness) -> None:
     hk.type("zhou", "外出 到 7月15日 代理 @cai")
     report = hk.imports(

@@ -7,6 +7,7 @@ import pytest
 
 from core.credit.rating import refresh
 from core.dunning.stored import active
+from core.models import Promise
 from tests.harness import ONE_STEP, Harness
 from tests.scenarios.ordering import ROUTES
 
@@ -186,3 +187,30 @@ def test_a_new_customer_who_is_long_overdue_is_told_why(hk: Harness) -> None:
     view, text = says(hk, "li", "评级 甲")
     assert (view["rating"], [part["code"] for part in view["parts"]]) == ("D", ["too_few_paid", "overdue"])
     assert "已付清 1 笔，不足 3 笔" in text and "现有逾期 35 天，超过 30 天" in text
+
+
+def test_the_rows_behind_promises_disputes_and_credit_notes(hk: Harness) -> None:
+    paid(hk, 0, 0, 0)
+    card = hk.receivable("甲", "50.00", due="2026-07-01", number="OPEN")
+    assert card
+    hk.credit_note("甲", "5.00", "OPEN")
+    hk.type("li", "争议 甲 quality 10")
+    with hk.db() as work:
+        for state, due in (("broken", date(2026, 6, 30)), ("kept", date(2026, 5, 29)), ("broken", date(2025, 1, 1))):
+            work.session.add(Promise(
+                customer_id=1, currency="CNY", amount_minor=40_00, due_on=due, ends_on=due, made_at=work.now, state=state
+            ))  # fmt: skip
+    for person in ("li", "fm", "cai"):
+        for said in hk.chat(person).unread():
+            hk.read(said.id)
+    view, text = says(hk, "li", "/rating 甲")
+    assert view["promises"] == [
+        {"date": "2026-06-30", "amount": "40.00", "currency": "CNY", "state": "broken"},
+        {"date": "2026-05-29", "amount": "40.00", "currency": "CNY", "state": "kept"},
+    ]
+    assert view["disputes"] == [{"date": "2026-07-06", "amount": "10.00", "currency": "CNY", "reason": "quality"}]
+    [note] = view["credit_notes"]
+    assert (note["amount"], view["inputs"]["returned"], view["inputs"]["disputes"]) == ("5.00", "5.00", 1)
+    assert (view["inputs"]["promises_kept"], view["inputs"]["promises_judged"]) == (1, 2)
+    for words in ("承诺 6月30日 ¥40.00，未兑现", "争议 7月6日 ¥10.00，质量问题", "红字 7月6日 ¥5.00", "兑现承诺 1/2"):
+        assert words in text, (words, text)

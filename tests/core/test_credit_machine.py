@@ -1,13 +1,15 @@
 """Credit against a naive one: any order of orders, shipments, invoices, money, decisions, limits, holds and days agrees
 with plain sums over entries and orders; nothing is released without a verdict or a decision, nothing that fits waits."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from sqlalchemy import Engine, func, select
 from sqlmodel import Session
 
@@ -17,17 +19,26 @@ from core.credit.incoming import NewOrder
 from core.credit.judge import judge
 from core.dunning.stored import active
 from core.errors import DomainError
-from core.ledger import marks, post
 from core.ledger import invariants as ledger
+from core.ledger import marks, post
 from core.models import Allocation, CreditRequest, Customer, Entry, Order, Receipt, Receivable, Shipment
 from core.models.base import table_of
 from core.work import Work
 from tests.factories import DAY, customer, make_work, person
 
-AMOUNTS = st.integers(1, 60)
-PICK = st.randoms(use_true_random=False)
+KINDS = (
+    "order", "order", "order", "money", "money", "invoice", "invoice", "ship", "allocate", "undo", "bounce",
+    "cancel an invoice", "limit", "limit together", "hold", "time", "approve", "approve", "reject", "end",
+)  # fmt: skip
+WHAT = st.sampled_from(KINDS)
+AMOUNTS, DAYS, LIMITS = st.integers(1, 60), st.integers(0, 3), st.none() | st.integers(0, 250)
+PICK = st.integers(0, 99)  # which of those there are
 WHO = st.integers(0, 1)
 A, E, N, O, Q, R = (table_of(m) for m in (Allocation, Entry, Receipt, Order, CreditRequest, Receivable))  # noqa: E741
+
+
+def _one(pick: int, there: Sequence[Any]) -> Any:
+    return there[pick % len(there)]
 
 
 class Credit(RuleBasedStateMachine):
@@ -91,20 +102,45 @@ class Credit(RuleBasedStateMachine):
         return (limit is None or used <= limit) and shared
 
     # --- what happens ---
+    # One rule for all of it: of several, hypothesis leaves most out in each example, and it takes many to mean something.
 
-    @rule(who=WHO, amount=AMOUNTS)
-    def order(self, who: int, amount: int) -> None:
-        which = self.customers[who]
+    @rule(what=WHAT, who=WHO, pick=PICK, amount=AMOUNTS, days=DAYS, limit=LIMITS)
+    def happens(self, what: str, who: int, pick: int, amount: int, days: int, limit: int | None) -> None:
+        which, until = self.customers[who], self.work.today + timedelta(days=days)
+        match what:
+            case "order":
+                self.order(which, amount)
+            case "invoice" | "ship" if there := self._orders("released") if what == "invoice" else self._orders():
+                self.invoice(_one(pick, there), amount) if what == "invoice" else self.ship(_one(pick, there), amount)
+            case "money":
+                self.money(which, 2 * amount)
+            case "limit":
+                self.limit(which, limit, amount * (pick % 2), until)
+            case "limit together":
+                self.limit_together(limit)
+            case "hold":
+                self.hold_or_lift(which, until)
+            case "time":
+                self.work = make_work(self.session, self.work.now + timedelta(hours=1 + 20 * days))
+                self.policy = active(self.work)[1]
+                marks.mark_all(self.work)  # as the first cycle of a day does
+            case "approve" | "reject" if there := self._pending():
+                given: dict[str, Any] = {"prepay_percent": 30} if pick % 3 == 1 else {}
+                given |= {"until": until.isoformat()} if pick % 4 == 1 else {}
+                self.decide(_one(pick, there), what == "approve", given if what == "approve" else {})
+            case "end" if there := self._orders("held", "released"):
+                self.end(_one(pick, there), days == 0)
+            case _:
+                self.move_money(what, pick)
+        self._follow()
+
+    def order(self, which: Customer, amount: int) -> None:
         fits = self._within(which, amount) and not standing(self.work, which.id or 0).holds
         made = orders.submit(self.work, self.policy, NewOrder(self._name(), which.code, amount, "CNY"), "shop")
         assert made.order.state == ("released" if fits else "held")
         assert (made.request_id is None) == fits
-        self._follow()
 
-    @precondition(lambda self: self._orders("released"))
-    @rule(pick=PICK, amount=AMOUNTS)
-    def invoice(self, pick: Any, amount: int) -> None:
-        order = pick.choice(self._orders("released"))
+    def invoice(self, order: Order, amount: int) -> None:
         row = {
             "number": self._name(), "customer_id": order.customer_id, "currency": "CNY", "amount_minor": amount,
             "issued_on": DAY, "due_on": None, "order_no": order.number,
@@ -112,123 +148,68 @@ class Credit(RuleBasedStateMachine):
         post.new_receivables(self.work, [row])
         self.owes[order.customer_id] += amount
         self.invoiced[order.number] = self.invoiced.get(order.number, 0) + amount
-        self._follow()
 
-    @precondition(lambda self: self._orders())
-    @rule(pick=PICK, amount=AMOUNTS)
-    def ship(self, pick: Any, amount: int) -> None:
-        order = pick.choice(self._orders())
+    def ship(self, order: Order, amount: int) -> None:
         self.session.add(Shipment(
             number=self._name(), customer_id=order.customer_id, order_no=order.number, amount_minor=amount, currency="CNY",
             shipped_on=DAY,
         ))  # fmt: skip
         self.shipped[order.number] = self.shipped.get(order.number, 0) + amount
         marks.mark(self.work, [order.customer_id])
-        self._follow()
 
-    @rule(pick=PICK)
-    def cancel_an_invoice(self, pick: Any) -> None:
-        """An invoice that is adjusted to nothing gives its order back."""
-        rows = [r for r in self._read(Receivable, R.c.open_minor > 0) if r.open_minor == r.amount_minor]
-        if rows:
-            row = pick.choice(rows)
-            self.invoiced[row.order_no] -= row.amount_minor
-            self.owes[row.customer_id] -= row.amount_minor
-            post.adjust(self.work, row, 0, "cancelled")
-            self._follow()
-
-    @rule(who=WHO, amount=AMOUNTS)
-    def money(self, who: int, amount: int) -> None:
-        which = self.customers[who]
+    def money(self, which: Customer, amount: int) -> None:
         row = {
             "number": self._name(), "customer_id": which.id, "currency": "CNY", "amount_minor": amount,
             "received_on": DAY,
         }  # fmt: skip
         post.new_receipts(self.work, [row])
         self.owes[which.id] -= amount
-        self._follow()
 
-    @rule(pick=PICK)
-    def allocate(self, pick: Any) -> None:
-        """Moves money from one part to another, and changes no sum."""
-        credits = self._read(Receipt, (N.c.open_minor > 0) & N.c.reversed_on.is_(None))
-        for credit in pick.sample(credits, len(credits)):
-            owed = self._read(Receivable, (R.c.open_minor > 0) & (R.c.customer_id == credit.customer_id))
-            if owed:
-                post.allocate(self.work, credit, pick.choice(owed))
-                break
-        self._follow()
-
-    @rule(pick=PICK)
-    def undo_allocation(self, pick: Any) -> None:
-        live = self._read(Allocation, A.c.undone_on.is_(None))
-        if live:
-            post.undo_allocation(self.work, pick.choice(live))
-            self._follow()
-
-    @rule(pick=PICK)
-    def bounce(self, pick: Any) -> None:
-        there = self._read(Receipt, N.c.reversed_on.is_(None))
-        if there:
-            receipt = pick.choice(there)
+    def move_money(self, how: str, pick: int) -> None:
+        """From one part to another, which changes no sum; or it goes back to where it came from."""
+        if how == "allocate":
+            credits = self._read(Receipt, (N.c.open_minor > 0) & N.c.reversed_on.is_(None))
+            owed = self._read(Receivable, R.c.open_minor > 0)
+            fitting = [(c, o) for c in credits for o in owed if c.customer_id == o.customer_id]
+            if fitting:
+                post.allocate(self.work, *_one(pick, fitting))
+        elif how == "undo" and (live := self._read(Allocation, A.c.undone_on.is_(None))):
+            post.undo_allocation(self.work, _one(pick, live))
+        elif how == "bounce" and (there := self._read(Receipt, N.c.reversed_on.is_(None))):
+            receipt = _one(pick, there)
             post.reverse_receipt(self.work, receipt, self.work.today)
             self.owes[receipt.customer_id] += receipt.amount_minor
-            self._follow()
+        elif how == "cancel an invoice":  # adjusted to nothing, it gives its order back
+            rows = [r for r in self._read(Receivable, R.c.open_minor > 0) if r.open_minor == r.amount_minor]
+            if rows:
+                row = _one(pick, rows)
+                self.invoiced[row.order_no] -= row.amount_minor
+                self.owes[row.customer_id] -= row.amount_minor
+                post.adjust(self.work, row, 0, "cancelled")
 
-    @rule(who=WHO, limit=st.none() | st.integers(0, 200))
-    def limit(self, who: int, limit: int | None) -> None:
-        limits.set_limit(self._as(self.fm), self.customers[who].id or 0, limit, None, "so")
-        self._follow()
+    def limit(self, which: Customer, limit: int | None, more: int, until: date) -> None:
+        """The customer's own, and perhaps more for some days."""
+        fm = self._as(self.fm)
+        limits.set_limit(fm, which.id or 0, limit, None, "so")
+        if limit and more:
+            limits.set_limit(fm, which.id or 0, limit + more, until, "so")
 
-    @rule(who=WHO, more=AMOUNTS, days=st.integers(0, 3))
-    def more_for_a_while(self, who: int, more: int, days: int) -> None:
-        which = self.customers[who]
-        if which.credit_limit_minor:
-            until = self.work.today + timedelta(days=days)
-            limits.set_limit(self._as(self.fm), which.id or 0, which.credit_limit_minor + more, until, "so")
-            self._follow()
-
-    @rule(limit=st.none() | st.integers(0, 250))
     def limit_together(self, limit: int | None) -> None:
         if limit is None:
             groups.end_limit(self._as(self.fm), "g", "so")
         else:
             groups.set_limit(self._as(self.fm), "g", limit, "CNY", "so")
         self.group_limit = limit
-        self._follow()
 
-    @rule(who=WHO, days=st.none() | st.integers(0, 3))
-    def hold(self, who: int, days: int | None) -> None:
-        until = None if days is None else self.work.today + timedelta(days=days)
-        holds.hold(self._as(self.fm), self.customers[who].id or 0, "so", until)
-        self._follow()
+    def hold_or_lift(self, which: Customer, until: date) -> None:
+        if standing(self.work, which.id or 0).holds:
+            holds.lift(self._as(self.zhou), which.id or 0, "so")
+        else:
+            holds.hold(self._as(self.fm), which.id or 0, "so", until)
 
-    @rule(who=WHO)
-    def lift(self, who: int) -> None:
-        holds.lift(self._as(self.zhou), self.customers[who].id or 0, "so")
-        self._follow()
-
-    @rule(hours=st.sampled_from((1, 3, 24, 60)))
-    def time_passes(self, hours: int) -> None:
-        self.work = make_work(self.session, self.work.now + timedelta(hours=hours))
-        self.policy = active(self.work)[1]
-        marks.mark_all(self.work)  # as the first cycle of a day does
-        self._follow()
-
-    @precondition(lambda self: self._pending())
-    @rule(pick=PICK, given=st.sampled_from(({}, {"prepay_percent": 30}, {"until": 2}, {"prepay_percent": 50, "until": 1})))
-    def approve(self, pick: Any, given: dict[str, int]) -> None:
-        until = {"until": (self.work.today + timedelta(days=given["until"])).isoformat()} if "until" in given else {}
-        self._decide(pick.choice(self._pending()), True, {**given, **until})
-
-    @precondition(lambda self: self._pending())
-    @rule(pick=PICK)
-    def reject(self, pick: Any) -> None:
-        self._decide(pick.choice(self._pending()), False, {})
-
-    def _decide(self, request: CreditRequest, approve: bool, conditions: dict[str, Any]) -> None:
+    def decide(self, request: CreditRequest, approve: bool, conditions: dict[str, Any]) -> None:
         order, zhou = self.session.get_one(Order, request.order_id), self._as(self.zhou)
-        given = {"approve": approve, "conditions": conditions, "reason": "so"}
+        given: dict[str, Any] = {"approve": approve, "conditions": conditions, "reason": "so"}
         voted = requests.vote(zhou, self.policy, request, self.zhou.id or 0, **given)
         if voted.code == "stale":
             assert order.state == "held" and request.state == "pending"
@@ -237,18 +218,12 @@ class Credit(RuleBasedStateMachine):
         assert order.state == ("rejected" if not approve else "held" if "prepay_percent" in conditions else "released")
         given["approve"] = not approve
         assert requests.vote(zhou, self.policy, request, self.zhou.id or 0, **given).code == "already"
-        self._follow()
 
-    @precondition(lambda self: self._orders("held", "released"))
-    @rule(pick=PICK, ends=st.booleans())
-    def end(self, pick: Any, ends: bool) -> None:
-        order = pick.choice(self._orders("held", "released"))
+    def end(self, order: Order, closes: bool) -> None:
         try:
-            changes.close(self.work, order) if ends else orders.cancel(self.work, self.policy, order)
+            changes.close(self.work, order) if closes else orders.cancel(self.work, self.policy, order)
         except DomainError:
-            assert not ends and self.shipped.get(order.number, 0) + self.invoiced.get(order.number, 0)
-        self.released.discard(order.number)
-        self._follow()
+            assert not closes and self.shipped.get(order.number, 0) + self.invoiced.get(order.number, 0)
 
     # --- what must be true then ---
 
@@ -282,7 +257,9 @@ class Credit(RuleBasedStateMachine):
             which = next(each for each in self.customers if each.id == order.customer_id)
             decided = request is not None and request.state == "approved"
             if order.state == "released" and order.number not in self.released and not decided:
-                assert self._within(which), f"{order.number} was released beyond the limit, and nobody said so"
+                done = max(self.shipped.get(order.number, 0), self.invoiced.get(order.number, 0))
+                gone = done >= order.amount_minor  # all of it is used up already, whoever said so
+                assert gone or self._within(which), f"{order.number} was released beyond the limit, and nobody said so"
             if order.state == "held" and not order.conditions:
                 found = judge(self.work, rules, order, standing(self.work, order.customer_id))
                 assert found.state == "held", f"{order.number} fits, and waits all the same"
@@ -294,9 +271,25 @@ def run(engine: Engine, examples: int) -> None:
     run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=30, deadline=None))
 
 
+def walk(engine: Engine, seed: int, steps: int) -> None:
+    """Hypothesis looks for short histories; these are long ones."""
+    by_chance, machine = Random(seed), type("Credit", (Credit,), {"engine": engine})()
+    for _ in range(steps):
+        machine.happens(
+            what=by_chance.choice(KINDS), who=by_chance.randrange(2), pick=by_chance.randrange(100),
+            amount=by_chance.randint(1, 60), days=by_chance.randint(0, 3), limit=by_chance.choice((None, 0, 80, 150, 250)),
+        )  # fmt: skip
+    machine.teardown()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_long_history(engine: Engine, seed: int) -> None:
+    walk(engine, seed, 120)
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_any_history_on_sqlite(engine: Engine) -> None:
-    run(engine, 40)
+    run(engine, 30)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

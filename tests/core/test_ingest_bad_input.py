@@ -133,7 +133,7 @@ def test_files_refused_as_a_whole(importer: Importer) -> None:
     assert refused(importer, "customers", cut).code == "import.encoding"
     assert refused(importer, "receivables", b"PK\x03\x04nonsense").code == "import.bad_workbook"
     assert refused(importer, "receivables", importer.folder / "none.csv").code == "import.no_file"
-    assert refused(importer, "orders", text).code == "import.unknown_kind"
+    assert refused(importer, "quotes", text).code == "import.unknown_kind"
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.credit.rules import SCALES, CreditRules, Grade, ProposalRules, RatingRules, Route, Rung, Scale
+from core.credit.rules import REASONS, SCALES, CreditRules, Grade, ProposalRules, RatingRules, Route, Rung, Scale
 from core.dunning.policy import check, default_policy, describe, parse
-from core.dunning.policy_credit import REASONS
 
 ROOT = Path(__file__).parents[2]
 
@@ -390,6 +389,12 @@ def test_a_reminder_after_the_end_is_warned_of() -> None:
     assert policy is not None
     assert [(p.line - FIRST, p.key, p.code) for p in problems] == [(1, "credit.expires_hours", "policy.reminder_too_late")]
     assert found("[credit]\nremind_hours = 16\n") == [(2, "credit.remind_hours", "reminder_too_late")]
+
+
+def test_orders_without_shipments_are_asked_about() -> None:
+    assert found('[credit]\nparts = ["open", "orders", "this"]\n') == [(2, "credit.parts", "gap_between_parts")]
+    for parts in ('["open", "orders", "shipments", "this"]', '["open", "shipments"]', '["open"]'):
+        assert found(f"[credit]\nparts = {parts}\n") == []
 
 
 def test_all_mistakes_are_told_at_once_in_both_languages() -> None:

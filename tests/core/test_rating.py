@@ -347,7 +347,7 @@ def test_an_override_between_computing_and_writing_stays(engine: Engine, policy:
     meanwhile: list[int] = []
 
     def overridden(_conn: object, _cursor: object, statement: str, *_more: object) -> None:
-        if "FOR UPDATE" in statement and not meanwhile:
+        if "FOR NO KEY UPDATE" in statement and not meanwhile:
             meanwhile.append(1)
             with transaction(engine) as other:
                 override(make_work(other), id_, "D", "r", DAY)

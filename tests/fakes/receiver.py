@@ -13,6 +13,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -36,7 +37,7 @@ class Taken:
 
 
 class Receiver(FakeServer):
-    """`does`: ok, hang, slow, drop (says nothing after it has taken the event), redirect, or a status."""
+    """`does`: ok, hang, slow, drop (says nothing after it has taken the event), endless, redirect, or a status."""
 
     def __init__(self, secret: str, clock: Callable[[], float] = time.time, port: int = 0) -> None:
         super().__init__(port)
@@ -93,10 +94,21 @@ class Receiver(FakeServer):
             case int() if does >= 300:
                 return web.Response(status=does, text="no")
         self.taken.append(found)
+        if does == "endless":
+            return await self._talk(request)
         if does == "drop":
             assert request.transport is not None
             request.transport.abort()
         return web.Response(status=does if isinstance(does, int) else 204)
+
+    async def _talk(self, request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(status=200)
+        await answer.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await answer.write(b"." * 65536)
+                await asyncio.sleep(0.001)
+        return answer
 
     def _read(self, request: web.Request, raw: bytes) -> Taken | str:
         """The event, or what is wrong with the request."""

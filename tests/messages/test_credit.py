@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from bot.card import LANGS, Card, Lang
-from bot.fit import PROFILES, fit
+from bot.fit import PROFILES, ask_card, fit
 from bot.notifications.templates import render, templates
 from bot.notifications.views import CreditView, OrderView, Phrase
 from core.money import Money
@@ -42,6 +42,8 @@ def test_the_card_reads_at_a_glance() -> None:
         "客户": "华兴商贸有限公司（C级）", "额度": "¥500,000.00", "已用": "¥420,000.00", "本单": "¥200,000.00",
         "逾期": "¥100,000.00（7天）", "最近承诺": "7月6日 ¥120,000.00，连续失约2次",
         "超额": "¥120,000.00（额度的24%）", "评级依据": "平均逾期18天付款",
+        "集团 华兴集团": "额度 ¥2,000,000.00，已用 ¥1,900,000.00，超出 ¥100,000.00",
+        "信保额度": "¥300,000.00（中国信保，至12月31日）",
     }  # fmt: skip
     assert "申请人说明：老客户" in card.text and "第 1/2 级审批" in card.text
     assert [action.id for action in card.actions] == ["credit.approve", "credit.approve_with", "credit.reject"]
@@ -55,8 +57,26 @@ def test_a_yes_repeats_what_it_is_about(lang: Lang) -> None:
     name = "华兴商贸" if lang == "zh" else "Huaxing Trading"
     for part in (name, "SO-2026-0118", "¥200,000.00", "¥120,000.00"):
         assert part in approve.confirm, part
-    within = request(lang, over=None).actions[0].confirm or ""
+    within = request(lang, over=None, group_over=None).actions[0].confirm or ""
     assert "超额" not in within and "over by" not in within
+    assert ("超集团额度 ¥100,000.00" if lang == "zh" else "the group over by CN¥100,000.00") in (
+        request(lang, over=None).actions[0].confirm or ""
+    )
+
+
+@pytest.mark.parametrize("profile", ["wecom", "dingtalk"])
+def test_where_a_button_has_no_confirmation_a_second_card_asks(profile: str) -> None:
+    fitted, _ = fit(request(), PROFILES[profile], today=TODAY)
+    approve = fitted.actions[0]
+    assert (approve.id, approve.draw) == ("credit.approve", "menu" if profile == "wecom" else "form")
+    asked, _ = ask_card(fitted, approve, PROFILES[profile], today=TODAY)
+    for part in ("仅放行此单", "华兴商贸", "SO-2026-0118", "¥200,000.00", "¥120,000.00"):
+        assert part in asked.text, part
+
+
+def test_slack_asks_before_it_sends_the_tap() -> None:
+    approve = fit(request(), PROFILES["slack"], today=TODAY)[0].actions[0]
+    assert approve.draw == "button" and approve.confirm == request().actions[0].confirm
 
 
 def test_what_the_answers_ask() -> None:
@@ -88,8 +108,9 @@ def test_the_figures_that_decide_fit_every_card(profile: str) -> None:
 @pytest.mark.parametrize(
     ("more", "title"),
     [
-        ({"over": None}, "逾期客户订单待审批 · ¥200,000.00 · 华兴商贸"),
-        ({"over": cny(0), "overdue": ()}, "订单待信用审批 · ¥200,000.00 · 华兴商贸"),
+        ({"over": None}, "超集团额度 ¥100,000.00 待审批 · 华兴商贸"),
+        ({"over": None, "group_over": None}, "逾期客户订单待审批 · ¥200,000.00 · 华兴商贸"),
+        ({"over": cny(0), "group_over": None, "overdue": ()}, "订单待信用审批 · ¥200,000.00 · 华兴商贸"),
     ],
 )
 def test_held_within_the_limit_it_says_what_for(more: dict[str, object], title: str) -> None:

@@ -67,6 +67,8 @@ KINDS = [
     "reply.order",
     "reply.credit",
     "reply.rating",
+    "reply.group",
+    "reply.deviation",
     "reply.choice",
     "reply.confirm",
     "reply.error",

@@ -42,8 +42,9 @@ def test_nothing_from_elsewhere_is_run_or_loaded(http: httpx2.Client) -> None:
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy and "unsafe" not in policy and answer.headers["cache-control"] == "no-store"
     assert not re.search(r"https?://|<script>|<style|style=|\son\w+=", answer.text)
-    assert "://" not in http.get("/static/local.css").text
-    assert "innerHTML" not in http.get("/static/local.js").text
+    for name in ("local", "shop"):
+        assert "://" not in http.get(f"/static/{name}.css").text
+        assert "innerHTML" not in http.get(f"/static/{name}.js").text
 
 
 def test_the_clock_is_only_turned_in_the_demo(http: httpx2.Client, host: Sample) -> None:

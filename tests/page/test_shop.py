@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -174,11 +175,18 @@ def test_within_the_limit_it_goes_out_at_once(tab: Page) -> None:
     expect(shop.locator("[name=amount]")).to_have_value("")
 
 
-def test_whoever_is_overdue_is_the_sales_directors_business_and_his_phone_comes(tab: Page) -> None:
+def test_whoever_is_overdue_is_the_sales_directors_business_and_his_phone_comes(tab: Page, site: Site) -> None:
     shop = panel(tab)
     shop.locator("[name=customer]").select_option("C003")
     expect(shop.locator("[data-shop=credit]")).to_contain_text("逾期 13 天")
     shop.locator("[name=terms]").select_option("90")
+    before = tab.request.get(f"{site[0]}/api/chat/zhengkai?profile=full")
+
+    def slowly(route: Any) -> None:
+        time.sleep(1.5)
+        route.fulfill(response=before)
+
+    tab.route("**/api/chat/zhengkai*", slowly)  # his card comes while his chat, as it was before, is on its way
     line = place(shop, "12,000")
     expect(line).to_contain_text("账期")
     expect(line).to_contain_text("等 郑凯 审批")

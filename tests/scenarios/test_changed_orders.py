@@ -13,6 +13,7 @@ from core.errors import DomainError
 from core.models import Order, Shipment
 from tests.harness import ONE_STEP, Harness
 from tests.scenarios.ordering import ROUTES, codes, opened, place, state, stored, told
+from tests.scenarios.racing import at_once, tap
 
 
 @pytest.fixture
@@ -69,6 +70,19 @@ def test_what_was_approved_stays_released_as_long_as_it_gets_no_worse(shop: Harn
     assert used(shop) == 110_000
     assert put(shop, "SO1", "1100.00", note="少十件")["verdict"] == "released"  # the same again
     assert put(shop, "SO1", "1100.00", terms="net90")["verdict"] == "held"
+    told(shop)
+
+
+def test_the_prepayment_of_an_approval_is_kept(shop: Harness) -> None:
+    place(shop, "甲", "2000.00", "SO1")
+    shop.chat("zhou").expect_card("SO1", kind="credit.request").tap("credit.approve_with", prepay_percent="30")
+    shop.pay("甲", "600.00")
+    shop.at("2026-07-06 11:00")
+    assert state(shop, "SO1") == "released"
+    assert put(shop, "SO1", "2000.00", note="改地址")["verdict"] == "released"
+    assert stored(shop, "SO1").prepaid_minor == 60_000
+    assert put(shop, "SO1", "2100.00", note="改地址")["verdict"] == "held"
+    assert stored(shop, "SO1").prepaid_minor == 0 and stored(shop, "SO1").conditions == {}
     told(shop)
 
 
@@ -165,3 +179,27 @@ def test_what_else_an_order_says_is_kept(shop: Harness) -> None:
     place(shop, "甲", "100.00", "SO1", extra={"promotion": "双十一", "quantity": 12, "weight": 1.5})
     order: Order = stored(shop, "SO1")
     assert order.extra == {"promotion": "双十一", "quantity": 12, "weight": 1.5}
+
+
+def test_changed_while_the_director_says_yes_it_is_one_or_the_other(shop: Harness) -> None:
+    """Whoever is first: a yes to the old order never releases the new one."""
+    for n in range(5):
+        number = f"SO{n}"
+        place(shop, "甲", "1200.00", number)
+        card = shop.chat("zhou").expect_card(number, kind="credit.request")
+        answers = at_once(
+            lambda card=card: tap(shop.app, shop.now, "zhou", card.delivery, "credit.approve", rev=card.json["rev"]),
+            lambda number=number: changed(shop, number),
+        )
+        assert answers[1] == "held" and state(shop, number) == "held", answers[0]
+        with shop.db() as work:
+            orders.cancel(work, active(work)[1], orders.find(work, number)[0])
+        shop.deliver()
+    told(shop)
+
+
+def changed(hk: Harness, number: str) -> str:
+    """Twice as large; in a transaction of its own, nothing sent."""
+    with hk.db() as work:
+        new = parse({"number": number, "customer": "甲", "amount": "2400.00"}, "CNY")
+        return str(changes.change(work, active(work)[1], orders.find(work, number)[0], new).order.state)

@@ -60,6 +60,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "/credit":                    ("yxxxx", "yyxxx", "yyxxx", "yyyxy", "yyyxy", "yyyxy", "yyyxy", "yyyxy", "xxxxx"),
     "/rating":                    ("yxxxx", "yyxxx", "yyxxx", "yyyxy", "yyyxy", "yyyxy", "yyyxy", "yyyxy", "xxxxx"),
     "/rating B":                  ("nxxxx", "nnxxx", "nnxxx", "nnnxn", "nyyxy", "nyyxy", "nyyxy", "nyyxy", "xxxxx"),
+    "/deviation":                 ("nnnnn", "nnnnn", "nnnnn", "yyyxy", "yyyxy", "yyyxy", "yyyxy", "yyyxy", "nnnnn"),
     "/order":                     ("yyyyy", "yyyyy", "yyyyy", "yyyyy", "yyyyy", "yyyyy", "yyyyy", "yyyyy", "yyyyy"),
     "/order of others":           ("yxxxx", "yyxxx", "yyxxx", "yyyxy", "yyyxy", "yyyyy", "yyyxy", "yyyxy", "yxxxx"),
     "/approvals":                 ("nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy"),
@@ -167,6 +168,7 @@ DEEDS: dict[str, Deed] = {
     "/credit": Deed(text="/credit {customer}"),
     "/rating": Deed(text="/rating {customer}"),
     "/rating B": Deed(text="/rating {customer} B 到 " + _UNTIL + " 熟悉"),
+    "/deviation": Deed(text="/deviation"),
     "/order": Deed(text="/order {order}"),
     "/order of others": Deed(text="/order {other}"),
     "/approvals": Deed(text="/approvals"),
@@ -236,6 +238,8 @@ def letter(name: str, answer: Any) -> str:
     result, code = str(getattr(answer, "outcome", None) or answer.result), answer.code
     if name == "/approvals":
         return "y" if answer.json["approvals"] else "n"
+    if name == "/deviation" and result == "done":  # of whom they see
+        return "y" if answer.json["compared"] + answer.json["without_limit"] + answer.json["without_model"] else "x"
     if code in ("customer.unknown", "order.unknown", "group.unknown", "person.unknown"):
         return "x"
     assert result in ("done", "not_allowed") or code == "credit.own_order", (name, answer)

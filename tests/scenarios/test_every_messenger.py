@@ -15,6 +15,7 @@ from tests.scenarios import (
     test_comes_back,
     test_credit,
     test_customer_letters,
+    test_deputies,
     test_disputes,
     test_life_of_an_approval,
     test_one_card,
@@ -57,7 +58,7 @@ STORIES: list[Callable[..., Any]] = [
     test_credit.test_the_director_says_yes_in_any_messenger,
     test_credit.test_the_director_says_no_in_any_messenger,
     test_credit.test_the_director_says_yes_on_conditions_in_any_messenger,
-    test_life_of_an_approval.test_a_deputy_says_yes_in_any_messenger,
+    test_deputies.test_a_deputy_says_yes_in_any_messenger,
     test_life_of_an_approval.test_a_reminder_is_the_card_again_in_any_messenger,
     test_life_of_an_approval.test_the_rep_explains_takes_back_and_asks_again_in_any_messenger,
 ]

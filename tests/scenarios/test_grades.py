@@ -1,4 +1,4 @@
-"""What a rating is worth by policy: limits and terms of new customers and of each grade, and where a card says they come from."""
+"""What a rating is worth by policy: limits and terms of new customers and of each grade, and where they come from."""
 
 import pytest
 
@@ -47,6 +47,10 @@ def test_a_new_customer_has_the_limit_and_the_terms_of_new_ones(shop: Harness) -
     shop.chat("li").expect_card("¥1,000.00（策略：新客户）", kind="reply.credit")
     card.tap("credit.reject", reason="先收款")
     told(shop)
+    shop.receivable("甲", "250.00", due="2026-12-31", number="I1")
+    view = shop.type("li", "余额 甲").view
+    assert view["credit"] == {"limit": "1000.00", "used": "250.00", "available": "750.00", "usage": "25%"}
+    shop.chat("li").expect_card("¥1,000.00", kind="reply.balance")
 
 
 def test_terms_beyond_those_of_the_rating_need_approval(shop: Harness) -> None:

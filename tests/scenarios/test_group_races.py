@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from sqlalchemy import select, update
 
 from bot.app import App
 from bot.settings import Settings
+from core import ingest
 from core.credit import groups, locks, orders
 from core.credit.incoming import NewOrder
 from core.dunning.stored import active
@@ -150,3 +152,21 @@ def lock_while(shop: Harness, code: str) -> list[Any]:
                 meanwhile.session.execute(update(C).where(C.c.code == code).values(group_name="华兴"))
         waiting.join(20)
     return answers
+
+
+def test_imports_that_name_members_backwards(shop: Harness, tmp_path: Path) -> None:
+    """A file has its own order; its rows are locked in that of the ids all the same."""
+    path = tmp_path / "customers.csv"
+    with other(shop) as second:
+        for n in range(8):
+            names = [f"K{number},K{number},{'东西'[n % 2]}" for number in reversed(range(MEMBERS))]
+            path.write_text("\n".join(["code,name,region", *names]), encoding="utf-8")
+            report, *states = at_once(
+                lambda: ingest.run(lambda: second.work(shop.now), "customers", path),
+                *(
+                    lambda app=app, k=k, n=n: submit(app, shop.now, f"I{n}-{k}", f"K{k % MEMBERS}", EACH)
+                    for k, app in enumerate((shop.app, second, shop.app, second))
+                ),
+            )
+            assert report.updated == MEMBERS and set(states) <= {"released", "held"}
+    assert released(shop) <= LIMIT

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from core.actions import ActionRequest, execute
 from core.credit.exposure import standing
 from core.credit.rules import CreditRules
+from core.errors import DomainError
 from core.models import Audit, CreditRequest, GroupLimit, Person
 from core.models.base import table_of
 from tests.harness import Harness
@@ -212,4 +213,53 @@ def test_the_card_names_no_other_member(shop: Harness) -> None:
     assert facts["group"] == {
         "name": "华兴", "currency": "CNY", "limit_minor": 150_000, "used_minor": 100_000, "over_minor": 10_000,
     }  # fmt: skip
+    told(shop)
+
+
+FAR = ALL_OF.replace("[[credit.route]]", """[[credit.route]]
+name = "far"
+{when}
+rungs = [{{ audience = ["role:finance_manager"] }}]
+[[credit.route]]""")
+
+
+@pytest.mark.parametrize("when", ["over_from = { CNY = 200 }", "over_share_from = 0.13", "reasons = ['over_group_limit']"])
+def test_a_route_can_wait_for_what_is_over_the_groups_limit(shop: Harness, when: str) -> None:
+    shop.policy(FAR.replace("{when}", when).replace("{{", "{").replace("}}", "}"))
+    shop.set_customer("甲", credit_limit_minor=None)
+    place(shop, "甲", "1700.00", "SO1")
+    shop.chat("fm").expect_card("超集团额度 ¥200.00", kind="credit.request")
+    if "reasons" not in when:
+        place(shop, "甲", "1650.00", "SO2")
+        shop.chat("zhou").expect_card("超集团额度 ¥150.00", kind="credit.request")
+    told(shop)
+
+
+def test_limits_of_groups_come_as_a_file(shop: Harness) -> None:
+    place(shop, "甲", "1000.00", "SO1")
+    place(shop, "乙", "700.00", "SO2")
+    shop.set_customer("丁", group_name="别家")
+    rows = ("group,limit,currency", "华兴,1700.00,", "别家,100,USD", "谁,5,", "华兴,,", "别家,-1,")
+    report = shop.imports("group-limits", *rows[:4], *rows[5:])
+    assert (report["created"], report["updated"]) == (1, 1) and state(shop, "SO2") == "released"
+    assert [one["code"] for one in report["rejected"]] == ["import.unknown_group", "import.duplicate"]
+    again = shop.imports("group-limits", *rows[:3])
+    assert (again["created"], again["updated"], again["unchanged"]) == (0, 0, 2)
+    told(shop)
+
+
+def test_who_comes_while_the_group_changes_is_asked_to_press_again(
+    shop: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(shop, "甲", "1100.00", "SO1")
+    card = shop.chat("zhou").expect_card(kind="credit.request")
+
+    def moved(*_: object) -> None:
+        raise DomainError("credit.group_moved")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("core.credit.locks.lock", moved)
+        assert "再按一次" in card.tap("credit.approve", expect="stale")["message"]
+    card.tap("credit.approve")
+    assert state(shop, "SO1") == "released"
     told(shop)

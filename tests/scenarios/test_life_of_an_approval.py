@@ -1,206 +1,25 @@
-"""What becomes of a question to an approver: deputies, reminders, who is above, expiry, and what the rep may still do."""
+"""What becomes of a question to an approver: reminders, who is above, expiry, and what the rep may still do."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, time
+from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
 
 from core.actions import ActionRequest, execute
 from core.credit import orders, requests
 from core.dunning.stored import active
-from core.models import Audit, CreditRequest, CreditVote, Customer, Delivery
-from core.models.base import table_of
+from core.models import CreditRequest, Customer, Order
+from core.time import Calendar, Window
 from tests.harness import Harness, instant
-from tests.phones import Card
-from tests.scenarios.ordering import opened, place, state, stored, told
+from tests.scenarios.approving import BOTH, REQUEST, asked, audited, everybody_reads, held, person, request, settled, staffed
+from tests.scenarios.ordering import opened, place, state, stored
 from tests.scenarios.racing import at_once, count, deliveries, other, outcomes, tap
-
-Q, A, D = table_of(CreditRequest), table_of(Audit), table_of(Delivery)
-REQUEST = "credit.request"
-BOTH = """
-name = "all of them"
-letters = "off"
-[[ladder]]
-name = "all"
-[[ladder.step]]
-id = "over1"
-at = 1
-audience = ["owner"]
-action = "task"
-severity = "overdue"
-message = "task.overdue"
-[[credit.route]]
-name = "both"
-rungs = [{ audience = ["role:finance_director", "role:sales_director"], need = "all" }]
-"""
 
 
 @pytest.fixture
 def shop(hk: Harness) -> Harness:
-    """Beside the usual people ma, who stands in for zhou, and gm above him."""
-    opened(hk)
-    hk.people(gm="management", ma="rep")
-    hk.person("zhou", manager_id=person(hk, "gm"), deputy_id=person(hk, "ma"))
-    return hk
-
-
-def person(hk: Harness, handle: str) -> int:
-    with hk.look() as work:
-        found = hk._person_id(work, handle)
-    assert found is not None
-    return found
-
-
-def asked(hk: Harness) -> Card:
-    """SO1 waits for zhou; li has read that it is held."""
-    place(hk, "甲", "2000.00", "SO1", note="老客户")
-    hk.chat("li").expect_card("SO1", kind="order.held")
-    return hk.chat("zhou").expect_card("SO1", kind=REQUEST)
-
-
-def request(hk: Harness) -> CreditRequest:
-    with hk.look() as work:
-        return work.session.execute(select(CreditRequest).order_by(Q.c.id.desc()).limit(1)).scalar_one()
-
-
-def audited(hk: Harness, action: str) -> list[dict]:
-    with hk.look() as work:
-        return list(work.session.execute(select(A.c.data).where(A.c.action == action).order_by(A.c.id)).scalars())
-
-
-def everybody_reads(hk: Harness) -> None:
-    for handle in ("li", "wang", "zhao", "zhou", "cai", "fm", "gm", "ma", "lin"):
-        for card in hk.chat(handle).unread():
-            hk.read(card.id)
-
-
-def settled(hk: Harness) -> None:
-    told(hk)
-    everybody_reads(hk)
-
-
-# --- deputies ---
-
-
-def test_a_deputy_decides_while_the_director_is_away(shop: Harness) -> None:
-    said = shop.chat("zhou").say("外出 到 7月8日 代理 @ma")
-    assert said["outcome"] == "done" and "已登记外出" in said["card"].title
-    place(shop, "甲", "2000.00", "SO1")
-    card = shop.chat("ma").expect_card("SO1", "zhou外出，由您代为审批", kind=REQUEST)
-    shop.chat("zhou").expect_nothing()
-    shop.chat("li").expect_card("ma 代 zhou", kind="order.held")
-    card.tap("credit.approve")
-    assert state(shop, "SO1") == "released" and "ma 代 zhou 已批准" in card.text
-    shop.chat("li").expect_card("经ma 代 zhou批准", kind="order.decided")
-    assert audited(shop, "credit.voted") == [{"approve": True, "rung": 0, "for": ["zhou"]}]
-    settled(shop)
-
-
-def test_a_deputy_named_after_the_card_went_out_gets_it_and_so_does_who_is_back(shop: Harness) -> None:
-    card = asked(shop)
-    shop.chat("zhou").say("/away until 10 July deputy @ma")
-    shop.tick()
-    theirs = shop.chat("ma").expect_card("SO1", kind=REQUEST)
-    shop.chat("zhou").say("/back")
-    shop.tick()
-    theirs.expect_update(state="closed")
-    theirs.tap("credit.approve", expect="not_allowed")
-    card.tap("credit.approve")
-    assert state(shop, "SO1") == "released" and "ma" not in card.text.split("\n")[0]
-    settled(shop)
-
-
-def test_the_right_is_there_at_the_tap_before_anybody_looked(shop: Harness) -> None:
-    """zhou goes away, and his deputy presses a card of his own before any check has run."""
-    asked(shop)
-    shop.person("zhou", deputy_id=person(shop, "fm"), away_until=instant("2026-07-09 10:00").date())
-    assert shop.chat("fm").say("审批")["view"]["approvals"][0]["for"] == ["zhou"]
-    with shop.db() as work:
-        row = work.session.get_one(CreditRequest, 1)
-        work = replace(work, person_id=person(shop, "fm"), actor="fm")
-        voted = requests.vote(work, active(work)[1], row, person(shop, "fm"), approve=True)
-    assert voted.code == "approved" and state(shop, "SO1") == "released"
-    settled(shop)
-
-
-def test_whoever_is_away_may_still_decide_themselves(shop: Harness) -> None:
-    card = asked(shop)
-    shop.chat("zhou").say("外出 到 7月8日")
-    shop.tick()
-    shop.chat("ma").expect_card(kind=REQUEST)
-    card.tap("credit.approve")
-    assert state(shop, "SO1") == "released" and "zhou 已批准" in card.text
-    settled(shop)
-
-
-def test_a_chain_of_deputies_is_followed_and_a_circle_stays_with_the_director(shop: Harness) -> None:
-    day = instant("2026-07-09 10:00").date()
-    shop.person("zhou", away_until=day)
-    shop.person("ma", away_until=day, deputy_id=person(shop, "fm"))
-    place(shop, "甲", "2000.00", "SO1")
-    shop.chat("fm").expect_card("SO1", "zhou外出", kind=REQUEST)
-    shop.person("fm", away_until=day, deputy_id=person(shop, "zhou"))
-    place(shop, "甲", "2000.00", "SO2")
-    shop.chat("zhou").expect_card("SO2", kind=REQUEST).tap("credit.approve")
-    shop.person("ma", active=False)
-    shop.person("fm", away_until=None)
-    place(shop, "甲", "2000.00", "SO3")  # a deputy who has left is passed over
-    shop.chat("fm").expect_card("SO3", kind=REQUEST)
-    settled(shop)
-
-
-def test_whoever_asks_decides_neither_as_a_deputy(shop: Harness) -> None:
-    shop.person("zhou", deputy_id=person(shop, "li"), away_until=instant("2026-07-09 10:00").date())
-    card = asked(shop)
-    card.tap("credit.approve", by="li", expect="not_allowed")
-    assert shop.chat("li").say("审批")["view"]["approvals"] == []
-    assert state(shop, "SO1") == "held"
-    settled(shop)
-
-
-def test_one_deputy_for_both_says_it_once(shop: Harness) -> None:
-    shop.policy(BOTH)
-    for director in ("zhou", "zhao"):
-        shop.person(director, deputy_id=person(shop, "ma"), away_until=instant("2026-07-09 10:00").date())
-    place(shop, "甲", "2000.00", "SO1")
-    card = shop.chat("ma").expect_card("SO1", "zhou", "zhao", kind=REQUEST)
-    card.tap("credit.approve")
-    assert state(shop, "SO1") == "released" and count(shop, CreditVote) == 1
-    settled(shop)
-
-
-def test_a_word_given_for_somebody_counts_when_they_are_back(shop: Harness) -> None:
-    shop.policy(BOTH)
-    shop.person("zhou", away_until=instant("2026-07-09 10:00").date())
-    place(shop, "甲", "2000.00", "SO1")
-    mine = shop.chat("zhao").expect_card("SO1", kind=REQUEST)
-    shop.chat("ma").expect_card("SO1", kind=REQUEST).tap("credit.approve")
-    shop.chat("zhou").say("/back")
-    shop.tick()
-    mine.tap("credit.approve")
-    assert state(shop, "SO1") == "released" and count(shop, CreditVote) == 2
-    settled(shop)
-
-
-def test_nobody_on_any_rung(shop: Harness) -> None:
-    for handle in ("zhou", "gm", "fm", "ada"):
-        shop.person(handle, active=False)
-    assert place(shop, "甲", "2000.00", "SO1")["request"] is None
-    assert state(shop, "SO1") == "held" and audited(shop, "credit.nobody")
-    settled(shop)
-
-
-def test_an_approver_who_moved_away_decides_no_more(shop: Harness) -> None:
-    shop.set_customer("甲", region="华东")
-    shop.people(east="finance_director")
-    shop.person("east", region="华东")
-    place(shop, "甲", "2000.00", "SO1")
-    card = shop.chat("east").expect_card("SO1", kind=REQUEST)
-    shop.person("east", region="华北")
-    shop.person("zhou", region="华东")
-    card.tap("credit.approve", expect="not_allowed")
-    assert state(shop, "SO1") == "held"
-    settled(shop)
+    return staffed(hk)
 
 
 # --- reminders, and who is above ---
@@ -302,6 +121,49 @@ def test_a_tap_and_a_reminder_at_one_moment(shop: Harness) -> None:
     settled(shop)
 
 
+def test_a_tap_and_a_withdrawal_at_one_moment(shop: Harness) -> None:
+    with other(shop) as second:
+        for number in range(4):
+            place(shop, "甲", "2000.00", f"SO{number}")
+            card, mine = deliveries(shop, "zhou", "credit")[-1], held(shop, number).delivery
+            replies = at_once(
+                lambda card=card: tap(shop.app, shop.now, "zhou", card, "credit.approve"),
+                lambda mine=mine: tap(second, shop.now, "li", mine, "credit.withdraw"),
+            )
+            assert outcomes(replies) in (["already", "done"], ["done", "invalid"]), replies
+            assert (state(shop, f"SO{number}"), request(shop).state) in (("released", "approved"), ("held", "withdrawn"))
+            shop.deliver()
+            with shop.db() as work:
+                work.session.get_one(Order, number + 1).state = "closed"
+                work.session.get_one(Order, number + 1).reasons = []
+    everybody_reads(shop)
+
+
+def test_a_tap_and_expiry_at_one_moment(shop: Harness) -> None:
+    asked(shop)
+    card = deliveries(shop, "zhou", "credit")[-1]
+    shop.now = request(shop).expires_at
+    with other(shop) as second:
+
+        def expire() -> None:
+            with second.work(shop.now) as work:
+                orders.check_customer(work, active(work)[1], 1)
+
+        replies = at_once(lambda: tap(shop.app, shop.now, "zhou", card, "credit.approve"), expire)
+    assert outcomes(replies[:1]) == ["already"] and request(shop).state == "expired" and state(shop, "SO1") == "held"
+    shop.deliver()
+    assert len([c for c in shop.chat("li").unread() if c.json["kind"] == "order.decided"]) == 1
+    settled(shop)
+
+
+def test_hours_of_work_when_the_clocks_change() -> None:
+    """Berlin, on the last Sunday of March 2026: the night is an hour shorter, the hours of work are not."""
+    calendar = Calendar(ZoneInfo("Europe/Berlin"), "DE")
+    friday, window = datetime(2026, 3, 27, 15, tzinfo=UTC), Window(time(9), time(18))  # 16:00 there
+    found = requests.work_hours_later(calendar, friday, window, 4)
+    assert found == datetime(2026, 3, 30, 9, tzinfo=UTC)  # 11:00 there, in summer time
+
+
 @pytest.mark.parametrize(
     ("opened_at", "hours", "at"),
     [
@@ -322,7 +184,7 @@ def test_hours_of_work_are_not_hours(shop: Harness, opened_at: str, hours: int, 
 
 def test_the_reps_words_reach_the_approvers_card_and_make_nothing_worse(shop: Harness) -> None:
     card = asked(shop)
-    mine = _held(shop)
+    mine = held(shop)
     mine.tap("credit.explain", note="客户已出具承兑汇票")
     card.expect_update("申请人说明：客户已出具承兑汇票")
     assert request(shop).rev == 1
@@ -335,7 +197,7 @@ def test_the_reps_words_reach_the_approvers_card_and_make_nothing_worse(shop: Ha
 
 def test_nobody_else_speaks_for_the_rep(shop: Harness) -> None:
     asked(shop)
-    mine = _held(shop)
+    mine = held(shop)
     for handle in ("wang", "cai", "zhou"):
         mine.tap("credit.explain", by=handle, note="我来说", expect="not_allowed")
         mine.tap("credit.withdraw", by=handle, expect="not_allowed")
@@ -345,7 +207,7 @@ def test_nobody_else_speaks_for_the_rep(shop: Harness) -> None:
 
 def test_taken_back_it_closes_everywhere_and_may_be_asked_again(shop: Harness) -> None:
     card = asked(shop)
-    mine = _held(shop)
+    mine = held(shop)
     mine.tap("credit.withdraw", reason="客户改单")
     assert card.json["state"] == "closed" and "li 已撤回申请：客户改单" in card.text
     card.tap("credit.approve", expect="already")
@@ -399,7 +261,7 @@ def test_a_manager_who_asks_again_doesnt_decide_it(shop: Harness) -> None:
 
 def test_asked_again_once_the_limit_fits_it_is_released_without_asking(shop: Harness) -> None:
     asked(shop)
-    _held(shop).tap("credit.withdraw")
+    held(shop).tap("credit.withdraw")
     with shop.db() as work:
         work.session.get_one(Customer, 1).credit_limit_minor = 500_000
         mine = replace(work, person_id=person(shop, "li"), actor="li")
@@ -436,6 +298,7 @@ def test_shorter_terms_go_back_to_the_order_system(shop: Harness) -> None:
     card = shop.chat("zhou").expect_card(kind=REQUEST)
     card.tap("credit.approve_with", terms="90", expect="invalid")
     card.tap("credit.approve_with", terms="三十", expect="invalid")
+    card.tap("credit.approve_with", once="yes", until="2026-07-31", expect="invalid")
     card.tap("credit.approve_with", terms="30")
     assert state(shop, "SO1") == "released" and stored(shop, "SO1").conditions == {"terms_days": 30}
     shop.chat("li").expect_card("账期不超过30天", "可安排发货", kind="order.decided")
@@ -446,30 +309,13 @@ def test_shorter_terms_go_back_to_the_order_system(shop: Harness) -> None:
 
 
 def test_a_yes_is_to_this_order_only(shop: Harness) -> None:
-    asked(shop).tap("credit.approve")
+    asked(shop).tap("credit.approve_with", once="yes")
+    assert state(shop, "SO1") == "released" and stored(shop, "SO1").conditions == {}
     assert place(shop, "甲", "0.01", "SO2")["verdict"] == "held"
     settled(shop)
 
 
-def _held(hk: Harness) -> Card:
-    """li's card of the held order."""
-    with hk.look() as work:
-        ref = work.session.execute(select(D.c.ref).where(D.c.kind == "order.held", D.c.address == "li")).scalars().first()
-    return Card(hk, int(ref), "li")
-
-
 # --- the same in any messenger ---
-
-
-def test_a_deputy_says_yes_in_any_messenger(hk: Harness) -> None:
-    opened(hk)
-    hk.person("zhou", deputy_id=person(hk, "fm"), away_until=instant("2026-07-09 10:00").date())
-    place(hk, "甲", "2000.00", "SO1")
-    hk.chat("li").expect_card("SO1", "fm 代 zhou", kind="order.held")
-    hk.chat("fm").expect_card("SO1", "zhou外出", kind=REQUEST).tap("credit.approve")
-    assert state(hk, "SO1") == "released"
-    hk.chat("li").expect_card("SO1", "fm 代 zhou", kind="order.decided")
-    hk.chat("cai").expect_card("SO1", kind="order.decided")
 
 
 def test_a_reminder_is_the_card_again_in_any_messenger(hk: Harness) -> None:

@@ -169,3 +169,13 @@ def imported(hk: Harness, kind: str, *lines: str) -> dict[str, Any]:
         path = Path(folder) / f"{kind}.csv"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return ingest.run(hk.db, kind, path).to_json()
+
+
+def test_the_same_shipments_at_once_are_there_once(shop: Harness) -> None:
+    head = "number,customer,order,amount,shipped_on,signed_on"
+    lines = [f"D{n},甲,SO{n},10.00,2026-07-06,2026-07-06" for n in range(20)]
+    reports = at_once(*(lambda: imported(shop, "shipments", head, *lines),) * 2)
+    assert sorted((report["created"], report["unchanged"]) for report in reports) == [(0, 20), (20, 0)]
+    assert shop.tasks("甲", "invoice") == [("cai", "open")]
+    shop.deliver()
+    shop.chat("cai").expect_card("¥200.00", kind="task.invoice")

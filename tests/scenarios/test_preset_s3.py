@@ -109,3 +109,19 @@ def test_below_cost_is_refused(s3: Harness) -> None:
     s3.customer("甲", "li", credit_limit_minor=100_000, rating="A")
     line = {"item": "夹具", "price": "9.99", "cost": "10.00"}
     assert place(s3, "甲", "9.99", "SO1", lines=[line])["verdict"] == "refused"
+
+
+def test_two_orders_that_fit_one_by_one_and_not_together_climb_to_the_finance_director(s3: Harness) -> None:
+    s3.customer("甲", "li", credit_limit_minor=100_000, rating="B")
+    place(s3, "甲", "600.00", "SO1")
+    place(s3, "甲", "600.00", "SO2")
+    first = s3.chat("wang").expect_card("SO1", kind="credit.request")
+    second = s3.chat("wang").expect_card("SO2", kind="credit.request")
+    first.tap("credit.approve")
+    second.tap("credit.approve", expect="stale")  # beyond the limit now, and no longer his to decide
+    s3.deliver()
+    assert second.buttons == []
+    assert state(s3, "SO2") == "held"
+    card = s3.chat("zhou").expect_card("SO2", "¥200.00", kind="credit.request")
+    card.tap("credit.approve")
+    assert (state(s3, "SO1"), state(s3, "SO2")) == ("released", "released")

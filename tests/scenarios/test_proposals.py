@@ -1,5 +1,6 @@
 """Limits that are proposed: higher after months in which receipts covered what fell due, smaller after a worse rating."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from bot import engine
-from core.models import Audit, Customer, LimitProposal
+from core.models import Audit, Customer, LimitProposal, Person
 from core.models.base import table_of
 from tests.harness import ONE_STEP, Card, Harness
 from tests.scenarios.ordering import ROUTES, place, state, told
@@ -77,7 +78,7 @@ def test_three_months_that_were_covered_are_worth_fifteen_percent(shop: Harness)
     shop.morning("2026-06-30")
     assert proposals(shop) == [], "the third month runs still"
     shop.morning("2026-07-01")
-    card = proposed(shop, "fm", "建议提额", "¥1,000.00 → ¥1,150.00", "2026年4月", "到期 ¥100.00，收款 ¥100.00", "3 个整月")
+    card = proposed(shop, "fm", "建议提额至 ¥1,150.00", "现额度 ¥1,000.00", "4月 到期 ¥100.00，收款 ¥100.00", "3 个整月")
     other_card = proposed(shop, "fm2")
     assert limit(shop) == 100_000, "nothing is set by itself"
     [one] = proposals(shop)
@@ -165,7 +166,7 @@ def test_a_worse_rating_proposes_less(shop: Harness) -> None:
     shop.morning("2026-06-30")
     shop.receivable("甲", "10.00", due="2026-05-31", issued="2026-01-05", number="LATE")  # 31 days on 1 July
     shop.morning("2026-07-01")
-    card = proposed(shop, "fm", "建议降额", "¥1,000.00 → ¥0.00", "由 A 降为 D", "现有逾期31天", "须款到发货")
+    card = proposed(shop, "fm", "建议降额至 ¥0.00", "现额度 ¥1,000.00", "由 A 降为 D", "现有逾期31天", "须款到发货")
     proposed(shop, "fm2")
     assert limit(shop) == 100_000
     rest(shop)
@@ -289,3 +290,19 @@ def test_without_the_section_nothing_is_proposed(hk: Harness) -> None:
     hk.morning("2026-07-01")
     assert proposals(hk) == [] and engine.propose_limits(hk.app.transactions, hk.now) == 0
     rest(hk)
+
+
+def test_a_deputy_is_asked_while_somebody_is_away(shop: Harness) -> None:
+    with shop.db() as work:
+        cai, fm, fm2 = (
+            work.session.execute(select(Person).where(col(Person.handle) == handle)).scalar_one()
+            for handle in ("cai", "fm", "fm2")
+        )
+        fm.deputy_id, fm.away_from, fm.away_until = cai.id, date(2026, 6, 29), date(2026, 7, 31)
+        fm2.active = False
+    earned(shop)
+    shop.morning("2026-07-01")
+    assert deliveries(shop, "fm", "proposal") == []
+    proposed(shop, "cai").tap("limit.agree")
+    assert limit(shop) == 115_000
+    rest(shop)

@@ -23,7 +23,7 @@ def shop(hk: Harness) -> Iterator[Harness]:
     yield opened(hk)
     for person in ("li", "zhao", "zhou", "cai", "fm", "feng"):
         for card in hk.chat(person).unread():
-            if card.json["kind"] in ("order.held", "order.decided", "credit.request", "reply.credit", "reply.rating"):
+            if card.json["kind"].startswith(("order.", "credit.", "reply.")):
                 hk.read(card.id)
 
 
@@ -44,12 +44,14 @@ def test_risk_and_the_owner_hear_what_is_at_stake(shop: Harness) -> None:
     assert reported(shop, LAWSUIT) == (1, 0, 0, [])
     card = shop.chat("feng").expect_card(
         "天眼查", "涉诉", "重大", "7月3日", "货款纠纷 80 万", "¥300.00，逾期 ¥300.00（7天）", "SO1", "乙（乙）",
-        "https://risk.example/L1", "/blacklist 甲", kind="risk.event",
+        "https://risk.example/L1", "拉黑 甲 原因", kind="risk.event",
     )  # fmt: skip
     assert card.buttons == []
     card = shop.chat("li").expect_card("涉诉", "先问风控或财务", kind="risk.event")
-    assert "/blacklist" not in str(card.json)
+    assert "拉黑" not in str(card.json)
     assert count(shop, Audit, A.c.action == "risk.recorded") == 1
+    assert shop.type("feng", "拉黑 甲 已核实").outcome == "done"  # as the card says
+    assert shop.holds("甲") == ["blacklist"] and state(shop, "SO1") == "refused"
 
 
 def test_the_same_report_again_says_nothing_new(shop: Harness) -> None:

@@ -171,6 +171,8 @@ def test_what_is_signed_for_is_to_be_invoiced_and_then_no_more(shop: Harness) ->
     shop.imports("receivables", RECEIVABLES, "I2,甲,2026-07-06,2026-08-06,100.00,SO1")
     card.expect_update("已开票")
     assert shop.tasks("甲", "invoice") == [("cai", "settled")]
+    shop.imports("receivables", RECEIVABLES, "I2,甲,2026-07-06,2026-08-06,0,SO1")  # taken back: to be invoiced again
+    shop.chat("cai").expect_card("D2", "¥100.00", kind="task.invoice")
 
 
 def test_what_finance_has_answered_is_asked_again_only_with_more(shop: Harness) -> None:
@@ -288,3 +290,20 @@ def test_a_limit_says_what_is_shipped(shop: Harness) -> None:
     ship(shop, "D1,甲,SO1,400.00,,2026-07-06,")
     card = str(shop.chat("fm").say("/credit 甲"))
     assert "未发货订单" in card and "¥500.00" in card and "已发货未开票" in card and "¥400.00" in card
+
+
+def test_each_rep_answers_for_orders_of_their_own(shop: Harness) -> None:
+    shop.set_customer("甲", credit_limit_minor=0)
+    place(shop, "甲", "800.00", "SO1", prepaid=True)
+    place(shop, "甲", "200.00", "SO2", prepaid=True, asked_by="lin")
+    card = shop.chat("li").expect_card("SO1", kind="task.prepay")
+    assert "SO2" not in card.text
+    shop.chat("li").expect_card("SO1", kind="order.held")
+    theirs = shop.chat("lin").expect_card("SO2", kind="task.prepay")
+    shop.chat("lin").expect_card("SO2", kind="order.held")
+    card.tap("task.snooze", until="2026-07-07")
+    shop.at("2026-07-07 10:00")
+    card.tap("task.other", note="周五付款")
+    assert shop.tasks("甲", "prepay") == [("li", "answered"), ("lin", "open")]
+    assert "task.other" in theirs.buttons
+    told(shop)

@@ -116,16 +116,20 @@ def test_only_2xx_is_a_yes(hk: Harness, shop: Receiver, says: int | str) -> None
 
 def test_the_wait_grows_to_an_hour_and_ends_with_the_first_yes(hk: Harness, shop: Receiver) -> None:
     assert [webhooks.wait(n).total_seconds() for n in (1, 2, 10, 11, 500)] == [5, 10, 2560, 3600, 3600]
-    happens(hk, *(f"S{n}" for n in range(20)))
+    happens(hk, "A")
     shop.does = 500
-    for _ in range(40):
+    for _ in range(20):
         tell(hk, shop)
-        later(hk, minutes=20)
+        later(hk, hours=1)
+    happens(hk, "B")
+    tell(hk, shop)  # the latest try of both: A would wait for an hour, B for five seconds
     shop.does = "ok"
-    happens(hk, "new")
-    later(hk, minutes=40)
+    happens(hk, "C")
     tell(hk, shop)
-    assert set(states(hk)) == {"accepted"}
+    assert [one.subject for one in shop.taken] == ["C"]  # no sign yet that it was ever away
+    later(hk, seconds=5)
+    tell(hk, shop)
+    assert [one.subject for one in shop.taken] == ["C", "B", "A"]
 
 
 def test_a_receiver_that_is_down_is_not_asked_about_everything(hk: Harness, shop: Receiver) -> None:
@@ -146,6 +150,12 @@ def test_taken_without_a_word_comes_twice_with_one_id(hk: Harness, shop: Receive
     first, again, second = shop.taken
     assert (first.id, first.raw) == (again.id, again.raw) and order_of(shop, "A") == [0, 0, 1]
     assert second.id != first.id
+
+
+def test_an_answer_without_an_end_is_not_listened_to(hk: Harness, shop: Receiver) -> None:
+    happens(hk, "A", each=2)
+    shop.does = "endless"
+    assert tell(hk, shop).accepted == 2 and order_of(shop, "A") == [0, 1]
 
 
 def dies_before_it_records(url: str, address: str, at: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from bot.notifications.views.base import Option, Part, Phrase, ReceivableRow
 from bot.notifications.views.collect import CollectView, CopyView, DigestLine, DigestView, NoteView
 from bot.notifications.views.credit import CreditView, OrderView
+from bot.notifications.views.deviation import DeviationLine, DeviationTotal, DeviationView
 from bot.notifications.views.figures import (
     AgingLine,
     AgingView,
@@ -22,6 +23,7 @@ from bot.notifications.views.figures import (
     TraceView,
 )
 from bot.notifications.views.fulfilment import InvoiceView, PrepayRow, PrepayView, ShipmentRow
+from bot.notifications.views.groups import GroupView
 from bot.notifications.views.letters import (
     FailedView,
     LetterRow,
@@ -92,6 +94,8 @@ REGISTRY: dict[str, type[Any]] = {
     "reply_order": OrderStatusView,
     "reply_credit": CreditStatusView,
     "reply_rating": RatingView,
+    "reply_group": GroupView,
+    "reply_deviation": DeviationView,
     "reply_choice": ChoiceView,
     "reply_confirm": ConfirmView,
     "reply_error": ErrorView,
@@ -102,10 +106,11 @@ REGISTRY: dict[str, type[Any]] = {
 __all__ = [
     "REGISTRY", "AgingLine", "AgingView", "AllocateView", "ApprovalLine", "ApprovalsView", "BalanceView", "ChoiceView",
     "ClaimView", "CollectView", "ConfirmView", "CopyView", "CreditStatusView", "CreditView", "CurrencyExposure",
-    "CurrencyLine", "DigestLine", "DigestView", "DisputeView", "DoneView", "ErrorView", "FailedView", "GapView", "HelpView",
-    "InvoiceView", "LetterRow", "LetterSample", "LetterView", "Line", "NoteView", "ObjectView", "OpenLine", "Option",
-    "OrderLine", "OrderStatusView", "OrderStep", "OrderView", "OverdueLine", "OverdueView", "Part", "PauseView",
-    "PaymentView", "PendingLine", "Phrase", "PrepayRow", "PrepayView", "PromiseLine", "PromiseView", "ProposalMonth",
-    "ProposalView", "RatingPart", "RatingRow", "RatingView", "ReceivableRow", "ReleaseView", "RiskView", "ScoreLine", "ShipmentRow",
-    "StaleView", "TodoLine", "TodoView", "TraceStep", "TraceView", "TrialView", "UnsureView", "WhoamiView",
+    "CurrencyLine", "DeviationLine", "DeviationTotal", "DeviationView", "DigestLine", "DigestView", "DisputeView",
+    "DoneView", "ErrorView", "FailedView", "GapView", "HelpView", "InvoiceView", "LetterRow", "LetterSample",
+    "LetterView", "Line", "NoteView", "ObjectView", "OpenLine", "Option", "OrderLine", "OrderStatusView", "OrderStep",
+    "OrderView", "OverdueLine", "OverdueView", "Part", "PauseView", "PaymentView", "PendingLine", "Phrase", "PrepayRow",
+    "PrepayView", "PromiseLine", "PromiseView", "ProposalMonth", "ProposalView", "RatingPart", "RatingRow", "RatingView",
+    "ReceivableRow", "ReleaseView", "RiskView", "ScoreLine", "ShipmentRow", "StaleView", "TodoLine", "TodoView",
+    "TraceStep", "TraceView", "TrialView", "UnsureView", "WhoamiView",
 ]  # fmt: skip

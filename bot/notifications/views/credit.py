@@ -172,7 +172,7 @@ class OrderView:
     @property
     def waits(self) -> bool:
         """For somebody's decision."""
-        return self.state == "held" and bool(self.asked)
+        return bool(self.asked)
 
     @property
     def exceeds(self) -> bool:

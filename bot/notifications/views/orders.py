@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Self
 
 from bot.notifications.views.base import SHANGHAI, Phrase, example_name, example_person, example_short, yuan
+from bot.notifications.views.credit import InsuredLine
 from bot.notifications.views.risks import RiskLine
 from core.money import Money
 
@@ -159,7 +160,11 @@ class CreditStatusView:
     limit_source: str = "own"  # own new grade cash_only none: core.credit.granted
     extra: Money | None = None  # of it for a while
     extra_until: date | None = None
-    available: Money | None = None
+    available: Money | None = None  # the lower of what its own limit and the group's leave
+    group: str = ""  # whose limit it shares
+    group_limit: Money | None = None
+    group_used: Money | None = None
+    insured: tuple[InsuredLine, ...] = ()
     usage: str = ""  # "65%"
     cash_only: bool = False  # the limit is 0, or counts as 0 because of the rating
     overdue: tuple[Money, ...] = ()
@@ -185,6 +190,11 @@ class CreditStatusView:
         return self.limit_source in ("new", "grade")
 
     @property
+    def roomy(self) -> bool:
+        """What is available is known: by a limit of its own, or of its group."""
+        return self.available is not None
+
+    @property
     def exceeded(self) -> bool:
         return self.available is not None and self.available.minor < 0
 
@@ -206,7 +216,9 @@ class CreditStatusView:
             today=date(2026, 7, 8), code="C019", name=example_name(lang), rating="C", owner=example_person(lang),
             used=yuan(420_000), open=yuan(325_000), orders=yuan(60_000), shipments=yuan(40_000),
             unapplied=yuan(-5_000), limit=yuan(600_000),
-            extra=yuan(100_000), extra_until=date(2026, 7, 31), available=yuan(180_000), usage="70%",
+            extra=yuan(100_000), extra_until=date(2026, 7, 31), available=yuan(100_000), usage="70%",
+            group="华兴集团" if lang == "zh" else "Huaxing Group", group_limit=yuan(2_000_000), group_used=yuan(1_900_000),
+            insured=(InsuredLine.example(lang),),
             overdue=(yuan(100_000),), days=7, holds=("order",),
             pending=(PendingLine(order="SO-2026-0118", amount=yuan(200_000), over=yuan(20_000),
                                  expires=datetime(2026, 7, 10, 12, tzinfo=SHANGHAI), asked=(example_person(lang, 2),)),),

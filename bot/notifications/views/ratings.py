@@ -78,6 +78,15 @@ class ScoreLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BehindLine:
+    """A promise, dispute or credit note behind the figures."""
+
+    on: date
+    amount: Money
+    said: str  # the promise's state, the dispute's reason, the note's number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RatingView:
     """reply.rating: what stands, where it comes from, and how the customer paid in the window, to the receivables.
 
@@ -122,6 +131,9 @@ class RatingView:
     score_cuts: str = ""  # "A ≥ 80 · B ≥ 60 · C ≥ 40"
     score_decides: bool = False
     scored: tuple[ScoreLine, ...] = ()  # by weight
+    judged_promises: tuple[BehindLine, ...] = ()  # the newest few
+    raised_disputes: tuple[BehindLine, ...] = ()
+    credit_notes: tuple[BehindLine, ...] = ()
     rows: tuple[RatingRow, ...] = ()  # the worst first, all of them
     risks: tuple[RiskLine, ...] = ()  # of the window, newest first
 
@@ -170,6 +182,12 @@ class RatingView:
                 ScoreLine(name="volume", figure="1200000", points="100.0", weight=20),
                 ScoreLine(name="usage", figure="", points="", weight=10),
             ),
+            judged_promises=(
+                BehindLine(on=date(2026, 7, 6), amount=yuan(120_000), said="broken"),
+                BehindLine(on=date(2026, 5, 29), amount=yuan(80_000), said="kept"),
+            ),
+            raised_disputes=(BehindLine(on=date(2026, 6, 3), amount=yuan(12_000), said="quality"),),
+            credit_notes=(BehindLine(on=date(2026, 6, 12), amount=yuan(12_000), said="CN-2026-0007"),),
             rows=(
                 *(RatingRow(number=f"XS-2026-00{n:02}", due=date(2026, 3, n), amount=yuan(40_000), days_late=56 - 4 * n,
                             paid=date(2026, 5, 6)) for n in range(1, 7)),

@@ -25,7 +25,6 @@ from bot.web.api.schemas import fails
 from bot.words import explain
 from core.errors import DomainError
 from core.ingest import rows as ingest
-from core.ingest.run import LOADERS
 from core.models import Customer
 from core.models.base import table_of
 from core.work import Work
@@ -37,7 +36,7 @@ SCOPES = {
 }  # fmt: skip
 _CUSTOMER = select(Customer).where(table_of(Customer).c.code == bindparam("code"))
 Code = Annotated[str, Path(examples=["C001"])]
-KINDS = tuple(kind for kind in SCOPES if kind in LOADERS)
+KINDS = tuple(SCOPES)
 
 
 @dataclass(frozen=True)

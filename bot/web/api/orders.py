@@ -73,11 +73,13 @@ def orders_router(host: Host) -> APIRouter:
     @router.post(
         "/orders/{number:path}/close",
         summary="Nothing more of an order will be delivered; saying so again changes nothing",
-        responses={200: {"model": schemas.OrderNow}, **fails(404, 409)},
+        responses={200: {"model": schemas.OrderNow}, **fails(400, 404, 409)},
+        openapi_extra={"parameters": [KEY_HEADER]},
     )
     async def close(request: Request, number: Number) -> Response:
         who = await caller(host, request, "orders:write")
-        found = await asyncio.to_thread(desk.close, who, number)
+        key = key_of(request)
+        found = await asyncio.to_thread(desk.close, who, number, key)
         host.follow()
         return answer(found)
 
@@ -130,7 +132,7 @@ class Desk:
 
         return once(self._host, who, key, f"PUT {number} {new.fingerprint}", act)
 
-    def close(self, who: Caller, number: str) -> dict[str, Any]:
+    def close(self, who: Caller, number: str, key: str) -> dict[str, Any]:
         """Errors: order.unknown, order.ended; those of once."""
 
         def act(work: Work) -> dict[str, Any]:
@@ -138,7 +140,7 @@ class Desk:
             changes.close(work, order)
             return _stands(work, order)
 
-        return once(self._host, who, "", "", act)
+        return once(self._host, who, key, f"CLOSE {number}", act)
 
     def show(self, who: Caller, number: str) -> dict[str, Any]:
         """Errors: order.unknown, also for another system's order."""

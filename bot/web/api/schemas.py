@@ -56,7 +56,7 @@ class OrderAnswer(BaseModel):
 
 
 class OrderNow(OrderAnswer):
-    conditions: dict[str, Any] = Field(description="of its approval; `prepay` in major units")
+    conditions: dict[str, Any] = Field(description="of its approval; `prepay` in major units, `terms_days` at most")
     placed: str = Field(description="ISO 8601, in the company's time zone")
     decided: str | None
     ended: str | None

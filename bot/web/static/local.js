@@ -162,7 +162,7 @@ async function load(handle, before) {
   const path = mail ? 'mailbox' : `chat/${encodeURIComponent(handle)}?profile=${choice.view}` + (before ? `&before=${before}` : '');
   try {
     const { items } = await call(path);
-    items.forEach(item => chat.items.set(item.id, item));
+    items.forEach(item => keep(chat, item));
     chat.loaded = true;
     chat.more = !mail && items.length >= 100;
     drawFeed(handle, before);
@@ -206,12 +206,13 @@ function arrived(item) {
   if (old && (old.version > item.version || same(old, item))) return;
   if (isNew && item.direction === 'out' && !visible(handle)) { state.unread.set(handle, (state.unread.get(handle) || 0) + 1); drawTabs(); }
   if (isNew) shopHeard(item);
+  keep(chat, item); // also while the chat is being loaded: what is on its way may be older
   if (!chat.loaded) return;
-  chat.items.set(item.id, item);
   const node = phone(handle);
   if (!node) return;
   const feed = node.querySelector('.feed'), drawn = feed.querySelector(`[data-id="${item.id}"]`), end = atEnd(feed);
   const fresh = draw(item);
+  if (!feed.clientHeight) delete feed.dataset.seen; // behind another tab: whoever comes back sees the end
   if (drawn) {
     if (old && old.version < item.version) fresh.classList.add('flash');
     if (drawn.contains(document.activeElement)) queueMicrotask(() => fresh.querySelector('button:not(:disabled)')?.focus({ preventScroll: true }));
@@ -231,6 +232,7 @@ function arrived(item) {
     node.append(h('button.fresh', { type: 'button', onclick: event => { toEnd(feed); event.target.remove(); } }, t.fresh));
   }
 }
+function keep(chat, item) { if (!(chat.items.get(item.id)?.version > item.version)) chat.items.set(item.id, item); }
 function same(a, b) { return a.version === b.version && a.delivery === b.delivery && a.rev === b.rev && a.state === b.state; }
 
 // --- messages ----------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ const SHOP_WORDS = {
     asked: name => `等 ${name} 审批`, by: { released: name => `经 ${name} 批准`, conditions: name => `经 ${name} 附条件批准`, rejected: (name, reason) => `${name}：${reason}` }, empty: '还没有订单', sending: '提交中…', sep: '；',
   },
   en: {
-    name: 'Order system', note: 'Demo: stands for your order system, over the REST API', open: 'Order system', customer: 'Customer', amount: 'Amount', terms: 'Terms', prepaid: 'Prepaid',
+    name: 'Order system', note: 'Demo: stands for your order system, over the REST API', open: 'Orders', customer: 'Customer', amount: 'Amount', terms: 'Terms', prepaid: 'Prepaid',
     place: 'Place order', words: 'A word to whoever decides (optional)', usual: 'as agreed', none: 'none', all: 'all of it', days: n => `${n} days`, within: 'Within the limit', over: 'Beyond the limit', needed: 'An amount, e.g. 50,000',
     credit: c => [c.rating && c.rating !== 'new' ? `Rated ${c.rating}` : 'New', c.limit === null ? 'no limit set' : `limit ${c.limit}`, c.limit === null ? '' : `available ${c.available}`, c.overdue_days ? `${c.overdue_days} ${c.overdue_days === 1 ? 'day' : 'days'} overdue` : '', c.held ? 'orders on hold' : ''].filter(Boolean),
     states: { held: 'On hold', released: 'Released', refused: 'Refused', rejected: 'Rejected', conditions: 'On conditions', expired: 'No decision', cancelled: 'Cancelled', closed: 'Closed' },
