@@ -102,8 +102,8 @@ def test_every_key_is_read() -> None:
     rules = read(EVERYTHING + REST)
     assert rules == CreditRules(
         parts=("open", "this"), net_unapplied=False, prepaid="trust", insured="extra", ask_within="sales_manager",
-        freeze_days_over=0, hold_on_overdue=False, cash_only=("C", "new"), terms_days=60, discount=Decimal("0.1"), below_cost="hold",
-        expires_hours=8, remind_hours=2, rates={"USD": Decimal("7.10"), "JPY": Decimal("0.048")},
+        freeze_days_over=0, hold_on_overdue=False, cash_only=("C", "new"), terms_days=60, discount=Decimal("0.1"),
+        below_cost="hold", expires_hours=8, remind_hours=2, rates={"USD": Decimal("7.10"), "JPY": Decimal("0.048")},
         rating=RatingRules(
             window_months=6, min_paid=1, cuts_days={"A": 0, "B": 30, "C": 90}, broken_promises_d=3, overdue_days_d=60,
             lift_after_on_time=5,
