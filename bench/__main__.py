@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import cards, credit, dunning, figures, imports, messengers, ratings, starts, table
+from bench import cards, credit, dunning, figures, imports, messengers, ratings, starts, table, verdicts
 from bench.clock import ROUNDS, Measure
 from bench.messengers import Crowd
 from bench.stores import STORES, Store
@@ -65,6 +65,7 @@ def on(store: Store, names: set[str], sizes: Sizes) -> Iterator[Measure]:
         yield from ratings.ratings(store, sizes.rated, sizes.rounds)
     if "credit" in names:
         yield from credit.checks(store, sizes.ledger[0], sizes.orders, sizes.rounds)
+        yield from verdicts.verdicts(store, sizes.orders, sizes.rounds)
     if "messengers" in names:
         yield from messengers.messengers(store, sizes.crowd, sizes.rounds)
     if "messengers" in names and store.kind == "sqlite":

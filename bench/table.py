@@ -24,6 +24,13 @@ A spin loop before and after shows whether the machine was quiet; if the two dif
 - *Plain SELECTs*: `SELECT *` of one customer's rows in each of the seven tables that a balance needs.
 - *Ratings*, once a day after the cycle: a customer has three paid receivables and an open one. A version for everybody at
   first, for one in fifty the day after. The other side says the very statements that ours said, in the same transactions.
+- *An order held*: the order of a customer who pays cash is checked, held, and asked about, in a transaction of its own; the
+  other side executes the same constructs (lock, reads, order, request, audit, messages) by `Connection.execute` in as many
+  transactions, each of another customer, with keys of their own. Eight at once are threads; SQLite's take turns on both
+  sides.
+- *Verdicts through the API*: `huikuan serve` with its engine and the local messenger, and FastAPI with one INSERT, each by
+  uvicorn in a process of its own, over kept connections; half of the orders are released, half held and asked about. p99 is
+  of orders that begin when they are due, 50 a second.
 - The import validates 200k rows of a CSV file; the other side has the values ready, and commits as often (every 1,000 rows).
 - *Card*: the bare loop, too, puts the names of the view in place for every card and every row of it.
 - *Messengers*: the strict fakes of the tests, each in a process of its own; the product's adapters with the official SDKs,

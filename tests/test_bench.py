@@ -15,7 +15,9 @@ from bench.stores import STORES, Store
 from core.ledger import invariants
 
 CROWD = Crowd(cards=8, people=4, taps=4, signed=2, paced=2)
-TINY = bench.Sizes(run=(200, 400), ledger=(400, 800), firing=3, file=(40, 80), rated=100, cards=2, crowd=CROWD, rounds=1)
+TINY = bench.Sizes(
+    run=(200, 400), ledger=(400, 800), firing=3, file=(40, 80), rated=100, orders=4, cards=2, crowd=CROWD, rounds=1
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +34,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 def test_every_benchmark_of_a_database_runs(store: Store) -> None:
     found = list(bench.on(store, set(bench.ON_DATABASES) - {"messengers"}, TINY))
-    assert len(found) == 11
+    assert len(found) == 15
     for measure in found:
         assert measure.database == store.kind and measure.value > 0
         assert table.line(measure).count("|") == 7

@@ -35,9 +35,11 @@ Kind = Literal[
     "risk-events", "insurance", "group-limits",
 ]  # fmt: skip
 
+_KINDS = "people, accounts, customers, receivables, receipts, orders, shipments, risk-events, insurance, group-limits"
+
 
 def import_(
-    kind: Annotated[Kind, typer.Argument(metavar="KIND", help=t("文件的种类", "what the rows are"))],
+    kind: Annotated[Kind, typer.Argument(metavar="KIND", help=t(f"文件的种类：{_KINDS}", f"what the rows are: {_KINDS}"))],
     file: Annotated[Path, typer.Argument(metavar="FILE", help=t("CSV 或 XLSX 文件", "CSV or XLSX"))],
     map_: Annotated[
         Path | None, typer.Option("--map", metavar="MAP.toml", help=t("列的对应关系", "fits another layout of columns"))
@@ -216,6 +218,7 @@ def register(app: typer.Typer) -> None:
         epilog=example(
             "huikuan import customers customers.csv",
             "huikuan import receivables open-items.xlsx --map erp.toml --dry-run",
+            "huikuan import orders orders.csv",
         ),
     )(import_)
     app.command(

@@ -106,7 +106,7 @@ def _view(ask: Ask, customer: Customer, found: Explained, rules: RatingRules, by
         promises=f"{of.promises_kept}/{of.promises_judged}" if of.promises_judged else "",
         returned=money(of.returned_minor) if of.returned_minor else None,
         usage=_percent(Decimal(of.open_minor) / of.limit_minor) if of.limit_minor else "",
-        score=str(found.rated.score.value) if found.rated.score is not None else "",
+        score=str(found.score.value) if found.score is not None else "",
         score_cuts=" · ".join(f"{letter} ≥ {cut}" for letter, cut in rules.score_cuts.items()),
         score_decides=rules.method == "score", scored=_scored(found),
         run=of.on_time_run, run_needed=rules.lift_after_on_time,
@@ -142,7 +142,7 @@ def _told(rows: Sequence[Behind]) -> dict[str, Any]:
 
 
 def _scored(found: Explained) -> tuple[ScoreLine, ...]:
-    parts = found.rated.score.parts if found.rated.score is not None else ()
+    parts = found.score.parts if found.score is not None else ()
     return tuple(
         ScoreLine(
             name=part.name, weight=part.weight, figure="" if part.figure is None else f"{part.figure:f}",
@@ -181,7 +181,7 @@ def _json(customer: Customer, found: Explained, rules: RatingRules, by: Person |
             {"code": part.code, "rating": part.value, "is": part.is_, "limit": part.limit} for part in found.rated.parts
         ],
         "inputs": _inputs(found.inputs),
-        "score": found.rated.score and found.rated.score.json() | {"decides": rules.method == "score"},
+        "score": found.score and found.score.json() | {"decides": rules.method == "score"},
         "limits": {
             "window_months": rules.window_months, "min_paid": rules.min_paid, "cuts_days": dict(rules.cuts_days),
             "broken_promises_d": rules.broken_promises_d, "overdue_days_d": rules.overdue_days_d,

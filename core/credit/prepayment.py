@@ -64,6 +64,8 @@ def _prepay_minor(order: Order) -> int:
 
 def ask(work: Work, policy: Policy, order: Order) -> set[int]:
     """Who has a card about it now: the rep, unless they have such a task already, or the money is there."""
+    if not _prepay_minor(order):
+        return set()
     mine = next((each for each in awaited(work, order.customer_id) if each.order_id == order.id), None)
     if mine is None or mine.person_id is None:
         return set()

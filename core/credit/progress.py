@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, Date, case, cast, func, literal, select, union_all
+from sqlalchemy import BigInteger, Date, String, bindparam, case, cast, func, literal, select, union_all
 
 from core.models import Receivable, Shipment
 from core.models.base import table_of
@@ -33,11 +33,39 @@ class Progress:
 
 
 NOTHING = Progress()
+_IDS = bindparam("ids", expanding=True, type_=BigInteger)
+_NUMBERS = bindparam("numbers", expanding=True, type_=String)
 Key = tuple[int, str, str]  # customer id, order number, currency
 
 
 def _sum(column: Any) -> Any:
     return cast(func.coalesce(func.sum(column), 0), BigInteger)
+
+
+def _parts() -> Any:
+    signed = case((S.c.signed_on.is_not(None), S.c.amount_minor), else_=0)
+    never = cast(literal(None), Date)
+    shipped = (
+        select(
+            literal("shipped").label("part"), S.c.customer_id, S.c.order_no, S.c.currency,
+            _sum(S.c.amount_minor).label("minor"), _sum(signed).label("second"),
+            func.max(S.c.shipped_on).label("first_on"), func.max(S.c.signed_on).label("second_on"),
+        )
+        .where(S.c.customer_id.in_(_IDS), S.c.order_no.in_(_NUMBERS))
+        .group_by(S.c.customer_id, S.c.order_no, S.c.currency)
+    )  # fmt: skip
+    invoiced = (
+        select(
+            literal("invoiced"), R.c.customer_id, R.c.order_no, R.c.currency, _sum(R.c.amount_minor), literal(0, BigInteger),
+            never, never,
+        )
+        .where(R.c.customer_id.in_(_IDS), R.c.order_no.in_(_NUMBERS))
+        .group_by(R.c.customer_id, R.c.order_no, R.c.currency)
+    )  # fmt: skip
+    return union_all(shipped, invoiced)
+
+
+_PARTS = _parts()
 
 
 def of_orders(work: Work, customer_ids: Collection[int], numbers: Collection[str]) -> dict[Key, Progress]:
@@ -46,7 +74,7 @@ def of_orders(work: Work, customer_ids: Collection[int], numbers: Collection[str
     found: dict[Key, dict[str, Any]] = {}
     wanted = sorted({number for number in numbers if number})
     for start in range(0, len(wanted), CHUNK):
-        for row in work.session.execute(_parts(sorted(customer_ids), wanted[start : start + CHUNK])):
+        for row in work.session.execute(_PARTS, {"ids": sorted(customer_ids), "numbers": wanted[start : start + CHUNK]}):
             mine = found.setdefault((row.customer_id, row.order_no, row.currency), {})
             if row.part == "shipped":
                 mine |= {
@@ -83,26 +111,3 @@ def shipments(work: Work, customer_id: int, number: str) -> list[Sent]:
         .order_by(S.c.shipped_on, S.c.id)
     )
     return [Sent(*row) for row in rows]
-
-
-def _parts(customer_ids: list[int], numbers: list[str]) -> Any:
-    signed = case((S.c.signed_on.is_not(None), S.c.amount_minor), else_=0)
-    never = cast(literal(None), Date)
-    shipped = (
-        select(
-            literal("shipped").label("part"), S.c.customer_id, S.c.order_no, S.c.currency,
-            _sum(S.c.amount_minor).label("minor"), _sum(signed).label("second"),
-            func.max(S.c.shipped_on).label("first_on"), func.max(S.c.signed_on).label("second_on"),
-        )
-        .where(S.c.customer_id.in_(customer_ids), S.c.order_no.in_(numbers))
-        .group_by(S.c.customer_id, S.c.order_no, S.c.currency)
-    )  # fmt: skip
-    invoiced = (
-        select(
-            literal("invoiced"), R.c.customer_id, R.c.order_no, R.c.currency, _sum(R.c.amount_minor), literal(0, BigInteger),
-            never, never,
-        )
-        .where(R.c.customer_id.in_(customer_ids), R.c.order_no.in_(numbers))
-        .group_by(R.c.customer_id, R.c.order_no, R.c.currency)
-    )  # fmt: skip
-    return union_all(shipped, invoiced)

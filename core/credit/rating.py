@@ -73,20 +73,20 @@ class Rated:
 
     value: str
     parts: tuple[Part, ...]
-    score: Score | None = None
 
 
 def rate(inputs: Inputs, rules: RatingRules) -> Rated:
     """A to D, or "new" with fewer paid receivables than the rules ask for: but one who is overdue for too long is a D
     from the first receivable on (decision 69). Compared exactly, shown to one decimal."""
-    paid, weighed, found = inputs.paid.rows, inputs.weighed, score(inputs, rules)
+    paid, weighed = inputs.paid.rows, inputs.weighed
+    found = score(inputs, rules, parts=False) if rules.method == "score" else None
     frozen = inputs.overdue_days > rules.overdue_days_d
     overdue = [Part("overdue", "D", str(inputs.overdue_days), rules.overdue_days_d)] if frozen else []
     if paid < rules.min_paid or not weighed.minor:
         few = Part("too_few_paid", NEW, str(paid), rules.min_paid)
-        return Rated("D" if frozen else NEW, (few, *overdue), found)
+        return Rated("D" if frozen else NEW, (few, *overdue))
     parts = [_cut(weighed, rules.cuts_days)]
-    if rules.method == "score" and found is not None:
+    if found is not None:
         parts = [Part("score", *_scored(found, rules))]
     if inputs.broken_promises >= rules.broken_promises_d:
         parts.append(Part("broken_promises", "D", str(inputs.broken_promises), rules.broken_promises_d))
@@ -95,7 +95,7 @@ def rate(inputs: Inputs, rules: RatingRules) -> Rated:
     if not frozen and value != RATINGS[0] and 0 < rules.lift_after_on_time <= inputs.on_time_run:
         better = RATINGS[RATINGS.index(value) - 1]
         parts.append(Part("on_time", better, str(inputs.on_time_run), rules.lift_after_on_time))
-    return Rated(parts[-1].value, tuple(parts), found)
+    return Rated(parts[-1].value, tuple(parts))
 
 
 def _scored(found: Score, rules: RatingRules) -> tuple[str, str, int]:
@@ -176,7 +176,7 @@ class _Change:
     standing: _Standing
     value: str
     source: str
-    facts: tuple[Inputs, Rated] | None = None  # of a computed one
+    facts: tuple[Inputs, Rated, RatingRules] | None = None  # of a computed one
     reason: str = ""
     until: date | None = None
     by_hand: bool = False
@@ -185,8 +185,9 @@ class _Change:
     def inputs(self) -> dict[str, Any]:
         if self.facts is None:
             return {}
-        figures, rated = self.facts
-        scored = {"score": rated.score.json()} if rated.score is not None else {}
+        figures, rated, rules = self.facts
+        found = score(figures, rules)
+        scored = {"score": found.json()} if found is not None else {}
         return figures.as_json() | {"parts": [vars(part) for part in rated.parts]} | scored
 
     @property
@@ -227,10 +228,10 @@ def refresh(work: Work, policy: Policy, customer_ids: Collection[int] | None = N
     for some in chunks(customer_ids):
         figures = inputs(work, some, rules.window_months)
         rated = {id_: rate(facts, rules) for id_, facts in figures.items()}
-        changed = _changes(work, _standings(work, some), figures, rated)
+        changed = _changes(work, _standings(work, some), figures, rated, rules)
         if changed:  # what another transaction did since then is seen under the lock
             locked = _standings(work, [change.customer_id for change in changed], lock=True)
-            written = _changes(work, locked, figures, rated)
+            written = _changes(work, locked, figures, rated, rules)
             made += _write(work, written)
             computed = [c for c in written if c.source == "computed" and c.value != c.standing.shown]
             proposals.after_ratings(
@@ -240,14 +241,15 @@ def refresh(work: Work, policy: Policy, customer_ids: Collection[int] | None = N
 
 
 def _changes(
-    work: Work, standings: dict[int, _Standing], figures: dict[int, Inputs], rated: dict[int, Rated]
+    work: Work, standings: dict[int, _Standing], figures: dict[int, Inputs], rated: dict[int, Rated], rules: RatingRules
 ) -> list[_Change]:
     found = []
     for id_, standing in standings.items():
         if id_ not in rated:
             continue
         value, source = standing.target(rated[id_].value, work.today)
-        change = _Change(id_, standing, value, source, (figures[id_], rated[id_]) if source == "computed" else None)
+        facts = (figures[id_], rated[id_], rules) if source == "computed" else None
+        change = _Change(id_, standing, value, source, facts)
         if change.needed:
             found.append(change)
     return found
@@ -340,6 +342,7 @@ class Explained:
     reason: str
     until: date | None
     rated: Rated
+    score: Score | None
     inputs: Inputs
     items: list[Item]
     current: bool
@@ -366,7 +369,8 @@ def explain(work: Work, policy: Policy, customer_id: int) -> Explained:
         reason=last.reason if by_hand else "",
         until=last.until if by_hand else None,
         rated=rated,
+        score=score(figures, rules),
         inputs=figures,
         items=items(work, figures),
-        current=not _changes(work, {customer_id: standing}, {customer_id: figures}, {customer_id: rated}),
+        current=not _changes(work, {customer_id: standing}, {customer_id: figures}, {customer_id: rated}, rules),
     )

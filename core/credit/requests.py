@@ -29,8 +29,16 @@ from core.models.base import table_of
 from core.time import Calendar, Window, local_instant
 from core.work import Work
 
-Q, V, L = table_of(CreditRequest), table_of(CreditVote), table_of(CreditLine)
+Q, V, L, D = table_of(CreditRequest), table_of(CreditVote), table_of(CreditLine), outbox.D
 _PENDING = select(CreditRequest).where(Q.c.order_id == bindparam("order"), Q.c.state == RequestState.pending)
+_HELD_CARD = (
+    select(D.c.id)
+    .where(
+        D.c.subject == "order", D.c.subject_id == bindparam("order"), D.c.person_id == bindparam("person"),
+        D.c.kind == "order.held", D.c.state == "open",
+    )
+    .limit(1)
+)  # fmt: skip
 WORSE = {"A": 0, "B": 1, "C": 2, "D": 3}
 
 
@@ -388,7 +396,7 @@ def _send(
 
 def _have_card(work: Work, request: CreditRequest) -> tuple[set[int], set[int]]:
     """People whose card of this request is on its way, and those who have it open: it is drawn anew, not sent twice."""
-    O, D = outbox.O, outbox.D  # noqa: E741
+    O = outbox.O  # noqa: E741
     leaving = select(O.c.person_id).where(
         O.c.subject == "credit", O.c.subject_id == request.id, O.c.op == "send", O.c.kind == "credit.request",
         O.c.state.in_(outbox.WAITING),
@@ -401,9 +409,7 @@ def _have_card(work: Work, request: CreditRequest) -> tuple[set[int], set[int]]:
 
 def _reads_it(work: Work, order: Order) -> bool:
     """Whether the rep has an open card of the held order, which is drawn anew."""
-    D = outbox.D
-    mine = (D.c.subject == "order", D.c.subject_id == order.id, D.c.person_id == order.asked_by_id, D.c.kind == "order.held")
-    return work.session.execute(select(D.c.id).where(*mine, D.c.state == "open").limit(1)).first() is not None
+    return work.session.execute(_HELD_CARD, {"order": order.id, "person": order.asked_by_id}).first() is not None
 
 
 def tell_outcome(work: Work, policy: Policy, order: Order) -> None:

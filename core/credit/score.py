@@ -3,13 +3,13 @@
 The score is rounded to one decimal, and that is what the cuts are compared with: what is shown is what decides.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from core.credit.inputs import Inputs, Weighed
+from core.credit.inputs import Inputs
 from core.credit.rules import SCALES, RatingRules, Scale
 from core.money import digits
 
@@ -55,42 +55,55 @@ class Score:
         return {"value": str(self.value), "inputs": {part.name: part.json() for part in self.parts}}
 
 
-def figures(of: Inputs) -> dict[str, Figure | None]:
-    """Every input that a score can be made of (core.credit.rules.SCALES), as far as there is something to judge."""
-    paid, weighed = of.paid, of.weighed
-    return {
-        "avg_late_days": _part(weighed.minor_days, weighed.minor),
-        "late_share": _part(of.late.minor, paid.minor),
-        "max_late_days": Figure(of.max_late_days),
-        "times_overdue": Figure(of.times_overdue),
-        "overdue_share": _part(of.overdue.minor, of.open_minor) or Figure(0),
-        "on_time_run": Figure(of.on_time_run),
-        "broken_promises": Figure(of.broken_promises),
-        "promises_kept": _part(of.promises_kept, of.promises_judged),
-        "disputes": Figure(of.disputes),
-        "returns_share": _part(of.returned_minor, of.invoiced_minor),
-        "volume": Figure(of.invoiced_minor, 10 ** digits(of.currency)),
-        "months_known": Figure(of.months_known),
-        "trend_days": _trend(of.first_half, of.second_half.plus(of.overdue)),
-        "usage": _part(of.open_minor, of.limit_minor),
-        "risk_events": Figure(of.risk_points),
-    }
+def _part(of: int, all_: int | None) -> Figure | None:
+    return Figure(of, all_) if all_ else None
 
 
-def score(of: Inputs, rules: RatingRules) -> Score | None:
-    """None: the policy gives no weights, or none of what they weigh is known."""
-    if not rules.weights:
+def _trend(of: Inputs) -> Figure | None:
+    before, after = of.first_half, of.second_half.plus(of.overdue)
+    if not before.minor or not after.minor:
         return None
-    known, total, weight_of_known = figures(of), 0, 0
-    parts = []
+    return Figure(after.minor_days * before.minor - before.minor_days * after.minor, after.minor * before.minor)
+
+
+def _average(of: Inputs) -> Figure | None:
+    weighed = of.weighed
+    return _part(weighed.minor_days, weighed.minor)
+
+
+# Every input that a score can be made of (core.credit.rules.SCALES), as far as there is something to judge.
+FIGURES: Mapping[str, Callable[[Inputs], Figure | None]] = {
+    "avg_late_days": _average,
+    "late_share": lambda of: _part(of.late.minor, of.paid.minor),
+    "max_late_days": lambda of: Figure(of.max_late_days),
+    "times_overdue": lambda of: Figure(of.times_overdue),
+    "overdue_share": lambda of: _part(of.overdue.minor, of.open_minor) or Figure(0),
+    "on_time_run": lambda of: Figure(of.on_time_run),
+    "broken_promises": lambda of: Figure(of.broken_promises),
+    "promises_kept": lambda of: _part(of.promises_kept, of.promises_judged),
+    "disputes": lambda of: Figure(of.disputes),
+    "returns_share": lambda of: _part(of.returned_minor, of.invoiced_minor),
+    "volume": lambda of: Figure(of.invoiced_minor, 10 ** digits(of.currency)),
+    "months_known": lambda of: Figure(of.months_known),
+    "trend_days": _trend,
+    "usage": lambda of: _part(of.open_minor, of.limit_minor),
+    "risk_events": lambda of: Figure(of.risk_points),
+}
+
+
+def score(of: Inputs, rules: RatingRules, *, parts: bool = True) -> Score | None:
+    """None: the policy gives no weights, or none of what they weigh is known. Without `parts`, only its value."""
+    total = weight_of_known = 0
+    told = []
     for name, weight in rules.weights.items():
-        figure = known[name]
+        figure = FIGURES[name](of)
         points = None if figure is None else _points(figure, *_ends(rules.points.get(name) or SCALES[name]))
         if points is not None:
             total += weight * points
             weight_of_known += weight
-        parts.append(ScorePart(name, figure and figure.shown, None if points is None else _tenth(points, 1), weight))
-    return Score(_tenth(total, weight_of_known), tuple(parts)) if weight_of_known else None
+        if parts:
+            told.append(ScorePart(name, figure and figure.shown, None if points is None else _tenth(points, 1), weight))
+    return Score(_tenth(total, weight_of_known), tuple(told)) if weight_of_known else None
 
 
 def rating_of(found: Score, score_cuts: Mapping[str, int]) -> tuple[str, int]:
@@ -100,16 +113,6 @@ def rating_of(found: Score, score_cuts: Mapping[str, int]) -> tuple[str, int]:
         if found.value >= cut:
             return value, cut
     return "D", cut
-
-
-def _part(of: int, all_: int | None) -> Figure | None:
-    return Figure(of, all_) if all_ else None
-
-
-def _trend(before: Weighed, after: Weighed) -> Figure | None:
-    if not before.minor or not after.minor:
-        return None
-    return Figure(after.minor_days * before.minor - before.minor_days * after.minor, after.minor * before.minor)
 
 
 @lru_cache(maxsize=64)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlmodel import Session, col
 
 from core.db import alone
@@ -17,6 +17,12 @@ from core.work import Work
 
 MAY_APPLY = frozenset({"finance_manager", "finance_director", "management", "admin"})
 _KNOWN = "policy"  # in a session: when it was asked for, and which one holds
+_IN_FORCE = (
+    select(StoredPolicy)
+    .where(col(StoredPolicy.active_from) <= bindparam("now"))
+    .order_by(col(StoredPolicy.active_from).desc(), col(StoredPolicy.id).desc())
+    .limit(1)
+)
 JOB = "policy.migrate"  # one slot a stored policy, done when its running cases have been moved
 
 
@@ -52,9 +58,7 @@ def of(row: StoredPolicy, currency: str) -> Policy:
 
 def active_row(session: Session, now: datetime) -> StoredPolicy | None:
     """The latest whose time has come. None: nobody has applied one, the shipped default holds."""
-    table = StoredPolicy
-    newest = select(table).where(col(table.active_from) <= now).order_by(col(table.active_from).desc(), col(table.id).desc())
-    return session.execute(newest.limit(1)).scalars().first()
+    return session.execute(_IN_FORCE, {"now": now}).scalars().first()
 
 
 def by_id(work: Work, ids: Collection[int | None]) -> dict[int | None, Policy]:

@@ -11,6 +11,8 @@ import pytest
 
 from bot.server import _page
 from core import tokens
+from core.credit import invariants as credit
+from core.ledger import invariants
 from tests.harness import Harness
 from tests.scenarios.ordering import opened, told
 
@@ -75,8 +77,11 @@ def hk(database_url: str, caplog: pytest.LogCaptureFixture) -> Iterator[Harness]
 
 @pytest.fixture
 def api(hk: Harness, caplog: pytest.LogCaptureFixture) -> Iterator[Api]:
-    """Whatever happened, no token got into the log."""
+    """Whatever happened, no token got into the log, and the books are whole."""
     found = Api(opened(hk))
     yield found
     assert "hk_" not in caplog.text and found.token not in caplog.text
+    with hk.look() as work:
+        broken = invariants.check(work.session) + credit.check(work.session)
+    assert not broken, broken
     told(hk)

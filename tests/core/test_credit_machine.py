@@ -28,7 +28,7 @@ from tests.factories import DAY, customer, make_work, person
 
 KINDS = (
     "order", "order", "order", "money", "money", "invoice", "invoice", "ship", "allocate", "undo", "bounce",
-    "cancel an invoice", "limit", "limit together", "hold", "time", "approve", "approve", "reject", "end",
+    "cancel an invoice", "limit", "limit together", "hold", "time", "approve", "approve", "reject", "change", "end",
 )  # fmt: skip
 WHAT = st.sampled_from(KINDS)
 AMOUNTS, DAYS, LIMITS = st.integers(1, 60), st.integers(0, 3), st.none() | st.integers(0, 250)
@@ -128,6 +128,8 @@ class Credit(RuleBasedStateMachine):
                 given: dict[str, Any] = {"prepay_percent": 30} if pick % 3 == 1 else {}
                 given |= {"until": until.isoformat()} if pick % 4 == 1 else {}
                 self.decide(_one(pick, there), what == "approve", given if what == "approve" else {})
+            case "change" if there := self._orders("held", "released", "rejected"):
+                self.change(_one(pick, there), amount)
             case "end" if there := self._orders("held", "released"):
                 self.end(_one(pick, there), days == 0)
             case _:
@@ -218,6 +220,18 @@ class Credit(RuleBasedStateMachine):
         assert order.state == ("rejected" if not approve else "held" if "prepay_percent" in conditions else "released")
         given["approve"] = not approve
         assert requests.vote(zhou, self.policy, request, self.zhou.id or 0, **given).code == "already"
+
+    def change(self, order: Order, amount: int) -> None:
+        which = next(each for each in self.customers if each.id == order.customer_id)
+        done = max(self.shipped.get(order.number, 0), self.invoiced.get(order.number, 0))
+        was, before = order.state, order.amount_minor
+        try:
+            changes.change(self.work, self.policy, order, NewOrder(order.number, which.code, amount, "CNY"))
+        except DomainError:
+            assert amount < min(done, before)
+            return
+        if order.state == "released" and (was != "released" or amount > before):
+            assert done >= amount or self._within(which), f"{order.number} was changed beyond the limit"
 
     def end(self, order: Order, closes: bool) -> None:
         try:

@@ -64,6 +64,7 @@ EVERYTHING = """
 parts = ["this", "open"]
 net_unapplied = false
 prepaid = "trust"
+insured = "extra"
 ask_within = "role:sales_manager"
 freeze_days_over = 0
 hold_on_overdue = false
@@ -100,9 +101,9 @@ rungs = [
 def test_every_key_is_read() -> None:
     rules = read(EVERYTHING + REST)
     assert rules == CreditRules(
-        parts=("open", "this"), net_unapplied=False, prepaid="trust", ask_within="sales_manager", freeze_days_over=0,
-        hold_on_overdue=False, cash_only=("C", "new"), terms_days=60, discount=Decimal("0.1"), below_cost="hold",
-        expires_hours=8, remind_hours=2, rates={"USD": Decimal("7.10"), "JPY": Decimal("0.048")},
+        parts=("open", "this"), net_unapplied=False, prepaid="trust", insured="extra", ask_within="sales_manager",
+        freeze_days_over=0, hold_on_overdue=False, cash_only=("C", "new"), terms_days=60, discount=Decimal("0.1"),
+        below_cost="hold", expires_hours=8, remind_hours=2, rates={"USD": Decimal("7.10"), "JPY": Decimal("0.048")},
         rating=RatingRules(
             window_months=6, min_paid=1, cuts_days={"A": 0, "B": 30, "C": 90}, broken_promises_d=3, overdue_days_d=60,
             lift_after_on_time=5,
@@ -144,6 +145,7 @@ def test_an_amount_without_a_currency_is_in_the_companys() -> None:
         ('net_unapplied = "yes"', "net_unapplied", "not_a_flag"),
         ("hold_on_overdue = 1", "hold_on_overdue", "not_a_flag"),
         ('prepaid = "maybe"', "prepaid", "unknown_word"),
+        ('insured = "maybe"', "insured", "unknown_word"),
         ('ask_within = "boss"', "ask_within", "unknown_role"),
         ('ask_within = "owner.manager"', "ask_within", "unknown_role"),
         ("ask_within = 1", "ask_within", "not_text"),
@@ -434,6 +436,7 @@ def test_every_part_is_told_in_plain_words(lang: str) -> None:
     rungs = "rungs = [{ audience = ['owner.manager', 'role:risk'], need = 'all' }, { audience = 'person:zhou' }]"
     routes = "".join(f"[[credit.route]]\nname = 'r{n}'\n{when}\n{rungs}\n" for n, when in enumerate(conditions))
     keys = ["ask_within = 'risk'", "rates = { USD = '7.10' }", "cash_only = ['D', 'new']", "below_cost = 'hold'"]
+    keys.append("insured = 'extra'")
     lines = "\n".join(describe(parse("\n".join([SMALL, "[credit]", *keys, routes, REST])), lang))
     assert all(f"r{n}" in lines for n in range(len(conditions))) and "1 USD = 7.10 CNY" in lines and "20%" in lines
     codes = [code for code in REASONS if "_" in code]

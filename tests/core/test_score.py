@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from core.credit.inputs import Inputs, Weighed, inputs
 from core.credit.rating import explain, rate, refresh
 from core.credit.rules import SCALES, CreditRules, RatingRules, Scale
-from core.credit.score import figures, rating_of, score
+from core.credit.score import FIGURES, rating_of, score
 from core.dunning.policy import default_policy
 from core.models.credit import Rating
 from tests.factories import DAY, customer, make_work, receipt, receivable
@@ -48,7 +48,7 @@ def rules(**more: object) -> RatingRules:
 
 
 def test_each_input_has_its_figure_and_points() -> None:
-    assert set(POINTS) == set(SCALES) and len(SCALES) >= 10 and sum(EVERY.values()) == 100
+    assert set(POINTS) == set(SCALES) == set(FIGURES) and len(SCALES) >= 10 and sum(EVERY.values()) == 100
     found = score(HAND, rules(weights=EVERY))
     assert found is not None
     assert {part.name: (f"{part.figure:f}", str(part.points)) for part in found.parts} == POINTS
@@ -79,7 +79,7 @@ def test_what_is_not_known_has_no_part_in_it() -> None:
     ]  # fmt: skip
     assert score(bare, rules(weights={"usage": 100})) is None
     cash = replace(HAND, limit_minor=0)
-    assert figures(cash)["usage"] is None
+    assert FIGURES["usage"](cash) is None
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,8 @@ def test_the_score_decides_only_where_the_policy_says_so() -> None:
     quiet = replace(HAND, on_time_run=0, broken_promises=0)
     cuts = rate(quiet, weighed)
     assert cuts.value == "B" and [part.code for part in cuts.parts] == ["average_days_late"]
-    assert cuts.score is not None and cuts.score.value == 75
+    shown, bare = score(quiet, weighed), score(quiet, weighed, parts=False)
+    assert shown is not None and bare is not None and shown.value == bare.value == 75 and not bare.parts
     decided = rate(replace(quiet, disputes=3), replace(weighed, method="score"))
     assert [(p.code, p.value, p.is_, p.limit) for p in decided.parts] == [("score", "D", "25.0", 40)]
     assert rate(replace(quiet, disputes=0, overdue_days=31), replace(weighed, method="score")).value == "D"
@@ -141,6 +142,6 @@ def test_a_version_keeps_the_score_and_everybody_is_scored_at_once(session: Sess
     )  # fmt: skip
     assert refresh(work, policy) == 0
     found = explain(work, policy, c.id or 0)
-    assert found.rated.score is not None and found.rated.score.value == Decimal("65.0")
+    assert found.score is not None and found.score.value == Decimal("65.0")
     assert inputs(work, [c.id or 0])[c.id or 0].limit_minor == 1_000_00
     assert date.fromisoformat(kept.inputs["until"]) == DAY

@@ -59,14 +59,15 @@ def test_nor_is_a_hold_or_the_blacklist_ended(shop: Harness) -> None:
     read(shop)
 
 
-def test_whoever_entered_it_is_one_of_them(shop: Harness) -> None:
+@pytest.mark.parametrize("actor", ["boss", "cli:root as boss"])
+def test_whoever_entered_it_is_one_of_them(shop: Harness, actor: str) -> None:
     from core.credit import orders
     from core.credit.incoming import parse
     from core.dunning.stored import active
 
     with shop.db() as work:
         new = parse({"number": "SO1", "customer": "甲", "amount": "1500.00", "asked_by": "li"}, "CNY")
-        orders.submit(replace(work, actor="boss"), active(work)[1], new, "page")
+        orders.submit(replace(work, actor=actor), active(work)[1], new, "page")
     shop.deliver()
     assert shop.act("boss", "limit.set", "甲", amount="2000", reason="急", expect="invalid")["code"] == "credit.own_order"
     shop.act("fd2", "limit.set", "甲", amount="2000", reason="旺季")
