@@ -243,13 +243,12 @@ def _options(item: Input, caps: Capabilities, action_id: str, lost: list[str]) -
 
 def _no_control(action: Action, caps: Capabilities, link: Link | None, lost: list[str]) -> list[Action]:
     """The two lowest rungs. Without either the action is gone, and said to be."""
-    if caps.has_replies or (link is not None and caps.has_links):
+    if caps.has_replies:  # a confirmation is a question of its own then: bot.questions
+        lost.append(f"{action.id}: reply code instead of a control")
+        return [replace(action, draw="reply")]
+    if link is not None and caps.has_links:
         if action.confirm:
             lost.append(f"{action.id}: no confirmation")
-        if caps.has_replies:
-            lost.append(f"{action.id}: reply code instead of a control")
-            return [replace(action, draw="reply", confirm=None)]
-    if link is not None and caps.has_links:
         lost.append(f"{action.id}: link instead of a control")
         return [replace(action, draw="link", url=link(action), confirm=None)]
     lost.append(f"{action.id}: no way to ask")

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 
-from bot import commands, identity
+from bot import commands, identity, questions
 from bot.adapters.base import Adapter, Address, Envelope, Reply
 from bot.card import Action, Capabilities, Card, Lang, as_lang, card_json, dump, load
 from bot.commands.amounts import parse_amount
@@ -175,6 +175,8 @@ class Desk:
             .limit(5)
         ).scalars()
         for delivery in latest:
+            if delivery.kind == questions.KIND and self._newer_than(delivery):
+                continue  # a number is no answer to what was asked some time ago
             coded = parse_reply(load(delivery.card["dump"]), text)
             if coded is not None:
                 self.envelope = replace(
@@ -182,6 +184,10 @@ class Desk:
                 )
                 return self._about(self.tapped(), delivery)
         return None
+
+    def _newer_than(self, delivery: Delivery) -> bool:
+        mine = (D.c.person_id == self.person.id) & (D.c.messenger == self.envelope.messenger)
+        return bool(self.work.session.execute(select(D.c.id).where(mine, D.c.id > (delivery.id or 0)).limit(1)).scalar())
 
     def _about(self, reply: Reply, delivery: Delivery) -> Reply:
         """A number, or a link above which others have come, doesn't say whom it is about: the answer does."""
@@ -203,6 +209,8 @@ class Desk:
             here = self.envelope.messenger == "local"
             facts = {"delivery": self.envelope.delivery_id} if here else {}
             return self._said(Outcome(Result.invalid, "delivery.unknown" if here else "delivery.not_yours", facts))
+        if delivery.kind == questions.KIND:
+            return self._sure(delivery)
         if delivery.subject == "command":
             return self._command(delivery)
         action = clean(self.envelope.action)
@@ -229,6 +237,9 @@ class Desk:
             request = ActionRequest(
                 self.person.id or 0, action, canonical, delivery_id=delivery.id, seen_rev=self.envelope.seen_rev
             )
+            asked = self._question(delivery, request)
+            if asked is not None:
+                return asked
             outcome = self._act(self.work, request)
         said = replace(self._said(outcome, delivery), wrong=_wrong(outcome, given))
         return self._about(said, delivery) if self.envelope.apart and outcome.result != Result.not_allowed else said
@@ -316,6 +327,40 @@ class Desk:
         elif self.envelope.action != "reply.confirm":
             return self._said(Outcome(Result.invalid, "action.unknown", {"action": self.envelope.action}))
         return self.typed(pending, confirmed=True, delivery=delivery)
+
+    def _question(self, delivery: Delivery, request: ActionRequest) -> Reply | None:
+        """Where the messenger could not ask “are you sure?” itself: beside a link, and before a number."""
+        if not (self.envelope.apart or self.envelope.text):
+            return None
+        card = questions.question(self.work, delivery, request, self.lang)
+        if card is None:
+            return None
+        card = self._fit(card)
+        kept = {"tap": questions.to_json(request, delivery), "who": self.person.handle}
+        return Reply("done", "", card, {}, self._keep(card, "command", 0, kept))
+
+    def _sure(self, question: Delivery) -> Reply:
+        """The answer to it, once: of two at the same time the second sees what the first did."""
+        self.work.session.refresh(question, with_for_update=True)
+        request = questions.from_json(question.card["data"]["tap"], self.person.id or 0)
+        delivery = self.work.session.get_one(Delivery, request.delivery_id)
+        if self.envelope.action not in (questions.YES, questions.NO):
+            return self._said(Outcome(Result.invalid, "action.unknown", {"action": self.envelope.action}))
+        if question.state == "closed":
+            outcome = Outcome(Result.already, "card.closed")
+        elif self.envelope.action == questions.NO:
+            outcome = Outcome(Result.done, "question.cancelled")
+        else:
+            outcome = self._act(self.work, request)
+        self._close(question)
+        reply = self._said(outcome, delivery)
+        ended = questions.ending(self.work, delivery, self.lang) if outcome.result == Result.already else ""
+        if outcome.result != Result.not_allowed:
+            reply = replace(reply, message=ended) if ended else self._about(reply, delivery)
+        if not self.capabilities.has_buttons:
+            return reply
+        over = replace(load(question.card["dump"]), title=reply.message, text="", fields=(), actions=(), closed=True)
+        return Reply(reply.outcome, reply.message, self._fit(over))
 
     # --- drawing ---
 

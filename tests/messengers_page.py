@@ -11,6 +11,16 @@ Value = Callable[[Capabilities], Any]
 
 _UPDATES = {"always": "随时 · always", "once": "每次一按 · once a tap", "never": "不能 · never"}
 
+
+def _sure(c: Capabilities) -> Any:
+    """The ways in which a button asks once more, the best first."""
+    if c.has_confirm:
+        return True
+    if c.has_form or c.has_menu:
+        return "在表单里 · in a form" if c.has_form else "第二张卡片 · a second card"
+    return "另发一问 · a question of its own"
+
+
 # What a reader may want to know, in words; every capability stands here or in _NOT_TOLD.
 ROWS: tuple[tuple[str, str, tuple[str, ...], Value], ...] = (
     ("按钮，最多", "buttons, at most", ("has_buttons", "max_buttons"), lambda c: c.max_buttons if c.has_buttons else 0),
@@ -27,7 +37,7 @@ ROWS: tuple[tuple[str, str, tuple[str, ...], Value], ...] = (
      lambda c: c.max_options if c.has_form or c.has_menu or c.has_choice else 0),
     ("选项的字", "characters of an option", ("max_option_label",),
      lambda c: c.max_option_label if c.has_form or c.has_menu or c.has_choice else 0),
-    ("再次确认", "asks “are you sure?”", ("has_confirm",), lambda c: c.has_confirm),
+    ("再次确认", "asks “are you sure?”", ("has_confirm",), _sure),
     ("回复文字也算数", "answers by typing", ("has_replies",), lambda c: c.has_replies),
     ("链接", "links", ("has_links",), lambda c: c.has_links),
     ("Markdown", "Markdown", ("markdown",), lambda c: c.markdown),

@@ -49,6 +49,7 @@ ACTION_IDS = frozenset({
     "dispute.settle", "promise.approve", "promise.reject", "pause.approve", "pause.reject", "customer.assign",
     "credit.approve", "credit.approve_with", "credit.reject", "credit.explain", "credit.withdraw",
     "credit.ask_again", "limit.agree", "limit.decline", "letters.release", "reply.pick", "reply.confirm",
+    "reply.cancel",
 })  # fmt: skip
 
 _KEYS = frozenset({"view", "tone", "title", "closed", "text", "field", "rows", "action", "footer", "like"})

@@ -38,6 +38,7 @@ from core.work import Work
 
 __all__ = [
     "TABLE", "ActionRequest", "Context", "Outcome", "Result", "begin", "elsewhere", "execute", "follow", "lock_free",
+    "would",
 ]  # fmt: skip
 
 
@@ -57,6 +58,20 @@ def execute(work: Work, request: ActionRequest) -> Outcome:
             return outcome
     except DomainError as error:
         return Outcome(Result.invalid, error.code, error.facts)
+
+
+def would(work: Work, request: ActionRequest) -> Outcome:
+    """What `execute` would answer now. Its customer stays locked, and nothing is changed."""
+    found = _asked(work, request)
+    if isinstance(found, Outcome):
+        return found
+    trial = work.session.begin_nested()
+    try:
+        return found.handle()
+    except DomainError as error:
+        return Outcome(Result.invalid, error.code, error.facts)
+    finally:
+        trial.rollback()
 
 
 def begin(work: Work, request: ActionRequest) -> "tuple[Outcome, Context | None]":

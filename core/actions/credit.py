@@ -60,7 +60,9 @@ def _within(c: Context, until: date) -> date:
 def _voted(c: Context, approve: bool, conditions: dict[str, Any], reason: str) -> Outcome:
     request = c.work.session.get_one(CreditRequest, c.subject_id)
     assert c.work.person_id is not None
-    shown = c.delivery.card.get("shows", {}) if c.delivery is not None else {}
+    shown = c.request.shown
+    if shown is None:
+        shown = c.delivery.card.get("shows", {}) if c.delivery is not None else {}
     voted = requests.vote(
         c.work, c.policy, request, c.work.person_id,
         approve=approve, conditions=conditions, reason=reason, seen_rev=shown.get("rev"),

@@ -41,7 +41,8 @@ class ActionRequest:
     """Which person asks for what. `action` is a permanent id, `input` the raw texts of its form.
 
     The subject is either the card that was tapped (`delivery_id`, `seen_rev`), or named (`subject`, `subject_id`)
-    when it comes from a typed command.
+    when it comes from a typed command. `shown`: what the card was compared with when it was tapped, where that was before
+    it is done; None: what the card shows by now.
     """
 
     person_id: int
@@ -51,6 +52,7 @@ class ActionRequest:
     seen_rev: int | None = None
     subject: str = ""
     subject_id: int | None = None
+    shown: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

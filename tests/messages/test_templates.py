@@ -71,6 +71,7 @@ KINDS = [
     "reply.deviation",
     "reply.choice",
     "reply.confirm",
+    "reply.sure",
     "reply.error",
     "reply.done",
     "reply.object",

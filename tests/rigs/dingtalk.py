@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.adapters.dingtalk import render, template, text
 from bot.notifications.templates import templates
+from bot.questions import YES
 from tests.fakes.dingtalk import Answer, Button, FakeDingTalk, NotOnScreen, Seen
 from tests.fakes.dingtalk.state import Card
 from tests.rigs import Shown
@@ -141,6 +142,8 @@ class TextRig(Rig):
         if label is None:
             raise NotOnScreen(f"{ref} has no link {action}")
         answer = self.fake.follow(user, found, label, replies=1)
+        if answer.messages and (sure := _link(answer.messages[-1], YES, {})):  # a confirmation
+            answer = self.fake.follow(user, answer.messages[-1], sure, replies=1)
         question = answer.messages[-1] if answer.messages else found
         if "回复：" not in question.text:
             return _said(answer)

@@ -306,6 +306,8 @@ class Desk:
         if reply.asks and reply.delivery_id is not None:
             asked = {"delivery": reply.delivery_id, "card": dump(card), "at": self._clock().isoformat()}
             await asyncio.to_thread(self._memory.put, f"asked:{user}", asked, self._clock())
+        elif card.actions:  # what is typed now answers this one
+            await asyncio.to_thread(self._memory.take, f"asked:{user}")
         if chat is not None:
             await self._sender.into(chat, "sampleMarkdown", message)
         else:

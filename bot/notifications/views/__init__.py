@@ -54,6 +54,7 @@ from bot.notifications.views.replies import (
     HelpView,
     Line,
     ObjectView,
+    SureView,
     TrialView,
     WhoamiView,
 )
@@ -98,6 +99,7 @@ REGISTRY: dict[str, type[Any]] = {
     "reply_deviation": DeviationView,
     "reply_choice": ChoiceView,
     "reply_confirm": ConfirmView,
+    "reply_sure": SureView,
     "reply_error": ErrorView,
     "reply_done": DoneView,
     "reply_object": ObjectView,
@@ -111,6 +113,6 @@ __all__ = [
     "LetterView", "Line", "NoteView", "ObjectView", "OpenLine", "Option", "OrderLine", "OrderStatusView", "OrderStep",
     "OrderView", "OverdueLine", "OverdueView", "Part", "PauseView", "PaymentView", "PendingLine", "Phrase", "PrepayRow",
     "PrepayView", "PromiseLine", "PromiseView", "ProposalMonth", "ProposalView", "RatingPart", "RatingRow", "RatingView",
-    "ReceivableRow", "ReleaseView", "RiskView", "ScoreLine", "ShipmentRow", "StaleView", "TodoLine", "TodoView",
-    "TraceStep", "TraceView", "TrialView", "UnsureView", "WhoamiView",
+    "ReceivableRow", "ReleaseView", "RiskView", "ScoreLine", "ShipmentRow", "StaleView", "SureView", "TodoLine",
+    "TodoView", "TraceStep", "TraceView", "TrialView", "UnsureView", "WhoamiView",
 ]  # fmt: skip

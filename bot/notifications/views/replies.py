@@ -125,6 +125,26 @@ class ConfirmView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SureView:
+    """reply.sure: a tap that the messenger itself could not ask about once more."""
+
+    today: date
+    what: str  # what the button says: 批准
+    question: str  # what it asks, with its amounts
+    details: tuple[Line, ...] = ()  # what was filled in
+
+    @classmethod
+    def example(cls, lang: str) -> Self:
+        zh, name = lang == "zh", example_short(lang)
+        asked = f"撤回 {name} 订单 SO-118（¥200,000.00）的放行申请？"
+        in_english = f"Take back the request to release order SO-118 of {name}, CN¥200,000.00?"
+        return cls(
+            today=date(2026, 7, 8), what="撤回申请" if zh else "Withdraw", question=asked if zh else in_english,
+            details=(Line(label="撤回原因" if zh else "Reason", value="客户改期" if zh else "postponed"),),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorView:
     """reply.error"""
 
