@@ -38,7 +38,7 @@ def main(url: str) -> None:
         await asyncio.to_thread(write, order)
         return {"number": order["number"], "verdict": "released"}
 
-    listening = socket.socket()
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # as bot.server does, and why
     listening.bind(("127.0.0.1", 0))
     print(f"http://127.0.0.1:{listening.getsockname()[1]}/", flush=True)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))

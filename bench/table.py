@@ -29,8 +29,8 @@ A spin loop before and after shows whether the machine was quiet; if the two dif
   transactions, each of another customer, with keys of their own. Eight at once are threads; SQLite's take turns on both
   sides.
 - *Verdicts through the API*: `huikuan serve` with its engine and the local messenger, and FastAPI with one INSERT, each by
-  uvicorn in a process of its own, over kept connections; half of the orders are released, half held and asked about. p99 is
-  of orders that begin when they are due, 50 a second.
+  uvicorn in a process of its own, over kept connections; nine of ten orders are released, one is held and asked about. p99
+  is of orders that begin when they are due, 50 a second.
 - The import validates 200k rows of a CSV file; the other side has the values ready, and commits as often (every 1,000 rows).
 - *Card*: the bare loop, too, puts the names of the view in place for every card and every row of it.
 - *Messengers*: the strict fakes of the tests, each in a process of its own; the product's adapters with the official SDKs,

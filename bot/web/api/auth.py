@@ -43,6 +43,10 @@ class Caller:
         """For a transaction in its name."""
         return {"actor": f"api:{self.name}", "channel": "api"}
 
+    def seen_on(self, day: date) -> bool:
+        """Whether it is known that the token was used on this day: nothing is left to write."""
+        return self.last_used_on is not None and self.last_used_on >= day
+
     @property
     def events(self) -> str:
         """Under which its Idempotency-Keys are kept."""
@@ -78,6 +82,6 @@ def _find(host: Host, token: str) -> Caller | None:
 def looked(host: Host, who: Caller) -> None:
     """A call that only read: remembering the day is not worth failing for."""
     now = host.clock()
-    if who.last_used_on is None or who.last_used_on < host.company.calendar.business_date(now):
+    if not who.seen_on(host.company.calendar.business_date(now)):
         with suppress(Unreachable), host.transactions.work(now, **who.who) as work:
             tokens.used(work, who.id)

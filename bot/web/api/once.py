@@ -57,7 +57,8 @@ def once(
                     kept = {"fingerprint": fingerprint, "status": 200, "body": found}
                     work.session.add(InboundEvent(messenger=who.events, event_id=key, at=now, answer=kept))
                     work.session.flush()
-                tokens.used(work, who.id)
+                if not who.seen_on(work.today):
+                    tokens.used(work, who.id)
                 return found
         except IntegrityError:
             continue  # somebody wrote the same key or the same numbers just now: next time they are known
