@@ -90,6 +90,8 @@ class Answers:
 
     async def to(self, event: xml.Event, until: float, receive: Receive) -> Answer | None:
         """Handles one event; None if nothing was saved."""
+        if event.kind == "tap" and (key := keys.read(event.key)) is not None:
+            return await self._tapped(event, key, until, receive)
         member = await asyncio.to_thread(people.member, self._adapter.engine, event.user_id, self._adapter.lang)
         if event.kind == "enter":
             return await self._hello(event, member)
@@ -97,15 +99,16 @@ class Answers:
             return Answer(event, member, words=word("only_text", member.lang))
         if event.kind == "text":
             return await self._typed(event, member, until, receive)
-        return await self._tapped(event, member, until, receive)
+        log.warning("wecom: a tap on something that is none of ours")
+        return Answer(event, member)
 
     async def not_saved(self, event: xml.Event) -> Answer:
         """Nothing was saved, and WeCom won't come again: the person is told to."""
         lang = self._adapter.lang
         try:
-            member = await asyncio.to_thread(people.member, self._adapter.engine, event.user_id, lang)
             key = keys.read(event.key) if event.kind == "tap" else None
-            shown = await asyncio.to_thread(people.stored, self._adapter.engine, key.ref, event.user_id) if key else None
+            ref = key.ref if key is not None else ""
+            member, shown = await asyncio.to_thread(people.tapped, self._adapter.engine, ref, event.user_id, lang)
         except Unreachable:
             member, key, shown = Member(event.user_id, "en" if lang == "en" else "zh"), None, None
         said = not_saved(member.lang, typed=event.kind != "tap")
@@ -137,12 +140,9 @@ class Answers:
 
     # --- tapped ---
 
-    async def _tapped(self, event: xml.Event, member: Member, until: float, receive: Receive) -> Answer | None:
-        key = keys.read(event.key)
-        if key is None:
-            log.warning("wecom: a tap on something that is none of ours")
-            return Answer(event, member)
-        shown = await asyncio.to_thread(people.stored, self._adapter.engine, key.ref, member.user_id)
+    async def _tapped(self, event: xml.Event, key: keys.Key, until: float, receive: Receive) -> Answer | None:
+        adapter = self._adapter
+        member, shown = await asyncio.to_thread(people.tapped, adapter.engine, key.ref, event.user_id, adapter.lang)
         given = render.chosen(event.selected)
         answer = Answer(event, member, ref=key.ref)
         if shown is not None and (key.step == keys.BACK or given is None):

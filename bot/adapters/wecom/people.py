@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, bindparam, func, select
+from sqlmodel import Session
 
 from bot.adapters.wecom import keys
 from bot.card import Card, Lang, as_lang, load
@@ -31,26 +32,39 @@ class Stored:
     open: bool
 
 
+_MESSENGER = "wecom"
+_MEMBER = (
+    select(A.c.user_id, A.c.text_only, P.c.locale)
+    .join(P, P.c.id == A.c.person_id)
+    .where(A.c.messenger == _MESSENGER, P.c.active)
+)
+_AS_GIVEN = _MEMBER.where(A.c.user_id == bindparam("user"))
+_WITHOUT_CASE = _MEMBER.where(func.lower(A.c.user_id) == bindparam("user")).order_by(A.c.id).limit(1)
+_CARD = select(D.c.id, D.c.rev, D.c.card, D.c.state, D.c.address).where(D.c.messenger == _MESSENGER)
+_BY_NUMBER = _CARD.where(D.c.id == bindparam("id"))
+_BY_REF = _CARD.where(D.c.ref == bindparam("ref")).order_by(D.c.id.desc()).limit(1)
+
+
 def member(engine: Engine, user_id: str, lang: str) -> Member:
-    query = (
-        select(A.c.user_id, A.c.text_only, P.c.locale)
-        .join(P, P.c.id == A.c.person_id)
-        .where(A.c.messenger == "wecom", func.lower(A.c.user_id) == user_id.lower(), P.c.active)
-    )
     with reading(engine) as session:
-        found = session.execute(query.order_by((A.c.user_id == user_id).desc()).limit(1)).first()
+        return _member(session, user_id, lang)
+
+
+def tapped(engine: Engine, ref: str, user_id: str, lang: str) -> tuple[Member, Stored | None]:
+    """Who taps, and the message, if it is this member's; nobody else's."""
+    with reading(engine) as session:
+        found = _member(session, user_id, lang)
+        number = keys.delivery_of(ref)
+        shown = session.execute(*((_BY_REF, {"ref": ref}) if number is None else (_BY_NUMBER, {"id": number}))).first()
+    if shown is None or shown.address.lower() != user_id.lower():
+        return found, None
+    return found, Stored(shown.id, shown.rev, load(shown.card["dump"]), shown.state == "open")
+
+
+def _member(session: Session, user_id: str, lang: str) -> Member:
+    found = session.execute(_AS_GIVEN, {"user": user_id}).first()
+    if found is None:
+        found = session.execute(_WITHOUT_CASE, {"user": user_id.lower()}).first()
     if found is None:
         return Member(user_id, as_lang("", lang))
     return Member(found.user_id, as_lang(found.locale, lang), found.text_only, True)
-
-
-def stored(engine: Engine, ref: str, user_id: str) -> Stored | None:
-    """A message of this member; nobody else's."""
-    number = keys.delivery_of(ref)
-    query = select(D.c.id, D.c.rev, D.c.card, D.c.state, D.c.address).where(D.c.messenger == "wecom")
-    query = query.where(D.c.id == number) if number is not None else query.where(D.c.ref == ref)
-    with reading(engine) as session:
-        found = session.execute(query.order_by(D.c.id.desc()).limit(1)).first()
-    if found is None or found.address.lower() != user_id.lower():
-        return None
-    return Stored(found.id, found.rev, load(found.card["dump"]), found.state == "open")
