@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import BigInteger, String, bindparam, func, select
@@ -14,6 +15,7 @@ from sqlalchemy import BigInteger, String, bindparam, func, select
 from bot.adapters.base import Envelope, Reply
 from bot.card import as_lang
 from bot.inbound import Desk, Door, event_of, receive, remember
+from bot.lanes import Lanes
 from core import actions
 from core.actions import ActionRequest, Context, Outcome
 from core.dunning.load import read_ahead
@@ -25,9 +27,6 @@ from core.work import Work
 
 log = logging.getLogger(__name__)
 
-MOST = 20  # taps in one transaction: all of them wait for its end
-STUCK = 0.25  # seconds after which those who wait no longer wait for this transaction
-LANES = 4
 # What reps press by the hundred. Decisions of approvers and finance go one by one: they lock and read more than that.
 SUBJECTS = ("task", "case", "promise", "arrived")
 
@@ -60,77 +59,24 @@ class _Tap:
 
 
 class Crowd:
-    """Where taps wait for each other, but never for nothing: alone, a tap is booked at once.
-
-    `spawn` runs steps that somebody waits for at the end of the process.
-    """
+    """Where taps wait for each other, but never for nothing: alone, a tap is booked at once."""
 
     def __init__(self, door: Door, spawn: Callable[[Coroutine[Any, Any, None]], object]) -> None:
         self._door = door
-        self._spawn = spawn
-        self._waiting: list[tuple[Envelope, asyncio.Future[Reply]]] = []
-        self._lanes = 0
+        self._lanes: Lanes[Envelope, Reply] = Lanes(partial(receive, door), partial(book, door), spawn)
 
     async def receive(self, envelope: Envelope) -> Reply:
         """The answer to one event. Errors: those of bot.inbound.receive."""
-        if not _may_wait(envelope):
-            return await asyncio.to_thread(receive, self._door, envelope)
-        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting.append((envelope, answer))
-        if not self._lanes:
-            self._another()
-        return await answer
-
-    def _another(self) -> None:
-        if self._waiting and self._lanes < LANES:
-            self._lanes += 1
-            self._spawn(self._lane())
-
-    async def _lane(self) -> None:
-        try:
-            while self._waiting:
-                now, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-                stuck = asyncio.get_running_loop().call_later(STUCK, self._another)
-                try:
-                    await self._handle(now)
-                finally:
-                    stuck.cancel()
-        finally:
-            self._lanes -= 1
-
-    async def _handle(self, now: Sequence[tuple[Envelope, asyncio.Future[Reply]]]) -> None:
-        if len(now) == 1:
-            await self._alone(*now[0])
-            return
-        try:
-            booked = await asyncio.to_thread(book, self._door, [envelope for envelope, _ in now])
-        except Unreachable as error:
-            for _, answer in now:
-                if not answer.done():
-                    answer.set_exception(error)
-            return
-        for place, (envelope, answer) in enumerate(now):
-            if place not in booked:
-                self._spawn(self._alone(envelope, answer))
-            elif not answer.done():
-                answer.set_result(booked[place])
-
-    async def _alone(self, envelope: Envelope, answer: asyncio.Future[Reply]) -> None:
-        try:
-            reply = await asyncio.to_thread(receive, self._door, envelope)
-        except Exception as error:
-            if not answer.done():
-                answer.set_exception(error)
-            return
-        if not answer.done():
-            answer.set_result(reply)
+        if _may_wait(envelope):
+            return await self._lanes.do(envelope)
+        return await asyncio.to_thread(receive, self._door, envelope)
 
 
 def _may_wait(envelope: Envelope) -> bool:
     return envelope.action.startswith("task.") and not (envelope.text or envelope.looks or envelope.opens)
 
 
-def book(door: Door, envelopes: Sequence[Envelope]) -> dict[int, Reply]:
+def book(door: Door, envelopes: Sequence[Envelope]) -> dict[int, Reply | Exception]:
     """Answers, by place, to the taps that could be booked in one transaction; all the others are to be handled alone, and
     all of them if anything goes wrong. Errors: Unreachable."""
     now, until = max(e.at for e in envelopes), min((e.until for e in envelopes if e.until is not None), default=None)
@@ -144,7 +90,7 @@ def book(door: Door, envelopes: Sequence[Envelope]) -> dict[int, Reply]:
         return {}
 
 
-def _booked(door: Door, work: Work, taps: Sequence[_Tap]) -> dict[int, Reply]:
+def _booked(door: Door, work: Work, taps: Sequence[_Tap]) -> dict[int, Reply | Exception]:
     free = set(actions.lock_free(work, [tap.customer_id for tap in taps])) if len(taps) > 1 else set()
     taps = [tap for tap in taps if tap.customer_id in free]
     if len(taps) < 2:
@@ -165,7 +111,7 @@ def _booked(door: Door, work: Work, taps: Sequence[_Tap]) -> dict[int, Reply]:
     for tap in taps:
         remember(work, tap.envelope, replies[tap.place])
     actions.follow(work, changes)
-    return replies
+    return dict(replies)
 
 
 def _read(work: Work, taps: Sequence[_Tap]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,10 +10,11 @@ from typing import Any, Protocol
 
 from starlette.requests import Request
 
+from bot.lanes import Lanes
 from bot.transactions import Transactions
 from core import tokens
 from core.errors import DomainError, Unreachable
-from core.work import Company
+from core.work import Company, Work
 
 MAX_TOKEN = 200
 
@@ -53,15 +54,27 @@ class Caller:
         return tokens.keeper(self.id)
 
 
-async def caller(host: Host, request: Request, scope: str) -> Caller:
-    """Errors: api.no_token, api.no_scope, Unreachable."""
-    token = _bearer(request)
-    found = await asyncio.to_thread(_find, host, token) if token else None
-    if found is None:
-        raise DomainError("api.no_token")
-    if scope not in found.scopes:
-        raise DomainError("api.no_scope")
-    return found
+class Callers:
+    """Looks up who calls; those who come at about the same time in one look."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._lanes: Lanes[str, Caller | None] = Lanes(lambda token: self._find([token])[0], self._find)
+
+    async def of(self, request: Request, scope: str) -> Caller:
+        """Errors: api.no_token, api.no_scope, Unreachable."""
+        token = _bearer(request)
+        found = await self._lanes.do(token) if token else None
+        if found is None:
+            raise DomainError("api.no_token")
+        if scope not in found.scopes:
+            raise DomainError("api.no_scope")
+        return found
+
+    def _find(self, given: Sequence[str]) -> dict[int, Caller | None]:
+        with self._host.transactions.look(self._host.clock()) as work:
+            known = {token: _known(work, token) for token in dict.fromkeys(given)}
+        return {place: known[token] for place, token in enumerate(given)}
 
 
 def _bearer(request: Request) -> str:
@@ -71,12 +84,11 @@ def _bearer(request: Request) -> str:
     return token if scheme.lower() == "bearer" and len(token) <= MAX_TOKEN else ""
 
 
-def _find(host: Host, token: str) -> Caller | None:
-    with host.transactions.look(host.clock()) as work:
-        row = tokens.find(work, token)
-        if row is None:
-            return None
-        return Caller(row.id or 0, row.name, row.source, frozenset(row.scopes), row.last_used_on)
+def _known(work: Work, token: str) -> Caller | None:
+    row = tokens.find(work, token)
+    if row is None:
+        return None
+    return Caller(row.id or 0, row.name, row.source, frozenset(row.scopes), row.last_used_on)
 
 
 def looked(host: Host, who: Caller) -> None:

@@ -18,9 +18,9 @@ from starlette.responses import Response
 
 from bot.commands.credit import as_json
 from bot.web.api import body, schemas
-from bot.web.api.auth import Caller, Host, caller, looked
+from bot.web.api.auth import Caller, Callers, Host, looked
 from bot.web.api.errors import answer, language
-from bot.web.api.once import KEY_HEADER, key_of, once
+from bot.web.api.once import KEY_HEADER, Asked, key_of, once
 from bot.web.api.schemas import fails
 from bot.words import explain
 from core.errors import DomainError
@@ -62,10 +62,11 @@ class NothingIn(Exception):
 
 def books_router(host: Host) -> APIRouter:
     router = APIRouter(tags=["books"], dependencies=[Security(HTTPBearer(auto_error=False))])
+    callers = Callers(host)
     for kind in KINDS:
         router.add_api_route(
             f"/{kind}",
-            _taking(host, kind),
+            _taking(host, callers, kind),
             methods=["POST"],
             operation_id=f"take_{kind.replace('-', '_')}",
             summary=f"Up to {ingest.MAX_ROWS} rows of {kind}; those that can't go in are told, the others are in",
@@ -79,7 +80,7 @@ def books_router(host: Host) -> APIRouter:
         responses={200: {"model": schemas.Credit}, **fails(404)},
     )
     async def credit(request: Request, code: Code) -> Response:
-        who = await caller(host, request, "credit:read")
+        who = await callers.of(request, "credit:read")
         return answer(await asyncio.to_thread(_credit, host, who, code))
 
     return router
@@ -96,9 +97,9 @@ def _credit(host: Host, who: Caller, code: str) -> dict[str, Any]:
     return shown
 
 
-def _taking(host: Host, kind: str) -> Callable[[Request], Awaitable[Response]]:
+def _taking(host: Host, callers: Callers, kind: str) -> Callable[[Request], Awaitable[Response]]:
     async def take(request: Request) -> Response:
-        who = await caller(host, request, SCOPES[kind])
+        who = await callers.of(request, SCOPES[kind])
         key = key_of(request)
         raw = await body.read(request)
         lang = language(request.headers.get("accept-language", ""), host.company.lang)
@@ -123,7 +124,7 @@ def _take(host: Host, who: Caller, kind: str, raw: bytes, key: str, lang: str) -
             raise NothingIn(shown)
         return shown
 
-    return once(host, who, key, sent.fingerprint, act)
+    return once(host, Asked(who, key, sent.fingerprint, act))
 
 
 def _source(who: Caller, kind: str) -> str:

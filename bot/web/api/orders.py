@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Security
@@ -12,10 +13,11 @@ from sqlalchemy import bindparam, select
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from bot.lanes import Lanes
 from bot.web.api import body, schemas
-from bot.web.api.auth import Caller, Host, caller, looked
+from bot.web.api.auth import Caller, Callers, Host, looked
 from bot.web.api.errors import answer
-from bot.web.api.once import KEY_HEADER, key_of, once
+from bot.web.api.once import KEY_HEADER, Asked, key_of, once, together
 from bot.web.api.schemas import fails
 from core import tokens
 from core.credit import changes, events, incoming, locks, orders, requests
@@ -26,6 +28,7 @@ from core.models.base import table_of
 from core.work import Work
 
 MAX_NUMBER = 100
+SHORT = 10_000  # bytes of an order that are read while others wait
 Number = Annotated[str, Path(examples=["SO-1001"])]
 NOT_POST = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 C, O = table_of(Customer), table_of(Order)  # noqa: E741
@@ -35,7 +38,7 @@ _NEW = {"content": {"application/json": {"schema": {"$ref": "#/components/schema
 
 def orders_router(host: Host) -> APIRouter:
     router = APIRouter(tags=["orders"], dependencies=[Security(HTTPBearer(auto_error=False))])
-    desk = Desk(host)
+    desk, callers = Desk(host), Callers(host)
 
     @router.post(
         "/orders",
@@ -44,10 +47,10 @@ def orders_router(host: Host) -> APIRouter:
         openapi_extra={"requestBody": _NEW, "parameters": [KEY_HEADER]},
     )
     async def submit(request: Request) -> Response:
-        who = await caller(host, request, "orders:write")
+        who = await callers.of(request, "orders:write")
         key = key_of(request)
         raw = await body.read(request)
-        found = await asyncio.to_thread(desk.submit, who, raw, key)
+        found = await desk.submit(who, raw, key)
         host.follow()
         return answer(found)
 
@@ -63,7 +66,7 @@ def orders_router(host: Host) -> APIRouter:
         openapi_extra={"requestBody": _NEW, "parameters": [KEY_HEADER]},
     )
     async def change(request: Request, number: Number) -> Response:
-        who = await caller(host, request, "orders:write")
+        who = await callers.of(request, "orders:write")
         key = key_of(request)
         raw = await body.read(request)
         found = await asyncio.to_thread(desk.change, who, number, raw, key)
@@ -77,7 +80,7 @@ def orders_router(host: Host) -> APIRouter:
         openapi_extra={"parameters": [KEY_HEADER]},
     )
     async def close(request: Request, number: Number) -> Response:
-        who = await caller(host, request, "orders:write")
+        who = await callers.of(request, "orders:write")
         key = key_of(request)
         found = await asyncio.to_thread(desk.close, who, number, key)
         host.follow()
@@ -89,7 +92,7 @@ def orders_router(host: Host) -> APIRouter:
         responses={200: {"model": schemas.OrderNow}, **fails(404)},
     )
     async def show(request: Request, number: Number) -> Response:
-        who = await caller(host, request, "orders:read")
+        who = await callers.of(request, "orders:read")
         return answer(await asyncio.to_thread(desk.show, who, number))
 
     @router.delete(
@@ -98,7 +101,7 @@ def orders_router(host: Host) -> APIRouter:
         responses={200: {"model": schemas.OrderNow}, **fails(404, 409)},
     )
     async def cancel(request: Request, number: Number) -> Response:
-        who = await caller(host, request, "orders:write")
+        who = await callers.of(request, "orders:write")
         found = await asyncio.to_thread(desk.cancel, who, number)
         host.follow()
         return answer(found)
@@ -111,26 +114,31 @@ class Desk:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._lanes: Lanes[Asked, dict[str, Any]] = Lanes(partial(once, host), partial(together, host))
 
-    def submit(self, who: Caller, raw: bytes, key: str) -> dict[str, Any]:
-        """Errors: those of body.decode, incoming.parse, orders.submit and once."""
-        new = incoming.parse(body.decode(raw), self._host.company.currency)
+    async def submit(self, who: Caller, raw: bytes, key: str) -> dict[str, Any]:
+        """Orders that come at about the same time share a transaction. Errors: those of body.decode, incoming.parse,
+        orders.submit and once."""
+        new = self._read(raw) if len(raw) <= SHORT else await asyncio.to_thread(self._read, raw)
 
         def act(work: Work) -> dict[str, Any]:
             made = orders.submit(work, active(work)[1], new, who.source)
             return orders.as_json(made.order, made.request_id)
 
-        return once(self._host, who, key, new.fingerprint, act)
+        return await self._lanes.do(Asked(who, key, new.fingerprint, act, new.customer))
+
+    def _read(self, raw: bytes) -> incoming.NewOrder:
+        return incoming.parse(body.decode(raw), self._host.company.currency)
 
     def change(self, who: Caller, number: str, raw: bytes, key: str) -> dict[str, Any]:
         """Errors: those of body.decode, incoming.parse, changes.change and once; order.unknown."""
-        new = incoming.parse(body.decode(raw), self._host.company.currency)
+        new = self._read(raw)
 
         def act(work: Work) -> dict[str, Any]:
             made = changes.change(work, active(work)[1], _order(work, who, number), new)
             return orders.as_json(made.order, made.request_id)
 
-        return once(self._host, who, key, f"PUT {number} {new.fingerprint}", act)
+        return once(self._host, Asked(who, key, f"PUT {number} {new.fingerprint}", act))
 
     def close(self, who: Caller, number: str, key: str) -> dict[str, Any]:
         """Errors: order.unknown, order.ended; those of once."""
@@ -140,7 +148,7 @@ class Desk:
             changes.close(work, order)
             return _stands(work, order)
 
-        return once(self._host, who, key, f"CLOSE {number}", act)
+        return once(self._host, Asked(who, key, f"CLOSE {number}", act))
 
     def show(self, who: Caller, number: str) -> dict[str, Any]:
         """Errors: order.unknown, also for another system's order."""
