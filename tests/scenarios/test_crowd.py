@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from bot.adapters.base import Envelope, Reply
 from bot.crowd import Crowd, book
@@ -157,6 +158,18 @@ def test_if_booking_together_fails_each_is_done_alone(hk: Harness, monkeypatch: 
     monkeypatch.setattr("bot.crowd.actions.begin", broken)
     replies = _answered(hk, _taps(hk))
     assert [reply.outcome for reply in replies] == ["done"] * CUSTOMERS
+    assert count(hk, Promise) == CUSTOMERS
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_one_that_had_to_give_way_takes_nobody_along(hk: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two transactions that wait for each other: the database ends one of them, which may be that of the crowd."""
+
+    def deadlock(*_: object) -> None:
+        raise OperationalError("UPDATE", {}, Exception("deadlock detected"))
+
+    monkeypatch.setattr("bot.crowd.actions.begin", deadlock)
+    assert [reply.outcome for reply in _answered(hk, _taps(hk))] == ["done"] * CUSTOMERS
     assert count(hk, Promise) == CUSTOMERS
 
 
