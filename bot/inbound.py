@@ -315,7 +315,9 @@ class Desk:
         if isinstance(loaded, Cancel):
             return self._said(Outcome(Result.already, "card.closed"))
         card = self._fit(render(loaded.kind, loaded.view, self.lang))
-        delivery_id = self._keep(card, subject, int(number), data, customer_id=customer_id, code=loaded.customer_code)
+        delivery_id = self._keep(
+            card, subject, int(number), data, customer_id=customer_id, code=loaded.customer_code, shows=loaded.shows
+        )
         return Reply("done", "", card, {}, delivery_id)
 
     def _command(self, delivery: Delivery) -> Reply:
@@ -376,13 +378,16 @@ class Desk:
         *,
         customer_id: int | None = None,
         code: str = "",
+        shows: Mapping[str, Any] | None = None,
     ) -> int:
-        """An answer with buttons is a delivery, so that they mean something when they are pressed."""
+        """An answer with buttons is a delivery, so that they mean something when they are pressed. `shows`: what a tap is
+        compared with."""
         facts: dict[str, Any] = {
             "customer": code,
             "task": subject_id if subject == "task" else None,
             "receivables": [],
             "severity": card.tone,
+            **({"shows": shows} if shows else {}),
         }
         delivery = Delivery(
             messenger=self.envelope.messenger,

@@ -60,12 +60,9 @@ def _within(c: Context, until: date) -> date:
 def _voted(c: Context, approve: bool, conditions: dict[str, Any], reason: str) -> Outcome:
     request = c.work.session.get_one(CreditRequest, c.subject_id)
     assert c.work.person_id is not None
-    shown = c.request.shown
-    if shown is None:
-        shown = c.delivery.card.get("shows", {}) if c.delivery is not None else {}
     voted = requests.vote(
         c.work, c.policy, request, c.work.person_id,
-        approve=approve, conditions=conditions, reason=reason, seen_rev=shown.get("rev"),
+        approve=approve, conditions=conditions, reason=reason, seen_rev=_seen(c),
     )  # fmt: skip
     match voted.code:
         case "already":
@@ -76,6 +73,14 @@ def _voted(c: Context, approve: bool, conditions: dict[str, Any], reason: str) -
             return Outcome(Result.stale, "action.stale")
         case _:
             return Outcome(Result.done, f"credit.{voted.code}")
+
+
+def _seen(c: Context) -> int | None:
+    """The figures that were tapped on; those of a card that doesn't say which are older than any. None: no card."""
+    if c.delivery is None:
+        return None
+    shown = c.request.shown if c.request.shown is not None else c.delivery.card.get("shows", {})
+    return int(shown.get("rev", 0))
 
 
 def explain(c: Context) -> Outcome:
