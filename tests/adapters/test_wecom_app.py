@@ -202,6 +202,18 @@ def test_who_reads_in_wechat_is_asked_once_more_before_an_order_is_released(hk: 
     assert len(audited(hk, "credit.voted")) == 1
 
 
+def test_a_number_is_asked_about_on_a_card_where_cards_show(hk: Company, wecom: FakeWecom) -> None:
+    opened(hk)
+    place(hk, "甲", "2000.00", "SO1")
+    hk.settled(lambda: wecom.screen("zhou"))
+    wecom.say("zhou", "1")
+    hk.settled(lambda: len(wecom.screen("zhou")) == 2)
+    question = hk.card("zhou")
+    assert "¥2,000.00" in question.text and state(hk, "SO1") == "held"
+    wecom.tap("zhou", question, question.key_of("确认"))
+    assert state(hk, "SO1") == "released" and hk.card("zhou").buttons == () and "已批准" in hk.card("zhou").text
+
+
 def test_a_card_that_cannot_be_changed_any_more_is_closed_with_words(hk: Company, wecom: FakeWecom) -> None:
     card = hk.first()
     with hk.db() as work:
