@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from bot.adapters.base import Envelope, Reply
 from bot.inbound import receive
-from core.models import Claim, Delivery, Pause, Promise
+from core.models import Audit, Claim, CreditVote, Delivery, OutboxMessage, Pause, Promise, WebhookEvent
 from core.models.base import table_of
 from tests.harness import Harness
 from tests.phones import Card
@@ -88,6 +88,26 @@ def test_what_got_worse_meanwhile_is_not_approved(shop: Harness, drawn: bool) ->
     assert again.card is not None and "¥400.00" in again.card.text
     assert link(shop, "zhou", again.delivery_id, YES).outcome == "done" and state(shop, "SO1") == "released"
     shop.deliver()
+    told(shop)
+
+
+def test_what_got_worse_before_the_tap_is_told_at_once_and_written_down(shop: Harness) -> None:
+    card = request(shop, "1100.00")
+    shop.receivable("甲", "300.00", due="2026-08-01", number="I1")
+    said = link(shop, "zhou", card.delivery, "credit.approve")
+    assert (said.outcome, said.card) == ("stale", None) and state(shop, "SO1") == "held"
+    shop.deliver()
+    assert "¥400.00" in card.text  # drawn anew, since what the tap found out stays
+    told(shop)
+
+
+def test_asking_changes_nothing_and_sends_nothing(shop: Harness) -> None:
+    card = request(shop)
+    before = [count(shop, model) for model in (OutboxMessage, Audit, CreditVote, WebhookEvent)]
+    asked(shop, "zhou", card, "credit.approve")
+    shop.deliver()
+    assert [count(shop, model) for model in (OutboxMessage, Audit, CreditVote, WebhookEvent)] == before
+    assert shop.chat("zhou").unread() == [] and card.json["rev"] == 1 and "credit.approve" in card.buttons
     told(shop)
 
 
