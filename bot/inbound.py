@@ -334,17 +334,16 @@ class Desk:
         """Where the messenger could not ask “are you sure?” itself: beside a link, and before a number."""
         if not (self.envelope.apart or self.envelope.text):
             return None
-        card = questions.question(self.work, delivery, request, self.lang)
-        if card is None:
+        asked = questions.question(self.work, delivery, request, self.lang)
+        if asked is None:
             return None
-        card = self._fit(card)
-        kept = {"tap": questions.to_json(request, delivery), "who": self.person.handle}
-        return Reply("done", "", card, {}, self._keep(card, "command", 0, kept))
+        card = self._fit(asked[0])
+        return Reply("done", "", card, {}, self._keep(card, "command", 0, asked[1]))
 
     def _sure(self, question: Delivery) -> Reply:
         """The answer to it, once: of two at the same time the second sees what the first did."""
         self.work.session.refresh(question, with_for_update=True)
-        request = questions.from_json(question.card["data"]["tap"], self.person.id or 0)
+        request = questions.tap_of(question, self.person.id or 0)
         delivery = self.work.session.get_one(Delivery, request.delivery_id)
         if self.envelope.action not in (questions.YES, questions.NO):
             return self._said(Outcome(Result.invalid, "action.unknown", {"action": self.envelope.action}))

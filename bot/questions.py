@@ -22,15 +22,20 @@ KIND = "reply.sure"
 YES, NO = "reply.confirm", "reply.cancel"
 
 
-def question(work: Work, delivery: Delivery, request: ActionRequest, lang: Lang) -> Card | None:
-    """What to ask before this is done; None where the button asks nothing, or nothing would be done anyway: a tap in vain
-    is told so at once."""
+def question(
+    work: Work, delivery: Delivery, request: ActionRequest, lang: Lang
+) -> tuple[Card, dict[str, Any]] | None:
+    """What to ask before this is done, and the tap to be kept with it; None where the button asks nothing, or nothing would
+    be done anyway: a tap in vain is told so at once."""
     action = next((a for a in load(delivery.card["dump"]).actions if a.id == request.action), None)
-    if action is None or not action.confirm or actions.would(work, request).result != Result.done:
+    if action is None or not action.confirm:
+        return None
+    kept = _to_json(request, delivery)  # as of what the question says: after the lock the card may be another
+    if actions.would(work, request).result != Result.done:
         return None
     given = _details(action, request.input)
     view = SureView(today=work.today, what=action.label, question=action.confirm, details=given)
-    return render(KIND, view, lang)
+    return render(KIND, view, lang), {"tap": kept}
 
 
 def _details(action: Action, given: Mapping[str, str]) -> tuple[Line, ...]:
@@ -42,14 +47,15 @@ def _details(action: Action, given: Mapping[str, str]) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def to_json(request: ActionRequest, delivery: Delivery) -> dict[str, Any]:
-    """The tap, to be kept with its question."""
+def _to_json(request: ActionRequest, delivery: Delivery) -> dict[str, Any]:
     rev = request.seen_rev if request.seen_rev is not None else delivery.rev
     shown = delivery.card.get("shows", {})
     return {"delivery": delivery.id, "action": request.action, "input": dict(request.input), "rev": rev, "shows": shown}
 
 
-def from_json(kept: Mapping[str, Any], person_id: int) -> ActionRequest:
+def tap_of(question: Delivery, person_id: int) -> ActionRequest:
+    """What a yes to it does."""
+    kept = question.card["data"]["tap"]
     return ActionRequest(
         person_id, kept["action"], kept["input"], delivery_id=kept["delivery"], seen_rev=kept["rev"], shown=kept["shows"]
     )

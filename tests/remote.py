@@ -80,7 +80,10 @@ class RemoteHarness(Harness):
                 user_id = self.rig.account(handle)
                 self.mirror.knows(handle, user_id)
                 person_id = self._person_id(work, handle)
-                work.session.add(Account(person_id=person_id, messenger=self.rig.messenger, user_id=user_id))
+                text = getattr(self.rig, "text_only", False)
+                work.session.add(
+                    Account(person_id=person_id, messenger=self.rig.messenger, user_id=user_id, text_only=text)
+                )
         for handle in roles:
             if hasattr(self.rig, "hired"):  # where people must do something themselves before they are written to
                 self.rig.hired(handle)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import Engine, select
 
-from bot.adapters.dingtalk import template
+from bot.adapters.dingtalk import template, text
 from bot.adapters.dingtalk.check import check
 from bot.adapters.memory import Memory
 from bot.app import App
@@ -64,6 +65,10 @@ class Whole:
     def promises(self) -> list[Any]:
         with self.app.transactions.look(self.now) as work:
             return [(str(p.due_on), p.amount_minor) for p in work.session.execute(select(Promise)).scalars()]
+
+    def states(self) -> list[str]:
+        with self.app.transactions.look(self.now) as work:
+            return [str(p.state) for p in work.session.execute(select(Promise)).scalars()]
 
     def end(self) -> None:
         self.run(self.app.stop())
@@ -147,6 +152,66 @@ def test_the_amount_is_typed_in_text_mode(whole: Callable[..., Whole], fake: Fak
     fake.follow("li", seen, next(iter(seen.links)), replies=1)
     assert fake.say("li", "1 7-8 5万", replies=1).messages[0].text
     assert hk.promises() == [("2026-07-08", 5_000_000)]
+
+
+def test_an_approval_in_text_mode_asks_once_more(whole: Callable[..., Whole], fake: FakeDingTalk) -> None:
+    hk = whole(cards=False)
+    hk.link(li="li", wang="wang")
+    hk.morning()
+    fake.say("li", "/promise C1 9-30", replies=1)
+    hk.run(hk.app.deliver(hk.now))
+    card = [each for each in fake.screen("wang") if each.sender == "robot" and "批准" in each.links][-1]
+
+    [question] = fake.follow("wang", card, "批准", replies=1).messages
+    assert "甲公司" in question.text and "¥120,000.00" in question.text and list(question.links) == ["确认", "取消"]
+    [said] = fake.follow("wang", question, "取消", replies=1).messages
+    assert said.text == "甲公司：已取消，没有任何变化" and hk.states() == ["proposed"]
+
+    [again] = fake.follow("wang", card, "批准", replies=1).messages
+    assert again.title == question.title and again.links != question.links
+    [said] = fake.follow("wang", again, "确认", replies=1).messages
+    assert said.text.startswith("甲公司：") and hk.states() == ["open"]
+    told = fake.follow("wang", question, "确认", replies=1).messages
+    assert "王总 已批准" in "".join(each.text for each in told), told  # the older question, too late
+
+
+def test_a_number_answers_what_a_link_has_asked(whole: Callable[..., Whole], fake: FakeDingTalk) -> None:
+    hk = whole(cards=False)
+    hk.link(li="li", wang="wang")
+    hk.morning()
+    fake.say("li", "/promise C1 9-30", replies=1)
+    hk.run(hk.app.deliver(hk.now))
+    card = [each for each in fake.screen("wang") if each.sender == "robot" and "批准" in each.links][-1]
+    fake.follow("wang", card, "批准", replies=1)
+    assert hk.states() == ["proposed"]
+    fake.say("wang", "1", replies=1)
+    assert hk.states() == ["open"]
+
+
+def test_where_cards_show_the_question_is_one(whole: Callable[..., Whole], fake: FakeDingTalk) -> None:
+    hk = whole()
+    hk.link(li="li", wang="wang")
+    hk.morning()
+    fake.say("li", "/promise C1 9-30", replies=1)
+    hk.run(hk.app.deliver(hk.now))
+    [question] = fake.say("wang", "1", replies=1).messages
+    assert question.kind == "card" and "¥120,000.00" in question.variables["content"] and hk.states() == ["proposed"]
+    fake.tap("wang", question.card, "确认")
+    seen = fake.card("wang", question.card)
+    assert hk.states() == ["open"] and seen.buttons == () and seen.variables["title"].startswith("甲公司：")
+
+
+def test_a_group_does_not_see_what_an_approval_asks(whole: Callable[..., Whole], fake: FakeDingTalk) -> None:
+    hk = whole(cards=False)
+    hk.link(li="li", wang="wang")
+    hk.morning()
+    fake.say("li", "/promise C1 9-30", replies=1)
+    hk.run(hk.app.deliver(hk.now))
+    card = [each for each in fake.screen("wang") if each.sender == "robot" and "批准" in each.links][-1]
+    said = unquote(card.links["批准"].removeprefix(text.SAYS))
+    messages = fake.say_in_group("wang", "cid-group", said, replies=2).messages
+    told = {each.conversation: each.text for each in messages}
+    assert told["cid-group"] == "已私聊发送" and "¥120,000.00" in told[None]
 
 
 def test_an_ambiguous_name_is_picked_on_a_card(whole: Callable[..., Whole], fake: FakeDingTalk) -> None:

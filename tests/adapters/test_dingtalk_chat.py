@@ -229,6 +229,26 @@ def test_a_question_of_text_mode_is_answered_by_links_or_by_typing(
     ]
 
 
+def test_a_number_answers_the_card_that_came_after_a_question(
+    product: Callable[..., Product], fake: FakeDingTalk
+) -> None:
+    """Whoever opened a form and then pressed something that asks for a yes: the number is the yes, or the no."""
+    hk = product(cards=False).start()
+    hk.deliver(card(PROMISE, APPROVE))
+    asked, _ = ask_card(card(PROMISE), PROMISE, hk.adapter.capabilities(LI), today=NOW.date())
+    sure = hk.fitted(card(Action("reply.confirm", "确认"), Action("reply.cancel", "取消"), kind="reply.sure"))
+    own = record(hk.engine, "", sure)
+    hk.answers(Reply("done", "", asked, {}, 1, 1, asks=True), Reply("done", "", sure, {}, own), Reply("done", "好"))
+    fake.follow("li", fake.screen("li")[0], "其他…", replies=1)
+    [question] = fake.follow("li", fake.screen("li")[0], "批准", replies=1).messages
+    assert list(question.links) == ["确认", "取消"]
+    fake.say("li", "1", replies=1)
+    fake.follow("li", question, "取消", replies=1)
+    assert [(each.delivery_id, each.action, each.text, each.apart) for each in hk.heard[2:]] == [
+        (None, "", "1", False), (own, "reply.cancel", "", True),
+    ]  # fmt: skip
+
+
 def test_only_our_own_words_are_links() -> None:
     for typed in ("2 7-10", "承诺 #hk", "#hk-a-b/task", "/promise 甲 #hk-a-b/x.y/! now", "#xx-a-b/task.promise/"):
         assert text.read(typed) is None

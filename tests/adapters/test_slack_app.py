@@ -21,6 +21,7 @@ from tests.fakes.slack import dropped, too_many
 from tests.harness import Harness, instant
 from tests.rigs import Shown
 from tests.rigs.slack import Rig
+from tests.scenarios.ordering import opened, place, state
 
 D, O = table_of(Delivery), table_of(OutboxMessage)  # noqa: E741
 
@@ -175,6 +176,18 @@ def test_a_name_that_is_not_exact_is_asked_for(hk: Company, rig: Rig) -> None:
     assert hk.promises("甲") == ["open"]
     until(lambda: "是 华兴商贸" not in hk.card().text)
     assert hk.card().ref == question.ref  # the question became its answer
+
+
+def test_a_number_that_approves_is_asked_about_once_more(hk: Company, rig: Rig) -> None:
+    opened(hk)
+    place(hk, "甲", "2000.00", "SO1")
+    assert "¥2,000.00" in rig.say("zhou", "1") and state(hk, "SO1") == "held"
+    question = hk.card("zhou")
+    assert question.actions == ["reply.confirm", "reply.cancel"]
+    rig.tap("zhou", question.ref, "reply.confirm", {})
+    assert state(hk, "SO1") == "released"
+    until(lambda: hk.card("zhou").ref == question.ref and hk.card("zhou").actions == [])
+    assert "已批准" in hk.card("zhou").text
 
 
 def test_an_unknown_account_is_linked_with_a_code(hk: Company, rig: Rig) -> None:

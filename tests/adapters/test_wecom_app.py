@@ -19,6 +19,8 @@ from tests.databases import Databases
 from tests.factories import PROFILE
 from tests.fakes.wecom import FakeWecom, Shown
 from tests.harness import Harness, instant
+from tests.scenarios.approving import audited
+from tests.scenarios.ordering import opened, place, state
 
 A, D, O = table_of(Account), table_of(Delivery), table_of(OutboxMessage)  # noqa: E741
 
@@ -172,6 +174,44 @@ def test_who_reads_in_wechat_answers_by_number(hk: Company, wecom: FakeWecom) ->
     wecom.say("li", "/todo")
     hk.settled(lambda: len(wecom.screen("li")) > before)
     assert {s.msgtype for s in wecom.screen("li")} == {"text"}
+
+
+def test_who_reads_in_wechat_is_asked_once_more_before_an_order_is_released(hk: Company, wecom: FakeWecom) -> None:
+    opened(hk)
+    with hk.db() as work:
+        work.session.execute(update(A).where(A.c.user_id == "zhou").values(text_only=True))
+    place(hk, "甲", "2000.00", "SO1")
+    hk.settled(lambda: wecom.screen("zhou"))
+    card = hk.card("zhou")
+    assert card.msgtype == "text" and "1 批准" in card.text
+
+    def says(words: str) -> str:
+        before = len(wecom.screen("zhou"))
+        said = wecom.say("zhou", words)
+        if said.reply is None:
+            hk.settled(lambda: len(wecom.screen("zhou")) > before)
+        return said.reply.text if said.reply is not None else hk.card("zhou").text
+
+    question = says("1")
+    for part in ("请再次确认 · 批准", "甲", "SO1", "¥2,000.00", "¥1,000.00", "1 确认", "2 取消"):
+        assert part in question, question
+    assert "已取消" in says("2") and state(hk, "SO1") == "held"
+    says("1")
+    assert says("1").startswith("甲：") and state(hk, "SO1") == "released"
+    assert says("1")  # about nothing any more
+    assert len(audited(hk, "credit.voted")) == 1
+
+
+def test_a_number_is_asked_about_on_a_card_where_cards_show(hk: Company, wecom: FakeWecom) -> None:
+    opened(hk)
+    place(hk, "甲", "2000.00", "SO1")
+    hk.settled(lambda: wecom.screen("zhou"))
+    wecom.say("zhou", "1")
+    hk.settled(lambda: len(wecom.screen("zhou")) == 2)
+    question = hk.card("zhou")
+    assert "¥2,000.00" in question.text and state(hk, "SO1") == "held"
+    wecom.tap("zhou", question, question.key_of("确认"))
+    assert state(hk, "SO1") == "released" and hk.card("zhou").buttons == () and "已批准" in hk.card("zhou").text
 
 
 def test_a_card_that_cannot_be_changed_any_more_is_closed_with_words(hk: Company, wecom: FakeWecom) -> None:

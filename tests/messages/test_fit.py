@@ -141,12 +141,19 @@ def test_a_confirmation_is_a_card_with_one_button():
     assert lost == ()
 
 
-def test_approvals_keep_a_confirmation_or_say_that_it_is_gone():
+def test_approvals_keep_a_confirmation_and_say_where_it_is_asked():
     card = example("promise.approval", "zh")
     for name, draw in (("slack", "button"), ("dingtalk", "form"), ("wecom", "menu"), ("text", "reply")):
         made, lost = fit(card, PROFILES[name], today=TODAY)
-        assert made.actions[0].draw == draw
-        assert name == "slack" or any("confirm" in item for item in lost)
+        assert made.actions[0].draw == draw and made.actions[0].confirm == card.actions[0].confirm
+        assert name in ("slack", "text") or any("confirm" in item for item in lost)
+
+
+def test_where_only_a_link_can_ask_the_confirmation_is_gone_and_said_to_be():
+    caps = replace(PROFILES["text"], has_replies=False, has_links=True)
+    made, lost = fit(example("promise.approval", "zh"), caps, today=TODAY, link=lambda a: f"https://hk/{a.id}")
+    assert made.actions[0].draw == "link" and made.actions[0].confirm is None
+    assert "promise.approve: no confirmation" in lost
 
 
 def test_a_closed_card_gets_no_buttons():

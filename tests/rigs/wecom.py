@@ -181,6 +181,18 @@ class Rig:
         raise NotThere(f"{ref} never had {action}")
 
 
+class TextRig(Rig):
+    """For whoever reads in WeChat, where no card shows: what a button says is typed, and what it asks behind it."""
+
+    text_only = True
+
+    def tap(self, handle: str, ref: str, action: str, inputs: dict[str, str]) -> str:
+        asked = templates().action(action, "zh")
+        words = " ".join([asked.label, *(inputs[each.name] for each in asked.inputs if inputs.get(each.name))])
+        said = self.say(handle, words)
+        return self.say(handle, "1") if "请再次确认" in said else said
+
+
 def replace_link(seen: Seen, link: str) -> Seen:
     """A question has no link of its own, but the card before it had."""
     if _form(seen) or not link:
