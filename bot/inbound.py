@@ -5,7 +5,6 @@ Envelope (what the messenger vouches for) -> Person -> ActionRequest or command 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -14,9 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from bot import commands, identity, questions
 from bot.adapters.base import Adapter, Address, Envelope, Reply
 from bot.card import Action, Capabilities, Card, Lang, as_lang, card_json, dump, load
-from bot.commands.amounts import parse_amount
-from bot.commands.dates import parse_date
 from bot.fit import ask_card, fit
+from bot.inputs import about_which, canonical
 from bot.notifications.load import Cancel, Message
 from bot.notifications.load import load as load_view
 from bot.notifications.templates import ACTION_IDS, render, templates
@@ -29,14 +27,13 @@ from core.actions import ActionRequest, Outcome, Result
 from core.errors import DomainError
 from core.models import Account, Customer, Delivery, InboundEvent, OutboxMessage, Person
 from core.models.base import table_of
-from core.money import Money, format_major
+from core.money import Money
 from core.waiting import waiting
 from core.work import Work
 
 D, A, P, E, O = (table_of(m) for m in (Delivery, Account, Person, InboundEvent, OutboxMessage))  # noqa: E741
 OPENS, OPEN_TASK = "task.log", "task.open"
 MAX_DIGITS = 15  # of an id that comes from outside
-DATES = {"date", "paid_on", "again_on", "until"}
 
 _PERSON = (
     select(Person)
@@ -230,18 +227,18 @@ class Desk:
         if self.envelope.opens or (self._must_ask(action, given) and delivery.state == "open"):
             return self._ask(delivery, templates().action(action, self.lang))
         try:
-            canonical = self._canonical(given, delivery)
+            read = canonical(self.work, given, delivery)
         except DomainError as error:
             outcome = Outcome(Result.invalid, error.code, error.facts)
         else:
             request = ActionRequest(
-                self.person.id or 0, action, canonical, delivery_id=delivery.id, seen_rev=self.envelope.seen_rev
+                self.person.id or 0, action, read, delivery_id=delivery.id, seen_rev=self.envelope.seen_rev
             )
             asked = self._question(delivery, request)
             if asked is not None:
                 return asked
             outcome = self._act(self.work, request)
-        said = replace(self._said(outcome, delivery), wrong=_wrong(outcome, given))
+        said = replace(self._said(outcome, delivery), wrong=about_which(outcome, given))
         return self._about(said, delivery) if self.envelope.apart and outcome.result != Result.not_allowed else said
 
     def _delivery(self) -> Delivery | None:
@@ -430,55 +427,6 @@ class Desk:
 
             return "、".join(format_money(Money(minor, currency), self.lang) for minor, currency in value)
         return value
-
-    # --- input ---
-
-    def _canonical(self, given: Mapping[str, str], delivery: Delivery) -> dict[str, str]:
-        """What people write -> what the core reads: ISO dates, major units. Errors: date.*, amount.*"""
-        found: dict[str, str] = {}
-        currency = given.get("currency", "").strip().upper()
-        for name, value in given.items():
-            text = str(value).strip()
-            if not text:
-                continue
-            if name in DATES:
-                found[name] = self._date(text, future=name != "paid_on").isoformat()
-            elif name == "amount":
-                minor, said = parse_amount(text, currency or self._currency(delivery))
-                unit = said or currency or self._currency(delivery)
-                found["amount"] = format_major(minor, unit)
-                if said:
-                    found["currency"] = said
-            else:
-                found[name] = text
-        return found
-
-    def _date(self, text: str, *, future: bool) -> date:
-        try:
-            return date.fromisoformat(text)
-        except ValueError:
-            return parse_date(text, self.work.today, future=future)
-
-    def _currency(self, delivery: Delivery) -> str:
-        from core.models import Receivable
-
-        R = table_of(Receivable)
-        found = list(
-            self.work.session.execute(
-                select(R.c.currency).where(R.c.customer_id == delivery.customer_id, R.c.open_minor > 0).distinct().limit(2)
-            ).scalars()
-        )
-        return found[0] if len(found) == 1 else self.work.company.currency
-
-
-def _wrong(outcome: Outcome, given: Mapping[str, str]) -> str:
-    """The input that an invalid answer is about: a day, an amount, or the only one there is."""
-    if outcome.result != Result.invalid:
-        return ""
-    family = outcome.code.partition(".")[0]
-    about = [n for n in given if (n in DATES and family == "date") or n == family]
-    named = about or list(given)
-    return named[0] if len(named) == 1 else ""
 
 
 def _to_json(reply: Reply) -> dict[str, Any]:

@@ -30,7 +30,8 @@ from bot.adapters.memory import Memory
 from bot.card import Action, Card, Lang, as_lang, load
 from bot.commands.amounts import parse_amount
 from bot.commands.dates import parse_date
-from bot.inbound import DATES, person_of
+from bot.inbound import person_of
+from bot.inputs import DATES
 from bot.notifications.load import Cancel
 from bot.notifications.load import load as load_view
 from bot.notifications.parcel import of_delivery

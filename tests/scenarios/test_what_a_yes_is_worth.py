@@ -8,7 +8,6 @@ from tests.scenarios.ordering import place, state
 from tests.scenarios.racing import tap
 
 
-
 @pytest.fixture
 def shop(hk: Harness) -> Harness:
     return staffed(hk)
