@@ -14,9 +14,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.errors import DomainError
-from core.money import MAX_MINOR, known_currency, parse_major
+from core.money import MAX_MINOR, known_currency, parse_major, plain_number
 
 FIELDS = ("number", "customer", "amount", "currency", "terms", "prepaid", "lines", "note", "asked_by", "extra")
+PRICES = ("price", "list_price", "cost")
 MAX_TEXT, MAX_LINES, MAX_EXTRA, MAX_NAME, MAX_NUMBER = 400, 500, 100, 100, 10**15
 
 
@@ -126,7 +127,15 @@ def _lines(data: Mapping[Any, Any]) -> tuple[Mapping[str, Any], ...]:
     lines = [] if data.get("lines") is None else data["lines"]
     if not isinstance(lines, list) or len(lines) > MAX_LINES or not all(isinstance(line, dict) for line in lines):
         raise DomainError("order.bad_field", field="lines", value="")
-    return tuple({name: _text(line, name) for name in ("item", "price", "list_price", "cost")} for line in lines)
+    return tuple({"item": _text(line, "item"), **{name: _price(line, name) for name in PRICES}} for line in lines)
+
+
+def _price(line: Mapping[Any, Any], name: str) -> str:
+    """One that can't be read would slip past the checks of discounts and costs."""
+    value = _text(line, name).replace(",", "")
+    if value and plain_number(value) is None:
+        raise DomainError("order.bad_field", field=name, value=value[:40])
+    return value
 
 
 def _extra(data: Mapping[Any, Any]) -> Mapping[str, str | int | float]:
