@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, or_, select, union, update
 from sqlalchemy.exc import IntegrityError
 
 from core import outbox
-from core.credit import events, locks, prepayment, reminders, requests, verdict
+from core.credit import events, lines, locks, prepayment, reminders, requests, verdict
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
 from core.credit.judge import judge
@@ -186,6 +186,7 @@ def cancel(work: Work, policy: Policy, order: Order) -> None:
         requests.end(work, pending, "withdrawn")
     freed = order.state == OrderState.released
     order.state, order.ended_at = OrderState.cancelled, work.now
+    lines.end(work, order)
     work.audit("order.cancelled", "order", order.id, order.customer_id)
     events.order_changed(work, order)
     work.session.flush()

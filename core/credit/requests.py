@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, select
 
 from core import outbox
 from core.chores import holders
-from core.credit import events, prepayment, route, seats, verdict
+from core.credit import events, lines, prepayment, route, seats, verdict
 from core.credit.exposure import Standing, standing
 from core.credit.judge import judge
 from core.credit.rules import Route
@@ -24,12 +24,12 @@ from core.dunning.ladder import Policy
 from core.dunning.load import load_org
 from core.dunning.org import Org
 from core.ledger.marks import mark
-from core.models import CreditLine, CreditRequest, CreditVote, Order, OrderState, RequestState
+from core.models import CreditRequest, CreditVote, Order, OrderState, RequestState
 from core.models.base import table_of
 from core.time import Calendar, Window, local_instant
 from core.work import Work
 
-Q, V, L, D = table_of(CreditRequest), table_of(CreditVote), table_of(CreditLine), outbox.D
+Q, V, D = table_of(CreditRequest), table_of(CreditVote), outbox.D
 _PENDING = select(CreditRequest).where(Q.c.order_id == bindparam("order"), Q.c.state == RequestState.pending)
 _HELD_CARD = (
     select(D.c.id)
@@ -298,7 +298,7 @@ def _decided(
         return Voted("rejected")
     percent = int(conditions.get("prepay_percent") or 0)
     if conditions.get("until"):
-        _line(work, request, date.fromisoformat(conditions["until"]))
+        lines.grant(work, policy, request, order, date.fromisoformat(conditions["until"]))
     order.conditions = {"terms_days": conditions["terms"]} if "terms" in conditions else {}
     if percent:
         prepay = -(-order.amount_minor * percent // 100)
@@ -314,25 +314,6 @@ def _decided(
     if percent or "until" in conditions:  # the money may be there, and the limit may be enough for others
         mark(work, [order.customer_id])
     return Voted("approved")
-
-
-def _line(work: Work, request: CreditRequest, until: date) -> None:
-    """The limit is raised by what the order was over, until that day; one that runs already ends."""
-    over = request.facts["over_minor"]
-    if not over:
-        return
-    running = (L.c.customer_id == request.customer_id) & (L.c.currency == request.facts["currency"])
-    running &= (L.c.kind == "temporary") & L.c.ended_on.is_(None)
-    extra = work.session.execute(select(CreditLine).where(running)).scalar_one_or_none()
-    if extra is not None:
-        over += extra.amount_minor if extra.until >= work.today else 0
-        extra.ended_on = work.today
-        work.session.flush()
-    work.session.add(CreditLine(
-        customer_id=request.customer_id, amount_minor=over, currency=request.facts["currency"], from_on=work.today,
-        until=until, reason=request.reason, made_by_id=work.person_id, request_id=request.id,
-    ))  # fmt: skip
-    work.audit("credit.line", "credit", request.id, request.customer_id, amount_minor=over, until=until.isoformat())
 
 
 def end(work: Work, request: CreditRequest, state: str) -> None:
