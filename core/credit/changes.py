@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import select
 
 from core import outbox
-from core.credit import events, locks, orders, prepayment, progress, requests, verdict
+from core.credit import events, locks, orders, own_orders, prepayment, progress, requests, verdict
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
 from core.credit.judge import facts_of, judge
 from core.credit.orders import Submitted
 from core.dunning.ladder import Policy
+from core.dunning.load import load_org
 from core.errors import DomainError
 from core.ledger.marks import mark
 from core.models import Customer, Order, OrderState
@@ -49,6 +50,8 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
     codes = _against(work, policy, order, now, done)
     agreed = int(order.conditions.get("prepay_minor", 0)) if was == OrderState.released else 0  # and it is there
     worse = _is_worse(order, new, agreed)
+    ever = requests.concerned(order, load_org(work), requests.latest(work, order.id or 0))
+    order.facts = {**order.facts, own_orders.EVER: sorted(ever)}  # a change makes nobody's order somebody else's
     _take_over(work, order, new, now)
     order.prepaid_minor = min(new.amount_minor, max(new.prepaid_minor, agreed))
     found = judge(work, policy.credit, order, now)

@@ -12,7 +12,7 @@ from core.dunning.stored import active
 from core.errors import DomainError
 from core.models import Order, Shipment
 from tests.harness import ONE_STEP, Harness
-from tests.scenarios.ordering import ROUTES, codes, opened, place, state, stored, told
+from tests.scenarios.ordering import ROUTES, codes, opened, place, put, state, stored, told
 from tests.scenarios.racing import at_once, tap
 
 
@@ -21,16 +21,6 @@ def shop(hk: Harness) -> Harness:
     found = opened(hk)
     found.policy(ONE_STEP + ROUTES)
     return found
-
-
-def put(hk: Harness, number: str, amount: str, **more: Any) -> dict[str, Any]:
-    with hk.db() as work:
-        [order] = orders.find(work, number)
-        new = parse({"number": number, "customer": "甲", "amount": amount, **more}, "CNY")
-        made = changes.change(work, active(work)[1], order, new)
-        answer = orders.as_json(made.order, made.request_id)
-    hk.deliver()
-    return answer
 
 
 def close(hk: Harness, number: str) -> None:
