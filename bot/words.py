@@ -10,7 +10,7 @@ from core.errors import DomainError
 from core.money import Money, format_money
 
 # Facts that say where, most telling first.
-_WHERE = ("where", "file", "variable", "key", "option", "url")
+_WHERE = ("where", "file", "variable", "key", "option", "url", "field")
 
 
 @lru_cache(maxsize=1)

@@ -49,7 +49,7 @@ class NewOrder:
 
 
 def parse(data: object, company_currency: str) -> NewOrder:
-    """Errors: order.not_an_object, order.unknown_field, order.field_missing, order.bad_field, order.amount."""
+    """Errors: order.not_an_object, order.unknown_field, order.field_missing, order.bad_field, order.bad_lines, order.amount."""
     if not isinstance(data, Mapping):
         raise DomainError("order.not_an_object")
     for name in data:
@@ -58,6 +58,8 @@ def parse(data: object, company_currency: str) -> NewOrder:
     currency = (_text(data, "currency") or company_currency).upper()
     if not known_currency(currency):
         raise DomainError("order.bad_field", field="currency", value=currency[:20])
+    if data.get("amount") in (None, ""):
+        raise DomainError("order.field_missing", field="amount")
     amount = _amount(data, "amount", currency)
     if not amount:
         raise DomainError("order.amount", field="amount", value=str(data.get("amount"))[:40])
@@ -126,7 +128,7 @@ def _prepaid(data: Mapping[Any, Any], amount_minor: int, currency: str) -> int:
 def _lines(data: Mapping[Any, Any]) -> tuple[Mapping[str, Any], ...]:
     lines = [] if data.get("lines") is None else data["lines"]
     if not isinstance(lines, list) or len(lines) > MAX_LINES or not all(isinstance(line, dict) for line in lines):
-        raise DomainError("order.bad_field", field="lines", value="")
+        raise DomainError("order.bad_lines", field="lines", most=MAX_LINES)
     return tuple({"item": _text(line, "item"), **{name: _price(line, name) for name in PRICES}} for line in lines)
 
 
