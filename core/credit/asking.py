@@ -61,7 +61,7 @@ def ask_again(work: Work, policy: Policy, order: Order) -> CreditRequest | None:
         raise DomainError("credit.not_held", number=order.number)
     if requests.pending(work, order.id or 0) is not None:
         raise DomainError("credit.asked_already", number=order.number)
-    again = _from(work, order)
+    again = askable_from(work, order)
     if again > work.today:
         raise DomainError("credit.asked_today", next=again)
     now = standing(work, order.customer_id)
@@ -110,7 +110,7 @@ def _pending(work: Work, order: Order) -> CreditRequest:
     return request
 
 
-def _from(work: Work, order: Order) -> date:
+def askable_from(work: Work, order: Order) -> date:
     """The day from which a new request may be made."""
     opened = work.session.execute(select(Q.c.opened_at).where(Q.c.order_id == order.id).order_by(Q.c.id)).scalars().all()
     if len(opened) < 2:
