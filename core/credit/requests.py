@@ -110,16 +110,16 @@ def concerned(order: Order, org: Org, request: CreditRequest | None = None) -> s
 def as_of_now(
     work: Work, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict, policy: Policy, org: Org
 ) -> list[dict[str, Any]] | None:
-    """The request's rungs with who they are now: deputies, and whoever has come or gone since. None: as they stand, since
-    the order is held no more, or others must be asked anyway."""
+    """The request's rungs with who they are now: deputies, and whoever has come or gone since; those that have had their say
+    stay. None: as they stand, since the order is held no more, or others must be asked anyway."""
     chosen = route.choose(found, now, policy.credit)
     if found.state != verdict.HELD or chosen is None or chosen.name != request.route:
         return None
     never = concerned(order, org, request)
-    asked = list(route.rungs(chosen, now, org, never))[request.rung :]
+    mine = request.rungs[request.rung]
+    asked = route.rungs(chosen, now, org, never, mine.get("at", request.rung))
     if not asked:
         return None
-    mine = request.rungs[request.rung]
     above = route.above(asked[0].seats, org, never) if "above" in mine else ()
     first = seats.reseated(mine, asked[0], above, voted(work, request))
     return [*request.rungs[: request.rung], first, *(each.json() for each in asked[1:])]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from core.models import CreditLine
-from tests.harness import ONE_STEP, Harness
-from tests.scenarios.approving import BOTH, REQUEST, asked, audited, request, settled, staffed
+from core.models import CreditLine, CreditVote
+from tests.harness import ONE_STEP, Harness, instant
+from tests.scenarios.approving import BOTH, REQUEST, asked, audited, person, request, settled, staffed
 from tests.scenarios.ordering import place, state, stored
 from tests.scenarios.racing import count, tap
 
@@ -31,6 +31,56 @@ def test_a_card_opened_from_a_list_is_compared_with_what_it_showed(shop: Harness
     assert tap(shop.app, shop.now, "zhou", again, "credit.approve").outcome == "done"
     assert state(shop, "SO1") == "released"
     settled(shop)
+
+
+# --- from everybody ---
+
+THREE = """
+[[credit.route]]
+name = "three"
+rungs = [{ audience = ["role:sales_manager"] }, { audience = ["role:sales_director"] },
+         { audience = ["role:finance_director"] }]
+"""
+
+
+def _then_two_more_must_agree(shop: Harness) -> None:
+    """wang has said yes: zhao is asked, then zhou."""
+    shop.at("2026-07-06 11:00")
+    assert [rung["people"] for rung in request(shop).rungs][1:] == [[person(shop, "zhao")], [person(shop, "zhou")]]
+    shop.chat("zhou").expect_nothing()
+    [card for card in shop.chat("zhao").unread() if card.json["kind"] == REQUEST][-1].tap("credit.approve")
+    assert state(shop, "SO1") == "held"
+    shop.chat("zhou").expect_card("SO1", "第 3/3 级", kind=REQUEST).tap("credit.approve")
+    assert state(shop, "SO1") == "released" and count(shop, CreditVote) == 3
+    settled(shop)
+
+
+def test_a_deputy_of_who_has_had_their_say_still_has_their_own(shop: Harness) -> None:
+    shop.policy(ONE_STEP + THREE)
+    place(shop, "甲", "2000.00", "SO1")
+    shop.chat("wang").expect_card("SO1", kind=REQUEST).tap("credit.approve")
+    assert shop.chat("wang").say("/away 7-20 代理 @zhao")["outcome"] == "done"
+    _then_two_more_must_agree(shop)
+
+
+def test_who_takes_the_place_of_who_has_had_their_say_still_has_their_own(shop: Harness) -> None:
+    shop.policy(ONE_STEP + THREE)
+    place(shop, "甲", "2000.00", "SO1")
+    shop.chat("wang").expect_card("SO1", kind=REQUEST).tap("credit.approve")
+    shop.person("wang", roles=["rep"])
+    shop.person("zhao", roles=["sales_director", "sales_manager"])
+    _then_two_more_must_agree(shop)
+
+
+def test_two_rungs_of_one_person_are_one_until_others_take_their_place(shop: Harness) -> None:
+    shop.policy(ONE_STEP + THREE)
+    shop.person("wang", deputy_id=person(shop, "zhao"), away_until=instant("2026-07-08 10:00").date())
+    place(shop, "甲", "2000.00", "SO1")
+    assert [rung["people"] for rung in request(shop).rungs] == [[person(shop, "zhao")], [person(shop, "zhou")]]
+    shop.chat("wang").say("/back")
+    shop.tick()
+    shop.chat("wang").expect_card("SO1", kind=REQUEST).tap("credit.approve")
+    _then_two_more_must_agree(shop)
 
 
 # --- on whose conditions ---
