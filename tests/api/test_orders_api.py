@@ -129,6 +129,7 @@ BAD = [
     (b'{"amount": "1", "number": "a\\u0000"}', 422, "order.bad_field"),
     (b'{"amount": "1", "number": "a", "customer": "nobody"}', 422, "customer.unknown"),
     ('{"amount": "1", "number": "a", "customer": "甲", "asked_by": "nobody"}'.encode(), 422, "person.unknown"),
+    ('{"amount": "1", "number": "a", "customer": "甲", "asked_by": "lin"}'.encode(), 422, "person.unknown"),  # not hers
     (b'{"amount": "1", "number": "a", "customer": "b", "lines": "x"}', 422, "order.bad_lines"),
 ]  # fmt: skip
 
