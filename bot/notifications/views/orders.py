@@ -81,6 +81,7 @@ class OrderStatusView:
     signed_on: date | None = None
     invoiced: Money | None = None
     terms: str = ""
+    at_most: int | None = None  # days that the approval allows
     by: str = ""  # whose order it is
     note: str = ""  # their words
     reasons: tuple[Phrase, ...] = ()  # of the latest verdict
@@ -97,6 +98,15 @@ class OrderStatusView:
     def held_back(self) -> bool:
         """What once held up an order that is released now is no longer why it is what it is."""
         return bool(self.reasons) and self.state in ("held", "conditions", "expired", "refused", "rejected")
+
+    @property
+    def shortened(self) -> bool:
+        """Terms of 0 days are some, too."""
+        return self.at_most is not None
+
+    @property
+    def has_terms(self) -> bool:
+        return bool(self.terms) or self.shortened
 
     @property
     def unasked(self) -> bool:
