@@ -4,6 +4,7 @@ held | released | refused | rejected -> held | released | refused     changed: j
 held | released -> closed                                             only what is shipped still uses up the limit
 """
 
+from math import inf
 from typing import Any
 
 from sqlalchemy import select
@@ -144,8 +145,13 @@ def _is_worse(order: Order, new: NewOrder, agreed_minor: int) -> bool:
     return bool(
         new.amount_minor - prepaid_minor > order.amount_minor - order.prepaid_minor
         or new.amount_minor > order.amount_minor
-        or (new.terms_days or 0) > (order.terms_days or 0)
+        or _wait(new) > _wait(order)
     )
+
+
+def _wait(order: Order | NewOrder) -> float:
+    """In days, for the money; terms that can't be read may be any."""
+    return inf if order.terms and order.terms_days is None else order.terms_days or 0
 
 
 def _new_reasons(found: verdict.Verdict, codes: set[str], other_lines: bool) -> set[str]:

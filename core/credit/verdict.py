@@ -16,13 +16,15 @@ _STOPS = frozenset(BLOCKING) - {"blacklist"}
 
 @dataclass(frozen=True)
 class OrderFacts:
-    """What the rules look at. `lines`: as they came in; `price`, `list_price` and `cost` are texts in major units."""
+    """What the rules look at. `terms_days`: None where the order says nothing of terms, or, if `terms_unclear`, nothing that
+    can be read. `lines`: as they came in; `price`, `list_price` and `cost` are texts in major units."""
 
     amount_minor: int
     currency: str
     prepaid_minor: int = 0
     terms_days: int | None = None
     lines: Sequence[Mapping[str, Any]] = ()
+    terms_unclear: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,8 @@ def _money(
     allowed = rules.terms_of(standing.rating)
     if order.terms_days is not None and order.terms_days > allowed:
         found.append(Reason("terms", {"days": order.terms_days, "allowed": allowed}))
+    elif order.terms_unclear:
+        found.append(Reason("terms", {"allowed": allowed}))
     return found
 
 

@@ -42,3 +42,16 @@ def test_prices_and_amounts_as_order_systems_write_them() -> None:
     found = order(amount=" 1,234.50 ", lines=[{"item": "阀门", "price": "1,000.00", "list_price": " 1200 ", "cost": None}])
     assert found.amount_minor == 123_450
     assert dict(found.lines[0]) == {"item": "阀门", "price": "1000.00", "list_price": "1200", "cost": ""}
+
+
+@pytest.mark.parametrize(("terms", "days"), [
+    ("", None), ("net30", 30), ("n/30", 30), ("30", 30), ("61天", 61), ("月结60", 60), ("月结", 30), ("EOM", 30),
+    ("60 days after invoice", 60), ("票到４５天", 45), ("发货后 30 日内付款", 30),
+    ("3个月", 90), ("6 个月", 180), ("三个月", 90), ("两月", 60), ("半年", 182), ("1年", 365), ("12 months", 360),
+    ("6w", 42), ("2周", 14), ("1季度", 90), ("三十天", 30), ("十五日", 15), ("六十天", 60), ("四十五天", 45),
+    ("2/10 net 60", 60), ("30天付50%，90天付50%", 90), ("30%预付，70%货到60天", 60),
+    ("款到发货", 0), ("Cash", 0), ("预付100%", 0), ("现结", 0),
+    ("次月15日", None), ("隔月结", None), ("按合同", None), ("三十", None), ("90%货到", None), ("as agreed", None),
+])  # fmt: skip
+def test_the_longest_wait_that_terms_speak_of(terms: str, days: int | None) -> None:
+    assert order(terms=terms).terms_days == days

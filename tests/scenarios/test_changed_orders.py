@@ -124,6 +124,19 @@ def test_a_new_note_asks_nobody_anew_on_the_same_day(shop: Harness) -> None:
     told(shop)
 
 
+def test_terms_that_nobody_can_read_are_looked_at_by_somebody(shop: Harness) -> None:
+    assert codes(place(shop, "甲", "10.00", "SO1", terms="3个月")) == ["terms"]
+    unclear = place(shop, "甲", "10.00", "SO2", terms="按合同")
+    assert unclear["reasons"] == [{"code": "terms", "allowed": 30}]
+    card = shop.chat("zhou").expect_card("SO2", "账期无法识别（上限30天）", kind="credit.request")
+    card.tap("credit.approve")
+    assert put(shop, "SO2", "9.00", terms="按合同")["verdict"] == "released"
+    assert put(shop, "SO2", "9.00", terms="net60")["verdict"] == "released", "shorter than whatever was meant"
+    assert put(shop, "SO2", "9.00", terms="另议")["verdict"] == "held"
+    assert place(shop, "甲", "10.00", "SO3", terms="款到发货")["verdict"] == "released"
+    told(shop)
+
+
 def test_what_was_agreed_about_prices_was_agreed_about_these_lines(shop: Harness) -> None:
     twenty = [{"item": "阀门", "price": "80", "list_price": "100"}]
     assert codes(place(shop, "甲", "800.00", "SO1", lines=twenty)) == ["discount"]
