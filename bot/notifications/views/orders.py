@@ -168,6 +168,7 @@ class CreditStatusView:
     unapplied: Money  # ≤ 0
     limit: Money | None = None  # with the temporary one; None: no limit
     limit_source: str = "own"  # own new grade cash_only none: core.credit.granted
+    set_limit: Money | None = None  # what somebody set, where the rating leaves nothing of it
     extra: Money | None = None  # of it for a while
     extra_until: date | None = None
     available: Money | None = None  # the lower of what its own limit and the group's leave
@@ -203,6 +204,15 @@ class CreditStatusView:
     def roomy(self) -> bool:
         """What is available is known: by a limit of its own, or of its group."""
         return self.available is not None
+
+    @property
+    def blacklisted(self) -> bool:
+        return "blacklist" in self.holds
+
+    @property
+    def by_rating(self) -> bool:
+        """The policy gives this rating no credit, whatever limit is set."""
+        return self.limit_source == "cash_only"
 
     @property
     def exceeded(self) -> bool:
