@@ -16,8 +16,8 @@ from bot import hooks, trial
 from bot.adapters.base import Adapter, Address, Envelope, Reply, Sent
 from bot.adapters.build import messenger
 from bot.adapters.local import store
-from bot.adapters.local.adapter import LocalAdapter, LocalMailbox
-from bot.card import card_json
+from bot.adapters.local.adapter import LocalAdapter, LocalMailbox, next_step
+from bot.card import Action, card_json
 from bot.crowd import Crowd
 from bot.engine import check_orders, hours_of_work, run_credit, run_cycle
 from bot.inbound import Door, receive
@@ -27,7 +27,7 @@ from bot.notifications.record import Delivered, record
 from bot.notifications.sender import deliver
 from bot.settings import Settings, to_company
 from bot.transactions import Transactions
-from bot.words import not_saved
+from bot.words import not_saved, sentence
 from core import accounts
 from core.db import make_engine
 from core.dunning import stored
@@ -291,6 +291,9 @@ class App:
                 # Whoever may not see the card learns nothing of it, not even that it is there.
                 shown = self._card(work, int(delivery)) if mine or reply.delivery_id is not None else None
                 card = shown or self._reply_card(work, handle, reply)
+            asked = next_step(reply, int(delivery))
+            if asked is not None and asked.id == action:  # nobody is there to be asked
+                return {"outcome": "invalid", "message": _wanted(asked, self.company.lang), "card": card}
             return {"outcome": reply.outcome, "message": reply.message, "card": card}
 
         return self._run(steps)
@@ -359,6 +362,13 @@ class App:
     def mailbox(self, whose: str = "") -> dict[str, Any]:
         with self.transactions.look(self.clock()) as work:
             return {"letters": store.letters(work.session, whose or None, self.company.calendar.zone)}
+
+
+def _wanted(asked: Action, lang: str) -> str:
+    """What a button of the command line lacks: its form has nobody to fill it in."""
+    colon, between = ("：", "；") if lang == "zh" else (": ", "; ")
+    wanted = [each for each in asked.inputs if each.required] or asked.inputs
+    return sentence("input.asked", {"name": between.join(f"{i.label}{colon}{i.name}=…" for i in wanted)}, lang)[0]
 
 
 def cycle_report(work: Work, delivered: Delivered) -> dict[str, Any]:

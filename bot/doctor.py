@@ -358,6 +358,11 @@ def _rows(session: Session, statement: Any) -> list[dict[str, str]]:
     return [dict(row) for row in session.execute(statement).mappings()]
 
 
+def list_name(name: str) -> tuple[str, str]:
+    """(zh, en) of one of the lists in `gaps` and `data`."""
+    return _LISTS[name]
+
+
 _LISTS = {
     "no_owner": ("没有负责人的客户", "customers without an owner"),
     "no_contact": ("没有财务联系人邮箱的客户", "customers without a finance contact's address"),
@@ -415,7 +420,7 @@ def next_steps(ward: Ward, session: Session) -> list[dict[str, Any]]:
     for row in session.execute(statement):
         shown = found.setdefault(row.id, {
             "customer": row.code, "name": row.name, "currency": row.currency, "state": row.state,
-            "severity": row.severity, "next": "", "on": None, "due_now": False, "receivable": None,
+            "severity": row.severity, "next": "", "offset": None, "on": None, "due_now": False, "receivable": None,
         })  # fmt: skip
         if row.due_on is None:
             continue
@@ -432,7 +437,8 @@ def next_steps(ward: Ward, session: Session) -> list[dict[str, Any]]:
         on = row.due_on + timedelta(days=offset + row.age_shift_days)
         if shown["on"] is None or on.isoformat() < shown["on"]:
             steps = ", ".join(step.id for step in ladder.steps if offset in step.offsets)
-            shown |= {"next": steps, "on": on.isoformat(), "due_now": on <= ward.today, "receivable": row.number}
+            shown |= {"next": steps, "offset": offset, "on": on.isoformat(), "due_now": on <= ward.today}
+            shown["receivable"] = row.number
     return list(found.values())
 
 

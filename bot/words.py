@@ -10,7 +10,7 @@ from core.errors import DomainError
 from core.money import Money, format_money
 
 # Facts that say where, most telling first.
-_WHERE = ("where", "file", "variable", "key", "option", "url")
+_WHERE = ("where", "file", "variable", "key", "option", "url", "field")
 
 
 @lru_cache(maxsize=1)
@@ -62,20 +62,21 @@ def reason(stored: str, lang: str = "zh") -> str:
     zh = lang == "zh"
     if reached := _REACHED.fullmatch(stored):
         age, offset = int(reached[1]), int(reached[2])
-        step = _age(offset, zh)
+        step = step_day(offset, zh)
         if age == offset:
             return f"到了{step}" if zh else f"reached: {step}"
-        return f"到了{step}（今天{_age(age, zh)}）" if zh else f"reached: {step} (today: {_age(age, zh)})"
+        return f"到了{step}（今天{step_day(age, zh)}）" if zh else f"reached: {step} (today: {step_day(age, zh)})"
     if caught := _CAUGHT_UP.fullmatch(stored):
         from core.dunning.words import audience
 
-        step, told = _age(int(caught[1]), zh), audience(caught[2], lang)
+        step, told = step_day(int(caught[1]), zh), audience(caught[2], lang)
         return f"补做时由{step}的步骤通知{told}" if zh else f"caught up: the step of {step} tells {told}"
     words = words_of(f"reason.{stored}")
     return words[not zh] if words else stored
 
 
-def _age(days: int, zh: bool) -> str:
+def step_day(days: int, zh: bool) -> str:
+    """A step of a ladder by its day, counted from the due date."""
     if days == 0:
         return "到期当天" if zh else "the due day"
     if days < 0:

@@ -1,7 +1,8 @@
 """Money: an integer count of minor units (分, cents) and an ISO 4217 currency. Never a float, anywhere."""
 
+import re
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
 from core.errors import DomainError
@@ -11,6 +12,7 @@ _SYMBOLS = {"CNY": "¥", "USD": "US$", "EUR": "€", "GBP": "£", "HKD": "HK$", 
 
 # 10 billion yuan: above every real invoice, below anything that could overflow a sum of BIGINTs.
 MAX_MINOR = 10**14
+_PLAIN = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,10})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ def to_minor(value: Decimal, currency: str, *, rounding: bool = False) -> int:
     if not value.is_finite():
         raise DomainError("money.not_a_number", value=str(value))
     places = digits(currency)
+    if value.copy_abs() > MAX_MINOR:  # before it is computed with: 1e999999 would overflow
+        raise DomainError("money.too_large", value=str(value)[:40])
     scaled = value.scaleb(places)
     if abs(scaled) > MAX_MINOR:
         raise DomainError("money.too_large", value=str(value))
@@ -95,12 +99,17 @@ def to_minor(value: Decimal, currency: str, *, rounding: bool = False) -> int:
     return int(whole)
 
 
+def plain_number(text: str) -> Decimal | None:
+    """`1234.50` as machines write it: ASCII digits, no exponent, no separators. None for anything else."""
+    return Decimal(text) if _PLAIN.fullmatch(text) else None
+
+
 def parse_major(text: str, currency: str) -> int:
-    """Minor units of a plain machine-written amount such as `1234.50`. Errors: `money.not_a_number`."""
-    try:
-        return to_minor(Decimal(text), currency)
-    except InvalidOperation:
-        raise DomainError("money.not_a_number", value=text) from None
+    """Minor units of a plain machine-written amount such as `1234.50`. Errors: `money.not_a_number`, those of to_minor."""
+    value = plain_number(text.strip())
+    if value is None:
+        raise DomainError("money.not_a_number", value=text[:40])
+    return to_minor(value, currency)
 
 
 def split(total_minor: int, weights: list[int]) -> list[int]:

@@ -8,7 +8,7 @@ from sqlalchemy import Select, exists, func, literal, null, or_, select
 from sqlmodel import SQLModel
 
 from core.credit import seats
-from core.credit.requests import over_of
+from core.credit.shown import over_of
 from core.dunning.load import load_org
 from core.dunning.org import Org
 from core.models import ClaimState, DisputeState, FiringOutcome, PauseState, PromiseState, RequestState, TaskState

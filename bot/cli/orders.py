@@ -171,7 +171,8 @@ def _report(answers: list[dict[str, Any]]) -> None:
     rows = []
     for answer in answers:
         if error := answer.get("error"):
-            rows.append((answer["number"], t("未接受", "not taken"), error["message"], ""))
+            said = ("。" if lang == "zh" else ". ").join(part for part in (error["message"], error["hint"]) if part)
+            rows.append((answer["number"], t("未接受", "not taken"), said, ""))
         else:
             why = "；".join(words.phrase(phrase, lang) for phrase in reasons_of(answer["reasons"], lang))
             rows.append((answer["number"], words.word(answer["verdict"], "order", lang), why, answer["request"]))

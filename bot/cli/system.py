@@ -41,8 +41,9 @@ def doctor(
     data: Annotated[bool, typer.Option("--data", help=t("加上数据纪律清单", "add the lists of data discipline"))] = False,
     as_json: Json = False,
 ) -> int:
-    from bot.doctor import examine
-    from bot.words import one_line
+    from bot.doctor import examine, list_name
+    from bot.notifications.templates import templates
+    from bot.words import one_line, step_day
     from core.errors import ConfigError
 
     try:
@@ -63,15 +64,17 @@ def doctor(
         if report["cases"]:
             heads = t("客户 币种 状态 级别 下一步 日期", "customer currency state severity next on").split()
             now, over = t("（该做了）", " (due now)"), t("已走完", "none left")
+            zh, waits = language() != "en", {"open": t("待跟进", "open"), "waiting": t("等待中", "waiting")}
             rows = [
-                (*(c[key] for key in ("customer", "currency", "state", "severity")), c["next"] or over,
-                 (c["on"] or "") + (now if c["due_now"] else ""))
+                (c["customer"], c["currency"], waits.get(c["state"], c["state"]),
+                 templates().word(c["severity"], "severity", "zh" if zh else "en"),
+                 step_day(c["offset"], zh) if c["next"] else over, (c["on"] or "") + (now if c["due_now"] else ""))
                 for c in report["cases"]
             ]  # fmt: skip
             table(heads, rows, t("每个案件的下一步", "The next step of every case"))
         for name, rows in report["gaps"].items():
             if rows:
-                line(f"{name}: {', '.join(str(next(iter(row.values()))) for row in rows[:20])}")
+                line(f"{t(*list_name(name))}: {', '.join(str(next(iter(row.values()))) for row in rows[:20])}")
 
     show(report, as_json, human)
     return FOUND if any(check["state"] == "fail" for check in report["checks"]) else DONE

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from bot.commands.dates import parse_date
 from bot.commands.parser import Ask
 from bot.commands.reply import CommandReply
+from bot.commands.words import label as label_of
 from bot.commands.words import of
 from bot.commands.write import act
 from bot.notifications.views import DoneView
@@ -42,6 +43,10 @@ def away(ask: Ask) -> CommandReply:
     if said["deputy"]:
         given["deputy"] = said["deputy"].strip()
     reply = act(ask, "person.away", given, "person", person_id)
+    if said["deputy"] and isinstance(reply.view, DoneView):  # a name says more than a handle
+        told, label = str(reply.facts.get("deputy") or said["deputy"].strip()), label_of("deputy", ask.lang)
+        lines = tuple(replace(line, value=told) if line.label == label else line for line in reply.view.details)
+        return replace(reply, view=replace(reply.view, details=lines))
     if reply.code != "away.without_deputy" or not isinstance(reply.view, DoneView):
         return reply
     return replace(reply, view=replace(reply.view, next=of(_NO_DEPUTY, ask.lang)))

@@ -20,8 +20,8 @@ from core.credit.events import reasons
 from core.credit.exposure import Exposure, Standing, standing
 from core.credit.granted import available, granted
 from core.credit.inputs import months_before
-from core.credit.requests import over_of
 from core.credit.rules import BLOCKING
+from core.credit.shown import over_of
 from core.dunning.stored import active
 from core.models import CreditRequest, Customer, Order, OrderState, Person, RequestState, RiskEvent
 from core.models.base import table_of

@@ -100,7 +100,7 @@ def say(code: str, facts: Mapping[str, Any], lang: str) -> tuple[str, str]:
     if words is None:
         return code, ""
     shown = {key: _shown(fact, lang) for key, fact in facts.items()}
-    shown.setdefault("handle", shown.get("value", "…"))
+    shown.setdefault("handle", shown.get("person", shown.get("value", "…")))
     en = lang != "zh"
     message, hint = words[en], words[2 + en] if len(words) > 2 else ""
     try:

@@ -6,7 +6,7 @@ from typing import Any
 from core.actions.request import Context, Handler, Outcome, Result
 from core.credit import asking, requests
 from core.errors import DomainError
-from core.models import CreditRequest, Order
+from core.models import CreditRequest, Order, Person, RequestState
 
 LONGEST_TERMS = 365
 YES = frozenset({"yes", "true", "1", "是"})
@@ -66,13 +66,21 @@ def _voted(c: Context, approve: bool, conditions: dict[str, Any], reason: str) -
     )  # fmt: skip
     match voted.code:
         case "already":
-            return Outcome(Result.already, f"credit.{voted.state}")
+            return _already(c, request, voted.state)
         case "not_yours":
             return Outcome(Result.not_allowed, "credit.not_yours")
         case "stale":  # an answer and no error: the figures that got worse stay written down
             return Outcome(Result.stale, "action.stale")
         case _:
             return Outcome(Result.done, f"credit.{voted.code}")
+
+
+def _already(c: Context, request: CreditRequest, state: str) -> Outcome:
+    """Who has decided, unless it was themselves."""
+    by = request.decided_by_id
+    if state not in (RequestState.approved, RequestState.rejected) or by is None or by == c.work.person_id:
+        return Outcome(Result.already, f"credit.{state}")
+    return Outcome(Result.already, f"credit.{state}_by", {"by": c.work.session.get_one(Person, by).name})
 
 
 def _seen(c: Context) -> int | None:

@@ -1,16 +1,16 @@
 """What whoever asks may do about a request: explain it, take it back, ask again.
 
 A request is asked again once a working day at most: the order's first one at once, later ones on the next working day.
-Nobody is worn down by the same question.
+Nobody is worn down by the same question. What was approved on a prepayment is asked anew when it comes too late.
 """
 
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import select
 
 from core import outbox
-from core.credit import events, requests, verdict
-from core.credit.exposure import standing
+from core.credit import conditions, events, prepayment, requests, shown, verdict
+from core.credit.exposure import Standing, standing
 from core.credit.judge import judge
 from core.dunning.ladder import Policy
 from core.errors import DomainError
@@ -19,6 +19,7 @@ from core.models.base import table_of
 from core.work import Work
 
 MAX_NOTE = 400  # characters
+GOOD_FOR = timedelta(days=30)  # an approval whose prepayment comes later is asked for again
 Q = table_of(CreditRequest)
 
 
@@ -60,14 +61,12 @@ def ask_again(work: Work, policy: Policy, order: Order) -> CreditRequest | None:
         raise DomainError("credit.not_held", number=order.number)
     if requests.pending(work, order.id or 0) is not None:
         raise DomainError("credit.asked_already", number=order.number)
-    again = _from(work, order)
+    again = askable_from(work, order)
     if again > work.today:
         raise DomainError("credit.asked_today", next=again)
     now = standing(work, order.customer_id)
     found = judge(work, policy.credit, order, now)
-    order.decided_at = None
-    order.reasons = [reason.json() for reason in found.reasons]
-    order.facts = {**order.facts, "used_minor": found.used_minor, "over_minor": found.over_minor}
+    _as_found(order, found)
     if found.state != verdict.HELD:
         requests.settle_order(work, policy, order, OrderState(found.state), by="check")
         return None
@@ -79,6 +78,31 @@ def ask_again(work: Work, policy: Policy, order: Order) -> CreditRequest | None:
     return request
 
 
+def anew(work: Work, policy: Policy, order: Order, now: Standing, found: verdict.Verdict) -> bool:
+    """Whether the approval of a held order holds no longer: whoever gave it is asked again, on what is true now, if that is
+    worse than what they saw, or if it was too long ago. What they agreed to stays agreed. The customer is locked."""
+    approved = requests.latest(work, order.id or 0)
+    if found.state != verdict.HELD or approved is None:
+        return False
+    is_old = approved.decided_at is not None and approved.decided_at + GOOD_FOR <= work.now
+    if not is_old and not shown.is_worse(approved.facts, shown.of(now, found)):
+        return False
+    order.conditions = {}
+    _as_found(order, found)
+    work.audit("credit.anew", "order", order.id, order.customer_id, request=approved.id, old=is_old)
+    requests.open_(work, policy, order, now, found, approved.asked_by_id, agreed=conditions.lasting(approved.conditions))
+    prepayment.settle(work, [order.customer_id])
+    outbox.touch(work, "order", [order.id or 0])
+    events.order_changed(work, order)
+    return True
+
+
+def _as_found(order: Order, found: verdict.Verdict) -> None:
+    order.decided_at = None
+    order.reasons = [reason.json() for reason in found.reasons]
+    order.facts = {**order.facts, "used_minor": found.used_minor, "over_minor": found.over_minor}
+
+
 def _pending(work: Work, order: Order) -> CreditRequest:
     request = requests.pending(work, order.id or 0)
     if request is None or request.expires_at <= work.now:
@@ -86,7 +110,7 @@ def _pending(work: Work, order: Order) -> CreditRequest:
     return request
 
 
-def _from(work: Work, order: Order) -> date:
+def askable_from(work: Work, order: Order) -> date:
     """The day from which a new request may be made."""
     opened = work.session.execute(select(Q.c.opened_at).where(Q.c.order_id == order.id).order_by(Q.c.id)).scalars().all()
     if len(opened) < 2:

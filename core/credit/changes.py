@@ -4,32 +4,36 @@ held | released | refused | rejected -> held | released | refused     changed: j
 held | released -> closed                                             only what is shipped still uses up the limit
 """
 
+from math import inf
 from typing import Any
 
 from sqlalchemy import select
 
 from core import outbox
-from core.credit import events, locks, orders, prepayment, progress, requests, verdict
+from core.credit import asking, events, locks, orders, own_orders, prepayment, progress, requests, verdict
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
 from core.credit.judge import facts_of, judge
 from core.credit.orders import Submitted
 from core.dunning.ladder import Policy
+from core.dunning.load import load_org
 from core.errors import DomainError
 from core.ledger.marks import mark
-from core.models import Customer, Order, OrderState
+from core.models import CreditRequest, Customer, Order, OrderState
 from core.models.base import table_of
 from core.money import Money
 from core.work import Work
 
 C = table_of(Customer)
 _ENDED = (OrderState.cancelled, OrderState.closed)
+_PRICES = frozenset({"discount", "below_cost"})
 
 
 def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted:
     """The order as it is to be from now on, with a verdict of its own. A released order stays released unless it got
-    worse: larger, less of it prepaid, longer terms, other reasons against it. Who was asked about the old one isn't any
-    more, and conditions of its approval are gone.
+    worse: larger, less of it prepaid, longer terms, other reasons against it, other lines with a price that needs approval.
+    Who was asked about the old one isn't any more, and conditions of its approval are gone. Other words alone ask nobody
+    anew before the next working day.
 
     Errors: order.ended; order.other(field): its number, customer and currency stay; order.below_done(amount: Money): so much
     is shipped or invoiced; person.unknown.
@@ -41,19 +45,24 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
     done = progress.of_order(work, order.customer_id, order.number, order.currency)
     _may_change(work, order, new, done)
     pending = requests.pending(work, order.id or 0)
+    if _asks_nobody(work, order, new, pending):
+        return _reworded(work, order, new, pending)
     before = _told(order)
     was = OrderState(order.state)
     order.state = OrderState.held  # nobody's limit is used up by it while it is judged
     work.session.flush()
     now = standing(work, order.customer_id)
     codes = _against(work, policy, order, now, done)
-    agreed = int(order.conditions.get("prepay_minor", 0)) if was == OrderState.released else 0  # and it is there
+    agreed = 0
+    if was == OrderState.released:  # on a prepayment, as far as it was there
+        agreed = min(order.prepaid_minor, int(order.conditions.get("prepay_minor", 0)))
     worse = _is_worse(order, new, agreed)
+    others = [dict(line) for line in new.lines] != order.lines
     _take_over(work, order, new, now)
     order.prepaid_minor = min(new.amount_minor, max(new.prepaid_minor, agreed))
     found = judge(work, policy.credit, order, now)
     stays = was == OrderState.released and found.state == verdict.HELD and (
-        done.shipped_minor >= order.amount_minor or not (worse or {r.code for r in found.reasons} - codes)
+        done.shipped_minor >= order.amount_minor or not (worse or _new_reasons(found, codes, others))
     )  # fmt: skip
     if pending is not None:
         requests.end(work, pending, "obsolete")
@@ -136,12 +145,59 @@ def _is_worse(order: Order, new: NewOrder, agreed_minor: int) -> bool:
     return bool(
         new.amount_minor - prepaid_minor > order.amount_minor - order.prepaid_minor
         or new.amount_minor > order.amount_minor
-        or (new.terms_days or 0) > (order.terms_days or 0)
+        or _wait(new) > _wait(order)
     )
 
 
+def _wait(order: Order | NewOrder) -> float:
+    """In days, for the money; terms that can't be read may be any."""
+    return inf if order.terms and order.terms_days is None else order.terms_days or 0
+
+
+def _new_reasons(found: verdict.Verdict, codes: set[str], other_lines: bool) -> set[str]:
+    """What was agreed about prices was agreed about these lines and no others."""
+    return {reason.code for reason in found.reasons if reason.code not in codes or (other_lines and reason.code in _PRICES)}
+
+
+def _asks_nobody(work: Work, order: Order, new: NewOrder, pending: CreditRequest | None) -> bool:
+    """Only words changed, on which nobody decides, and they are no reason to ask anew, at least not today: the question is
+    asked already, or answered, and nobody is worn down by it."""
+    if order.state not in (OrderState.held, OrderState.rejected) or not _is_same_but_words(work, order, new):
+        return False
+    answered = pending is not None or bool(order.conditions)
+    return answered or asking.askable_from(work, order) > work.today
+
+
+def _is_same_but_words(work: Work, order: Order, new: NewOrder) -> bool:
+    asked_by = orders.whose(work, new, standing(work, order.customer_id))
+    lines = [dict(line) for line in new.lines]
+    return (new.amount_minor, new.prepaid_minor, new.terms, new.terms_days, lines, asked_by) == (
+        order.amount_minor, order.prepaid_minor, order.terms, order.terms_days, order.lines, order.asked_by_id
+    )  # fmt: skip
+
+
+def _reworded(work: Work, order: Order, new: NewOrder, pending: CreditRequest | None) -> Submitted:
+    """Its cards show the new words; the verdict, and every vote, stands."""
+    _keep_concerned(work, order)
+    work.audit("order.reworded", "order", order.id, order.customer_id, before=order.note, note=new.note)
+    order.note, order.extra = new.note, dict(new.extra)
+    order.entered_by, order.fingerprint = work.actor, new.fingerprint
+    work.session.flush()
+    outbox.touch(work, "order", [order.id or 0])
+    if pending is not None:
+        outbox.touch(work, "credit", [pending.id or 0])
+    return Submitted(order, pending.id if pending is not None else None)
+
+
+def _keep_concerned(work: Work, order: Order) -> None:
+    """A change makes nobody's order somebody else's."""
+    ever = requests.concerned(order, load_org(work), requests.latest(work, order.id or 0))
+    order.facts = {**order.facts, own_orders.EVER: sorted(ever)}
+
+
 def _take_over(work: Work, order: Order, new: NewOrder, now: Standing) -> None:
-    order.asked_by_id = orders.whose(work, new, now)
+    _keep_concerned(work, order)
+    order.asked_by_id = orders.whose(work, new, now, order.asked_by_id)
     order.amount_minor, order.prepaid_minor = new.amount_minor, new.prepaid_minor
     order.terms, order.terms_days = new.terms, new.terms_days
     order.lines, order.note, order.extra = [dict(line) for line in new.lines], new.note, dict(new.extra)

@@ -96,8 +96,8 @@ class GroupStanding:
 
 @dataclass(frozen=True)
 class Standing:
-    """One customer, as credit sees it. `limit_minor` in `currency`, with a temporary one, which runs through `extra_until`;
-    None: no limit. Whether what is `insured` counts, too, says the policy: core.credit.granted."""
+    """One customer, as credit sees it. `limit_minor` in `currency`, with temporary ones, the first of which ends after
+    `extra_until`; None: no limit. Whether what is `insured` counts, too, says the policy: core.credit.granted."""
 
     customer_id: int
     code: str
@@ -182,7 +182,7 @@ def standing(work: Work, customer_id: int) -> Standing:
         elif part != "temporary":
             _add(found.setdefault(whose, {}).setdefault(code, {}), part, minors, day)
         elif code == currency:
-            extra, until = minors[0], day
+            extra, until = extra + minors[0], min(until or day, day)
     exposures = {whose: {code: Exposure(**values) for code, values in found[whose].items()} for whose in sorted(found)}
     own = exposures.pop(customer_id, {})
     return Standing(

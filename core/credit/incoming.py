@@ -9,20 +9,35 @@ import hashlib
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.errors import DomainError
-from core.money import MAX_MINOR, known_currency, parse_major
+from core.money import MAX_MINOR, known_currency, parse_major, plain_number
 
 FIELDS = ("number", "customer", "amount", "currency", "terms", "prepaid", "lines", "note", "asked_by", "extra")
+PRICES = ("price", "list_price", "cost")
+_UNITS = {"月": 30, "m": 30, "周": 7, "星期": 7, "w": 7, "季": 90, "年": 365, "y": 365}  # others are days
+_CN = {"半": 0.5, "一": 1, "两": 2, **{word: n for n, word in enumerate("二三四五六七八九", start=2)}}
+_UNIT = r"月|months?|m\b|周|星期|weeks?|w\b|季|年|years?|y\b"
+_COUNT = re.compile(
+    rf"(?P<digits>[0-9]{{1,4}})\s*个?\s*(?P<unit>{_UNIT}|%)?"
+    rf"|(?P<words>半|[一二两三四五六七八九十]{{1,3}})\s*个?\s*(?P<of>{_UNIT}|天|日)"
+)
+_LATER = re.compile(r"[次下隔]个?月|next month")  # counted from a day that nobody told
+_AT_ONCE = frozenset({
+    "现结", "现款", "现金", "现付", "预付", "预付款", "预付100%", "100%预付", "全款预付", "款到发货", "先款后货", "货到付款",
+    "立即付款", "cash", "cod", "cash on delivery", "prepaid", "prepayment", "immediate", "due on receipt", "无", "none",
+    "n/a", "-",
+})  # fmt: skip
 MAX_TEXT, MAX_LINES, MAX_EXTRA, MAX_NAME, MAX_NUMBER = 400, 500, 100, 100, 10**15
 
 
 @dataclass(frozen=True)
 class NewOrder:
-    """`asked_by`: a person's handle, "" for whoever looks after the customer. `terms_days`: the number in `terms`.
+    """`asked_by`: a person's handle, "" for whoever looks after the customer. `terms_days`: what days_of reads in `terms`.
     `extra`: what else is to be kept of it, by name; nothing is decided on it."""
 
     number: str
@@ -48,7 +63,8 @@ class NewOrder:
 
 
 def parse(data: object, company_currency: str) -> NewOrder:
-    """Errors: order.not_an_object, order.unknown_field, order.field_missing, order.bad_field, order.amount."""
+    """Errors: order.not_an_object, order.unknown_field, order.field_missing, order.bad_field, order.bad_lines,
+    order.amount."""
     if not isinstance(data, Mapping):
         raise DomainError("order.not_an_object")
     for name in data:
@@ -57,11 +73,12 @@ def parse(data: object, company_currency: str) -> NewOrder:
     currency = (_text(data, "currency") or company_currency).upper()
     if not known_currency(currency):
         raise DomainError("order.bad_field", field="currency", value=currency[:20])
+    if data.get("amount") in (None, ""):
+        raise DomainError("order.field_missing", field="amount")
     amount = _amount(data, "amount", currency)
     if not amount:
         raise DomainError("order.amount", field="amount", value=str(data.get("amount"))[:40])
     terms = _text(data, "terms")
-    days = re.search(r"\d{1,4}", terms)
     return NewOrder(
         number=_needed(data, "number"),
         customer=_needed(data, "customer"),
@@ -69,12 +86,33 @@ def parse(data: object, company_currency: str) -> NewOrder:
         currency=currency,
         prepaid_minor=_prepaid(data, amount, currency),
         terms=terms,
-        terms_days=int(days[0]) if days else None,
+        terms_days=days_of(terms),
         lines=_lines(data),
         note=_text(data, "note"),
         asked_by=_text(data, "asked_by"),
         extra=_extra(data),
     )
+
+
+def days_of(terms: str) -> int | None:
+    """The longest wait for money that payment terms speak of, in days: 60 of `2/10 net 60`, 90 of `3个月`. None: nothing is
+    said, or it can't be read; a person must look at it then."""
+    text = unicodedata.normalize("NFKC", terms).casefold().strip()
+    if _LATER.search(text):
+        return None
+    counts = [_days(found) for found in _COUNT.finditer(text) if found["unit"] != "%"]
+    if counts:
+        return max(counts)
+    return 0 if text in _AT_ONCE else 30 if text in ("月结", "eom") else None
+
+
+def _days(found: re.Match[str]) -> int:
+    number = found["digits"] or found["words"]
+    if not number.isdecimal():
+        tens, ten, ones = number.rpartition("十")
+        number = 10 * _CN.get(tens, 1) * bool(ten) + _CN.get(ones, 0)
+    days = next((days for unit, days in _UNITS.items() if (found["unit"] or found["of"] or "").startswith(unit)), 1)
+    return int(float(number) * days)
 
 
 def _text(data: Mapping[Any, Any], name: str) -> str:
@@ -125,8 +163,16 @@ def _prepaid(data: Mapping[Any, Any], amount_minor: int, currency: str) -> int:
 def _lines(data: Mapping[Any, Any]) -> tuple[Mapping[str, Any], ...]:
     lines = [] if data.get("lines") is None else data["lines"]
     if not isinstance(lines, list) or len(lines) > MAX_LINES or not all(isinstance(line, dict) for line in lines):
-        raise DomainError("order.bad_field", field="lines", value="")
-    return tuple({name: _text(line, name) for name in ("item", "price", "list_price", "cost")} for line in lines)
+        raise DomainError("order.bad_lines", field="lines", most=MAX_LINES)
+    return tuple({"item": _text(line, "item"), **{name: _price(line, name) for name in PRICES}} for line in lines)
+
+
+def _price(line: Mapping[Any, Any], name: str) -> str:
+    """One that can't be read would slip past the checks of discounts and costs."""
+    value = _text(line, name).replace(",", "")
+    if value and plain_number(value) is None:
+        raise DomainError("order.bad_field", field=name, value=value[:40])
+    return value
 
 
 def _extra(data: Mapping[Any, Any]) -> Mapping[str, str | int | float]:

@@ -38,10 +38,11 @@ A, C, E, H, L, O, P, Q, R, S, T, V, G = (  # noqa: E741
     )
 )  # fmt: skip
 DECIDED = (RequestState.approved, RequestState.rejected)
-# The order was another one when this was decided.
+# The order was another one when this was decided, or the decision held no longer.
 CHANGED = exists().where(
-    A.c.subject == "order", A.c.subject_id == Q.c.order_id, A.c.action == "order.changed", A.c.at >= Q.c.decided_at
-)
+    A.c.subject == "order", A.c.subject_id == Q.c.order_id, A.c.action.in_(("order.changed", "credit.anew")),
+    A.c.at >= Q.c.decided_at,
+)  # fmt: skip
 FREE = (OrderState.released, OrderState.closed)
 Uses = dict[tuple[str, int, str], int]  # (part, customer, currency): minor units
 

@@ -22,4 +22,5 @@ def facts_of(order: Order, done_minor: int = 0) -> verdict.OrderFacts:
     """`done_minor` of it counts as shipments or receivables; prepayment pays for that first."""
     amount = max(0, order.amount_minor - done_minor)
     prepaid = min(amount, max(0, order.prepaid_minor - done_minor))
-    return verdict.OrderFacts(amount, order.currency, prepaid, order.terms_days, tuple(order.lines))
+    unclear = bool(order.terms) and order.terms_days is None
+    return verdict.OrderFacts(amount, order.currency, prepaid, order.terms_days, tuple(order.lines), unclear)

@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from core.credit import locks, orders, own_orders, proposals
 from core.dunning.stored import active
@@ -91,5 +91,6 @@ def _temporary(work: Work, customer: Customer, amount_minor: int | None, until: 
 
 
 def _running(work: Work, customer: Customer) -> list[CreditLine]:
-    query = select(CreditLine).where(L.c.customer_id == customer.id, L.c.kind == "temporary", L.c.ended_on.is_(None))
+    runs = or_(L.c.ended_on.is_(None), L.c.ended_on > work.today)  # an approval's: it ends by itself
+    query = select(CreditLine).where(L.c.customer_id == customer.id, L.c.kind == "temporary", runs)
     return list(work.session.execute(query.execution_options(populate_existing=True)).scalars())

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, or_, select, union, update
 from sqlalchemy.exc import IntegrityError
 
 from core import outbox
-from core.credit import events, locks, prepayment, reminders, requests, verdict
+from core.credit import asking, events, lines, locks, prepayment, reminders, requests, verdict
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
 from core.credit.judge import judge
@@ -22,6 +22,7 @@ from core.errors import DomainError
 from core.ledger.marks import mark
 from core.models import CreditRequest, Customer, Order, OrderState, Person, RequestState
 from core.models.base import among, table_of
+from core.permissions import scope_of
 from core.work import Work
 
 O, C, P, Q = table_of(Order), table_of(Customer), table_of(Person), table_of(CreditRequest)  # noqa: E741
@@ -50,9 +51,7 @@ def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submi
 
     Errors: customer.unknown, person.unknown, order.conflict (its number is that of another order), credit.group_moved.
     """
-    customer_id = work.session.execute(select(C.c.id).where(C.c.code == new.customer)).scalar()
-    if customer_id is None:
-        raise DomainError("customer.unknown", value=new.customer)
+    customer_id = _customer(work, new.customer)
     locks.lock(work, customer_id)
     known = _known(work, new, source)
     if known is not None:
@@ -95,6 +94,17 @@ def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submi
     return Submitted(order, request.id if request is not None else None)
 
 
+def _customer(work: Work, code: str) -> int:
+    """To a person who enters orders, customers that they don't see whole are unknown; an order system sees all."""
+    query = select(C.c.id).where(C.c.code == code)
+    if work.person_id is not None:
+        query = query.where(scope_of(work.session, work.person_id).customers_whole())
+    found: int | None = work.session.execute(query).scalar()
+    if found is None:
+        raise DomainError("customer.unknown", value=code)
+    return found
+
+
 def _known(work: Work, new: NewOrder, source: str) -> Submitted | None:
     order = work.session.execute(_KNOWN, {"source": source, "number": new.number}).scalar_one_or_none()
     if order is None:
@@ -105,38 +115,39 @@ def _known(work: Work, new: NewOrder, source: str) -> Submitted | None:
     return Submitted(order, pending.id if pending is not None else None, again=True)
 
 
-def whose(work: Work, new: NewOrder, now: Standing) -> int | None:
+def whose(work: Work, new: NewOrder, now: Standing, before: int | None = None) -> int | None:
+    """Whom the order names, else the customer's owner. `before`: whose it was until now.
+
+    Errors: person.unknown; also for somebody who doesn't see the customer: they would read of it on the order's cards.
+    """
     if not new.asked_by:
         return now.owner_id
     found: int | None = work.session.execute(select(P.c.id).where(P.c.handle == new.asked_by)).scalar()
-    if found is None:
-        raise DomainError("person.unknown", person=new.asked_by)
+    if found is not None and found in (now.owner_id, before):
+        return found
+    if found is None or not scope_of(work.session, found).whole(now.owner_id, now.region):
+        raise DomainError("person.unknown", handle=new.asked_by)
     return found
 
 
 def settle(order: Order, found: verdict.Verdict) -> None:
     order.state = OrderState(found.state)
     order.reasons = [reason.json() for reason in found.reasons]
-    order.facts = {"used_minor": found.used_minor, "over_minor": found.over_minor}
+    order.facts = {**order.facts, "used_minor": found.used_minor, "over_minor": found.over_minor}
 
 
 def check_again(work: Work, policy: Policy, order: Order) -> None:
     """A held order in the light of what is true now: money came, a limit was raised, a hold has ended, or a blacklist
-    begun. Its customer is locked. A conditional approval releases it when the prepayment is there; a request that nobody
-    answered in time ends, unless it is needed no longer."""
+    begun. Its customer is locked. One that was approved waits for its prepayment, whatever else there is room for; a request
+    that nobody answered in time ends, unless it is needed no longer."""
     if order.state != OrderState.held:
         return
     now = standing(work, order.customer_id)
     found = judge(work, policy.credit, order, now)
     pending = requests.pending(work, order.id or 0)
-    if pending is None and order.conditions:
-        exposure = now.exposures.get(order.currency)
-        free = exposure.unapplied_minor - exposure.reserved_minor if exposure is not None else 0
-        prepay = order.conditions.get("prepay_minor", 0)
-        if found.state != verdict.REFUSED and free >= prepay:
-            order.prepaid_minor = max(order.prepaid_minor, prepay)  # no other order is released by the same money
-            requests.settle_order(work, policy, order, OrderState.released, by="prepayment")
-            return
+    if pending is None and order.conditions and found.state != verdict.REFUSED:
+        _approved(work, policy, order, now, found)
+        return
     if found.state == verdict.HELD:
         if pending is not None and pending.expires_at <= work.now:
             requests.expire(work, policy, pending, order)
@@ -147,6 +158,18 @@ def check_again(work: Work, policy: Policy, order: Order) -> None:
         requests.end(work, pending, "obsolete")
     settle(order, found)
     requests.settle_order(work, policy, order, OrderState(found.state), by="check")
+
+
+def _approved(work: Work, policy: Policy, order: Order, now: Standing, found: verdict.Verdict) -> None:
+    """On a prepayment: with it the order is released, unless whoever approved it knew less."""
+    prepay = int(order.conditions.get("prepay_minor", 0))
+    exposure = now.exposures.get(order.currency)
+    if (exposure.unapplied_minor - exposure.reserved_minor if exposure is not None else 0) < prepay:
+        return
+    if asking.anew(work, policy, order, now, found):
+        return
+    order.prepaid_minor = max(order.prepaid_minor, prepay)  # no other order is released by the same money
+    requests.settle_order(work, policy, order, OrderState.released, by="prepayment")
 
 
 def to_check(work: Work) -> list[int]:
@@ -186,6 +209,7 @@ def cancel(work: Work, policy: Policy, order: Order) -> None:
         requests.end(work, pending, "withdrawn")
     freed = order.state == OrderState.released
     order.state, order.ended_at = OrderState.cancelled, work.now
+    lines.end(work, order)
     work.audit("order.cancelled", "order", order.id, order.customer_id)
     events.order_changed(work, order)
     work.session.flush()

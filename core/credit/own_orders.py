@@ -2,18 +2,20 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import or_, select
+from sqlalchemy import exists, or_, select
 
 from core.errors import DomainError
-from core.models import Order, OrderState, Person
+from core.models import CreditRequest, Order, OrderState, Person
 from core.models.base import among, table_of
 from core.work import Work
 
-O = table_of(Order)  # noqa: E741
+O, Q = table_of(Order), table_of(CreditRequest)  # noqa: E741
+EVER = "concerned"  # in an order's facts: ids of those who had asked for it or entered it before it was changed
 
 
 def refuse(work: Work, customer_ids: Collection[int]) -> None:
-    """While an order is held that whoever acts here asked for or entered. Their customers are locked.
+    """While an order is held that whoever acts here asked for or entered, or asked about (again), or did before the order
+    system changed it. Their customers are locked.
 
     Errors: credit.own_order(number).
     """
@@ -21,8 +23,11 @@ def refuse(work: Work, customer_ids: Collection[int]) -> None:
         return
     handle = work.session.get_one(Person, work.person_id).handle
     entered = or_(O.c.entered_by.in_((handle, work.actor)), O.c.entered_by.endswith(f" as {handle}", autoescape=True))
-    mine = or_(O.c.asked_by_id == work.person_id, entered)  # "cli:root as zhou": the command line, for somebody
-    held = select(O.c.number).where(among(O.c.customer_id, customer_ids), O.c.state == OrderState.held, mine)
-    number = work.session.execute(held.order_by(O.c.id).limit(1)).scalar()
-    if number is not None:
-        raise DomainError("credit.own_order", number=number)
+    asked = exists().where(Q.c.order_id == O.c.id, Q.c.asked_by_id == work.person_id)
+    mine = or_(O.c.asked_by_id == work.person_id, entered, asked)  # "cli:root as zhou": the command line, for somebody
+    held = select(O.c.number, O.c.facts, mine.label("mine")).where(
+        among(O.c.customer_id, customer_ids), O.c.state == OrderState.held
+    )
+    for order in work.session.execute(held.order_by(O.c.id)):
+        if order.mine or work.person_id in order.facts.get(EVER, ()):
+            raise DomainError("credit.own_order", number=order.number)

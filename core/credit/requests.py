@@ -8,7 +8,7 @@ Whoever is away has a deputy decide, nobody about what they asked for themselves
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -16,7 +16,8 @@ from sqlalchemy import bindparam, select
 
 from core import outbox
 from core.chores import holders
-from core.credit import events, prepayment, route, seats, verdict
+from core.credit import events, lines, own_orders, prepayment, route, seats, shown, verdict
+from core.credit.conditions import merged
 from core.credit.exposure import Standing, standing
 from core.credit.judge import judge
 from core.credit.rules import Route
@@ -24,12 +25,12 @@ from core.dunning.ladder import Policy
 from core.dunning.load import load_org
 from core.dunning.org import Org
 from core.ledger.marks import mark
-from core.models import CreditLine, CreditRequest, CreditVote, Order, OrderState, RequestState
+from core.models import CreditRequest, CreditVote, Order, OrderState, RequestState
 from core.models.base import table_of
 from core.time import Calendar, Window, local_instant
 from core.work import Work
 
-Q, V, L, D = table_of(CreditRequest), table_of(CreditVote), table_of(CreditLine), outbox.D
+Q, V, D = table_of(CreditRequest), table_of(CreditVote), outbox.D
 _PENDING = select(CreditRequest).where(Q.c.order_id == bindparam("order"), Q.c.state == RequestState.pending)
 _HELD_CARD = (
     select(D.c.id)
@@ -39,7 +40,6 @@ _HELD_CARD = (
     )
     .limit(1)
 )  # fmt: skip
-WORSE = {"A": 0, "B": 1, "C": 2, "D": 3}
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,11 @@ def latest(work: Work, order_id: int) -> CreditRequest | None:
 
 
 def open_(
-    work: Work, policy: Policy, order: Order, now: Standing, found: verdict.Verdict, asked_by_id: int | None = None
-) -> CreditRequest | None:
-    """Asks the first rung; the rep is told. `asked_by_id`: who asks, where that isn't the rep. None: there is nobody who
-    may decide."""
+    work: Work, policy: Policy, order: Order, now: Standing, found: verdict.Verdict, asked_by_id: int | None = None,
+    *, agreed: Mapping[str, Any] | None = None,
+) -> CreditRequest | None:  # fmt: skip
+    """Asks the first rung; the rep is told. `asked_by_id`: who asks, where that isn't the rep. `agreed`: conditions of an
+    earlier yes, which stay. None: there is nobody who may decide."""
     chosen = route.choose(found, now, policy.credit)
     org, asked_by_id = load_org(work), asked_by_id or order.asked_by_id
     never = concerned(order, org) | {person for person in (asked_by_id, work.person_id) if person is not None}
@@ -80,7 +81,7 @@ def open_(
         order_id=order.id or 0,
         customer_id=order.customer_id,
         asked_by_id=asked_by_id,
-        facts=facts_of(now, found),
+        facts=shown.of(now, found) | ({"agreed": dict(agreed)} if agreed else {}),
         route=chosen.name,
         rungs=[each.json() for each in asked],
         opened_at=work.now,
@@ -98,75 +99,30 @@ def open_(
 
 
 def concerned(order: Order, org: Org, request: CreditRequest | None = None) -> set[int]:
-    """Whose order it is, who entered it, and who asked (again): nobody of them decides, nor as somebody's deputy."""
+    """Whose order it is, who entered it, and who asked (again), before it was changed, too: nobody of them decides, nor as
+    somebody's deputy."""
     entered = org.of_handle(order.entered_by.rpartition(" as ")[2])
     asked = request.asked_by_id if request is not None else None
-    return {person for person in (order.asked_by_id, entered, asked) if person is not None}
+    ever = order.facts.get(own_orders.EVER, ())
+    return {person for person in (order.asked_by_id, entered, asked, *ever) if person is not None}
 
 
 def as_of_now(
     work: Work, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict, policy: Policy, org: Org
 ) -> list[dict[str, Any]] | None:
-    """The request's rungs with who they are now: deputies, and whoever has come or gone since. None: as they stand, since
-    the order is held no more, or others must be asked anyway."""
+    """The request's rungs with who they are now: deputies, and whoever has come or gone since; those that have had their say
+    stay. None: as they stand, since the order is held no more, or others must be asked anyway."""
     chosen = route.choose(found, now, policy.credit)
     if found.state != verdict.HELD or chosen is None or chosen.name != request.route:
         return None
     never = concerned(order, org, request)
-    asked = list(route.rungs(chosen, now, org, never))[request.rung :]
+    mine = request.rungs[request.rung]
+    asked = route.rungs(chosen, now, org, never, mine.get("at", request.rung))
     if not asked:
         return None
-    mine = request.rungs[request.rung]
     above = route.above(asked[0].seats, org, never) if "above" in mine else ()
     first = seats.reseated(mine, asked[0], above, voted(work, request))
     return [*request.rungs[: request.rung], first, *(each.json() for each in asked[1:])]
-
-
-def facts_of(now: Standing, found: verdict.Verdict) -> dict[str, Any]:
-    """What cards show and a tap is compared with; amounts in minor units of the limit's currency."""
-    return {
-        "currency": now.currency,
-        "limit_minor": found.limit_minor,
-        "limit_source": found.limit_source,
-        "used_minor": found.used_minor,
-        "over_minor": found.over_minor,
-        "overdue_minor": {c: e.overdue_minor for c, e in sorted(now.exposures.items()) if e.overdue_minor},
-        "overdue_days": now.overdue_days,
-        "rating": now.rating,
-        "holds": sorted(now.holds),
-        "reasons": [reason.json() for reason in found.reasons],
-        "group": asdict(found.group) if found.group is not None else None,
-        "insured": [[one.minor, one.currency, one.insurer, one.until.isoformat()] for one in now.insured],
-    }
-
-
-def is_worse(shown: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether an approver who saw the one would decide on less than the other. Another day of delay is no news."""
-    codes = {reason["code"] for reason in now["reasons"]} - {reason["code"] for reason in shown["reasons"]}
-    overdue = any(minor > shown["overdue_minor"].get(currency, 0) for currency, minor in now["overdue_minor"].items())
-    rating = WORSE.get(now["rating"], 0) > WORSE.get(shown["rating"], 0)
-    held = set(now["holds"]) - set(shown["holds"])
-    over = now["over_minor"] > shown["over_minor"] or _group_over(now) > _group_over(shown)
-    less = any(minor > _insured(now).get(currency, 0) for currency, minor in _insured(shown).items())
-    return bool(over or codes or overdue or rating or held or less)
-
-
-def over_of(facts: Mapping[str, Any]) -> tuple[int, str]:
-    """By how much its order goes beyond the customer's own limit, else beyond the group's: (minor units, currency)."""
-    group = facts.get("group")
-    if not facts["over_minor"] and group:
-        return group["over_minor"], group["currency"]
-    return facts["over_minor"], facts["currency"]
-
-
-def _insured(facts: Mapping[str, Any]) -> dict[str, int]:
-    return {currency: minor for minor, currency, *_ in facts.get("insured", ())}
-
-
-def _group_over(facts: Mapping[str, Any]) -> int:
-    """Facts of an older version have no group."""
-    group = facts.get("group")
-    return group["over_minor"] if group else 0
 
 
 def vote(
@@ -236,7 +192,7 @@ def vote(
         outbox.touch(work, "credit", [request.id or 0])
         cards(work, policy, request)
         return Voted("counted")
-    return _decided(work, policy, request, order, RequestState.approved, dict(conditions or {}), reason)
+    return _decided(work, policy, request, order, RequestState.approved, agreed_so_far(work, request), reason)
 
 
 def in_place_of(request: CreditRequest, person_id: int | None, org: Org) -> dict[str, list[str]]:
@@ -261,12 +217,12 @@ def _changed(
         order.reasons = [reason.json() for reason in found.reasons]
         settle_order(work, policy, order, OrderState.refused, by="check")
         return True
-    facts = facts_of(now, found)
+    facts = shown.of(now, found)
     moved = found.state == verdict.HELD and chosen is not None and chosen.name != request.route
-    if not is_worse(request.facts, facts) and not moved:
+    if not shown.is_worse(request.facts, facts) and not moved:
         return False
     request.rev += 1
-    request.facts, request.rung = facts, 0
+    request.facts, request.rung = facts | {k: request.facts[k] for k in ("agreed",) if k in request.facts}, 0
     remind_later(work, policy, request)
     if chosen is not None:
         request.route, request.rungs = chosen.name, [each.json() for each in asked]
@@ -286,6 +242,12 @@ def voted(work: Work, request: CreditRequest) -> set[int]:
     return set(work.session.execute(rows).scalars())
 
 
+def agreed_so_far(work: Work, request: CreditRequest) -> dict[str, Any]:
+    """The conditions of everybody who has said yes to what is shown now, and of an earlier yes that came to nothing."""
+    said = select(V.c.conditions).where(V.c.request_id == request.id, V.c.request_rev == request.rev, V.c.approve)
+    return merged([request.facts.get("agreed", {}), *work.session.execute(said).scalars()])
+
+
 def _decided(
     work: Work, policy: Policy, request: CreditRequest, order: Order, state: RequestState, conditions: dict[str, Any],
     reason: str,
@@ -298,7 +260,7 @@ def _decided(
         return Voted("rejected")
     percent = int(conditions.get("prepay_percent") or 0)
     if conditions.get("until"):
-        _line(work, request, date.fromisoformat(conditions["until"]))
+        lines.grant(work, policy, request, order, date.fromisoformat(conditions["until"]))
     order.conditions = {"terms_days": conditions["terms"]} if "terms" in conditions else {}
     if percent:
         prepay = -(-order.amount_minor * percent // 100)
@@ -314,25 +276,6 @@ def _decided(
     if percent or "until" in conditions:  # the money may be there, and the limit may be enough for others
         mark(work, [order.customer_id])
     return Voted("approved")
-
-
-def _line(work: Work, request: CreditRequest, until: date) -> None:
-    """The limit is raised by what the order was over, until that day; one that runs already ends."""
-    over = request.facts["over_minor"]
-    if not over:
-        return
-    running = (L.c.customer_id == request.customer_id) & (L.c.currency == request.facts["currency"])
-    running &= (L.c.kind == "temporary") & L.c.ended_on.is_(None)
-    extra = work.session.execute(select(CreditLine).where(running)).scalar_one_or_none()
-    if extra is not None:
-        over += extra.amount_minor if extra.until >= work.today else 0
-        extra.ended_on = work.today
-        work.session.flush()
-    work.session.add(CreditLine(
-        customer_id=request.customer_id, amount_minor=over, currency=request.facts["currency"], from_on=work.today,
-        until=until, reason=request.reason, made_by_id=work.person_id, request_id=request.id,
-    ))  # fmt: skip
-    work.audit("credit.line", "credit", request.id, request.customer_id, amount_minor=over, until=until.isoformat())
 
 
 def end(work: Work, request: CreditRequest, state: str) -> None:

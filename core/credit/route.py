@@ -16,15 +16,16 @@ LAST = ("finance_director", "management", "finance_manager", "admin")  # where n
 @dataclass(frozen=True)
 class Asked:
     """The people of one rung who are asked, in order; `need`: any of them, or all. `seats`: whom the route names; while
-    one of them is away, `stands_for` says by deputy whose word that deputy gives."""
+    one of them is away, `stands_for` says by deputy whose word that deputy gives. `at`: which rung of the route it is."""
 
     people: tuple[int, ...]
     need: str = "any"
     seats: tuple[int, ...] = ()
     stands_for: Mapping[int, tuple[int, ...]] = field(default_factory=dict, hash=False)
+    at: int = 0
 
     def json(self) -> dict[str, Any]:
-        said: dict[str, Any] = {"people": list(self.people), "need": self.need}
+        said: dict[str, Any] = {"people": list(self.people), "need": self.need, "at": self.at}
         if self.stands_for:
             said["seats"] = list(self.seats)
             said["for"] = {str(deputy): list(seats) for deputy, seats in self.stands_for.items()}
@@ -64,11 +65,14 @@ def _is_far(route: Route, over_minor: int, limit_minor: int | None, currency: st
     return bool(over_minor) and (not limit_minor or Decimal(over_minor) / limit_minor >= route.over_share_from)
 
 
-def rungs(route: Route, standing: Standing, org: Org, not_these: Collection[int]) -> Sequence[Asked]:
-    """Who they are now, deputies in place of who is away. Nobody decides about their own order (`not_these`), nor as a
-    deputy; an empty rung falls to whoever is above."""
+def rungs(
+    route: Route, standing: Standing, org: Org, not_these: Collection[int], start: int = 0
+) -> Sequence[Asked]:
+    """Who they are now, deputies in place of who is away, from the rung `start` of the route on: those before it have had
+    their say. Nobody decides about their own order (`not_these`), nor as a deputy; an empty rung falls to whoever is above,
+    and two rungs of the same people are one."""
     found: list[Asked] = []
-    for rung in route.rungs:
+    for at, rung in enumerate(route.rungs[start:], start):
         named: list[int] = []
         for audience in rung.audience:
             people_of, stand_in = org.resolve(audience, None, standing.owner_id, standing.region)
@@ -77,13 +81,13 @@ def rungs(route: Route, standing: Standing, org: Org, not_these: Collection[int]
         if not people:
             people = next((some for role in LAST if (some := _others(org, role, not_these))), [])[:1]
         if people:
-            asked = _seated(people, rung.need, org, not_these)
+            asked = _seated(people, rung.need, org, not_these, at)
             if all((asked.people, asked.need) != (other.people, other.need) for other in found):
                 found.append(asked)
     return found
 
 
-def _seated(seats: Sequence[int], need: str, org: Org, not_these: Collection[int]) -> Asked:
+def _seated(seats: Sequence[int], need: str, org: Org, not_these: Collection[int], at: int) -> Asked:
     people: dict[int, None] = {}
     stands_for: dict[int, tuple[int, ...]] = {}
     for seat in seats:
@@ -91,7 +95,7 @@ def _seated(seats: Sequence[int], need: str, org: Org, not_these: Collection[int
         people[person] = None
         if person != seat:
             stands_for[person] = (*stands_for.get(person, ()), seat)
-    return Asked(tuple(people), need, tuple(seats), stands_for)
+    return Asked(tuple(people), need, tuple(seats), stands_for, at)
 
 
 def above(seats: Sequence[int], org: Org, not_these: Collection[int]) -> list[int]:

@@ -1,8 +1,9 @@
 """One rung of a request as it is kept: who may decide, in whose place, and whether enough have. Pure.
 
-    {people, need, seats?, for?, above?, escalated?}
+    {people, need, at, seats?, for?, above?, escalated?}
 
 people  who is asked now, those above included once nobody answered in time
+at      which rung of its route it is: it stays that one whoever is asked
 seats   whom the route names, where that is not the same
 for     by deputy, whose word they give
 above   who was asked as well because nobody answered; then `escalated` is true
@@ -57,6 +58,6 @@ def reseated(rung: Rung, asked: Asked, above: Sequence[int], voted: Collection[i
         fresh["for"] = now | {deputy: sorted({*whom, *now.get(deputy, ())}) for deputy, whom in said.items()}
     if "above" in rung:
         fresh |= escalated(fresh, above)
-    if len(fresh) > 2:
+    if "for" in fresh or "above" in fresh:
         fresh["seats"] = list(asked.seats)
     return fresh

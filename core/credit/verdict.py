@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from core.credit.exposure import GroupStanding, Standing, in_currency
 from core.credit.granted import granted
 from core.credit.rules import BLOCKING, CreditRules
+from core.money import plain_number
 
 RELEASED, HELD, REFUSED = "released", "held", "refused"
 # A blacklist refuses. What a ladder holds is free for an order paid in advance; what a person holds is not.
@@ -16,13 +16,15 @@ _STOPS = frozenset(BLOCKING) - {"blacklist"}
 
 @dataclass(frozen=True)
 class OrderFacts:
-    """What the rules look at. `lines`: as they came in; `price`, `list_price` and `cost` are texts in major units."""
+    """What the rules look at. `terms_days`: None where the order says nothing of terms, or, if `terms_unclear`, nothing that
+    can be read. `lines`: as they came in; `price`, `list_price` and `cost` are texts in major units."""
 
     amount_minor: int
     currency: str
     prepaid_minor: int = 0
     terms_days: int | None = None
     lines: Sequence[Mapping[str, Any]] = ()
+    terms_unclear: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,8 @@ def _money(
     allowed = rules.terms_of(standing.rating)
     if order.terms_days is not None and order.terms_days > allowed:
         found.append(Reason("terms", {"days": order.terms_days, "allowed": allowed}))
+    elif order.terms_unclear:
+        found.append(Reason("terms", {"allowed": allowed}))
     return found
 
 
@@ -162,7 +166,7 @@ def _price(order: OrderFacts, rules: CreditRules) -> tuple[list[Reason], list[Re
     holds: list[Reason] = []
     below, discounted = [], []
     for number, line in enumerate(order.lines, start=1):
-        price, cost, listed = (_decimal(line.get(name)) for name in ("price", "cost", "list_price"))
+        price, cost, listed = (plain_number(str(line.get(name))) for name in ("price", "cost", "list_price"))
         name = str(line.get("item") or number)
         if price is not None and cost is not None and price < cost:
             below.append(name)
@@ -173,11 +177,3 @@ def _price(order: OrderFacts, rules: CreditRules) -> tuple[list[Reason], list[Re
     if discounted:
         holds.append(Reason("discount", {"lines": discounted}))
     return refusals, holds
-
-
-def _decimal(value: object) -> Decimal | None:
-    try:
-        found = Decimal(str(value))
-    except (InvalidOperation, ValueError):
-        return None
-    return found if found.is_finite() else None

@@ -86,6 +86,8 @@ class OrdersLoader:
         try:
             made = orders.submit(work, active(work)[1], new, self.run.source)
         except DomainError as error:
+            if error.code == "person.unknown":  # or one who doesn't see the customer
+                raise Reject("unknown_person", "asked_by", item.row["asked_by"]) from None
             if error.code != "order.conflict":
                 raise
             raise Reject("order_changed", "number", new.number, number=new.number) from None

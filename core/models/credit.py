@@ -142,6 +142,7 @@ class CreditVote(SQLModel, table=True):
 
 class CreditLine(SQLModel, table=True):
     """What is added to a customer's limit for a while. One of a kind at a time for each currency; a newer one ends it.
+    What approvals add comes on top: with `request_id`, and an `ended_on` after `until` from the beginning.
 
     temporary: granted by somebody. insured: what `insurer` answers for, should the customer not pay.
     """

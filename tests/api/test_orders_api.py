@@ -120,12 +120,17 @@ BAD = [
     (b'{"amount": ' + b"9" * 5000 + b"}", 400, "api.not_json"),
     (b'{"amount": "1", "amount": "2"}', 400, "order.field_twice"),
     (b'{"\\ud800": 1, "\\ud800": 1}', 400, "order.field_twice"),
-    (b"[]", 422, "order.not_an_object"), (b"null", 422, "order.not_an_object"), (b"{}", 422, "order.amount"),
+    (b"[]", 422, "order.not_an_object"), (b"null", 422, "order.not_an_object"), (b"{}", 422, "order.field_missing"),
     (b'{"amount": 1e400}', 422, "order.amount"), (b'{"amount": ' + b"9" * 4000 + b"}", 422, "order.amount"),
     (b'{"x": 1}', 422, "order.unknown_field"), (b'{"amount": "0.001"}', 422, "order.amount"),
+    (b'{"amount": "1e999999"}', 422, "order.amount"),
+    (b'{"amount": "1", "number": "a", "customer": "b", "prepaid": "1e9"}', 422, "order.amount"),
+    (b'{"amount": "1", "number": "a", "customer": "b", "lines": [{"cost": "9e999999"}]}', 422, "order.bad_field"),
     (b'{"amount": "1", "number": "a\\u0000"}', 422, "order.bad_field"),
     (b'{"amount": "1", "number": "a", "customer": "nobody"}', 422, "customer.unknown"),
     ('{"amount": "1", "number": "a", "customer": "甲", "asked_by": "nobody"}'.encode(), 422, "person.unknown"),
+    ('{"amount": "1", "number": "a", "customer": "甲", "asked_by": "lin"}'.encode(), 422, "person.unknown"),  # not hers
+    (b'{"amount": "1", "number": "a", "customer": "b", "lines": "x"}', 422, "order.bad_lines"),
 ]  # fmt: skip
 
 
@@ -135,6 +140,15 @@ def test_what_is_no_order_is_told_in_words(api: Api) -> None:
         answer = api.refused(status, code, api("POST", "/orders", content=body))
         assert not answer.json()["error"]["message"].startswith("无法完成"), code
         assert {"code", "message", "hint"} <= set(answer.json()["error"])
+        assert "…" not in answer.json()["error"]["message"], code
+
+
+def test_an_error_says_which_field_and_what_to_do(api: Api) -> None:
+    missing = api.refused(422, "order.field_missing", api("POST", "/orders", json={"number": "a"})).json()["error"]
+    assert (missing["where"], missing["message"]) == ("amount", "订单缺少 amount") and missing["hint"]
+    lines = {"number": "a", "customer": "甲", "amount": "1", "lines": "x"}
+    assert api.refused(422, "order.bad_lines", api("POST", "/orders", json=lines)).json()["error"]["where"] == "lines"
+    assert "NOPE" in api.refused(404, "order.unknown", api("GET", "/orders/NOPE")).json()["error"]["message"]
     assert count(api.hk, Order) == 0
     zh = api.submit(customer="x", lang="fr, zh-Hans;q=0.8, en;q=0.5").json()["error"]["message"]
     en = api.submit(customer="x", lang="en-GB,zh;q=0.2").json()["error"]["message"]

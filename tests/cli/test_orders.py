@@ -110,6 +110,20 @@ def test_standard_input_and_whoever_enters_it(shop: CommandLine, monkeypatch: py
     assert shop("approvals", "--as", "zhou", *AT, "--json").json["approvals"] == [], "who entered it doesn't decide"
 
 
+def test_who_enters_an_order_learns_nothing_of_customers_that_are_not_theirs(shop: CommandLine) -> None:
+    shop("import", "people", shop.file("nan.csv", "handle,name,roles\nnan,小南,rep\n"), "--at", "2026-06-02T09:30")
+    orders = [ORDER, {**ORDER, "number": "SO-2", "customer": "C404"}]
+    made = shop("order", "submit", put(shop, orders), "--as", "nan", *AT, "--json", code=1).json
+    foreign, unknown = (answer["error"] for answer in made["orders"])
+    assert foreign["code"] == "customer.unknown"
+    assert foreign == {**unknown, "message": unknown["message"].replace("C404", "C001")}
+    assert shop("order", "submit", put(shop, ORDER), "--as", "li", *AT, "--json").json["orders"][0]["verdict"] == "released"
+    known = shop("order", "submit", put(shop, ORDER), "--as", "nan", *AT, "--json", code=1).json["orders"][0]["error"]
+    assert known == foreign, "though the order is known by now"
+    named = shop("order", "submit", put(shop, {**ORDER, "number": "SO-3", "asked_by": "nan"}), *AT, "--json", code=1).json
+    assert named["orders"][0]["error"]["code"] == "person.unknown"
+
+
 def test_approvals_as_json(shop: CommandLine) -> None:
     made = shop("order", "submit", put(shop, {**ORDER, "amount": "50000.00"}), *AT, "--json").json
     found = shop("approvals", "--as", "zhou", *AT, "--json").json

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from bot.words import explain
+from core.errors import DomainError
 from tests.harness import Harness
 from tests.scenarios.ordering import opened, place, told
 
@@ -138,11 +140,24 @@ def test_nobody_learns_of_orders_that_they_may_not_see(hk: Harness) -> None:
     says(hk, "li", "订单", "invalid")
 
 
-def test_whose_order_it_is_may_see_it_though_the_customer_is_not_theirs(hk: Harness) -> None:
-    place(hk, "甲", "1500.00", "SO-1", asked_by="lin")
+def test_whose_order_it_is_may_see_it_when_the_customer_is_somebody_elses_by_now(hk: Harness) -> None:
+    place(hk, "甲", "1500.00", "SO-1", asked_by="li")
     told(hk)
-    hk.read(hk.chat("lin").expect_card(kind="order.held").id)
-    assert says(hk, "lin", "订单 SO-1")[0]["by"] == "lin"
+    hk.set_customer("甲", owner="lin")
+    assert says(hk, "li", "订单 SO-1")[0]["by"] == "li"
+
+
+def test_an_order_names_nobody_who_does_not_see_the_customer(hk: Harness) -> None:
+    said = []
+    for who in ("lin", "ada", "nobody"):
+        with pytest.raises(DomainError) as refused:
+            place(hk, "甲", "1500.00", "SO-1", asked_by=who)
+        said.append(explain(refused.value)["message"].replace(who, "x"))
+        assert refused.value.code == "person.unknown" and who in explain(refused.value)["message"]
+    assert len(set(said)) == 1
+    says(hk, "lin", "订单 SO-1", "invalid")
+    place(hk, "甲", "1500.00", "SO-1", asked_by="wang")  # li's manager
+    told(hk)
 
 
 # --- a customer's credit ---

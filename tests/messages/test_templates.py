@@ -236,7 +236,7 @@ def test_the_notice_names_the_true_number_of_days():
 def test_due_soon_and_critical_use_the_prescribed_words():
     view = dataclasses.replace(CollectView.example("zh"), customer="甲公司", events=(), days=30, due_in=7)
     soon = templates().render("task.due_soon", view, "zh").text
-    assert "客户甲公司的款项¥120,000.00将于7日后到期,请提前与客户沟通。" in soon
+    assert "客户甲公司的款项¥120,000.00将于7日后到期，请提前与客户沟通。" in soon
     critical = templates().render("task.critical", view, "zh").text
     assert "【重要】客户甲公司已严重逾期30天,请总监介入处理。系统已暂停该客户下单功能。" in critical
     free = templates().render("task.critical", dataclasses.replace(view, hold=False), "zh").text

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from core.credit import changes, orders
 from core.credit.exposure import standing
@@ -11,8 +12,10 @@ from core.credit.rules import CreditRules
 from core.dunning.stored import active
 from core.errors import DomainError
 from core.models import Order, Shipment
+from core.models.base import table_of
 from tests.harness import ONE_STEP, Harness
-from tests.scenarios.ordering import ROUTES, codes, opened, place, state, stored, told
+from tests.phones import Card
+from tests.scenarios.ordering import ROUTES, codes, opened, place, put, state, stored, told
 from tests.scenarios.racing import at_once, tap
 
 
@@ -21,16 +24,6 @@ def shop(hk: Harness) -> Harness:
     found = opened(hk)
     found.policy(ONE_STEP + ROUTES)
     return found
-
-
-def put(hk: Harness, number: str, amount: str, **more: Any) -> dict[str, Any]:
-    with hk.db() as work:
-        [order] = orders.find(work, number)
-        new = parse({"number": number, "customer": "甲", "amount": amount, **more}, "CNY")
-        made = changes.change(work, active(work)[1], order, new)
-        answer = orders.as_json(made.order, made.request_id)
-    hk.deliver()
-    return answer
 
 
 def close(hk: Harness, number: str) -> None:
@@ -103,6 +96,70 @@ def test_a_rejected_order_is_asked_for_anew_once_it_is_another(shop: Harness) ->
     shop.chat("zhou").expect_card("SO1", kind="credit.request").tap("credit.reject", reason="先收款")
     assert put(shop, "SO1", "1100.00")["verdict"] == "held"
     assert stored(shop, "SO1").decided_at is None
+    told(shop)
+
+
+def latest(shop: Harness) -> Card:
+    return [card for card in shop.chat("zhou").unread() if card.json["kind"] == "credit.request"][-1]
+
+
+def test_a_new_note_asks_nobody_anew_on_the_same_day(shop: Harness) -> None:
+    asked = place(shop, "甲", "1200.00", "SO1")["request"]
+    assert put(shop, "SO1", "1200.00", note="急") == {
+        "number": "SO1", "verdict": "held", "request": asked,
+        "reasons": [{"code": "over_limit", "amount": "200.00", "currency": "CNY"}],
+    }  # fmt: skip
+    card = shop.chat("zhou").expect_card("SO1", "急", kind="credit.request")  # drawn anew; sent once
+    card.tap("credit.reject", reason="先收款")
+    assert put(shop, "SO1", "1200.00", note="求您了")["verdict"] == "held", "once more at once"
+    latest(shop).tap("credit.reject", reason="先收款")
+    for words in ({"note": "真的求您了"}, {"note": "求您", "extra": {"加急": "是"}}):
+        answer = put(shop, "SO1", "1200.00", **words)
+        assert (answer["verdict"], answer["request"]) == ("rejected", None)
+    assert stored(shop, "SO1").note == "求您" and stored(shop, "SO1").extra == {"加急": "是"}
+    assert put(shop, "SO1", "1150.00")["verdict"] == "held", "another order is another question"
+    latest(shop).tap("credit.reject", reason="先收款")
+    shop.at("2026-07-07 10:00")
+    assert put(shop, "SO1", "1150.00", note="新的一天")["verdict"] == "held"
+    told(shop)
+
+
+def test_terms_that_nobody_can_read_are_looked_at_by_somebody(shop: Harness) -> None:
+    assert codes(place(shop, "甲", "10.00", "SO1", terms="3个月")) == ["terms"]
+    unclear = place(shop, "甲", "10.00", "SO2", terms="按合同")
+    assert unclear["reasons"] == [{"code": "terms", "allowed": 30}]
+    card = shop.chat("zhou").expect_card("SO2", "账期无法识别（上限30天）", kind="credit.request")
+    card.tap("credit.approve")
+    assert put(shop, "SO2", "9.00", terms="按合同")["verdict"] == "released"
+    assert put(shop, "SO2", "9.00", terms="net60")["verdict"] == "released", "shorter than whatever was meant"
+    assert put(shop, "SO2", "9.00", terms="另议")["verdict"] == "held"
+    assert place(shop, "甲", "10.00", "SO3", terms="款到发货")["verdict"] == "released"
+    told(shop)
+
+
+def test_what_was_agreed_about_prices_was_agreed_about_these_lines(shop: Harness) -> None:
+    twenty = [{"item": "阀门", "price": "80", "list_price": "100"}]
+    assert codes(place(shop, "甲", "800.00", "SO1", lines=twenty)) == ["discount"]
+    latest(shop).tap("credit.approve")
+    assert put(shop, "SO1", "700.00", lines=twenty)["verdict"] == "released"
+    deeper = [{"item": "阀门", "price": "1", "list_price": "100"}, {"item": "泵", "price": "1", "list_price": "100"}]
+    assert put(shop, "SO1", "10.00", lines=deeper)["verdict"] == "held"
+    none = [{"item": "阀门", "price": "100", "list_price": "100"}]
+    assert put(shop, "SO1", "10.00", lines=none)["verdict"] == "released"
+    told(shop)
+
+
+def test_an_agreed_prepayment_that_never_came_is_not_counted_as_there(hk: Harness) -> None:
+    shop = opened(hk)
+    shop.policy(ONE_STEP + ROUTES.replace("[credit]", '[credit]\nprepaid = "trust"'))
+    place(shop, "甲", "2000.00", "SO1")
+    latest(shop).tap("credit.approve_with", prepay_percent="30")
+    with shop.db() as work:  # released by a check, before checks waited for the money
+        work.session.execute(update(table_of(Order)).values(state="released"))
+    shop.act("fm", "limit.set", "甲", amount="2000", reason="旺季")
+    put(shop, "SO1", "2000.00", note="改地址")
+    assert stored(shop, "SO1").prepaid_minor == 0 and used(shop) == 200_000
+    assert place(shop, "甲", "600.00", "SO2")["verdict"] == "held"
     told(shop)
 
 

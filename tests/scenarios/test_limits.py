@@ -104,7 +104,8 @@ def test_cash_only_ends_the_temporary_limit(shop: Harness) -> None:
     ("more", "code"),
     [
         ({"amount": "-1"}, "limit.bad_amount"),
-        ({"amount": "1e40"}, "money.too_large"),
+        ({"amount": "1e40"}, "money.not_a_number"),
+        ({"amount": "999999999999999999"}, "money.too_large"),
         ({"amount": "NaN"}, "money.not_a_number"),
         ({"amount": "0.001"}, "money.precision"),
         ({"amount": ""}, "input.missing"),

@@ -38,17 +38,17 @@ def verdicts(report: dict[str, Any]) -> tuple[int, int, int]:
 
 
 def test_each_row_is_judged_after_those_before_it(shop: Harness) -> None:
-    lines = ("SO1,甲,600.00,,,,,", "SO3,甲,400.00,,net30,,,", "SO2,甲,500.00,,,,老客户,lin")
+    lines = ("SO1,甲,600.00,,,,,", "SO3,甲,400.00,,net30,,,", "SO2,甲,500.00,,,,老客户,wang")
     report = put(shop, *lines)
     assert (report["created"], verdicts(report)) == (3, (2, 1, 0))
     assert report["totals"] == {"CNY": {"count": 3, "amount": "1500.00"}}
     assert [state(shop, number) for number in ("SO1", "SO2", "SO3")] == ["released", "held", "released"]
-    assert "老客户" in shop.chat("lin").expect_card("SO2", kind="order.held").text
+    assert "老客户" in shop.chat("wang").expect_card("SO2", kind="order.held").text
     shop.chat("zhou").expect_card("SO2", "老客户", kind="credit.request").tap("credit.approve")
     again = put(shop, *lines)
     assert (again["created"], again["unchanged"], verdicts(again)) == (0, 3, (0, 0, 0))
     assert count(shop, Order) == 3 and state(shop, "SO2") == "released"
-    shop.chat("lin").expect_card("SO2", kind="order.decided")
+    shop.chat("wang").expect_card("SO2", kind="order.decided")
     told(shop)
 
 
@@ -64,13 +64,14 @@ def test_rows_that_cannot_go_in_say_why(shop: Harness) -> None:
         shop, "SO1,甲,700.00,,,,,", "SO2,丙,1.00,,,,,", "SO3,甲,0,,,,,", "SO4,甲,-1,,,,,", "SO5,甲,1.001,,,,,",
         "SO6,甲,1.00,QQQ,,,,", "SO7,甲,1.00,,,2.00,,", "SO8,甲,1.00,,,很多,,", "SO9,甲,1.00,,,,,nobody", ",甲,1.00,,,,,",
         "SO10,甲,,,,,,", "SO11,甲,1.00,,,,,", "SO11,甲,2.00,,,,,", f"SO12,甲,1.00,,,,{'x' * 401},", "SO13,甲,1e15,,,,,",
+        "SO14,甲,1.00,,,,,lin",
     )  # fmt: skip
     assert [(p["row"], p["code"].removeprefix("import."), p["column"]) for p in report["rejected"]] == [
         (2, "order_changed", "number"), (3, "unknown_customer", "customer"), (4, "zero_amount", "amount"),
         (5, "negative_amount", "amount"), (6, "precision", "amount"), (7, "unknown_currency", "currency"),
         (8, "prepaid_above_amount", "prepaid"), (9, "bad_amount", "prepaid"), (10, "unknown_person", "asked_by"),
         (11, "missing_value", "number"), (12, "missing_value", "amount"), (14, "duplicate", "number"),
-        (15, "too_long", "note"), (16, "bad_amount", "amount"),
+        (15, "too_long", "note"), (16, "bad_amount", "amount"), (17, "unknown_person", "asked_by"),
     ]  # fmt: skip
     assert all(problem["reason"] for problem in report["rejected"])
     assert (report["created"], verdicts(report)) == (1, (1, 0, 0)) and stored(shop, "SO1").amount_minor == 60_000

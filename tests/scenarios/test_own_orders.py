@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from core.credit import asking, orders
+from core.credit.incoming import parse
+from core.dunning.stored import active
 from tests.harness import Harness
-from tests.scenarios.ordering import opened, place, state, told
+from tests.scenarios.ordering import opened, place, put, state, told
 
 RATING: dict[str, Any] = {"rating": "A", "until": "2026-12-31", "reason": "老客户"}
 
@@ -61,10 +64,6 @@ def test_nor_is_a_hold_or_the_blacklist_ended(shop: Harness) -> None:
 
 @pytest.mark.parametrize("actor", ["boss", "cli:root as boss"])
 def test_whoever_entered_it_is_one_of_them(shop: Harness, actor: str) -> None:
-    from core.credit import orders
-    from core.credit.incoming import parse
-    from core.dunning.stored import active
-
     with shop.db() as work:
         new = parse({"number": "SO1", "customer": "甲", "amount": "1500.00", "asked_by": "li"}, "CNY")
         orders.submit(replace(work, actor=actor), active(work)[1], new, "page")
@@ -73,3 +72,42 @@ def test_whoever_entered_it_is_one_of_them(shop: Harness, actor: str) -> None:
     shop.act("fd2", "limit.set", "甲", amount="2000", reason="旺季")
     assert state(shop, "SO1") == "released"
     read(shop)
+
+
+@pytest.mark.parametrize("by", ["asked", "entered", "asked again"])
+def test_it_stays_ones_own_when_the_order_system_changes_it(shop: Harness, by: str) -> None:
+    if by == "entered":
+        with shop.db() as work:
+            new = parse({"number": "SO1", "customer": "甲", "amount": "1500.00", "asked_by": "li"}, "CNY")
+            orders.submit(replace(work, actor="cli:root as fd2"), active(work)[1], new, "shop")
+    else:
+        place(shop, "甲", "1500.00", "SO1", asked_by="fd2" if by == "asked" else "li")
+    if by == "asked again":
+        ask_again(shop, "fd2")
+    for note in ("改地址", "改电话"):
+        assert put(shop, "SO1", "1500.00", asked_by="li", note=note)["verdict"] == "held"
+        assert [card.json["kind"] for card in shop.chat("fd2").unread() if "approve" in str(card.buttons)] == []
+    assert shop.act("fd2", "limit.set", "甲", amount="2000", reason="急", expect="invalid")["code"] == "credit.own_order"
+    [*_, latest] = (card for card in shop.chat("zhou").unread() if card.json["kind"] == "credit.request")
+    latest.tap("credit.approve")
+    assert state(shop, "SO1") == "released"
+    read(shop)
+
+
+def test_who_asks_again_sets_no_limit_either(shop: Harness) -> None:
+    place(shop, "甲", "1500.00", "SO1", asked_by="li")
+    ask_again(shop, "fd2")
+    assert shop.act("fd2", "limit.set", "甲", amount="2000", reason="急", expect="invalid")["code"] == "credit.own_order"
+    shop.act("boss", "limit.set", "甲", amount="2000", reason="旺季")
+    assert state(shop, "SO1") == "released"
+    read(shop)
+
+
+def ask_again(shop: Harness, who: str) -> None:
+    """The rep takes the request back; somebody else asks anew."""
+    with shop.db() as work:
+        [order] = orders.find(work, "SO1")
+        asking.withdraw(work, active(work)[1], order)
+        person = shop._person_id(work, who)
+        asking.ask_again(replace(work, actor=who, person_id=person), active(work)[1], order)
+    shop.deliver()

@@ -294,8 +294,9 @@ def test_a_limit_says_what_is_shipped(shop: Harness) -> None:
 
 def test_each_rep_answers_for_orders_of_their_own(shop: Harness) -> None:
     shop.set_customer("甲", credit_limit_minor=0)
-    place(shop, "甲", "800.00", "SO1", prepaid=True)
-    place(shop, "甲", "200.00", "SO2", prepaid=True, asked_by="lin")
+    place(shop, "甲", "800.00", "SO1", prepaid=True, asked_by="li")
+    shop.set_customer("甲", owner="lin")
+    place(shop, "甲", "200.00", "SO2", prepaid=True)
     card = shop.chat("li").expect_card("SO1", kind="task.prepay")
     assert "SO2" not in card.text
     shop.chat("li").expect_card("SO1", kind="order.held")

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from bot.notifications.load.facts import About, Cancel, Facts, Loaded, Message, phrase
 from bot.notifications.load.proposals import rating_why
+from bot.notifications.templates import templates
 from bot.notifications.views import CreditView, OrderView, Phrase
 from bot.notifications.views.credit import InsuredLine, in_place_of
 from bot.notifications.views.ratings import letter_of
@@ -64,11 +65,13 @@ def request(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         promise_amount=Money(promise.amount_minor, promise.currency) if promise is not None else None,
         not_kept=about.not_kept,
         holds=tuple(kind for kind in BLOCKING if kind in shown["holds"]),
-        reasons=_reasons(shown["reasons"]),
+        reasons=_reasons(shown["reasons"], lang),
         by=facts.name(row.asked_by_id),
         note=order.note,
         expires_at=facts.local(row.expires_at, message.person_id) if ended is None else None,
         changed=row.rev > 1,
+        anew="agreed" in shown,
+        conditions=_agreed_so_far(facts, row) if ended is None else None,
         acts_for=tuple(facts.name(person) for person in seats.acts_for(mine, reader)),
         unanswered=tuple(facts.name(person) for person in seats.seats(mine)) if reader in mine.get("above", ()) else (),
         reminders=row.reminders,
@@ -106,6 +109,15 @@ def _voted_before(row: CreditRequest, person_id: int | None) -> bool:
     return any(person_id in seats.may_decide(rung) for rung in row.rungs[: row.rung])
 
 
+def _agreed_so_far(facts: Facts, row: CreditRequest) -> Phrase | None:
+    """What those who have said yes already ask for."""
+    mine = row.rungs[row.rung]
+    if not row.rung and mine["need"] == "any" and "agreed" not in row.facts:
+        return None
+    agreed = requests.agreed_so_far(facts.work, row)
+    return phrase("credit.conditions", **_said(agreed)) if agreed else None
+
+
 def _decider(facts: Facts, row: CreditRequest, lang: str) -> str:
     whom = [facts.name(person) for person in seats.acts_for(row.rungs[row.rung], row.decided_by_id)]
     return in_place_of(facts.name(row.decided_by_id), whom, lang)
@@ -131,14 +143,18 @@ def _ended(facts: Facts, row: CreditRequest, lang: str) -> Phrase | None:
 
 
 def conditions_of(row: CreditRequest) -> dict[str, Any]:
-    until, terms = row.conditions.get("until"), row.conditions.get("terms")
+    return _said(row.conditions)
+
+
+def _said(conditions: Mapping[str, Any]) -> dict[str, Any]:
+    until, terms = conditions.get("until"), conditions.get("terms")
     return {
-        "n": int(row.conditions.get("prepay_percent") or 0), "on": date.fromisoformat(until) if until else None,
+        "n": int(conditions.get("prepay_percent") or 0), "on": date.fromisoformat(until) if until else None,
         "text": "" if terms is None else str(terms),
     }  # fmt: skip
 
 
-def _reasons(stored: Iterable[Mapping[str, Any]]) -> tuple[Phrase, ...]:
+def _reasons(stored: Iterable[Mapping[str, Any]], lang: str) -> tuple[Phrase, ...]:
     """Reasons of a verdict in words; see core.credit.verdict for what each says."""
     found = []
     for reason in stored:
@@ -147,7 +163,9 @@ def _reasons(stored: Iterable[Mapping[str, Any]]) -> tuple[Phrase, ...]:
             said["amount"] = (Money(*reason["amount"]),)
         if "days" in reason:
             said["n"] = reason["days"]
-        text = reason.get("allowed", reason.get("currency", reason.get("role", reason.get("group", ""))))
+        text = reason.get("allowed", reason.get("currency", reason.get("group", "")))
+        if "role" in reason:
+            text = templates().word(str(reason["role"]), "role", "zh" if lang == "zh" else "en")
         said["text"] = "、".join(reason["lines"][:3]) if "lines" in reason else str(text)
         found.append(phrase(f"credit.{reason['code']}", **said))
     return tuple(found)
@@ -220,7 +238,7 @@ def _told(
         state=state,
         prepaid=Money(row.prepaid_minor, row.currency) if row.prepaid_minor else None,
         over=Money(over, asked.facts["currency"]) if over and asked is not None else None,
-        reasons=_reasons(row.reasons),
+        reasons=_reasons(row.reasons, lang),
         asked=tuple(
             in_place_of(facts.name(person), [facts.name(seat) for seat in seats.acts_for(rung, person)], lang)
             for person in rung["people"]

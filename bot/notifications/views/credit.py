@@ -60,6 +60,8 @@ class CreditView:
     note: str = ""  # the rep's words
     expires_at: datetime | None = None
     changed: bool = False  # the figures are worse than when the card was first sent
+    anew: bool = False  # approved before on a prepayment, which came too late or after things got worse
+    conditions: Phrase | None = None  # "credit.conditions": of those who have said yes already
     acts_for: tuple[str, ...] = ()  # who is away, so that the reader decides in their place
     unanswered: tuple[str, ...] = ()  # who was asked first and didn't answer: the reader is above them
     reminders: int = 0  # how often those on the rung were reminded

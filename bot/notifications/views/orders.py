@@ -81,6 +81,7 @@ class OrderStatusView:
     signed_on: date | None = None
     invoiced: Money | None = None
     terms: str = ""
+    at_most: int | None = None  # days that the approval allows
     by: str = ""  # whose order it is
     note: str = ""  # their words
     reasons: tuple[Phrase, ...] = ()  # of the latest verdict
@@ -97,6 +98,15 @@ class OrderStatusView:
     def held_back(self) -> bool:
         """What once held up an order that is released now is no longer why it is what it is."""
         return bool(self.reasons) and self.state in ("held", "conditions", "expired", "refused", "rejected")
+
+    @property
+    def shortened(self) -> bool:
+        """Terms of 0 days are some, too."""
+        return self.at_most is not None
+
+    @property
+    def has_terms(self) -> bool:
+        return bool(self.terms) or self.shortened
 
     @property
     def unasked(self) -> bool:
@@ -158,6 +168,7 @@ class CreditStatusView:
     unapplied: Money  # ≤ 0
     limit: Money | None = None  # with the temporary one; None: no limit
     limit_source: str = "own"  # own new grade cash_only none: core.credit.granted
+    set_limit: Money | None = None  # what somebody set, where the rating leaves nothing of it
     extra: Money | None = None  # of it for a while
     extra_until: date | None = None
     available: Money | None = None  # the lower of what its own limit and the group's leave
@@ -193,6 +204,15 @@ class CreditStatusView:
     def roomy(self) -> bool:
         """What is available is known: by a limit of its own, or of its group."""
         return self.available is not None
+
+    @property
+    def blacklisted(self) -> bool:
+        return "blacklist" in self.holds
+
+    @property
+    def by_rating(self) -> bool:
+        """The policy gives this rating no credit, whatever limit is set."""
+        return self.limit_source == "cash_only"
 
     @property
     def exceeded(self) -> bool:

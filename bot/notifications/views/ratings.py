@@ -27,6 +27,10 @@ class RatingPart:
     limit: int
 
     @property
+    def letter(self) -> str:
+        return letter_of(self.value)
+
+    @property
     def is_average(self) -> bool:
         return self.code == "average_days_late"
 

@@ -42,7 +42,8 @@ class RiskView:
     open: tuple[Money, ...] = ()  # receivables
     overdue: tuple[Money, ...] = ()
     days: int = 0  # days overdue of the oldest
-    orders: tuple[Money, ...] = ()  # on order or shipped, and not invoiced yet
+    orders: tuple[Money, ...] = ()  # released and not shipped yet
+    shipments: tuple[Money, ...] = ()  # shipped and not invoiced yet
     waiting: tuple[str, ...] = ()  # numbers of orders that are held
     holds: tuple[str, ...] = ()  # order | manual | blacklist
     related: tuple[str, ...] = ()  # customers of the same group, tax number, phone or address, whom the reader sees
@@ -54,7 +55,7 @@ class RiskView:
 
     @property
     def exposed(self) -> bool:
-        return bool(self.open or self.orders)
+        return bool(self.open or self.orders or self.shipments)
 
     @property
     def blacklisted(self) -> bool:
@@ -77,6 +78,6 @@ class RiskView:
             severity="major", source="天眼查" if zh else "court register", on=date(2026, 7, 6),
             text="作为被告，买卖合同纠纷，标的 80 万元" if zh else "sued by a supplier for 800,000",
             url="https://risk.example/case/118", open=(yuan(420_000),), overdue=(yuan(100_000),), days=7,
-            orders=(yuan(60_000),), waiting=("SO-2026-0118",), holds=("order",),
+            orders=(yuan(60_000),), shipments=(yuan(40_000),), waiting=("SO-2026-0118",), holds=("order",),
             related=("华兴物流（C031）" if zh else "Huaxing Logistics (C031)",), decides=True,
         )  # fmt: skip

@@ -174,7 +174,7 @@ def _order(work: Work, who: Caller, number: str) -> Order:
     if len(number) <= MAX_NUMBER and "\0" not in number:
         found = work.session.execute(_ORDER, {"source": who.source, "number": number}).scalar_one_or_none()
     if found is None:
-        raise DomainError("order.unknown", value=number[:MAX_NUMBER])
+        raise DomainError("order.unknown", number=number[:MAX_NUMBER])
     return found
 
 

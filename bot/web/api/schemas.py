@@ -33,7 +33,7 @@ class NewOrder(BaseModel, extra="forbid"):
     prepaid: str | int | bool | None = Field(default=None, description="what is paid beforehand; true: all of it")
     lines: list[OrderLine] | None = Field(default=None, max_length=500)
     note: str | None = Field(default=None, max_length=400, description="for whoever decides")
-    asked_by: str | None = Field(default=None, description="a person's handle; else whoever looks after the customer")
+    asked_by: str | None = Field(default=None, description="of a person who sees the customer; else its owner")
     extra: dict[str, str | int | float | None] | None = Field(
         default=None, max_length=100, description="what else is to be kept of it; nothing is decided on it"
     )

@@ -1,0 +1,39 @@
+"""What an approval adds to a customer's limit until a day: a line of its own beside what others have granted, so that none
+of them gets longer, shorter or larger by another one."""
+
+from datetime import date, timedelta
+
+from sqlalchemy import select, update
+
+from core.credit import own_orders
+from core.credit.exposure import standing
+from core.credit.judge import judge
+from core.dunning.ladder import Policy
+from core.models import CreditLine, CreditRequest, Order
+from core.models.base import table_of
+from core.work import Work
+
+L, Q = table_of(CreditLine), table_of(CreditRequest)
+
+
+def grant(work: Work, policy: Policy, request: CreditRequest, order: Order, until: date) -> None:
+    """By what the held order goes beyond the limit: what the card showed, or less if it is less by now. It ends by itself
+    after `until`. The customer is locked. Errors: credit.own_order(number)."""
+    own_orders.refuse(work, [request.customer_id])
+    over = judge(work, policy.credit, order, standing(work, request.customer_id)).over_minor
+    amount = min(request.facts["over_minor"], over)
+    if not amount:
+        return
+    work.session.add(CreditLine(
+        customer_id=request.customer_id, amount_minor=amount, currency=request.facts["currency"], from_on=work.today,
+        until=until, ended_on=until + timedelta(days=1), reason=request.reason, made_by_id=work.person_id,
+        request_id=request.id,
+    ))  # fmt: skip
+    work.audit("credit.line", "credit", request.id, request.customer_id, amount_minor=amount, until=until.isoformat())
+
+
+def end(work: Work, order: Order) -> None:
+    """What was added for an order that is taken back is there for no other one."""
+    of_order = L.c.request_id.in_(select(Q.c.id).where(Q.c.order_id == order.id))
+    runs = L.c.customer_id == order.customer_id, L.c.ended_on > work.today
+    work.session.execute(update(L).where(*runs, of_order).values(ended_on=work.today))

@@ -1,0 +1,59 @@
+"""What an approver's card shows of a customer and an order, as it is kept: a tap, or a prepayment that comes later, is
+compared with it. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from core.credit.exposure import Standing
+from core.credit.verdict import Verdict
+
+WORSE = {"A": 0, "B": 1, "C": 2, "D": 3}
+
+
+def of(now: Standing, found: Verdict) -> dict[str, Any]:
+    """What cards show and a tap is compared with; amounts in minor units of the limit's currency."""
+    return {
+        "currency": now.currency,
+        "limit_minor": found.limit_minor,
+        "limit_source": found.limit_source,
+        "used_minor": found.used_minor,
+        "over_minor": found.over_minor,
+        "overdue_minor": {c: e.overdue_minor for c, e in sorted(now.exposures.items()) if e.overdue_minor},
+        "overdue_days": now.overdue_days,
+        "rating": now.rating,
+        "holds": sorted(now.holds),
+        "reasons": [reason.json() for reason in found.reasons],
+        "group": asdict(found.group) if found.group is not None else None,
+        "insured": [[one.minor, one.currency, one.insurer, one.until.isoformat()] for one in now.insured],
+    }
+
+
+def is_worse(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether an approver who saw the one would decide on less than the other. Another day of delay is no news."""
+    codes = {reason["code"] for reason in now["reasons"]} - {reason["code"] for reason in before["reasons"]}
+    codes.discard("ask_within")  # said where nothing else speaks against the order
+    overdue = any(minor > before["overdue_minor"].get(currency, 0) for currency, minor in now["overdue_minor"].items())
+    rating = WORSE.get(now["rating"], 0) > WORSE.get(before["rating"], 0)
+    held = set(now["holds"]) - set(before["holds"])
+    over = now["over_minor"] > before["over_minor"] or _group_over(now) > _group_over(before)
+    less = any(minor > _insured(now).get(currency, 0) for currency, minor in _insured(before).items())
+    return bool(over or codes or overdue or rating or held or less)
+
+
+def over_of(facts: Mapping[str, Any]) -> tuple[int, str]:
+    """By how much its order goes beyond the customer's own limit, else beyond the group's: (minor units, currency)."""
+    group = facts.get("group")
+    if not facts["over_minor"] and group:
+        return group["over_minor"], group["currency"]
+    return facts["over_minor"], facts["currency"]
+
+
+def _insured(facts: Mapping[str, Any]) -> dict[str, int]:
+    return {currency: minor for minor, currency, *_ in facts.get("insured", ())}
+
+
+def _group_over(facts: Mapping[str, Any]) -> int:
+    """Facts of an older version have no group."""
+    group = facts.get("group")
+    return group["over_minor"] if group else 0
