@@ -26,7 +26,7 @@ def grant(work: Work, policy: Policy, request: CreditRequest, order: Order, unti
         return
     work.session.add(CreditLine(
         customer_id=request.customer_id, amount_minor=amount, currency=request.facts["currency"], from_on=work.today,
-        until=until, ended_on=until + timedelta(days=1), reason=request.reason, made_by_id=work.person_id,
+        until=until, ended_on=until + timedelta(days=1), reason=request.reason, made_by_id=request.decided_by_id,
         request_id=request.id,
     ))  # fmt: skip
     work.audit("credit.line", "credit", request.id, request.customer_id, amount_minor=amount, until=until.isoformat())
