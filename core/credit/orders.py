@@ -166,8 +166,11 @@ def _approved(work: Work, policy: Policy, order: Order, now: Standing, found: ve
     exposure = now.exposures.get(order.currency)
     if (exposure.unapplied_minor - exposure.reserved_minor if exposure is not None else 0) < prepay:
         return
-    if asking.anew(work, policy, order, now, found):
-        return
+    approved = requests.latest(work, order.id or 0)
+    if approved is not None:
+        if asking.anew(work, policy, order, approved, now, found):
+            return
+        requests.raise_limit(work, policy, approved, order)
     order.prepaid_minor = max(order.prepaid_minor, prepay)  # no other order is released by the same money
     requests.settle_order(work, policy, order, OrderState.released, by="prepayment")
 

@@ -259,8 +259,10 @@ def _decided(
         settle_order(work, policy, order, OrderState.rejected, by="request")
         return Voted("rejected")
     percent = int(conditions.get("prepay_percent") or 0)
-    if conditions.get("until"):
-        lines.grant(work, policy, request, order, date.fromisoformat(conditions["until"]))
+    if "until" in conditions:
+        own_orders.refuse(work, [order.customer_id])
+    if not percent:
+        raise_limit(work, policy, request, order)
     order.conditions = {"terms_days": conditions["terms"]} if "terms" in conditions else {}
     if percent:
         prepay = -(-order.amount_minor * percent // 100)
@@ -276,6 +278,13 @@ def _decided(
     if percent or "until" in conditions:  # the money may be there, and the limit may be enough for others
         mark(work, [order.customer_id])
     return Voted("approved")
+
+
+def raise_limit(work: Work, policy: Policy, request: CreditRequest, order: Order) -> None:
+    """Until the day of its approval, where that names one: as the held order is released, and not before its prepayment."""
+    until = request.conditions.get("until")
+    if until and date.fromisoformat(until) >= work.today:
+        lines.grant(work, policy, request, order, date.fromisoformat(until))
 
 
 def end(work: Work, request: CreditRequest, state: str) -> None:
