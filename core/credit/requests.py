@@ -71,7 +71,7 @@ def open_(
     earlier yes, which stay. None: there is nobody who may decide."""
     chosen = route.choose(found, now, policy.credit)
     org, asked_by_id = load_org(work), asked_by_id or order.asked_by_id
-    never = concerned(order, org) | {person for person in (asked_by_id, work.person_id) if person is not None}
+    never = barred(order, org, now) | {person for person in (asked_by_id, work.person_id) if person is not None}
     asked = route.rungs(chosen, now, org, never) if chosen is not None else ()
     if not asked or chosen is None:
         work.audit("credit.nobody", "order", order.id, order.customer_id)
@@ -99,12 +99,16 @@ def open_(
 
 
 def concerned(order: Order, org: Org, request: CreditRequest | None = None) -> set[int]:
-    """Whose order it is, who entered it, and who asked (again), before it was changed, too: nobody of them decides, nor as
-    somebody's deputy."""
+    """Whose order it is, who entered it, and who asked (again), before it was changed, too."""
     entered = org.of_handle(order.entered_by.rpartition(" as ")[2])
     asked = request.asked_by_id if request is not None else None
     ever = order.facts.get(own_orders.EVER, ())
     return {person for person in (order.asked_by_id, entered, asked, *ever) if person is not None}
+
+
+def barred(order: Order, org: Org, now: Standing, request: CreditRequest | None = None) -> set[int]:
+    """They and whoever looks after the customer: nobody of them decides, nor as somebody's deputy."""
+    return concerned(order, org, request) | ({now.owner_id} if now.owner_id is not None else set())
 
 
 def as_of_now(
@@ -115,7 +119,7 @@ def as_of_now(
     chosen = route.choose(found, now, policy.credit)
     if found.state != verdict.HELD or chosen is None or chosen.name != request.route:
         return None
-    never = concerned(order, org, request)
+    never = barred(order, org, now, request)
     mine = request.rungs[request.rung]
     asked = route.rungs(chosen, now, org, never, mine.get("at", request.rung))
     if not asked:
@@ -152,7 +156,7 @@ def vote(
     found = judge(work, policy.credit, order, now)
     org = load_org(work)
     chosen = route.choose(found, now, policy.credit)
-    asked = route.rungs(chosen, now, org, concerned(order, org, request)) if chosen is not None else []
+    asked = route.rungs(chosen, now, org, barred(order, org, now, request)) if chosen is not None else []
     rungs = as_of_now(work, request, order, now, found, policy, org)
     may = [person_id in seats.may_decide(rung) for rung in rungs or [each.json() for each in asked]]
     if found.state == verdict.HELD and not any(may):
