@@ -164,7 +164,7 @@ def _approved(work: Work, policy: Policy, order: Order, now: Standing, found: ve
     """On a prepayment: with it the order is released, unless whoever approved it knew less."""
     prepay = int(order.conditions.get("prepay_minor", 0))
     exposure = now.exposures.get(order.currency)
-    if (exposure.unapplied_minor - exposure.reserved_minor if exposure is not None else 0) < prepay:
+    if (exposure.free_minor if exposure is not None else 0) < prepay:
         return
     approved = requests.latest(work, order.id or 0)
     if approved is not None:

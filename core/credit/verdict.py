@@ -116,7 +116,7 @@ def _is_paid(order: OrderFacts, standing: Standing, rules: CreditRules) -> bool:
     if rules.prepaid == "trust":
         return True
     exposure = standing.exposures.get(order.currency)
-    return exposure is not None and exposure.unapplied_minor - exposure.reserved_minor >= order.amount_minor
+    return exposure is not None and exposure.free_minor >= order.amount_minor
 
 
 def _money(
