@@ -195,6 +195,7 @@ def check_customer(work: Work, policy: Policy, customer_id: int) -> None:
 def check_locked(work: Work, policy: Policy, members: Collection[int]) -> None:
     """The same for customers that are locked."""
     work.session.execute(update(O).where(among(O.c.customer_id, members), O.c.recheck).values(recheck=False))
+    locks.lock_orders(work, members)
     rows = work.session.execute(
         select(Order).where(among(O.c.customer_id, members), O.c.state == OrderState.held).order_by(O.c.id)
     )
@@ -204,7 +205,8 @@ def check_locked(work: Work, policy: Policy, members: Collection[int]) -> None:
 
 
 def cancel(work: Work, policy: Policy, order: Order) -> None:
-    """The order system takes it back. Errors: order.ended."""
+    """The order system takes it back. Errors: order.ended, credit.group_moved."""
+    locks.lock_orders(work, locks.lock(work, order.customer_id))
     if order.state not in (OrderState.held, OrderState.released):
         raise DomainError("order.ended", number=order.number, state=str(order.state))
     pending = requests.pending(work, order.id or 0)

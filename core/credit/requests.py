@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, select
 
 from core import outbox
 from core.chores import holders
-from core.credit import events, lines, own_orders, prepayment, route, seats, shown, verdict
+from core.credit import events, lines, locks, own_orders, prepayment, route, seats, shown, verdict
 from core.credit.conditions import merged
 from core.credit.exposure import Standing, standing
 from core.credit.judge import judge
@@ -146,6 +146,7 @@ def vote(
     A tap on figures that have got worse since changes nothing but the cards, and who is asked: what is beyond somebody's
     say by now goes on to whose it is.
     """
+    locks.lock_orders(work, locks.lock(work, request.customer_id))
     order = work.session.get_one(Order, request.order_id)
     if request.state != RequestState.pending:
         return Voted("already", str(request.state))
