@@ -95,7 +95,7 @@ def approvals(work: Work, person_id: int) -> list[Approval]:
     query = (
         select(
             q.id, q.customer_id, q.facts, q.rungs, q.rung, q.opened_at, q.expires_at, o.number, o.amount_minor,
-            o.currency, o.asked_by_id, c.code, c.short_name, c.name, _PERSON.c.name.label("who"),
+            o.currency, o.asked_by_id, c.owner_id, c.code, c.short_name, c.name, _PERSON.c.name.label("who"),
         )
         .select_from(
             _REQUEST.join(_ORDER, o.id == q.order_id).join(_CUSTOMER, c.id == q.customer_id)
@@ -115,7 +115,7 @@ def approvals(work: Work, person_id: int) -> list[Approval]:
         )
         for row in work.session.execute(query)
         if person_id in seats.may_decide(row.rungs[row.rung])
-        or (person_id != row.asked_by_id and _instead_of(row.rungs[row.rung], person_id, org))
+        or (person_id not in (row.asked_by_id, row.owner_id) and _instead_of(row.rungs[row.rung], person_id, org))
     ]  # fmt: skip
 
 

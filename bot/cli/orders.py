@@ -191,6 +191,7 @@ def approvals(person: As = ..., at: At = "", as_json: Json = False) -> None:  # 
 
 def _show_approvals(person: str, rows: list[Any], as_json: bool) -> None:
     from bot.commands.orders import approvals_json
+    from core.money import Money, format_money
 
     document = approvals_json(person, rows, settings().zone)
 
@@ -198,12 +199,12 @@ def _show_approvals(person: str, rows: list[Any], as_json: bool) -> None:
         if not rows:
             return line(t("没有待审批的订单", "No orders wait for an approval"))
         shown = [
-            (a["name"], a["order"], f"{a['currency']} {a['amount']}",
-             f"{a['limit_currency']} {a['over']}" if a["over"] else "", a["by"], ", ".join(a["for"]),
-             a["since"][:16], a["expires"][:16])
-            for a in document["approvals"]
+            (a["name"], a["order"], format_money(Money(row.amount_minor, row.currency), language()),
+             format_money(Money(row.over_minor, row.limit_currency), language()) if row.over_minor else "", a["by"],
+             ", ".join(a["for"]), a["since"][:16], a["expires"][:16])
+            for a, row in zip(document["approvals"], rows, strict=True)
         ]  # fmt: skip
-        heads = t("客户 订单 金额 超额 申请人 代 发起 截止", "customer order amount over by for since until").split()
+        heads = t("客户 订单 金额 提交时超额 申请人 代 发起 截止", "customer order amount over by for since until").split()
         table(heads, shown, right=(2, 3))
         return None
 

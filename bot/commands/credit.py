@@ -143,6 +143,7 @@ def _view(ask: Ask, found: Found) -> CreditStatusView:
         extra=money(now.extra_minor) if now.extra_minor and limit else None, extra_until=now.extra_until,
         available=None if available is None else money(available), usage=found.usage, cash_only=limit == 0,
         limit_source=found.source, **_group(found),
+        set_limit=money(now.base_minor) if found.source == "cash_only" and now.base_minor else None,
         insured=tuple(InsuredLine(amount=Money(i.minor, i.currency), insurer=i.insurer, until=i.until) for i in now.insured),
         overdue=tuple(Money(e.overdue_minor, code) for code, e in sorted(now.exposures.items()) if e.overdue_minor),
         days=now.overdue_days, holds=found.holds,

@@ -28,6 +28,7 @@ def deviation(ask: Ask) -> CommandReply:
     view = DeviationView(
         today=ask.work.today, allowed=_percent(found.allowed, signed=False), months=found.window_months,
         off=len(found.off), compared=found.compared, without_limit=found.without_limit, without_model=found.without_model,
+        too_new=found.too_new,
         customers=tuple(
             DeviationLine(
                 code=one.code, name=one.name, owner=one.owner, rating=letter_of(one.rating),
@@ -52,7 +53,7 @@ def as_json(work: Work, found: Report, most: int | None = None) -> dict[str, Any
     return {
         "as_of": work.today.isoformat(), "window_months": found.window_months, "allowed": str(found.allowed),
         "compared": found.compared, "off": len(found.off), "without_limit": found.without_limit,
-        "without_model": found.without_model,
+        "without_model": found.without_model, "too_new": found.too_new,
         "customers": [_row(one) for one in found.off[:most]],
         "totals": [_total(one) for one in found.totals],
     }  # fmt: skip

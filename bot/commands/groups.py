@@ -1,15 +1,19 @@
 """A group of customers that share a limit: what it is, and what each of them uses up."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from bot.commands.parser import Ask
 from bot.commands.reply import CommandReply
 from bot.notifications.views.groups import GroupView, MemberLine
 from core.credit import groups
-from core.credit.exposure import of_group, used_in
+from core.credit.exposure import Insured, Standing, of_group, used_in
+from core.credit.granted import granted
+from core.credit.rules import CreditRules
 from core.dunning.stored import active
-from core.models import Customer
+from core.models import CreditLine, Customer
 from core.money import Money, format_major
+from core.work import Work
 
 NAMES = frozenset({"集团", "group"})  # said before its name, where a customer may have the same
 
@@ -51,7 +55,11 @@ def _view(ask: Ask, name: str) -> GroupView:
     total = sum(max(0, minor) for minor in used.values())
     everybody = groups.members(work, name)
     mine = [one for one in everybody if ask.scope.whole(one.owner_id, one.region)]
-    lines = tuple(_line(one, Money(used.get(one.id or 0, 0), currency), own) for one in mine)
+    added = groups.lines(work, name)
+    lines = tuple(
+        _line(one, Money(used.get(one.id or 0, 0), currency), _granted(work, rules, one, added.get(one.id or 0, ())))
+        for one in mine
+    )
     view = GroupView(
         today=work.today, name=name, used=Money(total, currency), members=lines, hidden=len(everybody) - len(mine)
     )
@@ -65,10 +73,22 @@ def _view(ask: Ask, name: str) -> GroupView:
     )  # fmt: skip
 
 
-def _line(customer: Customer, used: Money, company_currency: str) -> MemberLine:
-    limit = customer.credit_limit_minor
-    owned = Money(limit, customer.currency or company_currency) if limit is not None else None
-    return MemberLine(code=customer.code, name=customer.name, used=used, limit=owned)
+def _granted(work: Work, rules: CreditRules, customer: Customer, added: Sequence[CreditLine]) -> Money | None:
+    """A member's own limit as /credit with its name shows it."""
+    currency = customer.currency or work.company.currency
+    extra = sum(line.amount_minor for line in added if line.kind == "temporary" and line.currency == currency)
+    insured = [Insured(i.amount_minor, i.currency, i.insurer, i.until) for i in added if i.kind == "insured"]
+    now = Standing(
+        customer_id=customer.id or 0, code=customer.code, name=customer.name, rating=customer.rating,
+        owner_id=customer.owner_id, region=customer.region, currency=currency, base_minor=customer.credit_limit_minor,
+        extra_minor=extra, exposures={}, holds=frozenset(), today=work.today, insured=tuple(insured),
+    )  # fmt: skip
+    limit = granted(now, rules, work.company.currency).minor
+    return None if limit is None else Money(limit, currency)
+
+
+def _line(customer: Customer, used: Money, limit: Money | None) -> MemberLine:
+    return MemberLine(code=customer.code, name=customer.name, used=used, limit=limit)
 
 
 def _json(view: GroupView) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def _credit(work: Work, code: str, lang: str) -> dict[str, Any]:
         raise DomainError("customer.unknown", value=code[:100])
     now, rules = standing(work, customer_id), active(work)[1].credit
     found = check(OrderFacts(0, now.currency), now, rules, work.company.currency)
-    room = None if found.limit_minor is None else found.limit_minor - found.used_minor
+    room = found.available_minor
     return {
         "rating": now.rating,
         "limit": None if found.limit_minor is None else format_money(Money(found.limit_minor, now.currency), lang),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from core.actions.request import Context, Handler, Outcome, Result
 from core.credit import holds, limits
 from core.errors import DomainError
-from core.models import Customer
+from core.models import Customer, Person
 from core.money import parse_major
 from core.permissions import scope_of, sees_whole_customer
 from core.work import Work
@@ -39,8 +39,17 @@ def _limit(c: Context) -> Outcome:
 def _hold(c: Context) -> Outcome:
     until = c.day("until")
     if not holds.hold(c.work, c.customer, c.need("reason"), until):
-        return Outcome(Result.already, "hold.there")
+        return _held_before(c)
     return Outcome(Result.done, "hold.until" if until else "hold.set", {"until": until} if until else {})
+
+
+def _held_before(c: Context) -> Outcome:
+    """By whom, since when and how long: a hold is never made shorter in this way."""
+    row = holds.manual(c.work, c.customer)
+    assert row is not None
+    by = c.work.session.get_one(Person, row.made_by_id).name if row.made_by_id is not None else "huikuan"
+    facts = {"by": by, "since": row.from_on} | ({"until": row.until} if row.until else {})
+    return Outcome(Result.already, "hold.there_until" if row.until else "hold.there", facts)
 
 
 def _blacklist(c: Context) -> Outcome:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from sqlalchemy import select
 
 from core import outbox
-from core.credit import conditions, events, prepayment, requests, shown, verdict
+from core.credit import events, prepayment, requests, shown, verdict
 from core.credit.exposure import Standing, standing
 from core.credit.judge import judge
 from core.dunning.ladder import Policy
@@ -78,11 +78,12 @@ def ask_again(work: Work, policy: Policy, order: Order) -> CreditRequest | None:
     return request
 
 
-def anew(work: Work, policy: Policy, order: Order, now: Standing, found: verdict.Verdict) -> bool:
+def anew(
+    work: Work, policy: Policy, order: Order, approved: CreditRequest, now: Standing, found: verdict.Verdict
+) -> bool:
     """Whether the approval of a held order holds no longer: whoever gave it is asked again, on what is true now, if that is
     worse than what they saw, or if it was too long ago. What they agreed to stays agreed. The customer is locked."""
-    approved = requests.latest(work, order.id or 0)
-    if found.state != verdict.HELD or approved is None:
+    if found.state != verdict.HELD:
         return False
     is_old = approved.decided_at is not None and approved.decided_at + GOOD_FOR <= work.now
     if not is_old and not shown.is_worse(approved.facts, shown.of(now, found)):
@@ -90,7 +91,7 @@ def anew(work: Work, policy: Policy, order: Order, now: Standing, found: verdict
     order.conditions = {}
     _as_found(order, found)
     work.audit("credit.anew", "order", order.id, order.customer_id, request=approved.id, old=is_old)
-    requests.open_(work, policy, order, now, found, approved.asked_by_id, agreed=conditions.lasting(approved.conditions))
+    requests.open_(work, policy, order, now, found, approved.asked_by_id, agreed=approved.conditions)
     prepayment.settle(work, [order.customer_id])
     outbox.touch(work, "order", [order.id or 0])
     events.order_changed(work, order)

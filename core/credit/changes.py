@@ -115,7 +115,7 @@ def close(work: Work, order: Order) -> None:
 
 def _fresh(work: Work, order: Order) -> None:
     """Somebody may have decided while we waited for the customer."""
-    locks.lock(work, order.customer_id)
+    locks.lock_orders(work, locks.lock(work, order.customer_id))
     work.session.refresh(order)
 
 

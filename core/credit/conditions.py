@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 STRICTER = {"prepay_percent": max, "terms": min, "until": min}
-LASTING = ("prepay_percent", "terms")
 
 
 def merged(several: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -14,8 +13,3 @@ def merged(several: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         for name, value in given.items():
             found[name] = STRICTER[name](found[name], value) if name in found else value
     return found
-
-
-def lasting(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is still to be kept once the order is asked for anew; a limit that was raised is raised."""
-    return {name: given[name] for name in LASTING if name in given}

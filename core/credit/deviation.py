@@ -20,6 +20,7 @@ from core.models.base import table_of
 from core.permissions import Scope
 from core.work import Work
 
+MIN_MONTHS = 3  # of a customer that is known for less, an average month says nothing yet
 C, R, P = table_of(Customer), table_of(Receivable), table_of(Person)
 
 
@@ -62,7 +63,7 @@ class Total:
 @dataclass(frozen=True)
 class Report:
     """`off`: the customers beyond `allowed`, the farthest first. `without_limit` have none, `without_model` a rating for
-    which the policy has no months: neither is compared."""
+    which the policy has no months, `too_new` have too few of their own: none of these is compared."""
 
     allowed: Decimal
     window_months: int
@@ -70,6 +71,7 @@ class Report:
     compared: int
     without_limit: int
     without_model: int
+    too_new: int  # known for less than MIN_MONTHS
     totals: tuple[Total, ...]  # the company's currency first
 
 
@@ -78,7 +80,8 @@ def report(work: Work, rules: CreditRules, scope: Scope) -> Report:
     asked = rules.proposals or ProposalRules()
     months = rules.rating.window_months
     compared: list[Deviation] = []
-    without_limit = without_model = 0
+    without_limit = without_model = too_new = 0
+    known_by = months_before(work.today, MIN_MONTHS)
     by_policy: dict[tuple[str, str], int | None] = {}  # by rating and currency: asked once
     for row in work.session.execute(_customers(work, months, scope)):
         key = row.rating, row.currency
@@ -90,6 +93,8 @@ def report(work: Work, rules: CreditRules, scope: Scope) -> Report:
             without_limit += 1
         elif factor is None:
             without_model += 1
+        elif row.first_on is not None and row.first_on > known_by:
+            too_new += 1
         else:
             model = factor * row.invoiced // months
             compared.append(Deviation(
@@ -98,7 +103,7 @@ def report(work: Work, rules: CreditRules, scope: Scope) -> Report:
             ))  # fmt: skip
     off = sorted((one for one in compared if one.is_off), key=_farthest)
     totals = _totals(compared, work.company.currency)
-    return Report(asked.deviation, months, tuple(off), len(compared), without_limit, without_model, totals)
+    return Report(asked.deviation, months, tuple(off), len(compared), without_limit, without_model, too_new, totals)
 
 
 def _granted(row: Any, rules: CreditRules, by_policy: int | None) -> tuple[int | None, str]:
@@ -118,13 +123,16 @@ def _customers(work: Work, months: int, scope: Scope) -> Select[Any]:
         .group_by(R.c.customer_id, R.c.currency)
         .subquery("invoiced")
     )
+    first = select(R.c.customer_id, func.min(R.c.issued_on).label("on")).group_by(R.c.customer_id).subquery("first")
     return (
         select(
             C.c.id, C.c.code, C.c.name, C.c.rating, currency.label("currency"), C.c.credit_limit_minor,
             P.c.name.label("owner"), func.coalesce(invoiced.c.minor, cast(0, Integer)).label("invoiced"),
+            first.c.on.label("first_on"),
         )
         .select_from(
             C.outerjoin(invoiced, (invoiced.c.customer_id == C.c.id) & (invoiced.c.currency == currency))
+            .outerjoin(first, first.c.customer_id == C.c.id)
             .outerjoin(P, P.c.id == C.c.owner_id)
         )
         .where(scope.customers_whole())

@@ -44,7 +44,8 @@ _CUSTOMER = (
 class Exposure:
     """Of one currency, minor units. `orders_minor`: of released orders what is neither shipped nor invoiced;
     `shipments_minor`: what is shipped and not invoiced. `reserved_minor`: prepayment that released orders are waiting to
-    use, `reserved_shipped_minor` of it for what is shipped."""
+    use, `reserved_shipped_minor` of it for what is shipped. `reserved_invoiced_minor`: prepayment for what of them is
+    invoiced and not paid yet."""
 
     open_minor: int = 0
     overdue_minor: int = 0
@@ -54,6 +55,12 @@ class Exposure:
     shipments_minor: int = 0
     reserved_minor: int = 0
     reserved_shipped_minor: int = 0
+    reserved_invoiced_minor: int = 0
+
+    @property
+    def free_minor(self) -> int:
+        """Money that nobody has allocated and that no released order was prepaid with; below 0 is prepayment to come."""
+        return self.unapplied_minor - self.reserved_minor - self.reserved_invoiced_minor
 
 
 @dataclass(frozen=True)
@@ -217,7 +224,7 @@ def of_group(work: Work, name: str) -> dict[int, Mapping[str, Exposure]]:
 
 def _add(mine: dict[str, Any], part: str, minors: Sequence[int], day: date | None) -> None:
     """One row of the parts, to what is known of a customer in a currency."""
-    first, second, third, fourth = minors
+    first, second, third, fourth, fifth = minors
     match part:
         case "open":
             mine |= {"open_minor": first, "overdue_minor": second, "oldest_due": day}
@@ -225,6 +232,7 @@ def _add(mine: dict[str, Any], part: str, minors: Sequence[int], day: date | Non
             mine["unapplied_minor"] = mine.get("unapplied_minor", 0) + first
         case "orders":
             mine |= {"orders_minor": first, "reserved_minor": third, "reserved_shipped_minor": fourth}
+            mine["reserved_invoiced_minor"] = fifth
             mine["shipments_minor"] = mine.get("shipments_minor", 0) + second
         case _:
             mine["shipments_minor"] = mine.get("shipments_minor", 0) + first

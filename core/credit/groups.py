@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from core.credit import locks, orders, own_orders
 from core.db import alone
 from core.dunning.stored import active
 from core.errors import DomainError
-from core.models import Customer, GroupLimit
+from core.models import CreditLine, Customer, GroupLimit
 from core.models.base import table_of
 from core.money import MAX_MINOR, known_currency
 from core.permissions import Scope
 from core.work import Work
 
-C, G = table_of(Customer), table_of(GroupLimit)
+C, G, L = table_of(Customer), table_of(GroupLimit), table_of(CreditLine)
 
 
 def set_limit(work: Work, name: str, amount_minor: int, currency: str, reason: str) -> None:
@@ -66,6 +66,18 @@ def running(work: Work, name: str) -> GroupLimit | None:
 def members(work: Work, name: str) -> list[Customer]:
     """By code."""
     return list(work.session.execute(select(Customer).where(C.c.group_name == name).order_by(C.c.code)).scalars())
+
+
+def lines(work: Work, name: str) -> dict[int, list[CreditLine]]:
+    """What is added to its members' own limits today, by customer."""
+    found: dict[int, list[CreditLine]] = {}
+    runs = or_(L.c.ended_on.is_(None), L.c.ended_on > work.today)
+    query = select(CreditLine).join(Customer, C.c.id == L.c.customer_id).where(
+        C.c.group_name == name, L.c.from_on <= work.today, L.c.until >= work.today, runs
+    )  # fmt: skip
+    for line in work.session.execute(query.order_by(L.c.id)).scalars():
+        found.setdefault(line.customer_id, []).append(line)
+    return found
 
 
 def find(work: Work, scope: Scope, words: Sequence[str], *, quoted: bool = False) -> tuple[str, int]:

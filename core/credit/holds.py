@@ -121,6 +121,11 @@ def _end(work: Work, customer_id: int, kind: str, reason: str) -> bool:
     return True
 
 
+def manual(work: Work, customer_id: int) -> Hold | None:
+    """The hold by hand that runs."""
+    return _running(work, customer_id, MANUAL)
+
+
 def _running(work: Work, customer_id: int, kind: str) -> Hold | None:
     """The one that nobody has ended, whether its last day is over or not."""
     query = select(Hold).where(H.c.customer_id == customer_id, H.c.kind == kind, H.c.currency == "", H.c.ended_on.is_(None))

@@ -1,7 +1,7 @@
 """What must always hold of orders, requests, limits and ratings; `huikuan ledger check` runs these as well."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -44,6 +44,7 @@ CHANGED = exists().where(
     A.c.at >= Q.c.decided_at,
 )  # fmt: skip
 FREE = (OrderState.released, OrderState.closed)
+Key = tuple[int, str, str]  # customer, currency, order number
 Uses = dict[tuple[str, int, str], int]  # (part, customer, currency): minor units
 
 
@@ -159,34 +160,29 @@ def _uses(session: Session) -> Uses:
     for customer, currency, owed, minor in session.execute(sums.group_by(E.c.customer_id, E.c.currency, about)):
         uses["open" if owed else "paid", customer, currency] += int(minor) if owed else -int(minor)
     faces = (
-        select(R.c.customer_id, R.c.currency, R.c.order_no, func.sum(E.c.amount_minor))
+        select(R.c.customer_id, R.c.currency, R.c.order_no, R.c.settled_on, func.sum(E.c.amount_minor))
         .join_from(E, R, R.c.id == E.c.receivable_id)
         .where(E.c.kind.in_((EntryKind.issue, EntryKind.adjustment)))
-        .group_by(R.c.customer_id, R.c.currency, R.c.order_no)
+        .group_by(R.c.customer_id, R.c.currency, R.c.order_no, R.c.settled_on)
     )
+    invoiced: dict[Key, list[tuple[date | None, int]]] = defaultdict(list)
+    for customer, currency, number, settled_on, minor in session.execute(faces):
+        invoiced[customer, currency, number].append((settled_on, int(minor)))
     gone = select(S.c.customer_id, S.c.currency, S.c.order_no, func.sum(S.c.amount_minor))
     gone = gone.group_by(S.c.customer_id, S.c.currency, S.c.order_no)
-    invoiced, shipped = (_by_order(session.execute(query)) for query in (faces, gone))
-    closed: Counter[tuple[int, str, str]] = Counter()
-    released = set()
-    orders = select(O.c.customer_id, O.c.currency, O.c.number, O.c.amount_minor, O.c.state).where(O.c.state.in_(FREE))
-    for customer, currency, number, minor, state in session.execute(orders):
-        key = customer, currency, number
-        if state == OrderState.closed:
-            closed[key] = max(closed[key], minor)
-            continue
-        released.add(key)
-        out = max(0, min(shipped[key], minor) - invoiced[key])
-        uses["shipments", customer, currency] += out
-        uses["orders", customer, currency] += max(0, minor - invoiced[key]) - out
+    shipped = Counter({(row[0], row[1], row[2]): int(row[3]) for row in session.execute(gone)})
+    ordered = select(O.c.customer_id, O.c.currency, O.c.number, func.sum(O.c.amount_minor), func.min(O.c.placed_at))
+    ordered = ordered.where(O.c.state == OrderState.released).group_by(O.c.customer_id, O.c.currency, O.c.number)
+    released = {(row[0], row[1], row[2]): (int(row[3]), row[4].date()) for row in session.execute(ordered)}
+    for key, (amount, placed) in released.items():
+        taken = sum(minor for settled_on, minor in invoiced[key] if settled_on is None or settled_on >= placed)
+        out = max(0, shipped[key] - taken)
+        uses["shipments", key[0], key[1]] += out
+        uses["orders", key[0], key[1]] += max(0, amount - taken - out)
     for key, minor in shipped.items():
         if key not in released:
-            uses["shipments", key[0], key[1]] += max(0, min(minor, closed.get(key, minor)) - invoiced[key])
+            uses["shipments", key[0], key[1]] += max(0, minor - sum(face for _, face in invoiced[key]))
     return uses
-
-
-def _by_order(rows: Iterable[Any]) -> Counter[tuple[int, str, str]]:
-    return Counter({(customer, currency, number): int(minor) for customer, currency, number, minor in rows})
 
 
 # --- what stands --------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ def judge(work: Work, rules: CreditRules, order: Order, now: Standing) -> verdic
     found = verdict.check(facts_of(order), now, rules, work.company.currency)
     if not found.is_over:
         return found
-    done = progress.of_order(work, order.customer_id, order.number, order.currency).done_minor
+    done = progress.done_minor(work, order)
     if not done:
         return found
     return verdict.check(facts_of(order, done), now, rules, work.company.currency)

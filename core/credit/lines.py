@@ -9,24 +9,29 @@ from core.credit import own_orders
 from core.credit.exposure import standing
 from core.credit.judge import judge
 from core.dunning.ladder import Policy
-from core.models import CreditLine, CreditRequest, Order
+from core.models import CreditLine, CreditRequest, CreditVote, Order
 from core.models.base import table_of
 from core.work import Work
 
-L, Q = table_of(CreditLine), table_of(CreditRequest)
+L, Q, V = table_of(CreditLine), table_of(CreditRequest), table_of(CreditVote)
 
 
 def grant(work: Work, policy: Policy, request: CreditRequest, order: Order, until: date) -> None:
     """By what the held order goes beyond the limit: what the card showed, or less if it is less by now. It ends by itself
-    after `until`. The customer is locked. Errors: credit.own_order(number)."""
+    after `until`. Nothing is added while an order waits that is the own one of somebody who agreed before. The customer is
+    locked. Errors: credit.own_order(number)."""
     own_orders.refuse(work, [request.customer_id])
+    agreed = select(V.c.person_id).where(V.c.request_id == request.id, V.c.request_rev == request.rev, V.c.approve)
+    people = work.session.execute(agreed.order_by(V.c.person_id)).scalars().all()
+    if any(own_orders.held_of(work, person, [request.customer_id]) for person in people):
+        return
     over = judge(work, policy.credit, order, standing(work, request.customer_id)).over_minor
     amount = min(request.facts["over_minor"], over)
     if not amount:
         return
     work.session.add(CreditLine(
         customer_id=request.customer_id, amount_minor=amount, currency=request.facts["currency"], from_on=work.today,
-        until=until, ended_on=until + timedelta(days=1), reason=request.reason, made_by_id=work.person_id,
+        until=until, ended_on=until + timedelta(days=1), reason=request.reason, made_by_id=request.decided_by_id,
         request_id=request.id,
     ))  # fmt: skip
     work.audit("credit.line", "credit", request.id, request.customer_id, amount_minor=amount, until=until.isoformat())

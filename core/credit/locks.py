@@ -1,18 +1,18 @@
 """The lock that every decision about credit begins with: the customer's, or those of its whole group where that has a
 limit. Several customers are locked in the order of their ids, here as everywhere: so nobody waits in a circle."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import BigInteger, Select, bindparam, or_, select
 
 from core.errors import DomainError
-from core.models import Customer, GroupLimit
+from core.models import Customer, GroupLimit, Order, OrderState
 from core.models.base import among, table_of
 from core.work import Work
 
 ROUNDS = 5  # how often a group may grow while its members are being locked
-C, G = table_of(Customer), table_of(GroupLimit)
+C, G, O = table_of(Customer), table_of(GroupLimit), table_of(Order)  # noqa: E741
 _MINE = C.alias("mine")
 _ID = bindparam("id", type_=BigInteger)
 _NAME: Any = bindparam("name")
@@ -72,6 +72,14 @@ def lock_free(work: Work, customer_ids: Iterable[int]) -> list[int]:
     """Locks these customers as `lock_ones` does, but waits for nobody: ids of those that are locked now."""
     query = select(C.c.id).where(among(C.c.id, set(customer_ids))).order_by(C.c.id)
     return list(work.session.execute(query.with_for_update(key_share=True, skip_locked=True)).scalars())
+
+
+def lock_orders(work: Work, customer_ids: Collection[int]) -> None:
+    """Their held orders, in the order of ids as core.ledger.marks locks them, for whoever is about to write one after the
+    other: a mark that is set meanwhile, without the customer's lock, would wait for one of them and be waited for with
+    another. The customers are locked."""
+    held = select(O.c.id).where(among(O.c.customer_id, customer_ids), O.c.state == OrderState.held)
+    work.session.execute(held.order_by(O.c.id).with_for_update())
 
 
 def _as_it_is(work: Work, held: set[int], query: Select[tuple[int, str]], asked: dict[str, object]) -> tuple[int, ...]:

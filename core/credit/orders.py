@@ -164,10 +164,13 @@ def _approved(work: Work, policy: Policy, order: Order, now: Standing, found: ve
     """On a prepayment: with it the order is released, unless whoever approved it knew less."""
     prepay = int(order.conditions.get("prepay_minor", 0))
     exposure = now.exposures.get(order.currency)
-    if (exposure.unapplied_minor - exposure.reserved_minor if exposure is not None else 0) < prepay:
+    if (exposure.free_minor if exposure is not None else 0) < prepay:
         return
-    if asking.anew(work, policy, order, now, found):
-        return
+    approved = requests.latest(work, order.id or 0)
+    if approved is not None:
+        if asking.anew(work, policy, order, approved, now, found):
+            return
+        requests.raise_limit(work, policy, approved, order)
     order.prepaid_minor = max(order.prepaid_minor, prepay)  # no other order is released by the same money
     requests.settle_order(work, policy, order, OrderState.released, by="prepayment")
 
@@ -192,6 +195,7 @@ def check_customer(work: Work, policy: Policy, customer_id: int) -> None:
 def check_locked(work: Work, policy: Policy, members: Collection[int]) -> None:
     """The same for customers that are locked."""
     work.session.execute(update(O).where(among(O.c.customer_id, members), O.c.recheck).values(recheck=False))
+    locks.lock_orders(work, members)
     rows = work.session.execute(
         select(Order).where(among(O.c.customer_id, members), O.c.state == OrderState.held).order_by(O.c.id)
     )
@@ -201,7 +205,8 @@ def check_locked(work: Work, policy: Policy, members: Collection[int]) -> None:
 
 
 def cancel(work: Work, policy: Policy, order: Order) -> None:
-    """The order system takes it back. Errors: order.ended."""
+    """The order system takes it back. Errors: order.ended, credit.group_moved."""
+    locks.lock_orders(work, locks.lock(work, order.customer_id))
     if order.state not in (OrderState.held, OrderState.released):
         raise DomainError("order.ended", number=order.number, state=str(order.state))
     pending = requests.pending(work, order.id or 0)

@@ -19,15 +19,22 @@ def refuse(work: Work, customer_ids: Collection[int]) -> None:
 
     Errors: credit.own_order(number).
     """
-    if work.person_id is None:
-        return
-    handle = work.session.get_one(Person, work.person_id).handle
-    entered = or_(O.c.entered_by.in_((handle, work.actor)), O.c.entered_by.endswith(f" as {handle}", autoescape=True))
-    asked = exists().where(Q.c.order_id == O.c.id, Q.c.asked_by_id == work.person_id)
-    mine = or_(O.c.asked_by_id == work.person_id, entered, asked)  # "cli:root as zhou": the command line, for somebody
+    number = held_of(work, work.person_id, customer_ids) if work.person_id is not None else None
+    if number is not None:
+        raise DomainError("credit.own_order", number=number)
+
+
+def held_of(work: Work, person_id: int, customer_ids: Collection[int]) -> str | None:
+    """The number of the first order on hold that is this person's own in one of these ways."""
+    handle = work.session.get_one(Person, person_id).handle
+    names = (handle, work.actor) if person_id == work.person_id else (handle,)
+    entered = or_(O.c.entered_by.in_(names), O.c.entered_by.endswith(f" as {handle}", autoescape=True))
+    asked = exists().where(Q.c.order_id == O.c.id, Q.c.asked_by_id == person_id)
+    mine = or_(O.c.asked_by_id == person_id, entered, asked)  # "cli:root as zhou": the command line, for somebody
     held = select(O.c.number, O.c.facts, mine.label("mine")).where(
         among(O.c.customer_id, customer_ids), O.c.state == OrderState.held
     )
     for order in work.session.execute(held.order_by(O.c.id)):
-        if order.mine or work.person_id in order.facts.get(EVER, ()):
-            raise DomainError("credit.own_order", number=order.number)
+        if order.mine or person_id in order.facts.get(EVER, ()):
+            return str(order.number)
+    return None

@@ -1,7 +1,8 @@
 """The statement behind an exposure: what customers use up of their limits, by part and currency, and what is added to them.
 
 What is to be invoiced of a released order is either shipped already or still to come: it is never counted twice. Of one
-that is closed, or that nobody released, what was shipped all the same counts until receivables take it over.
+that is closed, or that nobody released, what was shipped all the same counts until receivables take it over, and so does
+what was shipped beyond an order.
 """
 
 from collections.abc import Callable
@@ -54,31 +55,50 @@ def _beyond(one: Any, other: Any) -> Any:
 
 
 def _of_orders(whose: Whose) -> tuple[Any, ...]:
-    """Customer, currency and sums of the released orders: not shipped, shipped, prepaid, and of that what is shipped. An
-    order uses up what of it no receivable has taken over; one that was adjusted to nothing gives it back. Prepayment pays
-    for what is shipped first."""
+    """Customer, currency and sums of the released orders: not shipped, shipped, prepayment for what is not invoiced, of that
+    for what is shipped, and for what is invoiced and not paid. An order uses up what of it no receivable has taken over,
+    and what is shipped beyond it; one that was adjusted to nothing gives it back. Prepayment pays for what is shipped
+    first, and is spent once so much of the order's receivables is paid.
+
+    Orders of several sources may have one number: together, what is invoiced or shipped under it counts for them once."""
+    numbers = (
+        select(
+            O.c.customer_id, O.c.currency, O.c.number, _sum(O.c.amount_minor).label("amount_minor"),
+            _sum(O.c.prepaid_minor).label("prepaid_minor"), func.min(O.c.placed_at).label("placed_at"),
+        )
+        .where(whose(O.c.customer_id), O.c.state == _RELEASED)
+        .group_by(O.c.customer_id, O.c.currency, O.c.number)
+        .subquery("numbers")
+    )  # fmt: skip
+    N = numbers.c
     shipped = select(_sum(S.c.amount_minor)).where(
-        S.c.customer_id == O.c.customer_id, S.c.order_no == O.c.number, S.c.currency == O.c.currency
+        S.c.customer_id == N.customer_id, S.c.order_no == N.number, S.c.currency == N.currency
     )
-    mine = and_(R.c.customer_id == O.c.customer_id, R.c.currency == O.c.currency, R.c.order_no == O.c.number)
-    # Grouped, so that what is invoiced is summed once an order and not wherever it is named below.
+    mine = and_(R.c.customer_id == N.customer_id, R.c.currency == N.currency, R.c.order_no == N.number)
+    # Grouped, so that what is invoiced is summed once a number and not wherever it is named below.
     each = (
         select(
-            O.c.id, O.c.customer_id, O.c.currency, O.c.amount_minor, O.c.prepaid_minor,
-            _sum(R.c.amount_minor).label("invoiced"), shipped.correlate(O).scalar_subquery().label("shipped"),
+            N.customer_id, N.currency, N.amount_minor, N.prepaid_minor, _sum(R.c.amount_minor).label("invoiced"),
+            _sum(R.c.open_minor).label("open"), shipped.correlate(numbers).scalar_subquery().label("shipped"),
         )
-        .join_from(O, R, mine, isouter=True)
-        .where(whose(O.c.customer_id), O.c.state == _RELEASED)
-        .group_by(O.c.id, O.c.currency, O.c.amount_minor, O.c.prepaid_minor, O.c.customer_id, O.c.number)
+        .join_from(numbers, R, and_(mine, is_of(N.placed_at)), isouter=True)
+        .group_by(N.customer_id, N.currency, N.number, N.amount_minor, N.prepaid_minor)
         .subquery("each")
         .c
     )  # fmt: skip
     left = _beyond(each.amount_minor, each.invoiced)
-    out = _beyond(_less(each.shipped, each.amount_minor), each.invoiced)
-    prepaid = _less(each.prepaid_minor, left)
+    out = _beyond(each.shipped, each.invoiced)
+    unspent = _beyond(each.prepaid_minor, each.invoiced - each.open)
+    prepaid = _less(unspent, left)
     return (
-        each.customer_id, each.currency, _sum(left - out), _sum(out), _sum(prepaid), _sum(_less(each.prepaid_minor, out)),
+        each.customer_id, each.currency, _sum(_beyond(left, out)), _sum(out), _sum(prepaid), _sum(_less(prepaid, out)),
+        _sum(_less(unspent - prepaid, each.open)),
     )  # fmt: skip
+
+
+def is_of(placed_at: Any) -> Any:
+    """Of receivables with an order's number: those settled before it came belong to another one, whose number it has."""
+    return or_(R.c.settled_on.is_(None), R.c.settled_on >= func.date(placed_at))
 
 
 def _of_shipments(whose: Whose) -> tuple[Any, ...]:
@@ -93,31 +113,27 @@ def _of_shipments(whose: Whose) -> tuple[Any, ...]:
     # By number: without statistics SQLite would read all orders of the customer for each of its shipments.
     mine = and_(O.c.customer_id + 0 == gone.customer_id, O.c.number == gone.order_no, O.c.currency == gone.currency)
     taken = and_(R.c.customer_id == gone.customer_id, R.c.currency == gone.currency, R.c.order_no == gone.order_no)
-    closed = select(func.max(O.c.amount_minor)).where(mine, O.c.state == OrderState.closed).scalar_subquery()
     each = (
-        select(
-            gone.customer_id, gone.currency, gone.shipped, closed.label("closed"), _sum(R.c.amount_minor).label("invoiced")
-        )
+        select(gone.customer_id, gone.currency, gone.shipped, _sum(R.c.amount_minor).label("invoiced"))
         .join_from(gone.order_no.table, R, taken, isouter=True)
         .where(~exists().where(mine, O.c.state == _RELEASED))
         .group_by(gone.customer_id, gone.order_no, gone.currency, gone.shipped)
         .subquery("without")
         .c
     )
-    left = _beyond(_less(each.shipped, func.coalesce(each.closed, each.shipped)), each.invoiced)
-    return each.customer_id, each.currency, _sum(left)
+    return each.customer_id, each.currency, _sum(_beyond(each.shipped, each.invoiced))
 
 
 def _parts(whose: Whose) -> Any:
     """Rows of (part, customer, currency, amounts …, day, insurer). One statement, so one snapshot: an invoice that comes in
     between is never counted in neither part, or in both."""
     orders, shipments = _of_orders(whose), _of_shipments(whose)
-    nothing = (_ZERO, _ZERO, _ZERO, _NEVER, _NOBODY)
+    nothing = (_ZERO, _ZERO, _ZERO, _ZERO, _NEVER, _NOBODY)
     return union_all(
         select(
             literal("open").label("part"), R.c.customer_id, R.c.currency, _sum(R.c.open_minor).label("minor"),
             _sum(case((R.c.due_on < TODAY, R.c.open_minor), else_=0)).label("second"),
-            _ZERO.label("third"), _ZERO.label("fourth"),
+            _ZERO.label("third"), _ZERO.label("fourth"), _ZERO.label("fifth"),
             func.min(case((R.c.due_on < TODAY, R.c.due_on))).label("day"), _NOBODY.label("insurer"),
         ).where(whose(R.c.customer_id), R.c.open_minor > 0).group_by(R.c.customer_id, R.c.currency),
         select(literal("paid"), N.c.customer_id, N.c.currency, _sum(N.c.open_minor), *nothing)
@@ -128,7 +144,7 @@ def _parts(whose: Whose) -> Any:
         .group_by(G.c.customer_id, G.c.currency),
         select(literal("orders"), *orders, _NEVER, _NOBODY).group_by(*orders[:2]),
         select(literal("shipments"), *shipments, *nothing).group_by(*shipments[:2]),
-        select(L.c.kind, L.c.customer_id, L.c.currency, L.c.amount_minor, _ZERO, _ZERO, _ZERO, L.c.until, L.c.insurer)
+        select(L.c.kind, L.c.customer_id, L.c.currency, L.c.amount_minor, *[_ZERO] * 4, L.c.until, L.c.insurer)
         .where(
             L.c.customer_id == ID, L.c.from_on <= TODAY, L.c.until >= TODAY,
             or_(L.c.ended_on.is_(None), L.c.ended_on > TODAY),  # insured amounts end when the next begins

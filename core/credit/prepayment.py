@@ -42,7 +42,7 @@ def awaited(work: Work, customer_id: int) -> list[Awaited]:
     if not waiting:
         return []
     now, org = standing(work, customer_id), load_org(work)
-    free = {currency: max(0, e.unapplied_minor - e.reserved_minor) for currency, e in now.exposures.items()}
+    free = {currency: max(0, e.free_minor) for currency, e in now.exposures.items()}
     found = []
     for order, minor in waiting:
         there = min(minor, free.get(order.currency, 0))

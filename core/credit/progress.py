@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, Date, String, bindparam, case, cast, func, literal, select, union_all
+from sqlalchemy import BigInteger, Date, String, and_, bindparam, case, cast, func, literal, select, union_all
 
-from core.models import Receivable, Shipment
+from core.credit.parts import is_of
+from core.models import Order, OrderState, Receivable, Shipment
 from core.models.base import table_of
 from core.work import Work
 
-R, S = table_of(Receivable), table_of(Shipment)
+O, R, S = table_of(Order), table_of(Receivable), table_of(Shipment)  # noqa: E741
 CHUNK = 500
 
 
@@ -88,6 +89,27 @@ def of_orders(work: Work, customer_ids: Collection[int], numbers: Collection[str
 
 def of_order(work: Work, customer_id: int, number: str, currency: str) -> Progress:
     return of_orders(work, [customer_id], [number]).get((customer_id, number, currency), NOTHING)
+
+
+def done_minor(work: Work, order: Order) -> int:
+    """What of an order that is not released is exposure of another kind already: shipments, receivables. Other sources may
+    have used its number before: what is shipped or invoiced under it counts for their orders first, and what was settled
+    before this one came is not of it."""
+    key = order.customer_id, order.number, order.currency
+    shipped = select(_sum(S.c.amount_minor)).where(_named(S.c.customer_id, S.c.order_no, S.c.currency, key))
+    mine = _named(R.c.customer_id, R.c.order_no, R.c.currency, key)
+    invoiced = select(_sum(R.c.amount_minor)).where(mine, is_of(literal(order.placed_at, O.c.placed_at.type)))
+    others = select(_sum(O.c.amount_minor)).where(
+        _named(O.c.customer_id, O.c.number, O.c.currency, key), O.c.source != order.source,
+        O.c.state.in_((OrderState.released, OrderState.closed)),
+    )  # fmt: skip
+    parts = select(shipped.scalar_subquery(), invoiced.scalar_subquery(), others.scalar_subquery())
+    sent, owed, theirs = work.session.execute(parts).one()
+    return max(0, int(max(sent, owed)) - int(theirs))
+
+
+def _named(customer_id: Any, number: Any, currency: Any, key: Key) -> Any:
+    return and_(customer_id == key[0], number == key[1], currency == key[2])
 
 
 @dataclass(frozen=True)

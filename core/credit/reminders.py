@@ -21,7 +21,7 @@ def look_after(
     org = load_org(work)
     _reseat(work, policy, request, order, now, found, org)
     if request.remind_at is not None and request.remind_at <= work.now:
-        _remind(work, policy, request, order, org)
+        _remind(work, policy, request, order, now, org)
 
 
 def _reseat(
@@ -36,7 +36,7 @@ def _reseat(
     requests.cards(work, policy, request)
 
 
-def _remind(work: Work, policy: Policy, request: CreditRequest, order: Order, org: Org) -> None:
+def _remind(work: Work, policy: Policy, request: CreditRequest, order: Order, now: Standing, org: Org) -> None:
     number = request.reminders + 1
     requests.remind_later(work, policy, request)
     request.reminders = number
@@ -46,14 +46,14 @@ def _remind(work: Work, policy: Policy, request: CreditRequest, order: Order, or
         number=number, people=[org.members[person].handle for person in sorted(silent)],
     )  # fmt: skip
     if number == ESCALATES_AT:
-        _escalate(work, request, order, org)
+        _escalate(work, request, order, now, org)
         _draw(work, request, order)
     requests.cards(work, policy, request, silent)
 
 
-def _escalate(work: Work, request: CreditRequest, order: Order, org: Org) -> None:
+def _escalate(work: Work, request: CreditRequest, order: Order, now: Standing, org: Org) -> None:
     mine = request.rungs[request.rung]
-    never = requests.concerned(order, org, request) | set(mine["people"])
+    never = requests.barred(order, org, now, request) | set(mine["people"])
     above = route.above(seats.seats(mine), org, never)
     work.audit(
         "credit.escalated", "credit", request.id, request.customer_id,

@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, select
 
 from core import outbox
 from core.chores import holders
-from core.credit import events, lines, own_orders, prepayment, route, seats, shown, verdict
+from core.credit import events, lines, locks, own_orders, prepayment, route, seats, shown, verdict
 from core.credit.conditions import merged
 from core.credit.exposure import Standing, standing
 from core.credit.judge import judge
@@ -71,7 +71,7 @@ def open_(
     earlier yes, which stay. None: there is nobody who may decide."""
     chosen = route.choose(found, now, policy.credit)
     org, asked_by_id = load_org(work), asked_by_id or order.asked_by_id
-    never = concerned(order, org) | {person for person in (asked_by_id, work.person_id) if person is not None}
+    never = barred(order, org, now) | {person for person in (asked_by_id, work.person_id) if person is not None}
     asked = route.rungs(chosen, now, org, never) if chosen is not None else ()
     if not asked or chosen is None:
         work.audit("credit.nobody", "order", order.id, order.customer_id)
@@ -99,12 +99,16 @@ def open_(
 
 
 def concerned(order: Order, org: Org, request: CreditRequest | None = None) -> set[int]:
-    """Whose order it is, who entered it, and who asked (again), before it was changed, too: nobody of them decides, nor as
-    somebody's deputy."""
+    """Whose order it is, who entered it, and who asked (again), before it was changed, too."""
     entered = org.of_handle(order.entered_by.rpartition(" as ")[2])
     asked = request.asked_by_id if request is not None else None
     ever = order.facts.get(own_orders.EVER, ())
     return {person for person in (order.asked_by_id, entered, asked, *ever) if person is not None}
+
+
+def barred(order: Order, org: Org, now: Standing, request: CreditRequest | None = None) -> set[int]:
+    """They and whoever looks after the customer: nobody of them decides, nor as somebody's deputy."""
+    return concerned(order, org, request) | ({now.owner_id} if now.owner_id is not None else set())
 
 
 def as_of_now(
@@ -115,7 +119,7 @@ def as_of_now(
     chosen = route.choose(found, now, policy.credit)
     if found.state != verdict.HELD or chosen is None or chosen.name != request.route:
         return None
-    never = concerned(order, org, request)
+    never = barred(order, org, now, request)
     mine = request.rungs[request.rung]
     asked = route.rungs(chosen, now, org, never, mine.get("at", request.rung))
     if not asked:
@@ -142,6 +146,7 @@ def vote(
     A tap on figures that have got worse since changes nothing but the cards, and who is asked: what is beyond somebody's
     say by now goes on to whose it is.
     """
+    locks.lock_orders(work, locks.lock(work, request.customer_id))
     order = work.session.get_one(Order, request.order_id)
     if request.state != RequestState.pending:
         return Voted("already", str(request.state))
@@ -152,7 +157,7 @@ def vote(
     found = judge(work, policy.credit, order, now)
     org = load_org(work)
     chosen = route.choose(found, now, policy.credit)
-    asked = route.rungs(chosen, now, org, concerned(order, org, request)) if chosen is not None else []
+    asked = route.rungs(chosen, now, org, barred(order, org, now, request)) if chosen is not None else []
     rungs = as_of_now(work, request, order, now, found, policy, org)
     may = [person_id in seats.may_decide(rung) for rung in rungs or [each.json() for each in asked]]
     if found.state == verdict.HELD and not any(may):
@@ -259,8 +264,10 @@ def _decided(
         settle_order(work, policy, order, OrderState.rejected, by="request")
         return Voted("rejected")
     percent = int(conditions.get("prepay_percent") or 0)
-    if conditions.get("until"):
-        lines.grant(work, policy, request, order, date.fromisoformat(conditions["until"]))
+    if "until" in conditions:
+        own_orders.refuse(work, [order.customer_id])
+    if not percent:
+        raise_limit(work, policy, request, order)
     order.conditions = {"terms_days": conditions["terms"]} if "terms" in conditions else {}
     if percent:
         prepay = -(-order.amount_minor * percent // 100)
@@ -276,6 +283,13 @@ def _decided(
     if percent or "until" in conditions:  # the money may be there, and the limit may be enough for others
         mark(work, [order.customer_id])
     return Voted("approved")
+
+
+def raise_limit(work: Work, policy: Policy, request: CreditRequest, order: Order) -> None:
+    """Until the day of its approval, where that names one: as the held order is released, and not before its prepayment."""
+    until = request.conditions.get("until")
+    if until and date.fromisoformat(until) >= work.today:
+        lines.grant(work, policy, request, order, date.fromisoformat(until))
 
 
 def end(work: Work, request: CreditRequest, state: str) -> None:

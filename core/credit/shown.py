@@ -19,6 +19,7 @@ def of(now: Standing, found: Verdict) -> dict[str, Any]:
         "limit_source": found.limit_source,
         "used_minor": found.used_minor,
         "over_minor": found.over_minor,
+        "available_minor": found.available_minor,
         "overdue_minor": {c: e.overdue_minor for c, e in sorted(now.exposures.items()) if e.overdue_minor},
         "overdue_days": now.overdue_days,
         "rating": now.rating,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.credit.exposure import GroupStanding, Standing, in_currency
-from core.credit.granted import granted
+from core.credit.granted import available, granted
 from core.credit.rules import BLOCKING, CreditRules
 from core.money import plain_number
 
@@ -63,6 +63,7 @@ class Verdict:
     limit_minor: int | None = None
     limit_source: str = "none"
     group: Shared | None = None
+    available_minor: int | None = None  # the lower of what the customer's limit and its group's leave: granted.available
 
     @property
     def is_over(self) -> bool:
@@ -88,7 +89,8 @@ def check(order: OrderFacts, standing: Standing, rules: CreditRules, company_cur
     if rules.ask_within and not holds and not paid:
         holds.append(Reason("ask_within", {"role": rules.ask_within}))
     state = REFUSED if refusals else HELD if holds else RELEASED
-    return Verdict(state, (*refusals, *holds), used, over, limit, may_owe.source, group)
+    left = available(standing, rules, company_currency)
+    return Verdict(state, (*refusals, *holds), used, over, limit, may_owe.source, group, left)
 
 
 def _shared(
@@ -116,7 +118,7 @@ def _is_paid(order: OrderFacts, standing: Standing, rules: CreditRules) -> bool:
     if rules.prepaid == "trust":
         return True
     exposure = standing.exposures.get(order.currency)
-    return exposure is not None and exposure.unapplied_minor - exposure.reserved_minor >= order.amount_minor
+    return exposure is not None and exposure.free_minor >= order.amount_minor
 
 
 def _money(
@@ -155,8 +157,10 @@ def _without_rate(
         asked.append((standing.group.currency, standing.group.foreign))
     this = {order.currency} if _counts(order, rules) else set()
     return sorted({
-        currency for to, foreign in asked for currency in foreign | this
+        missing for to, foreign in asked for currency in foreign | this
         if in_currency(1, currency, to, rules, company_currency) is None
+        for missing in (currency, to)
+        if in_currency(1, missing, company_currency, rules, company_currency) is None
     })  # fmt: skip
 
 

@@ -146,6 +146,10 @@ _ROWS: dict[str, tuple[str, str]] = {
         "「{value}」未收不足，{rest} 暂未核销",
         "less than this is open on {value!r}; {rest} stays unapplied",
     ),
+    "order_prepaid": (
+        "订单「{value}」的预付款 {rest}，开票后核销",
+        "{rest} is prepayment of order {value!r}: it is allocated once that is invoiced",
+    ),
     "receipt_corrected": (
         "收款「{number}」与上次不同：旧的已冲销，按新的入账",
         "receipt {number!r} differs from last time: the old one is reversed, the new one posted",

@@ -16,13 +16,14 @@ from core.ingest.lookups import audit_many, padded, write_changes
 from core.ingest.reasons import Reject
 from core.ingest.values import amount
 from core.ledger import post
-from core.models import Allocation, Receipt, Receivable
+from core.models import Allocation, Order, OrderState, Receipt, Receivable
 from core.money import format_major
 from core.work import Work
 
 P: Table = Receipt.__table__  # type: ignore[attr-defined]
 R: Table = Receivable.__table__  # type: ignore[attr-defined]
 A: Table = Allocation.__table__  # type: ignore[attr-defined]
+O: Table = Order.__table__  # type: ignore[attr-defined]  # noqa: E741
 
 _MONEY = ("customer_id", "received_on", "amount_minor", "currency")
 _CONTENT = (*_MONEY, "payer", "reference")
@@ -248,6 +249,15 @@ def _changed(row: dict[str, Any], old: Any) -> dict[str, Any]:
     return {name: row[name] for name in ("payer", "reference") if name in row and row[name] != getattr(old, name)}
 
 
+def _orders(session: Session, numbers: set[str]) -> set[tuple[int, str, str]]:
+    """Customer, currency and number of orders that are still to be delivered or invoiced."""
+    if not numbers:
+        return set()
+    runs = O.c.state.in_((OrderState.held, OrderState.released))
+    query = select(O.c.customer_id, O.c.currency, O.c.number).where(O.c.number.in_(padded(sorted(numbers))), runs)
+    return {(row.customer_id, row.currency, row.number) for row in session.execute(query)}
+
+
 class _Targets:
     """What is open on the receivables that a chunk's receipts name, as the receipts take it one after the other."""
 
@@ -261,6 +271,7 @@ class _Targets:
         self._load(session, R.c.order_no, {i.row["order"] for i in items if "order" in i.row}, only_open=True)
         self._load(session, R.c.contract_no, {i.row["contract"] for i in items if "contract" in i.row}, only_open=True)
         self._load(session, R.c.id, set(former))
+        self._orders = _orders(session, {i.row["order"] for i in items if "order" in i.row})
 
     def _load(self, session: Session, column: Any, values: set[Any], *, only_open: bool = False) -> None:
         if not values:
@@ -300,7 +311,8 @@ class _Targets:
                 left -= part
         if left and name and (rows or name != "receivable"):
             rest = format_major(left, row["currency"])
-            self.run.report.warn(item.number, "more_than_open", name, row[name], rest=rest)
+            ours = name == "order" and (row["customer_id"], row["currency"], row[name]) in self._orders
+            self.run.report.warn(item.number, "order_prepaid" if ours else "more_than_open", name, row[name], rest=rest)
         return parts
 
     def _named(self, item: Item, name: str) -> list[Any]:

@@ -13,7 +13,7 @@ def hk(database_url: str) -> Iterator[Harness]:
     story.begin("2026-07-06 10:00")
     for code, rating, limit in (("甲", "C", 50_000), ("乙", "C", 10_000), ("丙", "A", 29_000)):
         story.customer(code, "li", name=f"{code}商贸", rating=rating, credit_limit_minor=limit, edited=["rating"])
-        story.receivable(code, "1200.00", due="2026-12-31", issued="2026-06-01", number=f"I{code}")
+        story.receivable(code, "1200.00", due="2026-12-31", issued="2026-04-01", number=f"I{code}")
     yield story
     story.stop()
 

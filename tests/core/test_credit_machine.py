@@ -80,11 +80,10 @@ class Credit(RuleBasedStateMachine):
         return list(self.session.execute(query.order_by(O.c.id)).scalars())
 
     def _uses(self, order: Order) -> int:
-        """Of a released order what is not invoiced; of one that nobody released what was shipped all the same."""
+        """Of a released order what is not invoiced, or shipped beyond it; of one that nobody released what was shipped all
+        the same."""
         invoiced, shipped = self.invoiced.get(order.number, 0), self.shipped.get(order.number, 0)
-        if order.state == "released":
-            return max(0, order.amount_minor - invoiced)
-        return max(0, (min(shipped, order.amount_minor) if order.state == "closed" else shipped) - invoiced)
+        return max(0, (max(order.amount_minor, shipped) if order.state == "released" else shipped) - invoiced)
 
     def _used(self, which: Customer) -> int:
         return self.owes[which.id] + sum(self._uses(order) for order in self._orders() if order.customer_id == which.id)
@@ -145,7 +144,7 @@ class Credit(RuleBasedStateMachine):
     def invoice(self, order: Order, amount: int) -> None:
         row = {
             "number": self._name(), "customer_id": order.customer_id, "currency": "CNY", "amount_minor": amount,
-            "issued_on": DAY, "due_on": None, "order_no": order.number,
+            "issued_on": self.work.today, "due_on": None, "order_no": order.number,
         }  # fmt: skip
         post.new_receivables(self.work, [row])
         self.owes[order.customer_id] += amount

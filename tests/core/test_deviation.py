@@ -23,7 +23,7 @@ def work(session: Session) -> Work:
     return make_work(session)
 
 
-def invoiced(work: Work, c: Customer, amount: str, ago: int = 30, currency: str = "CNY") -> None:
+def invoiced(work: Work, c: Customer, amount: str, ago: int = 100, currency: str = "CNY") -> None:
     day = DAY - timedelta(days=ago)
     receivable(work, f"{c.code}/{ago}/{currency}", c, amount, issued=day, due=day + timedelta(days=400), currency=currency)
 
@@ -61,6 +61,14 @@ def test_what_is_granted_is_what_counts(work: Work) -> None:
     assert rows(found) == [("A2", 50_00, 0, None), ("B1", 250_00, 200_00, "0.2500")]
     assert [one.source for one in found.off] == ["own", "grade"]
     assert (found.compared, found.without_limit, found.without_model) == (3, 1, 1)
+
+
+def test_who_is_known_for_less_than_three_months_is_not_compared(work: Work) -> None:
+    """What one month brought, over twelve, is no average month."""
+    for code, ago in (("C1", 10), ("C2", 91), ("C3", 92)):  # three months ago was 1 April, 91 days
+        invoiced(work, customer(work, code, rating="C", credit_limit_minor=900_00), "1200.00", ago=ago)
+    found = report(work, RULES, EVERYTHING)
+    assert ([one.code for one in found.off], found.compared, found.too_new) == (["C2", "C3"], 2, 1)
 
 
 def test_only_the_window_and_the_currency_of_the_limit(work: Work) -> None:

@@ -127,10 +127,10 @@ def test_a_limit_of_nothing_is_not_no_limit() -> None:
 
 def test_what_isnt_there_takes_no_room() -> None:
     card = request(promise_on=None, promise_amount=None, not_kept=0, rating_why=None, note="", of_rungs=1, rating="")
-    assert not {"最近承诺", "评级依据", "已预付", "管控"} & set(fields(card))
+    assert not {"最近承诺", "评级依据", "约定预付", "管控"} & set(fields(card))
     assert fields(card)["客户"] == "华兴商贸有限公司" and "级审批" not in card.text
     more = fields(request(prepaid=cny(60_000), holds=("order", "manual"), promise_on=None, not_kept=3, overdue=()))
-    assert more["已预付"] == "¥60,000.00" and more["管控"] == "逾期暂停下单、人工冻结"
+    assert more["约定预付"] == "¥60,000.00" and more["管控"] == "逾期暂停下单、人工冻结"
     assert more["最近承诺"] == "连续失约3次" and more["逾期"] == "无"
 
 

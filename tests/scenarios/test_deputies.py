@@ -8,6 +8,7 @@ from core.credit import requests
 from core.dunning.stored import active
 from core.models import CreditRequest, CreditVote
 from tests.harness import Harness, instant
+from tests.phones import Card
 from tests.scenarios.approving import BOTH, REQUEST, asked, audited, person, settled, staffed
 from tests.scenarios.ordering import opened, place, state
 from tests.scenarios.racing import count
@@ -92,6 +93,33 @@ def test_whoever_asks_decides_neither_as_a_deputy(shop: Harness) -> None:
     assert shop.chat("li").say("审批")["view"]["approvals"] == []
     assert state(shop, "SO1") == "held"
     settled(shop)
+
+
+def test_nor_does_whoever_looks_after_the_customer(shop: Harness) -> None:
+    """Somebody else asked, and the rep gets the commission."""
+    card = asked_for_wang(shop)
+    shop.person("zhou", deputy_id=person(shop, "li"), away_until=instant("2026-07-09 10:00").date())
+    assert shop.chat("li").say("审批")["view"]["approvals"] == []
+    card.tap("credit.approve", by="li", expect="not_allowed")
+    shop.tick()
+    shop.chat("li").expect_nothing()
+    assert state(shop, "SO1") == "held"
+    shop.set_customer("甲", owner="lin")
+    assert shop.chat("li").say("审批")["view"]["approvals"][0]["for"] == ["zhou"], "the customer is somebody else's by now"
+    settled(shop)
+
+
+def test_a_director_does_not_decide_about_a_customer_of_their_own(shop: Harness) -> None:
+    shop.set_customer("甲", owner="zhou")
+    place(shop, "甲", "2000.00", "SO1", asked_by="fm")
+    shop.chat("gm").expect_card("SO1", kind=REQUEST).tap("credit.approve")
+    assert state(shop, "SO1") == "released"
+    settled(shop)
+
+
+def asked_for_wang(shop: Harness) -> Card:
+    place(shop, "甲", "2000.00", "SO1", asked_by="wang")
+    return shop.chat("zhou").expect_card("SO1", kind=REQUEST)
 
 
 def test_one_deputy_for_both_says_it_once(shop: Harness) -> None:

@@ -63,6 +63,17 @@ def test_what_one_member_uses_up_is_gone_for_the_others(shop: Harness) -> None:
     told(shop)
 
 
+def test_a_card_and_the_credit_say_the_same_is_left(shop: Harness) -> None:
+    """甲 may owe 1,000 and owes 300; of the group's 1,500 others use up 1,000."""
+    place(shop, "乙", "1000.00", "SO1")
+    place(shop, "甲", "300.00", "SO2")
+    place(shop, "甲", "250.00", "SO3")
+    card = shop.chat("zhou").expect_card("SO3", kind="credit.request")
+    view = shop.chat("zhou").say("/credit 甲")["view"]
+    assert view["available"] == "200.00" and "¥200.00" in card.text and "¥700.00" not in card.text
+    told(shop)
+
+
 def test_both_limits_must_hold(shop: Harness) -> None:
     answer = place(shop, "甲", "1600.00", "SO1")
     assert [(reason["code"], reason["amount"]) for reason in answer["reasons"]] == [

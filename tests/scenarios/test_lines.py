@@ -5,7 +5,7 @@ import pytest
 from core.credit import orders
 from core.credit.exposure import standing
 from core.dunning.stored import active
-from tests.harness import Card, Harness
+from tests.harness import ONE_STEP, Card, Harness
 from tests.scenarios.ordering import opened, place, state, told
 
 
@@ -81,4 +81,19 @@ def test_nobody_makes_room_for_an_order_of_their_own_by_it(shop: Harness) -> Non
     assert (state(shop, "SO1"), limit(shop)) == ("held", 100_000)
     card.tap("credit.approve")
     assert (state(shop, "SO1"), state(shop, "SO2")) == ("released", "held")
+    told(shop)
+
+
+def test_nor_does_somebody_who_has_agreed_before(shop: Harness) -> None:
+    shop.policy(ONE_STEP + """
+[[credit.route]]
+name = "both"
+rungs = [{ audience = ["role:sales_director"] }, { audience = ["role:finance_director"] }]
+""")
+    place(shop, "甲", "3000.00", "SO1")
+    shop.chat("zhao").expect_card("SO1", kind="credit.request").tap("credit.approve_with", until="2026-07-20")
+    place(shop, "甲", "2900.00", "SO2", asked_by="zhao")
+    asked(shop, "SO1").tap("credit.approve")
+    shop.at("2026-07-06 12:00")
+    assert (state(shop, "SO1"), state(shop, "SO2"), limit(shop)) == ("released", "held", 100_000)
     told(shop)

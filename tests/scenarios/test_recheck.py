@@ -2,27 +2,31 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from threading import Thread
+from typing import Any
 
 import pytest
 from sqlalchemy import event, insert, select, update
 
 from bot.engine import check_orders
-from core.credit import orders
+from core.credit import changes, orders, requests
 from core.credit.incoming import parse as order_in
 from core.credit.rating import override
 from core.dunning import stored
 from core.dunning.policy import default_policy, parse
 from core.ledger import marks, post
-from core.models import CreditNote, Customer, GroupLimit, Order, Receipt
+from core.models import CreditNote, Customer, GroupLimit, Order, Person, Receipt
 from core.models.base import table_of
+from core.work import Work
 from tests.harness import Harness
 from tests.scenarios.ordering import opened, place, state, told
 from tests.scenarios.racing import other
 
-O, C = table_of(Order), table_of(Customer)  # noqa: E741
+O, C, P = table_of(Order), table_of(Customer), table_of(Person)  # noqa: E741
 
 
 @pytest.fixture
@@ -327,3 +331,67 @@ def test_a_mark_set_while_its_order_is_being_checked_stays(shop: Harness) -> Non
     assert marked(shop) == ["SO1"]
     shop.deliver()
     assert state(shop, "SO1") == "released"
+
+
+def raise_the_limit(work: Work) -> None:
+    work.session.execute(update(C).values(credit_limit_minor=1_000_000))
+    orders.check_customer(work, stored.active(work)[1], 1)
+
+
+def change_the_second(work: Work) -> None:
+    new = order_in({"number": "SO2", "customer": "甲", "amount": "1700.00"}, "CNY")
+    changes.change(work, stored.active(work)[1], orders.find(work, "SO2")[0], new)
+
+
+def agree_to_the_second(work: Work) -> None:
+    request = requests.pending(work, orders.find(work, "SO2")[0].id or 0)
+    zhou = work.session.execute(select(P.c.id).where(P.c.handle == "zhou")).scalar_one()
+    assert request is not None and zhou is not None
+    decider = replace(work, actor="zhou", person_id=zhou)
+    until = {"until": "2026-07-20"}
+    voted = requests.vote(decider, stored.active(work)[1], request, zhou, approve=True, conditions=until)
+    assert voted.code == "approved"
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    ("deed", "where"),
+    [
+        (raise_the_limit, (orders, "check_again")), (change_the_second, (changes, "mark")),
+        (agree_to_the_second, (requests, "mark")),
+    ],
+)  # fmt: skip
+def test_money_posted_meanwhile_and_a_decision_do_not_wait_for_each_other(
+    hk: Harness, monkeypatch: pytest.MonkeyPatch, deed: Callable[[Work], None], where: tuple[Any, str]
+) -> None:
+    """Both write the held orders of one customer: whoever comes first has all of them."""
+    shop = opened(hk)
+    for number, amount in (("SO1", "1500.00"), ("SO2", "1600.00")):
+        place(shop, "甲", amount, number)
+    with shop.db() as work:
+        work.session.execute(update(O).values(recheck=O.c.number == "SO2"))
+    with other(shop) as second, ThreadPoolExecutor(1) as threads:
+
+        def pays() -> None:
+            with second.work(shop.now) as beside:
+                row = {
+                    "number": "R1", "source": "", "customer_id": 1, "received_on": beside.today, "amount_minor": 100,
+                    "currency": "CNY",
+                }  # fmt: skip
+                post.new_receipts(beside, [row])
+
+        begun: list[Future[None]] = []
+        real = getattr(*where)
+
+        def meanwhile(*given: Any) -> Any:
+            if not begun:
+                begun.append(threads.submit(pays))
+                wait(begun, 0.7)
+            return real(*given)
+
+        monkeypatch.setattr(*where, meanwhile)
+        with shop.db() as work:
+            deed(work)
+        begun[0].result(30)
+    shop.deliver()
+    told(shop)

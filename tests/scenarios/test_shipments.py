@@ -65,10 +65,10 @@ def test_v21_an_invoice_adjusted_to_nothing_brings_it_back(shop: Harness) -> Non
     assert (exposure(shop).orders_minor, exposure(shop).shipments_minor, used(shop)) == (50_000, 40_000, 90_000)
 
 
-def test_more_than_was_ordered_counts_no_more_than_the_order(shop: Harness) -> None:
+def test_more_than_was_ordered_counts_as_shipped(shop: Harness) -> None:
     place(shop, "甲", "500.00", "SO1")
     ship(shop, "D1,甲,SO1,650.00,,2026-07-06,")
-    assert (exposure(shop).orders_minor, exposure(shop).shipments_minor) == (0, 50_000)
+    assert (exposure(shop).orders_minor, exposure(shop).shipments_minor) == (0, 65_000)
     shop.imports("receivables", RECEIVABLES, "I1,甲,2026-07-06,2026-08-06,650.00,SO1")
     assert used(shop) == 65_000
 

@@ -3,10 +3,14 @@
 import pytest
 
 from core.models import CreditLine, CreditVote
+from core.models.base import table_of
 from tests.harness import ONE_STEP, Harness, instant
 from tests.scenarios.approving import BOTH, REQUEST, asked, audited, person, request, settled, staffed
 from tests.scenarios.ordering import place, state, stored
 from tests.scenarios.racing import count, tap
+
+L = table_of(CreditLine)
+
 
 @pytest.fixture
 def shop(hk: Harness) -> Harness:
@@ -135,11 +139,14 @@ def test_what_was_said_to_better_figures_is_said_no_more(shop: Harness) -> None:
 def test_with_a_prepayment_and_a_larger_limit_it_still_waits_for_the_money(shop: Harness) -> None:
     asked(shop).tap("credit.approve_with", prepay_percent="30", until="2026-07-20")
     shop.at("2026-07-06 11:00")
-    assert state(shop, "SO1") == "held" and count(shop, CreditLine) == 1
+    assert state(shop, "SO1") == "held" and count(shop, CreditLine) == 0  # the limit grows with the release
+    assert place(shop, "甲", "1700.00", "SO2")["verdict"] == "held"
     shop.pay("甲", "599.99")
     assert state(shop, "SO1") == "held"
     shop.pay("甲", "0.01", number="R2")
     assert state(shop, "SO1") == "released" and stored(shop, "SO1").prepaid_minor == 60_000
+    assert count(shop, CreditLine, L.c.amount_minor == 40_000, L.c.made_by_id == person(shop, "zhou")) == 1
+    assert state(shop, "SO2") == "held"
     settled(shop)
 
 

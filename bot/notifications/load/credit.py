@@ -37,6 +37,7 @@ def request(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         ended = phrase("ended.superseded")
     about, shown = facts.about(row.customer_id), row.facts
     currency, limit, over = shown["currency"], shown["limit_minor"], shown["over_minor"]
+    left = shown.get("available_minor", None if limit is None else limit - shown["used_minor"])  # an older one has none
     promise = max(about.promises, key=lambda p: p.id or 0, default=None)
     view = CreditView(
         today=facts.today,
@@ -51,9 +52,9 @@ def request(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         limit=None if limit is None else Money(limit, currency),
         limit_source=shown.get("limit_source", "own"),
         used=Money(shown["used_minor"], currency),
-        available=None if limit is None else Money(limit - shown["used_minor"], currency),
+        available=None if left is None else Money(left, currency),
         over=Money(over, currency) if over else None,
-        share_over=over * 100 // limit if over and limit else 0,
+        share_over=(over * 200 + limit) // (2 * limit) if over and limit else 0,  # half up, as in /credit
         **_group(shown.get("group")),
         insured=tuple(
             InsuredLine(amount=Money(minor, code), insurer=insurer, until=date.fromisoformat(until))

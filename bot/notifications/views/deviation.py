@@ -43,6 +43,7 @@ class DeviationView:
     compared: int
     without_limit: int
     without_model: int
+    too_new: int = 0  # known for less than three months
     totals: tuple[DeviationTotal, ...] = ()
 
     @property

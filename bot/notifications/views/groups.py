@@ -15,7 +15,11 @@ class MemberLine:
     code: str
     name: str
     used: Money  # in the currency of the group's limit; below 0 is its own money
-    limit: Money | None = None  # its own, in its own currency
+    limit: Money | None = None  # its own with what is added for a while, in its own currency; 0: cash only
+
+    @property
+    def limited(self) -> bool:
+        return self.limit is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

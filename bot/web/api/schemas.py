@@ -110,7 +110,7 @@ class Report(BaseModel, extra="allow"):
 class CreditCustomer(BaseModel):
     code: str
     name: str
-    rating: str = Field(description="A to D; empty without one")
+    rating: str = Field(description="A to D; `new` with too little history; empty before the first cycle has rated it")
     owner: str
 
 

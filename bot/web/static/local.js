@@ -8,7 +8,7 @@ const WORDS = {
     mailbox: '客户邮箱', mailboxNote: '发给客户的信', say: '例如：余额 花果山', send: '发送',
     quick: ['待办', '逾期', '账龄', '帮助'], nothing: '还没有消息', nothingNote: '到了该提醒的时候，消息会出现在这里。',
     noLetters: '还没有信', noLettersNote: '政策打开信函后，发给客户的信会出现在这里。', older: '更早的消息', fresh: '新消息 ↓', closed: '已结束',
-    cancel: '取消', ok: '确定', close: '关闭', dates: ['今天', '昨天', '明天', '3 天后', '周五', '月底'], all: '不填 = 全部', search: '按姓名查找', which: '显示哪些人',
+    cancel: '取消', ok: '确定', close: '关闭', dates: ['今天', '昨天', '明天', '3 天后', '周五', '月底'], all: '不填 = 全部', none: '不要求', choose: '请选择', search: '按姓名查找', which: '显示哪些人',
     preview: '写模板的人：消息预览 ›', whichNote: '手机上每次一人，在底部切换。', needed: '请填写', badAmount: '请填金额，例如 50,000 或 5万', lost: (where, n) => `${where}里有 ${n} 处不同`, offline: '连接断开，正在重连…',
     gone: '连接已结束：请在终端重新运行命令，打开新的链接。', error: '出错了，没有保存', saved: '已保存', advance: '时间走到', to: '收件人', cc: '抄送',
     past: '只能往后走', stages: ['信', '友好提醒', '付款通知', '最后通知'], done: '已办', weekdays: '日一二三四五六', rest: '休息日', change: '选好', clockTitle: '走到什么时候', clockNote: '途中每个工作小时都会经过，提醒与升级照常发生。', busy: '时间正在走…',
@@ -20,7 +20,7 @@ const WORDS = {
     mailbox: 'Customer mail', mailboxNote: 'Letters to customers', say: 'e.g. balance hgsgy', send: 'Send',
     quick: ['/todo', '/overdue', '/aging', '/help'], nothing: 'No messages yet', nothingNote: 'When it is time to remind somebody, it shows here.',
     noLetters: 'No letters yet', noLettersNote: 'Once the policy switches letters on, they show here.', older: 'Earlier messages', fresh: 'New messages ↓', closed: 'Closed',
-    cancel: 'Cancel', ok: 'OK', close: 'Close', dates: ['Today', 'Yesterday', 'Tomorrow', 'In 3 days', 'Friday', 'Month end'], all: 'blank = everything', search: 'Find by name', which: 'Whose chats to show',
+    cancel: 'Cancel', ok: 'OK', close: 'Close', dates: ['Today', 'Yesterday', 'Tomorrow', 'In 3 days', 'Friday', 'Month end'], all: 'blank = everything', none: 'Not required', choose: 'Please choose', search: 'Find by name', which: 'Whose chats to show',
     preview: 'For who writes templates: message preview ›', whichNote: 'On a phone one at a time; switch at the bottom.', needed: 'Please fill in', badAmount: 'An amount, e.g. 50,000', lost: (where, n) => `${n} ${n === 1 ? 'thing' : 'things'} different in ${where}`, offline: 'Connection lost, trying again…',
     gone: 'Disconnected: run the command again and open its new link.', error: 'Something went wrong; not saved', saved: 'Saved', advance: 'Moving to', to: 'To', cc: 'Cc',
     past: 'Time only moves forward', stages: ['Letter', 'Friendly reminder', 'Payment notice', 'Final notice'], done: 'Done', weekdays: ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'], rest: 'day off', change: 'Choose', clockTitle: 'Move the clock to', clockNote: 'Every working hour in between is passed; reminders and escalations happen as they would.', busy: 'The clock is moving…',
@@ -351,7 +351,7 @@ async function say(handle, text, input) {
 
 function entry(input) {
   if (input.choices?.length) {
-    return h('select', { name: input.name }, h('option', { value: '' }, '…'), input.choices.map(c => h('option', { value: c.value }, c.label)));
+    return h('select', { name: input.name }, h('option', { value: '' }, input.required ? t.choose : t.none), input.choices.map(c => h('option', { value: c.value }, c.label)));
   }
   const type = { date: 'date', number: 'number' }[input.type] || 'text';
   return h('input', { type, name: input.name, autocomplete: 'off', inputmode: input.type === 'amount' ? 'decimal' : undefined, placeholder: input.type === 'amount' && !input.required ? t.all : undefined });
@@ -365,9 +365,13 @@ function form(action, inputs) {
     const label = h('label', {}, h('span', {}, input.label || action.label, input.required && fields.length > 1 ? h('b.need', { 'aria-hidden': 'true' }, ' *') : null), field);
     if (input.type !== 'date') return label;
     const chips = h('div.chips', {}, quickDates(isPast(action, input), input.name).map(([word, day]) => h('button', { type: 'button', title: day, 'aria-pressed': 'false', onclick: () => { field.value = day; mark(); } }, word)));
-    const mark = () => [...chips.children].forEach(chip => chip.setAttribute('aria-pressed', String(chip.title === field.value)));
+    const said = h('span.said', { 'aria-live': 'polite' }); // the field itself is written as the browser's language has it
+    const mark = () => {
+      [...chips.children].forEach(chip => chip.setAttribute('aria-pressed', String(chip.title === field.value)));
+      said.textContent = field.value ? dayWords(field.value) : '';
+    };
     field.addEventListener('input', mark);
-    return h('div.dated', {}, label, chips);
+    return h('div.dated', {}, label, said, chips);
   });
   const values = wrong => {
     const out = {};

@@ -1,0 +1,115 @@
+"""What an invoice, a shipment or a prepayment takes from an order, it takes once: whatever number the order has."""
+
+from typing import Any
+
+import pytest
+
+from core.credit import orders
+from core.credit.exposure import Exposure, standing
+from core.credit.incoming import parse
+from core.dunning.stored import active
+from tests.harness import Harness
+from tests.scenarios.ordering import codes, opened, place, state, told
+
+RECEIVABLES = "number,customer,issued_on,due_on,amount,order"
+
+
+@pytest.fixture
+def shop(hk: Harness) -> Harness:
+    return opened(hk)
+
+
+def exposure(shop: Harness) -> Exposure:
+    with shop.look() as work:
+        return standing(work, 1).exposures.get("CNY", Exposure())
+
+
+def used(shop: Harness) -> int:
+    found = exposure(shop)
+    return found.open_minor + found.orders_minor + found.shipments_minor
+
+
+def place_from(shop: Harness, source: str, number: str, amount: str) -> dict[str, Any]:
+    with shop.db() as work:
+        new = parse({"number": number, "customer": "甲", "amount": amount}, "CNY")
+        made = orders.submit(work, active(work)[1], new, source)
+        answer = orders.as_json(made.order, made.request_id)
+    shop.deliver()
+    return answer
+
+
+# --- prepaid ---
+
+
+def test_prepaid_money_releases_one_order_and_no_second_one_after_the_invoice(shop: Harness) -> None:
+    shop.set_customer("甲", credit_limit_minor=0)
+    shop.book_receipt("甲", "100.00")
+    assert place(shop, "甲", "100.00", "SO1", prepaid=True)["verdict"] == "released"
+    shop.receivable("甲", "100.00", due="2026-09-01", number="I1", order_no="SO1")
+    found = exposure(shop)
+    assert (found.reserved_minor, found.reserved_invoiced_minor, found.free_minor) == (0, 10_000, 0)
+    assert codes(place(shop, "甲", "100.00", "SO2", prepaid=True)) == ["no_credit", "prepayment_awaited"]
+    told(shop)
+
+
+def test_the_condition_of_a_second_approval_waits_for_money_of_its_own(shop: Harness) -> None:
+    for number in ("SO1", "SO2"):
+        place(shop, "甲", "2000.00", number)
+        shop.chat("zhou").expect_card(number, kind="credit.request").tap("credit.approve_with", prepay_percent="30")
+    shop.book_receipt("甲", "600.00")
+    shop.at("2026-07-06 12:00")
+    assert (state(shop, "SO1"), state(shop, "SO2")) == ("released", "held")
+    shop.imports("receivables", RECEIVABLES, "I1,甲,2026-07-06,2026-09-01,2000.00,SO1")
+    shop.at("2026-07-06 13:00")
+    assert state(shop, "SO2") == "held" and exposure(shop).free_minor == 0
+    told(shop)
+
+
+def test_prepayment_that_has_paid_its_invoice_is_reserved_no_more(shop: Harness) -> None:
+    shop.set_customer("甲", credit_limit_minor=0)
+    shop.book_receipt("甲", "100.00")
+    place(shop, "甲", "100.00", "SO1", prepaid=True)
+    shop.receivable("甲", "60.00", due="2026-09-01", number="I1", order_no="SO1")
+    assert exposure(shop).free_minor == 0
+    shop.pay("甲", "60.00", "I1")  # by other money: 60 of the 100 are free
+    found = exposure(shop)
+    assert (found.reserved_minor, found.reserved_invoiced_minor, found.free_minor) == (4_000, 0, 6_000)
+    told(shop)
+
+
+# --- one number, two orders ---
+
+
+def test_an_invoice_takes_over_one_of_two_orders_with_its_number(shop: Harness) -> None:
+    assert place_from(shop, "web", "1", "1000.00")["verdict"] == "released"
+    shop.receivable("甲", "1000.00", due="2026-09-01", number="I1", order_no="1")
+    assert codes(place_from(shop, "pos", "1", "1000.00")) == ["over_limit"]
+    shop.act("fm", "limit.set", "甲", amount="2000", reason="年度授信")
+    assert (used(shop), exposure(shop).orders_minor) == (200_000, 100_000)
+    shop.receivable("甲", "400.00", due="2026-09-01", number="I2", order_no="1")
+    assert (used(shop), exposure(shop).orders_minor) == (200_000, 60_000)
+    told(shop)
+
+
+def test_a_number_that_was_used_and_paid_before_makes_no_order_free(shop: Harness) -> None:
+    shop.receivable("甲", "5000.00", due="2026-06-01", issued="2026-05-01", number="I1", order_no="0001")
+    shop.at("2026-07-06 10:00")
+    shop.pay("甲", "5000.00", "I1")
+    shop.at("2026-07-07 10:00")
+    told(shop, "receipt.allocate", "task.call", "task.prepay", "ladder.step")
+    assert codes(place(shop, "甲", "5000.00", "0001")) == ["over_limit"]
+    assert place(shop, "甲", "900.00", "0002")["verdict"] == "released"
+    told(shop)
+
+
+# --- more than was ordered ---
+
+
+def test_what_is_shipped_beyond_an_order_uses_up_the_limit(shop: Harness) -> None:
+    place(shop, "甲", "10.00", "SO1")
+    shop.imports("shipments", "number,customer,order,amount,shipped_on", "H1,甲,SO1,5000.00,2026-07-06")
+    assert (exposure(shop).orders_minor, exposure(shop).shipments_minor) == (0, 500_000)
+    assert codes(place(shop, "甲", "990.00", "SO2")) == ["over_limit"]
+    shop.receivable("甲", "3000.00", due="2026-09-01", number="I1", order_no="SO1")
+    assert (exposure(shop).shipments_minor, used(shop)) == (200_000, 500_000)
+    told(shop)
