@@ -266,7 +266,7 @@ ALMOST = st.fixed_dictionaries(
     {"number": st.text(max_size=5) | LIKELY, "customer": st.just("甲") | LIKELY, "amount": st.just("1.00") | LIKELY},
     optional={name: LIKELY for name in NAMES[3:]},
 )
-def STAYS(number: str) -> bool:  # noqa: N802
+def STAYS(number: str) -> bool:
     """Clients read `.` and `..` in an address as places."""
     return number not in (".", "..")
 
