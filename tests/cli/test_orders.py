@@ -144,6 +144,15 @@ def test_with_a_real_messenger_the_cards_wait_for_serve(shop: CommandLine, monke
     assert shop("chat", "zhou", "--json").json["cards"] == []
 
 
+def test_what_the_command_line_lacks_is_said(shop: CommandLine) -> None:
+    shop("order", "submit", put(shop, {**ORDER, "amount": "50000.00"}), *AT)
+    [card] = shop("chat", "zhou", "--json").json["cards"]
+    answer = shop("tap", str(card["delivery"]), "credit.reject", "--as", "zhou", *AT, "--json", code=1).json
+    assert answer["outcome"] == "invalid" and "驳回原因：reason=…" in answer["message"]
+    again = shop("order", "submit", put(shop, {**ORDER, "amount": "1.00"}), *AT, code=1)
+    assert "PUT /api/v1/orders/" in again.out, "what to do stands beside what is wrong"
+
+
 def test_credit_is_decided_in_the_real_messenger_only(shop: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     """At this machine anybody could tap in the director's name."""
     shop("order", "submit", put(shop, {**ORDER, "amount": "50000.00"}), *AT)

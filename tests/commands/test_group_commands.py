@@ -75,6 +75,9 @@ def test_a_group_is_shown_with_the_members_that_one_sees(hk: Harness) -> None:
         assert (view["limit"], view["used"], view["available"], view["usage"]) == ("1500.00", "900.00", "600.00", "60%")
         assert [(one["code"], one["used"]) for one in view["members"]] == [("乙", "300.00"), ("甲", "600.00")]
         assert "华兴物流" in said and "年度授信" in said
+    says(hk, "zhou", "额度 甲 1500 到 7月31日 旺季")
+    view, _ = says(hk, "zhou", "信用 华兴集团")
+    assert [one["limit"] for one in view["members"]] == [None, "1500.00"] == [None, says(hk, "li", "信用 甲")[0]["limit"]]
     view, said = says(hk, "li", "信用 华兴集团")
     assert [one["code"] for one in view["members"]] == ["甲"] and view["hidden"] == 1
     assert view["used"] == "900.00" and "华兴物流" not in said and "1 家" in said

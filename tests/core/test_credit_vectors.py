@@ -1,5 +1,6 @@
 """Vectors of the specification about credit, by name, and what a verdict says of every rule. No database."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -73,7 +74,10 @@ def test_other_currencies_at_the_policys_rates_rounded_up() -> None:
     found = check(OrderFacts(28_87, "CNY"), now, rules, "CNY")
     assert (found.used_minor, found.over_minor, found.state) == (71_13, 0, "released")  # 71.12105
     assert check(OrderFacts(28_88, "CNY"), now, rules, "CNY").over_minor == 1
-    assert [r.code for r in check(OrderFacts(1, "CNY"), now, CreditRules(), "CNY").reasons] == ["no_rate"]
+    [missing] = check(OrderFacts(1, "CNY"), now, CreditRules(), "CNY").reasons
+    assert missing.json() == {"code": "no_rate", "currency": "USD"}
+    [missing] = check(OrderFacts(1, "CNY"), replace(now, currency="USD", exposures={}), CreditRules(), "CNY").reasons
+    assert missing.json() == {"code": "no_rate", "currency": "USD"}, "the company's own needs no rate"
     assert [r.code for r in check(OrderFacts(1, "EUR"), now, rules, "CNY").reasons] == ["no_rate"]
 
 

@@ -39,6 +39,17 @@ def test_beyond_it_the_finance_director_decides_by_one_tap(hk: Harness) -> None:
     assert state(shop, "SO1") == "released"
 
 
+def test_who_comes_too_late_hears_who_has_decided(hk: Harness) -> None:
+    shop = opened(hk)
+    hk.people(fd2="finance_director")
+    place(shop, "甲", "1000.01", "SO1")
+    first, second = (shop.chat(who).expect_card(kind="credit.request") for who in ("zhou", "fd2"))
+    first.tap("credit.approve")
+    assert second.tap("credit.approve", expect="already")["message"] == "zhou已经批准"
+    assert second.tap("credit.reject", reason="太晚", expect="already")["message"] == "zhou已经批准"
+    assert first.tap("credit.approve", expect="already")["message"] == "已批准", "their own"
+
+
 def test_a_no_needs_a_reason_and_says_it(hk: Harness) -> None:
     shop = opened(hk)
     place(shop, "甲", "1000.01", "SO1")
