@@ -48,6 +48,9 @@ def test_who_comes_too_late_hears_who_has_decided(hk: Harness) -> None:
     assert second.tap("credit.approve", expect="already")["message"] == "zhou已经批准"
     assert second.tap("credit.reject", reason="太晚", expect="already")["message"] == "zhou已经批准"
     assert first.tap("credit.approve", expect="already")["message"] == "已批准", "their own"
+    shop.chat("li").expect_card("SO1", kind="order.held")
+    for who in ("li", "cai"):
+        shop.chat(who).expect_card("SO1", kind="order.decided")
 
 
 def test_a_no_needs_a_reason_and_says_it(hk: Harness) -> None:
