@@ -194,7 +194,7 @@ def test_cash_only_and_no_limit_at_all(shop: Harness) -> None:
     shop.customer("丙", "li")
     assert codes(place(shop, "乙", "0.01", "SO1")) == ["no_credit"]
     assert place(shop, "丙", "99999999.00", "SO2")["verdict"] == "released"
-    shop.pay("乙", "500.00")
+    shop.pay("乙", "500.01")  # a cent of it makes room for SO1
     assert place(shop, "乙", "500.00", "SO3", prepaid=True)["verdict"] == "released"
     assert codes(place(shop, "乙", "500.00", "SO4", prepaid=True)) == ["no_credit", "prepayment_awaited"]
     told(shop)
