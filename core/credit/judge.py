@@ -1,7 +1,10 @@
 """The verdict about an order as it stands in the books: what of it is shipped or invoiced already is not asked for again."""
 
+from dataclasses import replace
+
 from core.credit import progress, verdict
 from core.credit.exposure import Standing
+from core.credit.leaning import leaned
 from core.credit.rules import CreditRules
 from core.models import Order
 from core.work import Work
@@ -9,13 +12,16 @@ from core.work import Work
 
 def judge(work: Work, rules: CreditRules, order: Order, now: Standing) -> verdict.Verdict:
     """By the rules, on the customer's standing without this order."""
-    found = verdict.check(facts_of(order), now, rules, work.company.currency)
+    asked, company = facts_of(order), work.company.currency
+    if asked.prepaid_minor and rules.prepaid != "trust":
+        asked = replace(asked, leaned_minor=leaned(work, rules, now, order.currency))
+    found = verdict.check(asked, now, rules, company)
     if not found.is_over:
         return found
     done = progress.done_minor(work, order)
     if not done:
         return found
-    return verdict.check(facts_of(order, done), now, rules, work.company.currency)
+    return verdict.check(replace(facts_of(order, done), leaned_minor=asked.leaned_minor), now, rules, company)
 
 
 def facts_of(order: Order, done_minor: int = 0) -> verdict.OrderFacts:

@@ -16,6 +16,7 @@ from core.credit import asking, events, lines, locks, prepayment, reminders, req
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
 from core.credit.judge import judge
+from core.credit.leaning import LEANS, leaned
 from core.db import others_write
 from core.dunning.ladder import Policy
 from core.errors import DomainError
@@ -49,7 +50,8 @@ class Submitted:
 def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submitted:
     """Writes the order with its verdict; a held one asks whoever may release it.
 
-    Errors: customer.unknown, person.unknown, order.conflict (its number is that of another order), credit.group_moved.
+    Errors: customer.unknown (also for one whom the person who enters it doesn't see), person.unknown, order.conflict (its
+    number is that of another order), credit.group_moved.
     """
     customer_id = _customer(work, new.customer)
     locks.lock(work, customer_id)
@@ -133,7 +135,7 @@ def whose(work: Work, new: NewOrder, now: Standing, before: int | None = None) -
 def settle(order: Order, found: verdict.Verdict) -> None:
     order.state = OrderState(found.state)
     order.reasons = [reason.json() for reason in found.reasons]
-    order.facts = {**order.facts, "used_minor": found.used_minor, "over_minor": found.over_minor}
+    order.facts = {**order.facts, "used_minor": found.used_minor, "over_minor": found.over_minor, LEANS: found.leans_minor}
 
 
 def check_again(work: Work, policy: Policy, order: Order) -> None:
@@ -164,7 +166,8 @@ def _approved(work: Work, policy: Policy, order: Order, now: Standing, found: ve
     """On a prepayment: with it the order is released, unless whoever approved it knew less."""
     prepay = int(order.conditions.get("prepay_minor", 0))
     exposure = now.exposures.get(order.currency)
-    if (exposure.free_minor if exposure is not None else 0) < prepay:
+    free = exposure.free_minor if exposure is not None else 0
+    if free < prepay or free - leaned(work, policy.credit, now, order.currency) < prepay:
         return
     approved = requests.latest(work, order.id or 0)
     if approved is not None:
@@ -194,8 +197,8 @@ def check_customer(work: Work, policy: Policy, customer_id: int) -> None:
 
 def check_locked(work: Work, policy: Policy, members: Collection[int]) -> None:
     """The same for customers that are locked."""
-    work.session.execute(update(O).where(among(O.c.customer_id, members), O.c.recheck).values(recheck=False))
     locks.lock_orders(work, members)
+    work.session.execute(update(O).where(among(O.c.customer_id, members), O.c.recheck).values(recheck=False))
     rows = work.session.execute(
         select(Order).where(among(O.c.customer_id, members), O.c.state == OrderState.held).order_by(O.c.id)
     )

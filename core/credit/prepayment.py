@@ -8,8 +8,10 @@ from sqlalchemy import BigInteger, bindparam, select
 
 from core import chores, outbox
 from core.credit.exposure import standing
+from core.credit.leaning import leaned
 from core.dunning.ladder import Policy
 from core.dunning.load import load_org
+from core.dunning.stored import active
 from core.models import Order, OrderState, Task, TaskState
 from core.models.base import table_of
 from core.work import Work
@@ -42,7 +44,10 @@ def awaited(work: Work, customer_id: int) -> list[Awaited]:
     if not waiting:
         return []
     now, org = standing(work, customer_id), load_org(work)
-    free = {currency: max(0, e.free_minor) for currency, e in now.exposures.items()}
+    rules = active(work)[1].credit
+    free = {
+        currency: max(0, e.free_minor - leaned(work, rules, now, currency)) for currency, e in now.exposures.items()
+    }
     found = []
     for order, minor in waiting:
         there = min(minor, free.get(order.currency, 0))

@@ -1,7 +1,7 @@
 """An order's verdict by the rules, with every reason. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.credit.exposure import GroupStanding, Standing, in_currency
@@ -17,7 +17,8 @@ _STOPS = frozenset(BLOCKING) - {"blacklist"}
 @dataclass(frozen=True)
 class OrderFacts:
     """What the rules look at. `terms_days`: None where the order says nothing of terms, or, if `terms_unclear`, nothing that
-    can be read. `lines`: as they came in; `price`, `list_price` and `cost` are texts in major units."""
+    can be read. `leaned_minor`: of the customer's money what made room for others (core.credit.leaning). `lines`: as they
+    came in; `price`, `list_price` and `cost` are texts in major units."""
 
     amount_minor: int
     currency: str
@@ -25,6 +26,7 @@ class OrderFacts:
     terms_days: int | None = None
     lines: Sequence[Mapping[str, Any]] = ()
     terms_unclear: bool = False
+    leaned_minor: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Verdict:
     limit_minor: int | None = None
     limit_source: str = "none"
     group: Shared | None = None
+    leans_minor: int = 0  # of the order what only money of the customer's own made room for, in the limit's currency
     available_minor: int | None = None  # the lower of what the customer's limit and its group's leave: granted.available
 
     @property
@@ -89,8 +92,11 @@ def check(order: OrderFacts, standing: Standing, rules: CreditRules, company_cur
     if rules.ask_within and not holds and not paid:
         holds.append(Reason("ask_within", {"role": rules.ask_within}))
     state = REFUSED if refusals else HELD if holds else RELEASED
+    leans = 0
+    if state == RELEASED and not paid and limit is not None and this:
+        leans = min(this, max(0, standing.used_minor(replace(rules, net_unapplied=False), company_currency) + this - limit))
     left = available(standing, rules, company_currency)
-    return Verdict(state, (*refusals, *holds), used, over, limit, may_owe.source, group, left)
+    return Verdict(state, (*refusals, *holds), used, over, limit, may_owe.source, group, leans, left)
 
 
 def _shared(
@@ -118,7 +124,7 @@ def _is_paid(order: OrderFacts, standing: Standing, rules: CreditRules) -> bool:
     if rules.prepaid == "trust":
         return True
     exposure = standing.exposures.get(order.currency)
-    return exposure is not None and exposure.free_minor >= order.amount_minor
+    return exposure is not None and exposure.free_minor - order.leaned_minor >= order.amount_minor
 
 
 def _money(

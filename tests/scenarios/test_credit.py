@@ -48,6 +48,9 @@ def test_who_comes_too_late_hears_who_has_decided(hk: Harness) -> None:
     assert second.tap("credit.approve", expect="already")["message"] == "zhou已经批准"
     assert second.tap("credit.reject", reason="太晚", expect="already")["message"] == "zhou已经批准"
     assert first.tap("credit.approve", expect="already")["message"] == "已批准", "their own"
+    shop.chat("li").expect_card("SO1", kind="order.held")
+    for who in ("li", "cai"):
+        shop.chat(who).expect_card("SO1", kind="order.decided")
 
 
 def test_a_no_needs_a_reason_and_says_it(hk: Harness) -> None:
@@ -191,7 +194,7 @@ def test_cash_only_and_no_limit_at_all(shop: Harness) -> None:
     shop.customer("丙", "li")
     assert codes(place(shop, "乙", "0.01", "SO1")) == ["no_credit"]
     assert place(shop, "丙", "99999999.00", "SO2")["verdict"] == "released"
-    shop.pay("乙", "500.00")
+    shop.pay("乙", "500.01")  # a cent of it makes room for SO1
     assert place(shop, "乙", "500.00", "SO3", prepaid=True)["verdict"] == "released"
     assert codes(place(shop, "乙", "500.00", "SO4", prepaid=True)) == ["no_credit", "prepayment_awaited"]
     told(shop)
