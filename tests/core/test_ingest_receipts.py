@@ -4,10 +4,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from core.errors import DomainError
-from core.models import ImportRun, Receipt, Receivable
+from core.models import Customer, ImportRun, Order, Receipt, Receivable
 from tests.importing import Importer, codes
 
 HEAD = ["number", "customer", "received_on", "amount"]
@@ -58,6 +58,19 @@ def test_receipts_go_where_they_say(importer: Importer) -> None:
     before = importer.state()
     again = importer("receipts", rows)
     assert (again.unchanged, again.created, again.updated) == (7, 0, 0) and importer.state() == before
+
+
+def test_what_an_order_of_ours_is_paid_beforehand_waits_for_its_invoice(importer: Importer) -> None:
+    with importer.open_work() as work:
+        customer_id = work.session.execute(select(Customer.id).where(Customer.code == "1")).scalar_one()  # type: ignore[call-overload,arg-type]
+        work.session.add(Order(
+            number="V-1", customer_id=customer_id, amount_minor=9000, currency="CNY", fingerprint="x", state="held",
+            placed_at=importer.now,
+        ))  # fmt: skip
+    rows = [TARGET, ["R1", "1", "2026-06-01", "90", "", "V-1", "", ""], ["R2", "2", "2026-06-01", "90", "", "V-1", "", ""]]
+    report = importer("receipts", rows)
+    assert codes(report.warnings) == [(2, "order_prepaid"), (3, "more_than_open")], "it is no order of the other customer's"
+    assert unapplied(importer) == {"R1": 90, "R2": 90}
 
 
 def test_receipts_without_numbers_are_counted(importer: Importer) -> None:
