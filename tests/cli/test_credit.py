@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.conftest import CommandLine
 
-AT = ("--at", "2026-06-02T10:00")
+AT = ("--at", "2026-09-02T10:00")
 CUSTOMERS = "code,name,owner,credit_limit,rating\nC001,华兴商贸,li,150000.00,A\nC900,新客户,li,500.00,D\nC901,没额度,li,,A\n"
 
 

@@ -103,7 +103,8 @@ class Stream(DingTalkStreamClient):  # type: ignore[misc]
             if time.monotonic() - self._heard < self._quiet:
                 continue
             try:
-                await asyncio.wait_for(await ws.ping(), self._patience)
+                async with asyncio.timeout(self._patience):  # wait_for may forget that it was cancelled
+                    await (await ws.ping())
                 self._heard = time.monotonic()
             except Exception:
                 log.warning("DingTalk's stream does not answer any more; connecting anew")

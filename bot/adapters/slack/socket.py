@@ -69,7 +69,9 @@ class Line:
         client.socket_mode_request_listeners.append(self._take)
         self._client = client
         try:
-            await asyncio.wait_for(client.connect(), CONNECT_WITHIN)  # type: ignore[no-untyped-call]
+            # Not wait_for, which forgets that it was cancelled if that comes in the moment in which we are connected.
+            async with asyncio.timeout(CONNECT_WITHIN):
+                await client.connect()  # type: ignore[no-untyped-call]
         except (TimeoutError, OSError) as error:
             log.warning("slack: the socket cannot be opened (%s); trying again", type(error).__name__)
             return "socket"
@@ -110,5 +112,6 @@ class Line:
         await asyncio.gather(*tasks, return_exceptions=True)
         if client.current_session is not None:
             with contextlib.suppress(TimeoutError, OSError):
-                await asyncio.wait_for(client.current_session.close(), CLOSE_WITHIN)
+                async with asyncio.timeout(CLOSE_WITHIN):
+                    await client.current_session.close()
         await client.aiohttp_client_session.close()

@@ -112,7 +112,8 @@ class _Socket(WsConnectionManager):  # type: ignore[misc]
             await asyncio.wait({task}, timeout=CLOSING)
         if ws is not None:
             with suppress(Exception):
-                await asyncio.wait_for(ws.close(), CLOSING * 2)
+                async with asyncio.timeout(CLOSING * 2):
+                    await ws.close()
             if ws.transport is not None:
                 with suppress(AttributeError):  # CPython 3.11.2 trips over a TLS transport that has ended already
                     ws.transport.abort()
