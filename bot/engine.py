@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from sqlalchemy import select
 
 from bot.transactions import Transactions
-from core import garbage, jobs, tokens
+from core import garbage, jobs, tokens, webhooks
 from core.credit import events, inputs, orders, proposals, rating
 from core.dunning import cycle
 from core.dunning.stored import active
@@ -25,7 +25,9 @@ SETTLED = timedelta(minutes=1)
 RATING = "rating"  # the job that rates everybody, a slot a day
 PROPOSALS = "proposals"  # the job that looks who has earned a higher limit, a slot a month
 ANSWERS = "answers"  # the job that forgets what the REST API answered long ago, a slot a day
+EVENTS = "events"  # the job that forgets events that were taken long ago, a slot a day
 ORDERS = "orders"  # the job that has every held order checked again, a slot a day
+AT_ONCE = 5000  # events
 
 
 def run_cycle(transactions: Transactions, now: datetime) -> int:
@@ -63,6 +65,7 @@ def run_credit(transactions: Transactions, now: datetime) -> None:
     mark_for_today(transactions, now)
     check_orders(transactions, now)
     forget_answers(transactions, now)
+    forget_events(transactions, now)
 
 
 def refresh_ratings(transactions: Transactions, now: datetime) -> int:
@@ -121,6 +124,19 @@ def forget_answers(transactions: Transactions, now: datetime) -> None:
         if jobs.claim(work, ANSWERS, slot := work.today.isoformat()):
             tokens.forget_answers(work)
             jobs.done(work, ANSWERS, slot)
+
+
+def forget_events(transactions: Transactions, now: datetime) -> None:
+    """What another system has taken long ago, once a business date, a parcel in a transaction: orders don't wait for all."""
+    with transactions.work(now) as work:
+        if not jobs.claim(work, EVENTS, slot := work.today.isoformat()):
+            return
+    gone = AT_ONCE
+    while gone == AT_ONCE:
+        with transactions.work(now) as work:
+            gone = webhooks.forget(work, AT_ONCE)
+    with transactions.work(now) as work:
+        jobs.done(work, EVENTS, slot)
 
 
 def check_orders(transactions: Transactions, now: datetime) -> int:

@@ -104,6 +104,7 @@ class WebhookSettings(BaseModel):
     url: str = Field("", description="where events go; https, except on this machine")
     secret: SecretStr = Field(SecretStr(""), description="signs events; at least 16 characters")
     old_secret: SecretStr = Field(SecretStr(""), description="signs them, too, until the receiver knows the new secret")
+    keep_days: int = Field(90, ge=1, le=3650, description="days for which events are kept after they were accepted")
 
     @field_validator("url")
     @classmethod
@@ -351,4 +352,5 @@ def to_company(settings: Settings) -> "Company":
         letters=settings.letters,
         messengers=settings.messengers,
         webhooks=bool(settings.webhook.url),
+        webhook_days=settings.webhook.keep_days,
     )

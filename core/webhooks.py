@@ -4,6 +4,7 @@ pending -> sending -> accepted     the receiver said yes
 sending -> pending                 it did not, or whoever was sending died: again, after a while that grows
 sending -> parked                  given up after days of trying
 accepted, parked -> pending        sent again by hand, with the same id and body
+accepted -> gone                   some months later
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, exists, func, or_, select, update
 
 from core.db import insert_many
 from core.errors import DomainError
@@ -22,6 +23,7 @@ from core.work import Work
 
 W = table_of(WebhookEvent)
 WAITING = ("pending", "sending")
+OF_CUSTOMER = "customer:"  # what the subject of such an event begins with
 LEASE = timedelta(seconds=60)
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(hours=1)
 GIVE_UP, TRIES = timedelta(days=7), 10  # both must be reached: a process that was down for a week tries first
@@ -156,14 +158,18 @@ def give_back(work: Work, events: Collection[Event]) -> None:
 
 def replay(work: Work, ids: Collection[str] = (), since: datetime | None = None) -> int:
     """Sends these again (a row's number or an event's id), or all since an instant; returns how many. What is being sent
-    just now is left alone. Errors: webhook.unknown(value)."""
+    just now is left alone. Errors: webhook.unknown(value, days), webhook.gone(value, days): its number was given once."""
+    days = work.company.webhook_days
     numbers = {int(one) for one in ids if _is_number(one)}
     keys = {one for one in ids if not _is_number(one)}
     if ids:
         rows = work.session.execute(select(W.c.id, W.c.key).where(or_(W.c.id.in_(numbers), W.c.key.in_(keys)))).all()
-        missing = [*sorted(map(str, numbers - {row.id for row in rows})), *sorted(keys - {row.key for row in rows})]
-        if missing:
-            raise DomainError("webhook.unknown", value=missing[0][:100])
+        gone, unknown = sorted(numbers - {row.id for row in rows}), sorted(keys - {row.key for row in rows})
+        if gone:
+            given = gone[0] <= (work.session.execute(select(func.max(W.c.id))).scalar() or 0)
+            raise DomainError("webhook.gone" if given else "webhook.unknown", value=str(gone[0]), days=days)
+        if unknown:
+            raise DomainError("webhook.unknown", value=unknown[0][:100], days=days)
         chosen: ColumnElement[bool] = W.c.id.in_([row.id for row in rows])
     elif since is not None:
         chosen = W.c.at >= since
@@ -178,6 +184,22 @@ def replay(work: Work, ids: Collection[str] = (), since: datetime | None = None)
 
 def _is_number(text: str) -> bool:
     return text.isdecimal() and text.isascii() and len(text) <= 15
+
+
+def forget(work: Work, most: int) -> int:
+    """Deletes up to `most` events that were taken longer ago than the company keeps them; returns how many. What stays
+    besides: each customer's latest, with which locks are compared (core.credit.events), and the very latest, so that no
+    number is given twice."""
+    later = W.alias("later")
+    superseded = exists().where(later.c.subject == W.c.subject, later.c.id > W.c.id)
+    old = and_(W.c.state == "accepted", W.c.accepted_at < work.now - timedelta(days=work.company.webhook_days))
+    latest = select(func.max(W.c.id)).scalar_subquery()
+    unneeded = and_(or_(~W.c.subject.startswith(OF_CUSTOMER), superseded), W.c.id < latest)
+    query = select(W.c.id).where(old, unneeded).order_by(W.c.id).limit(most)
+    ids = work.session.execute(query).scalars().all()
+    if ids:
+        work.session.execute(delete(W).where(W.c.id.in_(ids), W.c.state == "accepted"))  # but not what is sent again now
+    return len(ids)
 
 
 def log(work: Work, state: str = "", most: int = 100) -> list[WebhookEvent]:

@@ -30,7 +30,7 @@ class Profile:
 @dataclass(frozen=True)
 class Company:
     """What holds for the whole company. `letters` overrides the policy's switch; `messengers` in order of preference;
-    `webhooks`: another system takes events."""
+    `webhooks`: another system takes events, which are kept for `webhook_days` after that."""
 
     calendar: Calendar
     currency: str = "CNY"
@@ -39,6 +39,7 @@ class Company:
     letters: str | None = None
     messengers: tuple[str, ...] = ("local",)
     webhooks: bool = False
+    webhook_days: int = 90
 
 
 @dataclass(frozen=True)

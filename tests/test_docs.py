@@ -71,6 +71,7 @@ SETTINGS_ZH = {
     "webhook.url": "事件通知发到哪里；除本机外须为 https",
     "webhook.secret": "事件通知的签名密钥，至少 16 个字符",
     "webhook.old_secret": "旧密钥：接收方换好之前，同时用它签名",
+    "webhook.keep_days": "事件被接收后，记录保留多少天",
     "calendar_days.work": "内置日历不知道的工作日（例如明年的调休）",
     "calendar_days.off": "内置日历不知道的休息日",
 }

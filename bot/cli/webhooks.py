@@ -1,5 +1,6 @@
 """`huikuan webhook`: what another system was told of, to be told again, and whether it listens."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -105,10 +106,20 @@ def replay(
     app = application()
     with app.work(instant(""), actor=f"cli:{os_user()}", channel="cli") as work:
         count = webhooks.replay(work, ids or (), begin)
-    show({"replayed": count}, as_json, lambda: line(t(
-        f"{count} 条将由 huikuan serve 或 huikuan run-once 重新发送",
-        f"{count} will be sent again by huikuan serve or huikuan run-once",
-    )))  # fmt: skip
+        days = work.company.webhook_days
+        gone = begin is not None and begin < work.now - timedelta(days=days)
+
+    def human() -> None:
+        line(t(
+            f"{count} 条将由 huikuan serve 或 huikuan run-once 重新发送",
+            f"{count} will be sent again by huikuan serve or huikuan run-once",
+        ))  # fmt: skip
+        if gone:
+            line(t(
+                f"对方接收后只保留 {days} 天，更早的已清理", f"Events are deleted {days} days after they were accepted"
+            ))  # fmt: skip
+
+    show({"replayed": count}, as_json, human)
 
 
 def test(as_json: Json = False) -> int:

@@ -120,7 +120,7 @@ def catch_up(work: Work, customer_ids: Collection[int]) -> int:
 
 
 def _subject(customer_id: int) -> str:
-    return f"customer:{customer_id}"
+    return f"{webhooks.OF_CUSTOMER}{customer_id}"
 
 
 def _holds(work: Work, customer_ids: Collection[int]) -> dict[int, list[dict[str, Any]]]:

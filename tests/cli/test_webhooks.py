@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.db import make_engine, transaction
-from core.models import OrderState, WebhookEvent
+from core.models import JobSlot, OrderState, WebhookEvent
 from core.models.base import table_of
 from tests.cli.conftest import ROOT, CommandLine
 from tests.fakes.receiver import Receiver
@@ -76,6 +76,22 @@ def test_sent_again_by_number_by_id_and_by_time(hk: CommandLine, shop: Receiver)
     assert hk.refused("webhook", "replay", "--since", "yesterday")["code"] == "time.bad_instant"
 
 
+def test_what_was_deleted_is_said_to_be_deleted(hk: CommandLine, shop: Receiver) -> None:
+    order(hk, "SO1")
+    hk("run-once")
+    first = next(e["number"] for e in hk("webhook", "list", "--json").json["events"] if e["event"] == "order.held")
+    long_ago("accepted", days=91)
+    order(hk, "SO2")
+    hk("run-once")
+    left = [e["number"] for e in hk("webhook", "list", "--json").json["events"]]
+    assert first not in left
+    refused = hk.refused("webhook", "replay", str(first))
+    assert refused["code"] == "webhook.gone" and "90 天" in refused["message"] and "GET" in refused["hint"]
+    assert "90 天" in hk("webhook", "replay", "--since", "2020-01-01T00:00").out
+    assert hk("webhook", "replay", "--since", "2020-01-01T00:00", "--json").json == {"replayed": len(left)}
+    assert "90 天" not in hk("webhook", "replay", str(left[0])).out
+
+
 def test_a_ping_says_what_came_back(hk: CommandLine, shop: Receiver) -> None:
     said = hk("webhook", "test", "--json").json
     assert (said["accepted"], said["status"]) == (True, 204) and said["url"] == f"{shop.url}/events"
@@ -110,7 +126,8 @@ def test_the_doctor_says_what_waits_and_what_was_given_up(hk: CommandLine, shop:
     shop.up()
 
 
-def long_ago(state: str) -> None:
+def long_ago(state: str, days: int = 8) -> None:
+    """As if so many days had passed since they were written, or accepted, and today's sweep were still to come."""
     from datetime import timedelta
 
     from core.time import utcnow
@@ -118,7 +135,9 @@ def long_ago(state: str) -> None:
     engine = make_engine("sqlite:///var/huikuan.db")
     W = table_of(WebhookEvent)
     with transaction(engine) as session:
-        session.execute(W.update().values(state=state, at=utcnow() - timedelta(days=8)))
+        then = utcnow() - timedelta(days=days)
+        session.execute(W.update().values(state=state, at=then, accepted_at=then if state == "accepted" else None))
+        session.execute(table_of(JobSlot).delete().where(table_of(JobSlot).c.job == "events"))
     engine.dispose()
 
 
