@@ -19,8 +19,8 @@ from core.credit.rules import (
     Route,
     Rung,
 )
-from core.dunning.ladder import ROLES, STAFF
-from core.dunning.policy_rating import grades, proposal_rules, rating_rules
+from core.dunning.ladder import ROLES
+from core.dunning.policy_rating import APPROVERS, approvers, grades, proposal_rules, rating_rules
 from core.dunning.policy_values import Path, Values
 from core.money import known_currency
 
@@ -98,6 +98,8 @@ def _role(read: Values, table: dict[str, Any]) -> str:
     if role and role not in ROLES:
         read.note((*_CREDIT, "ask_within"), "unknown_role", value=role, allowed=list(ROLES))
         return _DEFAULT.ask_within
+    if role and role not in APPROVERS:
+        read.note((*_CREDIT, "ask_within"), "never_decides", value=role, allowed=list(APPROVERS))
     return role
 
 
@@ -180,7 +182,7 @@ def _rungs(read: Values, owner: dict[str, Any], path: Path) -> tuple[Rung, ...]:
     for number, table in enumerate(read.tables(owner, "rungs", path)):
         here: Path = (*path, "rungs", number)
         read.known(table, here, ("audience", "need"))
-        audience = read.audience(table, "audience", here, STAFF, "no_approver")
+        audience = approvers(read, table, here)
         rungs.append(Rung(audience, read.word(table, "need", here, NEED) or "any"))
     return tuple(rungs)
 

@@ -7,8 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 from core.credit.rules import METHODS, RATINGS, SCALES, Grade, ProposalRules, RatingRules, Scale
-from core.dunning.ladder import STAFF
+from core.dunning.ladder import ROLES, STAFF
 from core.dunning.policy_values import Path, Values
+from core.permissions import may
 
 _CREDIT: Path = ("credit",)
 _LONGEST_DAYS = 3650
@@ -18,6 +19,9 @@ _SPANS = {
     "window_months": (1, 120), "min_paid": (1, 1000), "broken_promises_d": (1, 1000), "overdue_days_d": (0, _LONGEST_DAYS),
     "lift_after_on_time": (1, 1000),
 }  # fmt: skip
+
+APPROVERS = tuple(role for role in ROLES if may("credit.approve", [role]))
+_NEVER = ("owner", *(f"role:{role}" for role in ROLES if role not in APPROVERS))  # the owner's orders are their own
 
 
 # --- the rating -----------------------------------------------------------------------------------
@@ -115,6 +119,16 @@ def _grade(read: Values, owner: dict[str, Any], key: str, parent: Path) -> Grade
     return Grade(read.amounts(table, "limit", path), read.whole(table, "terms_days", path, 0, None, _LONGEST_DAYS))
 
 
+def approvers(read: Values, table: dict[str, Any], path: Path) -> tuple[str, ...]:
+    """The `audience` that decides about credit: at least one, and none of them who never may."""
+    audience = read.audience(table, "audience", path, STAFF, "no_approver")
+    for one in audience:
+        if one in _NEVER:
+            use = [*(who for who in STAFF if who not in _NEVER), *(f"role:{role}" for role in APPROVERS), "person:…"]
+            read.note((*path, "audience"), "never_decides", value=one, allowed=use)
+    return audience
+
+
 # --- proposals ------------------------------------------------------------------------------------
 
 
@@ -124,7 +138,7 @@ def proposal_rules(read: Values, owner: dict[str, Any]) -> ProposalRules | None:
     table, path = read.table(owner, "proposals", _CREDIT), (*_CREDIT, "proposals")
     names = [field.name for field in fields(ProposalRules) if field.name != "raise_by"]
     read.known(table, path, ["raise", *names])
-    audience = read.audience(table, "audience", path, STAFF, "no_approver") if "audience" in table else _PROPOSALS.audience
+    audience = approvers(read, table, path) if "audience" in table else _PROPOSALS.audience
     return ProposalRules(
         raise_by=read.share(table, "raise", path, _PROPOSALS.raise_by),
         months=read.whole(table, "months", path, 1, _PROPOSALS.months, 24) or _PROPOSALS.months,

@@ -166,6 +166,10 @@ _PROBLEMS = {
         '审批路径没有审批人|例如 rungs = [{{ audience = ["role:finance_director"] }}]',
         'the route asks nobody|such as rungs = [{{ audience = ["role:finance_director"] }}]',
     ),
+    "never_decides": (
+        "{value} 没有审批权：业务员不能审批，客户负责人也不能|可用：{allowed}",
+        "{value} can never decide: a rep may not, nor may the customer's owner|use {allowed}",
+    ),
     "no_approver": (
         '这一级没有写由谁审批|例如 audience = ["role:finance_director"]',
         'nobody is named to approve|such as audience = ["role:finance_director"]',

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from core.credit.rules import REASONS, SCALES, CreditRules, Grade, ProposalRules, RatingRules, Route, Rung, Scale
+from core.dunning.ladder import ROLES
 from core.dunning.policy import check, default_policy, describe, parse
+from core.dunning.words import say
+from core.permissions import may
 
 ROOT = Path(__file__).parents[2]
 
@@ -148,6 +151,8 @@ def test_an_amount_without_a_currency_is_in_the_companys() -> None:
         ('insured = "maybe"', "insured", "unknown_word"),
         ('ask_within = "boss"', "ask_within", "unknown_role"),
         ('ask_within = "owner.manager"', "ask_within", "unknown_role"),
+        ('ask_within = "rep"', "ask_within", "never_decides"),
+        ('ask_within = "role:rep"', "ask_within", "never_decides"),
         ("ask_within = 1", "ask_within", "not_text"),
         ("freeze_days_over = -1", "freeze_days_over", "too_small"),
         ("freeze_days_over = 3651", "freeze_days_over", "too_big"),
@@ -273,6 +278,7 @@ def test_the_score_what_ratings_are_worth_and_proposals_are_read() -> None:
         ("proposals", "shrink = { D = 2 }", "proposals.shrink.D", "not_a_share"),
         ("proposals", "audience = []", "proposals.audience", "no_approver"),
         ("proposals", 'audience = ["role:boss"]', "proposals.audience", "unknown_role"),
+        ("proposals", 'audience = ["owner", "role:risk"]', "proposals.audience", "never_decides"),
         ("proposals", "days = 0", "proposals.days", "too_small"),
         ("proposals", "model_months = { A = 1.5 }", "proposals.model_months.A", "not_whole"),
         ("proposals", "deviation = 5", "proposals.deviation", "not_a_share"),
@@ -317,6 +323,10 @@ RUNGS = 'rungs = [{ audience = ["role:finance_director"] }]'
         ("r", "rating = 'D'", "rungs = [{ need = 'any' }]", 4, "rungs[0].audience", "no_approver"),
         ("r", "rating = 'D'", "rungs = [{ audience = [] }]", 4, "rungs[0].audience", "no_approver"),
         ("r", "rating = 'D'", "rungs = [{ audience = 'role:boss' }]", 4, "rungs[0].audience", "unknown_role"),
+        ("r", "rating = 'D'", "rungs = [{ audience = 'role:' }]", 4, "rungs[0].audience", "unknown_role"),
+        ("r", "rating = 'D'", "rungs = [{ audience = 'role:rep' }]", 4, "rungs[0].audience", "never_decides"),
+        ("r", "rating = 'D'", "rungs = [{ audience = ['role:risk', 'role:rep'] }]", 4, "rungs[0].audience", "never_decides"),
+        ("r", "rating = 'D'", "rungs = [{ audience = 'owner' }]", 4, "rungs[0].audience", "never_decides"),
         ("r", "rating = 'D'", "rungs = [{ audience = 'boss' }]", 4, "rungs[0].audience", "unknown_word"),
         ("r", "rating = 'D'", "rungs = [{ audience = 'customer.finance' }]", 4, "rungs[0].audience", "unknown_word"),
         ("r", "rating = 'D'", "rungs = [{ audience = 'person:' }]", 4, "rungs[0].audience", "unknown_word"),
@@ -329,6 +339,21 @@ def test_a_mistake_in_a_route_is_found(name: str, condition: str, rungs: str, li
     assert found(route + REST) == [(line, f"credit.route[0].{key}", code)]
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_a_rung_may_name_exactly_the_roles_that_may_approve(role: str) -> None:
+    route = f'[[credit.route]]\nname = "r"\nrating = "D"\nrungs = [{{ audience = ["role:{role}"] }}]'
+    assert (found(route + REST) == []) == may("credit.approve", [role]) == may("limit.agree", [role])
+
+
+def test_whoever_can_never_decide_is_named_with_whom_to_ask_instead() -> None:
+    route = "[[credit.route]]\nname = 'r'\nrating = 'D'\nrungs = [{ audience = ['role:risk', 'owner', 'role:rep'] }]"
+    problems = check(SMALL + route + REST)[1]
+    zh, en = ([say(problem.code, problem.facts, lang) for problem in problems] for lang in ("zh", "en"))
+    assert [said for said, _ in zh] == [f"{who} 没有审批权：业务员不能审批，客户负责人也不能" for who in ("owner", "role:rep")]
+    assert en[0][0].startswith("owner can never decide") and en[1][0].startswith("role:rep can never decide")
+    assert all("owner.manager" in hint and "role:sales_manager" in hint for _, hint in zh + en)
+
+
 def test_two_routes_of_one_name_are_refused() -> None:
     route = '[[credit.route]]\nname = "rest"\nrating = ["D"]\n'
     assert found(route + RUNGS + REST) == [(6, "credit.route[1].name", "same_route")]
@@ -336,7 +361,7 @@ def test_two_routes_of_one_name_are_refused() -> None:
 
 def test_rungs_as_tables_of_their_own_have_lines_of_their_own() -> None:
     rung = "[[credit.route.rungs]]\n"
-    route = f'[[credit.route]]\nname = "r"\n{rung}audience = ["owner"]\n{rung}need = "all"\n'
+    route = f'[[credit.route]]\nname = "r"\n{rung}audience = ["owner.manager"]\n{rung}need = "all"\n'
     assert found(route) == [(5, "credit.route[0].rungs[1].audience", "no_approver")]
 
 
