@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import select
 
 from bot import hooks, trial
-from bot.adapters.base import Adapter, Address, Envelope, Reply, Sent
+from bot.adapters.base import CARD, TEXT, Adapter, Address, Envelope, Reply, Sent
 from bot.adapters.build import messenger
 from bot.adapters.local import store
 from bot.adapters.local.adapter import LocalAdapter, LocalMailbox, next_step
@@ -161,7 +161,8 @@ class App:
         """The card that the tapped message shows from now on, where the answer itself carries it."""
         if reply.delivery_id is None or reply.card is not None or envelope.text or envelope.aside:
             return reply
-        if not self.adapters[envelope.messenger].capabilities(Address(envelope.user_id)).answers_in_place:
+        tapped = Address(envelope.user_id, stands=TEXT if envelope.apart else CARD)
+        if not self.adapters[envelope.messenger].capabilities(tapped).answers_in_place:
             return reply  # whoever reads text only gets no more than that
         now = self.clock()
         drawn = await asyncio.to_thread(claim_redraw, self.transactions, self.adapters, now, reply.delivery_id)

@@ -11,12 +11,13 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from bot import commands, identity, questions
-from bot.adapters.base import Adapter, Address, Envelope, Reply
+from bot.adapters.base import CARD, TEXT, Adapter, Address, Envelope, Reply
 from bot.card import Action, Capabilities, Card, Lang, as_lang, card_json, dump, load
 from bot.fit import ask_card, fit
 from bot.inputs import about_which, canonical
 from bot.notifications.load import Cancel, Message
 from bot.notifications.load import load as load_view
+from bot.notifications.parcel import address_of
 from bot.notifications.templates import ACTION_IDS, render, templates
 from bot.plain import parse_reply
 from bot.text import clean
@@ -137,7 +138,7 @@ class Desk:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Of the messenger, for this account."""
+        """Of the messenger, for a new message to this account."""
         envelope = self.envelope
         query = select(A.c.text_only).where(A.c.messenger == envelope.messenger, A.c.user_id == envelope.user_id)
         to = Address(envelope.user_id, self.lang, bool(self.work.session.execute(query).scalar()))
@@ -271,7 +272,7 @@ class Desk:
         action = replace(action, inputs=tuple(replace(i, choices=own.get(i.name, i.choices)) for i in action.inputs))
         confirm = next((a.confirm for a in stored.actions if a.id == action.id), None)
         # What a picker on the card has no room for, a form has.
-        capabilities = self.capabilities
+        capabilities = self.door.adapters[delivery.messenger].capabilities(address_of(self.work, delivery, self.lang))
         if capabilities.has_form:
             capabilities = replace(capabilities, max_inline=0)
         card, _ = ask_card(stored, replace(action, confirm=confirm), capabilities, today=self.work.today)
@@ -385,6 +386,7 @@ class Desk:
             "severity": card.tone,
             **({"shows": shows} if shows else {}),
         }
+        stands = CARD if self.capabilities.has_buttons else TEXT
         delivery = Delivery(
             messenger=self.envelope.messenger,
             address=self.envelope.user_id,
@@ -396,7 +398,7 @@ class Desk:
             at=self.work.now,
             on_date=self.work.today,
             updated_at=self.work.now,
-            card={**card_json(card), **facts, "dump": dump(card), "data": data},
+            card={**card_json(card), **facts, "dump": dump(card), "data": data, "stands": stands},
         )
         self.work.session.add(delivery)
         self.work.session.flush()

@@ -37,23 +37,29 @@ class Mirror:
         self._handles: dict[str, str] = {}  # user id -> handle
         self.refs: dict[str, str] = {}  # id of the local message -> the messenger's ref
         self.last: Reply | None = None
+        self._texts: set[str] = set()  # who reads text only
 
     def knows(self, handle: str, user_id: str) -> None:
         self._handles[user_id] = handle
 
     # --- the protocol ---
 
+    def _there(self, to: Address) -> Address:
+        """What the product believes to stand there is the whole card; what does is what is sent there now."""
+        return replace(to, stands="", text_only=to.text_only or to.user_id in self._texts)
+
     def capabilities(self, to: Address) -> Capabilities:
-        real = self.real.capabilities(to)
+        real = self.real.capabilities(self._there(to))
         return replace(PROFILES["full"], max_inline=0, answers_in_place=real.answers_in_place)
 
     def _fit(self, to: Address, card: Card, *, asks: bool = False) -> Card:
-        there = self.real.capabilities(to)
+        there = self.real.capabilities(self._there(to))
         if asks and there.has_form:  # as bot.inbound: what a picker on the card has no room for, a form has
             there = replace(there, max_inline=0)
         return fit(card, there, today=self._today())[0]
 
     async def send(self, to: Address, card: Card, key: str) -> SendResult:
+        self._texts |= {to.user_id} if to.text_only else set()
         result = await self.real.send(to, self._fit(to, card), key)
         if isinstance(result, Sent):
             shown = await self.local.send(Address(self._handles[to.user_id], to.lang), card, key)
@@ -62,6 +68,7 @@ class Mirror:
         return result
 
     async def update(self, ref: DeliveryRef, card: Card) -> SendResult:
+        ref = replace(ref, to=self._there(ref.to))
         result = await self.real.update(ref, self._fit(ref.to, card))
         # What can't be changed there is checked against the truth when it is pressed; the story reads the truth.
         if isinstance(result, Sent) or (isinstance(result, Refused) and self.real.capabilities(ref.to).updates != "always"):

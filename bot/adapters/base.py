@@ -10,6 +10,9 @@ from starlette.routing import BaseRoute
 from bot.card import Capabilities, Card
 
 
+CARD, TEXT = "card", "text"  # what a message was sent as
+
+
 @dataclass(frozen=True)
 class Address:
     """Where a message goes: a user id of a messenger, or a mail address."""
@@ -17,6 +20,11 @@ class Address:
     user_id: str
     lang: str = "zh"
     text_only: bool = False  # reads where cards don't show
+    stands: str = ""  # of a message that is there already: sent as a CARD or as TEXT, whatever would be sent now
+
+    def by_text(self, *, cards: bool = True) -> bool:
+        """Whether text is what stands there, or what is to be sent. `cards`: whether there are any to send."""
+        return self.stands == TEXT if self.stands else self.text_only or not cards
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """What is about to leave: an outbox row is claimed, its View loaded or the row dropped, and the card drawn and fitted."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, or_, select, update
 
-from bot.adapters.base import Adapter, Address, DeliveryRef, SendResult
+from bot.adapters.base import CARD, TEXT, Adapter, Address, DeliveryRef, SendResult
 from bot.card import Card, as_lang, dump, load
 from bot.fit import fit
 from bot.notifications.load import Cancel, Facts, Loaded, Message
@@ -24,6 +24,7 @@ O, D, P, A = (table_of(m) for m in (OutboxMessage, Delivery, Person, Account))  
 BATCH = 100
 LEASE = timedelta(seconds=60)
 MAIL = "mail"
+NEVER_CHANGES = "never_changes"  # the reason of an update that the messenger has no way to show
 _DRAWN = (
     update(O)
     .where(O.c.id == bindparam("b_id"))
@@ -52,6 +53,16 @@ class Parcel:
     untraceable: bool = False  # it was looked for, and nobody can tell whether it is there
     files: tuple[str, ...] = ()  # names of documents that go along with it
     result: SendResult | None = None
+
+    @property
+    def stands(self) -> str:
+        """What it is on the screen, for as long as it is there."""
+        return self.to.stands or (CARD if self.adapter.capabilities(self.to).has_buttons else TEXT)
+
+    @property
+    def never_changes(self) -> bool:
+        """Whether it tells of a change that the messenger has no way to show."""
+        return self.ref is not None and self.adapter.capabilities(self.to).updates == "never"
 
 
 def claim(
@@ -135,9 +146,9 @@ class Readers:
         for account in accounts_of(work, sent_to) if sent_to else ():
             self.accounts[account.person_id].append(account)
 
-    def reads_text(self, delivery: Delivery) -> bool:
-        """Whether it was sent as text: then there is no card to be changed, and nothing is asked of the messenger."""
-        return (delivery.messenger, delivery.address) in self._text_only
+    def address(self, delivery: Delivery, lang: str) -> Address:
+        text_only = (delivery.messenger, delivery.address) in self._text_only
+        return Address(delivery.address, lang, text_only, stands_as(delivery))
 
 
 def accounts_of(work: Work, people: Collection[int | None]) -> Sequence[Account]:
@@ -151,7 +162,7 @@ def _parcel(
 ) -> Parcel | str:
     """The message ready to go, or the reason why it is dropped."""
     if message.op == "update":
-        return _update_parcel(work, message, adapters, shared, readers.reads_text)
+        return _update_parcel(work, message, adapters, shared, readers.address)
     where = _address(work, message, adapters, readers)
     if where is None:
         return "no_account"
@@ -176,16 +187,16 @@ def _parcel(
 
 
 def _update_parcel(
-    work: Work, message: OutboxMessage, adapters: dict[str, Adapter], shared: Facts, texts: Callable[[Delivery], bool]
-) -> Parcel | str:
-    """`texts`: whether a card was sent as text."""
+    work: Work, message: OutboxMessage, adapters: dict[str, Adapter], shared: Facts,
+    where: Callable[[Delivery, str], Address],
+) -> Parcel | str:  # fmt: skip
     delivery = work.session.get(Delivery, message.delivery_id)
     if delivery is None or delivery.state == "closed":
         return "closed"
     adapter = adapters.get(delivery.messenger)
     if adapter is None:
         return "no_messenger"
-    drawn = _drawn_anew(work, delivery, message.data, adapter, shared, text=texts(delivery))
+    drawn = _drawn_anew(work, delivery, message.data, adapter, shared, where)
     if isinstance(drawn, str):
         return drawn
     to, loaded, card = drawn
@@ -207,12 +218,13 @@ def _update_parcel(
 
 
 def _drawn_anew(
-    work: Work, delivery: Delivery, data: dict[str, Any] | None, adapter: Adapter, shared: Facts, *, text: bool
-) -> tuple[Address, Loaded, Card] | str:
+    work: Work, delivery: Delivery, data: dict[str, Any] | None, adapter: Adapter, shared: Facts,
+    where: Callable[[Delivery, str], Address],
+) -> tuple[Address, Loaded, Card] | str:  # fmt: skip
     """A card on somebody's screen as it is true now, or why it stays as it is."""
     person = work.session.get(Person, delivery.person_id) if delivery.person_id else None
     lang = as_lang(person.locale if person else "", work.company.lang)
-    to = Address(delivery.address, lang, text)
+    to = where(delivery, lang)
     loaded = load_view(work, of_delivery(delivery, data), lang, facts=shared)
     if isinstance(loaded, Cancel):
         return loaded.reason
@@ -220,12 +232,18 @@ def _drawn_anew(
     return to, loaded, card
 
 
-def _reads_text(work: Work, delivery: Delivery) -> bool:
-    """Whether it was sent as text: then there is no card to be changed, and nothing is asked of the messenger."""
-    if delivery.messenger in ("local", MAIL):  # no accounts there
-        return False
+def stands_as(delivery: Delivery) -> str:
+    """CARD or TEXT, as it was sent; "" for an answer that nobody has noted: it is what would be sent now."""
+    return str(delivery.card.get("stands", ""))
+
+
+def address_of(work: Work, delivery: Delivery, lang: str = "zh") -> Address:
+    """Where this message stands, and as what: text can't be changed, and a card keeps what it has."""
+    stands = stands_as(delivery)
+    if stands or delivery.messenger in ("local", MAIL):  # no accounts there
+        return Address(delivery.address, lang, stands=stands)
     query = select(A.c.text_only).where(A.c.messenger == delivery.messenger, A.c.user_id == delivery.address)
-    return bool(work.session.execute(query).scalar())
+    return Address(delivery.address, lang, bool(work.session.execute(query).scalar()))
 
 
 def _message(message: OutboxMessage) -> Message:
@@ -316,19 +334,24 @@ def claim_redraw(
     """
     with transactions.work(now) as work:
         delivery = work.session.get_one(Delivery, delivery_id)
-        text = _reads_text(work, delivery)
-        if not adapters[delivery.messenger].capabilities(Address(delivery.address, text_only=text)).answers_in_place:
+        here = address_of(work, delivery)
+        if not adapters[delivery.messenger].capabilities(here).answers_in_place:
             return None
+
+        def where(_: Delivery, lang: str) -> Address:
+            return replace(here, lang=lang)
+
+        refused = or_(O.c.state == OutboxState.dead, O.c.reason == NEVER_CHANGES)
         waiting = work.session.execute(
             select(OutboxMessage)
             .where(O.c.delivery_id == delivery_id, O.c.op == "update")
-            .where(O.c.state.in_((OutboxState.pending, OutboxState.retry, OutboxState.dead)))
+            .where(or_(O.c.state.in_((OutboxState.pending, OutboxState.retry)), refused))
             .order_by(O.c.id)
             .with_for_update(skip_locked=True)
         ).scalars()
         shared, parcel = Facts(work), None
         for message in waiting.all():
-            made = "shown" if parcel is not None else _update_parcel(work, message, adapters, shared, lambda _: text)
+            made = "shown" if parcel is not None else _update_parcel(work, message, adapters, shared, where)
             if isinstance(made, str):
                 drop(work, message, made)
                 continue
@@ -339,7 +362,7 @@ def claim_redraw(
             return parcel.card, parcel.ref.rev, parcel
         # Somebody may be sending its update right now: the answer must not put the older card over it.
         adapter = adapters[delivery.messenger]
-        drawn = "closed" if delivery.state == "closed" else _drawn_anew(work, delivery, None, adapter, shared, text=text)
+        drawn = "closed" if delivery.state == "closed" else _drawn_anew(work, delivery, None, adapter, shared, where)
         if isinstance(drawn, str) or dump(drawn[2]) == delivery.card["dump"]:
             return load(delivery.card["dump"]), delivery.rev, None
         return drawn[2], delivery.rev + 1, None

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select, update
 
 from bot.adapters.base import Refused, Retry, Sent, Unknown
 from bot.card import dump, load
-from bot.notifications.parcel import Parcel
+from bot.notifications.parcel import NEVER_CHANGES, Parcel
 from bot.notifications.undelivered import undelivered
 from bot.transactions import Transactions
 from core import chores, outbox
@@ -69,11 +69,13 @@ def record(transactions: Transactions, parcels: Sequence[Parcel], now: datetime,
                     message.not_before = now + timedelta(seconds=after)
                     if parcel.first:  # nothing was shown, so what is true then is drawn anew
                         message.payload = None
+                case Refused() if parcel.never_changes:
+                    message.state, message.done_at, message.reason = OutboxState.cancelled, now, NEVER_CHANGES
+                    _end_is_told(work, message, parcel)
                 case Retry(_, reason) | Refused(reason):
                     total.failed += message.op == "send"
                     _dead(work, message, reason)
-                    if parcel.ref is not None and parcel.ref.ref:  # an answer that only its asker saw has none
-                        _closing(work, message, parcel, parcel.ref.delivery_id)
+                    _end_is_told(work, message, parcel)
                 case Unknown(reason):
                     total.failed += 1
                     _unsure(work, message, reason, parcel)
@@ -147,7 +149,8 @@ class _Shown:
             assert parcel.ref is not None
             delivery, data = standing[parcel.ref.delivery_id], messages[parcel.id].data
             delivery.rev, delivery.kind, delivery.updated_at = parcel.ref.rev, parcel.card.kind, self._work.now
-            delivery.card = {**parcel.facts, "dump": dump(parcel.card), "data": delivery.card.get("data", {}) | data}
+            kept = {"data": delivery.card.get("data", {}) | data, "stands": parcel.stands}
+            delivery.card = {**parcel.facts, "dump": dump(parcel.card), **kept}
             delivery.state = "closed" if parcel.over else "open"
         tasks = [delivery.subject_id for delivery in standing.values() if delivery.subject == "task"]
         _answer_by(self._work, tasks, only_first=True)
@@ -177,7 +180,7 @@ class _Shown:
             "on_date": self._work.today,
             "updated_at": self._work.now,
             "state": "closed" if over else "open",
-            "card": {**parcel.facts, "dump": dump(parcel.card), "data": message.data},
+            "card": {**parcel.facts, "dump": dump(parcel.card), "data": message.data, "stands": parcel.stands},
         }
 
     def _follow(self, fresh: Sequence[tuple[Any, Parcel, int]]) -> None:
@@ -240,6 +243,11 @@ def _dead(work: Work, message: OutboxMessage, reason: str) -> None:
         work.session.execute(update(L).where(L.c.id == message.subject_id).values(state=LetterState.cancelled, sent_on=None))
     if message.op == "send":
         undelivered(work, message, reason)
+
+
+def _end_is_told(work: Work, message: OutboxMessage, parcel: Parcel) -> None:
+    if parcel.ref is not None and parcel.ref.ref:  # an answer that only its asker saw has none
+        _closing(work, message, parcel, parcel.ref.delivery_id)
 
 
 def _closing(work: Work, message: OutboxMessage, parcel: Parcel, delivery_id: int) -> None:

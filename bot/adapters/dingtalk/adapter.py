@@ -88,7 +88,7 @@ class DingtalkAdapter:
         return self._calendar.business_date(self._clock())
 
     def _by_text(self, to: Address) -> bool:
-        return not self._template or to.text_only
+        return to.by_text(cards=bool(self._template))
 
     async def _named(self) -> Refs:
         """Our names for messages. Errors: Unreachable."""

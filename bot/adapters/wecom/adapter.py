@@ -120,7 +120,7 @@ class WecomAdapter:
     # --- the protocol ---
 
     def capabilities(self, to: Address) -> Capabilities:
-        if to.text_only:
+        if to.by_text():
             return PROFILES["text"]
         return render.capabilities(PROFILES[NAME], lang=to.lang, form=bool(self.public_url))
 

@@ -69,7 +69,7 @@ class AibotAdapter:
     # --- the protocol ---
 
     def capabilities(self, to: Address) -> Capabilities:
-        if to.text_only:
+        if to.by_text():
             return PROFILES["text"]
         return frames.capabilities(to.lang)
 
