@@ -19,7 +19,6 @@ from core.models.base import table_of
 from core.work import Work
 
 MAX_NOTE = 400  # characters
-GOOD_FOR = timedelta(days=30)  # an approval whose prepayment comes later is asked for again
 Q = table_of(CreditRequest)
 
 
@@ -85,7 +84,8 @@ def anew(
     worse than what they saw, or if it was too long ago. What they agreed to stays agreed. The customer is locked."""
     if found.state != verdict.HELD:
         return False
-    is_old = approved.decided_at is not None and approved.decided_at + GOOD_FOR <= work.now
+    good_for = timedelta(days=policy.credit.approval_good_days)
+    is_old = approved.decided_at is not None and approved.decided_at + good_for <= work.now
     if not is_old and not shown.is_worse(approved.facts, shown.of(now, found)):
         return False
     order.conditions = {}

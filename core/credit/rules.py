@@ -147,6 +147,7 @@ class CreditRules:
     risk_alerts: str = "major"
     expires_hours: int = 16
     remind_hours: int = 4
+    approval_good_days: int = 30  # an approval whose prepayment comes later is asked for again
     rates: Mapping[str, Decimal] = field(default_factory=dict, hash=False)  # company currency for one unit of another
     rating: RatingRules = RatingRules()
     grades: Mapping[str, Grade] = field(default_factory=dict, hash=False)  # by rating, `new` among them

@@ -96,8 +96,10 @@ def _asked(rules: CreditRules, zh: bool) -> str:
 
 def _hours(rules: CreditRules, zh: bool) -> str:
     if zh:
-        return f"审批申请 {rules.remind_hours} 个工作小时未处理即提醒，{rules.expires_hours} 个工作小时未处理即失效"
-    return f"Requests: a reminder after {rules.remind_hours} working hours, expired after {rules.expires_hours}"
+        lapse = f"{rules.expires_hours} 个工作小时未处理即失效；批准后 {rules.approval_good_days} 天内预付款未到账，重新审批"
+        return f"审批申请 {rules.remind_hours} 个工作小时未处理即提醒，{lapse}"
+    lapse = f"expired after {rules.expires_hours}; asked anew if prepayment takes {rules.approval_good_days} days or more"
+    return f"Requests: a reminder after {rules.remind_hours} working hours, {lapse}"
 
 
 def _route(route: Route, word: Word, lang: str) -> str:

@@ -77,6 +77,7 @@ discount = 0.1
 below_cost = "hold"
 expires_hours = 8
 remind_hours = 2
+approval_good_days = 14
 rates = { USD = "7.10", JPY = 0.048 }
 
 [credit.rating]
@@ -106,7 +107,8 @@ def test_every_key_is_read() -> None:
     assert rules == CreditRules(
         parts=("open", "this"), net_unapplied=False, prepaid="trust", insured="extra", ask_within="sales_manager",
         freeze_days_over=0, hold_on_overdue=False, cash_only=("C", "new"), terms_days=60, discount=Decimal("0.1"),
-        below_cost="hold", expires_hours=8, remind_hours=2, rates={"USD": Decimal("7.10"), "JPY": Decimal("0.048")},
+        below_cost="hold", expires_hours=8, remind_hours=2, approval_good_days=14,
+        rates={"USD": Decimal("7.10"), "JPY": Decimal("0.048")},
         rating=RatingRules(
             window_months=6, min_paid=1, cuts_days={"A": 0, "B": 30, "C": 90}, broken_promises_d=3, overdue_days_d=60,
             lift_after_on_time=5,
@@ -168,6 +170,9 @@ def test_an_amount_without_a_currency_is_in_the_companys() -> None:
         ("expires_hours = 0", "expires_hours", "too_small"),
         ("expires_hours = 2001", "expires_hours", "too_big"),
         ("remind_hours = 0", "remind_hours", "too_small"),
+        ("approval_good_days = 0", "approval_good_days", "too_small"),
+        ("approval_good_days = 3651", "approval_good_days", "too_big"),
+        ('approval_good_days = "30"', "approval_good_days", "not_whole"),
         ("rates = 7", "rates", "not_a_table"),
         ('rates = { USD = "0" }', "rates.USD", "not_a_rate"),
         ('rates = { USD = "-7.1" }', "rates.USD", "not_a_rate"),
@@ -349,7 +354,8 @@ def test_whoever_can_never_decide_is_named_with_whom_to_ask_instead() -> None:
     route = "[[credit.route]]\nname = 'r'\nrating = 'D'\nrungs = [{ audience = ['role:risk', 'owner', 'role:rep'] }]"
     problems = check(SMALL + route + REST)[1]
     zh, en = ([say(problem.code, problem.facts, lang) for problem in problems] for lang in ("zh", "en"))
-    assert [said for said, _ in zh] == [f"{who} 没有审批权：业务员不能审批，客户负责人也不能" for who in ("owner", "role:rep")]
+    rule = "没有审批权：业务员不能审批，客户负责人也不能"
+    assert [said for said, _ in zh] == [f"owner {rule}", f"role:rep {rule}"]
     assert en[0][0].startswith("owner can never decide") and en[1][0].startswith("role:rep can never decide")
     assert all("owner.manager" in hint and "role:sales_manager" in hint for _, hint in zh + en)
 

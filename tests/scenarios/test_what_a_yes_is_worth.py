@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.dunning.policy import default_policy
 from core.models import CreditLine, CreditVote
 from core.models.base import table_of
 from tests.harness import ONE_STEP, Harness, instant
@@ -190,8 +191,13 @@ def test_asked_anew_it_may_be_refused(shop: Harness) -> None:
     settled(shop)
 
 
-@pytest.mark.parametrize(("day", "then"), [("2026-08-04", "released"), ("2026-08-05", "held")])
-def test_an_approval_is_good_for_thirty_days(shop: Harness, day: str, then: str) -> None:
+@pytest.mark.parametrize(
+    ("good", "day", "then"),
+    [("", "2026-08-04", "released"), ("", "2026-08-05", "held"), ("7", "2026-07-12", "released"), ("7", "2026-07-13", "held")],
+)
+def test_an_approval_is_good_for_thirty_days_or_as_the_policy_says(shop: Harness, good: str, day: str, then: str) -> None:
+    if good:
+        shop.policy(default_policy().text.replace("approval_good_days = 30", f"approval_good_days = {good}"))
     asked(shop).tap("credit.approve_with", prepay_percent="30")
     shop.sleep_until(f"{day} 12:00")
     shop.pay("甲", "600.00")
