@@ -176,6 +176,27 @@ def test_who_reads_in_wechat_answers_by_number(hk: Company, wecom: FakeWecom) ->
     assert {s.msgtype for s in wecom.screen("li")} == {"text"}
 
 
+def test_a_card_changes_and_a_text_stays_whatever_the_member_reads_by_now(hk: Company, wecom: FakeWecom) -> None:
+    card = hk.first()
+    with hk.db() as work:
+        work.session.execute(update(A).where(A.c.user_id == "li").values(text_only=True))
+    hk.customer("乙", "li")
+    hk.receivable("乙", "300.00", due="2026-07-02", number="I2", issued="2026-06-01")
+    hk.morning("2026-07-03")
+    text = hk.card()
+    assert (card.msgtype, text.msgtype) == ("template_card", "text")
+    with hk.db() as work:
+        work.session.execute(update(A).where(A.c.user_id == "li").values(text_only=False))
+    hk.pay("甲", "120000.00", "I1")
+    hk.pay("乙", "300.00", "I2")
+    query = select(O.c.state, O.c.reason).where(O.c.op == "update")
+    with hk.look() as work:
+        found = {tuple(row) for row in work.session.execute(query)}
+    assert ("cancelled", "never_changes") in found and "dead" not in {state for state, _ in found}, found
+    [changed] = [each for each in wecom.screen("li") if each.msgid == card.msgid]
+    assert changed.text != card.text and not changed.buttons, changed
+
+
 def test_who_reads_in_wechat_is_asked_once_more_before_an_order_is_released(hk: Company, wecom: FakeWecom) -> None:
     opened(hk)
     with hk.db() as work:
