@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.dunning.ladder import Ladder
 
 CALENDAR_AHEAD = timedelta(days=45)
-COUNTED = ("dingtalk.calls",)  # what messengers find in our own database
+COUNTED = ("dingtalk.calls", "slack.called", "wecom.called")  # what messengers find in our own database
 
 
 @dataclass(frozen=True)

@@ -138,20 +138,28 @@ async def run(app: App, listening: socket.socket, *, engine: bool, ready: Callab
 
 
 async def _tell_connected(app: App) -> None:
-    """A line for each messenger: when its connection stands, or that it calls us."""
+    """A line for each messenger: when its connection stands; of one that calls us, where, and when it first did."""
     zh = app.company.lang == "zh"
-    waiting = list(app.settings.real_messengers)
+    waiting, said = list(app.settings.real_messengers), set()
     while waiting:
         for name in waiting[:]:
             adapter, called = app.adapters[name], templates().word(name, "messenger", as_lang(app.company.lang))
-            if not isinstance(adapter, Connects):
-                print(f"{called} 等待回调" if zh else f"{called} will call us", flush=True)
-            elif adapter.connected():
-                print(f"{called} 已连接" if zh else f"{called} is connected", flush=True)
-            else:
-                continue
-            waiting.remove(name)
+            at = _called_at(adapter, app.settings.public_url)
+            if at and name not in said:
+                said.add(name)
+                print(f"{called} 等待回调：{at}" if zh else f"{called} will call us at {at}", flush=True)
+            if isinstance(adapter, Connects) and adapter.connected():
+                waiting.remove(name)
+                here = ("已收到回调", "has called us") if at else ("已连接", "is connected")
+                print(f"{called} {here[0]}" if zh else f"{called} {here[1]}", flush=True)
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def _called_at(adapter: object, public_url: str) -> str:
+    """Where a messenger calls us; "" for one that we connect to."""
+    routes = adapter.routes() if isinstance(adapter, Callbacks) else ()
+    paths = [route.path for route in routes if isinstance(route, Route)]
+    return (public_url.rstrip("/") or "https://…") + paths[0] if paths else ""
 
 
 def _page(app: App) -> FastAPI:

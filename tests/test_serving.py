@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from starlette.routing import Route
 
 from bot import server
 from bot.app import App
@@ -22,18 +23,26 @@ class Line:
         return self.up
 
 
+class Callback(Line):
+    def routes(self) -> list[Route]:
+        return [Route("/wecom/callback", lambda _: None)]
+
+
 async def test_a_line_for_each_messenger_when_it_is_connected(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "LOOK_SECONDS", 0.01)
-    line = Line()
+    line, callback = Line(), Callback()
     app: Any = SimpleNamespace(
-        company=SimpleNamespace(lang="zh"), settings=SimpleNamespace(real_messengers=("dingtalk", "wecom")),
-        adapters={"dingtalk": line, "wecom": object()},
+        company=SimpleNamespace(lang="zh"), adapters={"dingtalk": line, "wecom": callback},
+        settings=SimpleNamespace(real_messengers=("dingtalk", "wecom"), public_url="https://ar.example.com/"),
     )  # fmt: skip
     telling = asyncio.create_task(server._tell_connected(app))
     await asyncio.sleep(0.05)
-    assert capsys.readouterr().out == "企业微信 等待回调\n"
+    assert capsys.readouterr().out == "企业微信 等待回调：https://ar.example.com/wecom/callback\n"
+    callback.up = True
+    await asyncio.sleep(0.05)
+    assert capsys.readouterr().out == "企业微信 已收到回调\n"
     line.up = True
     await asyncio.wait_for(telling, 5)
     assert capsys.readouterr().out == "钉钉 已连接\n"

@@ -138,7 +138,8 @@ class Callbacks(Protocol):
 
 @runtime_checkable
 class Connects(Protocol):
-    """A messenger that we connect to. True once the connection stands; one that only calls us has no such thing."""
+    """A messenger that we connect to, or that calls us: true once the connection stands, or the first proven call came
+    since the start."""
 
     def connected(self) -> bool: ...
 

@@ -355,6 +355,28 @@ def test_the_check_of_http(slack: FakeSlack) -> None:
     assert states(checked(slack, mode="http", signing_secret=""))["slack.http"] == "fail"
 
 
+def test_the_check_says_whether_slack_has_ever_called(
+    slack: FakeSlack, web: tuple[Product, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product, _ = web
+    own = settings(slack, mode="http").slack.model_dump()
+    there = Settings(public_url="https://ar.example.com/", slack=own)
+
+    def said() -> Finding:
+        return next(one for one in asyncio.run(checking.check(there, product.engine)) if one.name == "slack.called")
+
+    never = said()
+    assert never.state == "warn" and not product.adapter.connected()  # the token alone is no connection
+    assert never.message_zh == "Slack 还没有调用过 https://ar.example.com/slack/events"
+    assert "Event Subscriptions" in never.hint_zh and "https://ar.example.com/slack/events" in never.hint_en
+    with slack.signing(secret="x"):
+        slack.say(LI, "待办")
+    assert said().state == "warn"  # whoever can't sign is not Slack
+    assert slack.verify_url()
+    until(lambda: said().state == "ok")
+    assert product.adapter.connected() and "2026-" in said().message_zh
+
+
 def test_scopes_are_read_from_slacks_answer() -> None:
     from bot.adapters.slack.client import Answer
     from bot.adapters.slack.manifest import SCOPES

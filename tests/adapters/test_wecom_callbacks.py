@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from bot.adapters.base import Reply, Sent
+from bot.adapters.called import last_call
 from bot.adapters.wecom import desk as timing
 from bot.adapters.wecom import keys, xml
 from bot.adapters.wecom.adapter import WecomAdapter
@@ -401,3 +402,13 @@ def test_within_one_second_only_the_very_same_tap_is_the_same_event() -> None:
     others = [replace(seen, rev=2), replace(seen, target="case:2"), replace(seen, step=keys.ASK)]
     every = [first, tap(seen.text(), "0:b"), *(tap(key.text(), "0:a") for key in others)]
     assert len(set(every)) == len(every)
+
+
+def test_a_proven_call_is_noted_for_the_doctor(world: World) -> None:
+    def noted() -> Any:
+        return last_call(world.engine, "wecom")
+
+    assert noted() is None and not world.adapter.connected()
+    world.wecom.tap("lisi", world.card(), world.now().buttons[0].key)
+    world.settled(lambda: noted() == world.clock())
+    assert world.adapter.connected()

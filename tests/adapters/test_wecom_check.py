@@ -40,6 +40,7 @@ async def test_all_is_well(wecom: FakeWecom) -> None:
         states = {name: one.state for name, one in (await found(wecom, public_url=url)).items()}
     assert states == {
         "wecom.aes_key": "ok", "wecom.secret": "ok", "public_url": "warn", "wecom.callback": "ok", "wecom.clock": "ok",
+        "wecom.called": "warn",
     }  # fmt: skip
     assert wecom.calls_of("message/send") == []
 

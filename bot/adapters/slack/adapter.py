@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from starlette.routing import BaseRoute
 
 from bot.adapters.base import Address, DeliveryRef, NotThere, Receive, Refused, Retry, SendResult, Sent, Unknown
+from bot.adapters.called import Called
 from bot.adapters.memory import Memory
 from bot.adapters.pace import Pace
 from bot.adapters.slack.client import DEFAULT_PAUSE, Answer, Api
@@ -48,7 +49,8 @@ class SlackAdapter:
         self._dms: dict[str, str] = {}
         self.home = Home(self.api, engine, clock)
         self.desk = Desk(self, clock, lang)
-        self.door = Door(self.api, self.desk, settings.signing_secret.get_secret_value())
+        self._called = Called(engine, self.name, clock)
+        self.door = Door(self.api, self.desk, settings.signing_secret.get_secret_value(), self._called.note)
         self._line = Line(self.api, settings.app_token.get_secret_value(), self.door)
         self._keeper: asyncio.Task[None] | None = None
         self._tidied: datetime | None = None
@@ -114,8 +116,10 @@ class SlackAdapter:
         self._keeper = asyncio.create_task(steps())
 
     def connected(self) -> bool:
-        """Over HTTP Slack calls us: that it knows our token is all there is to know."""
-        return bool(self.door.me) if self._settings.mode == "http" else self._line.up
+        """Over HTTP Slack calls us: that it knows our token says nothing about that."""
+        if self._settings.mode == "http":
+            return bool(self.door.me) and self._called.at is not None
+        return self._line.up
 
     async def stop(self) -> None:
         """Nothing new is taken; what is under way ends, its answers too."""
@@ -124,6 +128,7 @@ class SlackAdapter:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
         await self.door.idle()
+        await self._called.settled()
         await self._line.close()
         await self.desk.close()
         await self.home.close()

@@ -7,8 +7,10 @@ from typing import Any
 import aiohttp
 from sqlalchemy import Engine
 
+from bot.adapters.called import called_finding
 from bot.adapters.check import Finding
 from bot.adapters.slack.client import TOKEN_ERRORS, Answer, Api
+from bot.adapters.slack.door import PATH
 from bot.adapters.slack.manifest import SCOPES
 from bot.settings import Settings
 from core.time import utcnow
@@ -28,7 +30,7 @@ async def check(settings: Settings, engine: Engine | None = None) -> list[Findin
         if own.mode == "socket":
             found.append(await _socket(api, own.app_token.get_secret_value()))
         else:
-            found.append(_http(settings))
+            found += [_http(settings), await _called(settings, engine)]
         return found
     finally:
         await api.close()
@@ -124,3 +126,16 @@ def _http(settings: Settings) -> Finding:
             "Set HUIKUAN_PUBLIC_URL, where Slack reaches this server; or use HUIKUAN_SLACK_MODE=socket",
         )  # fmt: skip
     return Finding("slack.http", "ok", "已设置签名密钥和公网地址", "signing secret and public address are set")
+
+
+async def _called(settings: Settings, engine: Engine | None) -> Finding:
+    """A token alone brings no taps: whether Slack has our address shows in its calls."""
+    address = (settings.public_url.rstrip("/") or "https://…") + PATH
+    hint = (
+        f"启动 huikuan serve；在 api.slack.com 应用设置的“Event Subscriptions”“Interactivity & Shortcuts”“Slash Commands”里把"
+        f" Request URL 都填成 {address}（huikuan slack manifest --http 的清单里已经写好）；反向代理须转发它；再给机器人发一条消息",
+        f"Start huikuan serve; in the app's settings at api.slack.com put {address} as Request URL under Event Subscriptions,"
+        " Interactivity & Shortcuts and Slash Commands (huikuan slack manifest --http has it); the reverse proxy must pass it"
+        " on; then write the bot a message",
+    )  # fmt: skip
+    return await called_finding(engine, "slack", ("Slack ", "Slack"), address, settings.zone, hint)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -36,8 +36,9 @@ class Handler(Protocol):
 
 
 class Door:
-    def __init__(self, api: Api, handler: Handler, signing_secret: str) -> None:
-        self._api, self._handler = api, handler
+    def __init__(self, api: Api, handler: Handler, signing_secret: str, called: Callable[[], None]) -> None:
+        """`called`: whenever a request came whose signature is Slack's."""
+        self._api, self._handler, self._called = api, handler, called
         self._verifier = SignatureVerifier(signing_secret) if signing_secret else None  # Socket Mode needs none
         self.me: dict[str, Any] = {}  # what auth.test says: our workspace, our own user
         self.closing = False
@@ -143,6 +144,7 @@ class Door:
             return _refused(413, "too large")
         if not self._signed(request, raw):
             return Response() if raw.startswith(b"ssl_check=1") else _refused(401, "bad signature")
+        self._called()
         body = _parsed(raw, request.headers.get("content-type", ""))
         if body is None:
             return _refused(400, "not readable")

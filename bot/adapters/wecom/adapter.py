@@ -28,6 +28,7 @@ from bot.adapters.base import (
     Sent,
     Unknown,
 )
+from bot.adapters.called import Called
 from bot.adapters.memory import Memory
 from bot.adapters.pace import Pace
 from bot.adapters.together import Together
@@ -106,6 +107,7 @@ class WecomAdapter:
         self.lang = settings.lang
         self.memory = Memory(engine, NAME)
         self.codes = Codes(self.memory, clock)
+        self._called = Called(engine, NAME, clock)
         self.client = Client(self.settings)
         self.zone = settings.zone
         self._tidied: datetime | None = None
@@ -171,14 +173,19 @@ class WecomAdapter:
     async def stop(self) -> None:
         await self._desk.stop(STOPPING)
         await self._settled()
+        await self._called.settled()
         await asyncio.to_thread(self.client.close)
         self._threads.shutdown(wait=False)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=NAME)  # it may be started again
 
     def routes(self) -> Sequence[BaseRoute]:
         """Where WeCom calls us."""
-        callback = Callback(Wire(self.settings), self.settings.corp_id, self.settings.agent_id, self._desk.handle)
+        own = self.settings
+        callback = Callback(Wire(own), own.corp_id, own.agent_id, self._desk.handle, self._called.note)
         return [Route(PATH, callback.answer, methods=["GET", "POST"])]
+
+    def connected(self) -> bool:
+        return self._called.at is not None
 
     # --- sending ---
 

@@ -17,10 +17,14 @@ Handle = Callable[[xml.Event], Awaitable[str | None]]
 
 
 class Callback:
-    """`handle` gets an event and returns the inside of a passive reply, "" for none, None if it is to come again."""
+    """`handle` gets an event and returns the inside of a passive reply, "" for none, None if it is to come again.
+    `called`: whenever somebody knocked who has the key."""
 
-    def __init__(self, wire: Wire, corp_id: str, agent_id: int, handle: Handle) -> None:
+    def __init__(
+        self, wire: Wire, corp_id: str, agent_id: int, handle: Handle, called: Callable[[], None] = lambda: None
+    ) -> None:
         self._wire, self._corp_id, self._agent_id, self._handle = wire, corp_id, str(agent_id), handle
+        self._called = called
 
     async def answer(self, request: Request) -> Response:
         try:
@@ -36,11 +40,14 @@ class Callback:
     def _check(self, request: Request) -> Response:
         """The console's check: the decrypted word, and nothing but it."""
         query = dict(request.query_params)
-        return PlainTextResponse(self._wire.open(query, query.get("echostr", "")))
+        said = self._wire.open(query, query.get("echostr", ""))
+        self._called()
+        return PlainTextResponse(said)
 
     async def _event(self, request: Request) -> Response:
         query = dict(request.query_params)
         plain = self._wire.open(query, self._wire.encrypted(await _body(request)))
+        self._called()
         if self._wire.again(query):
             log.warning("wecom: a callback was replayed")
             return Response()

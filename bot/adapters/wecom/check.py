@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import aiohttp
 from sqlalchemy import Engine
 
+from bot.adapters.called import called_finding
 from bot.adapters.check import Finding
-from bot.adapters.wecom.adapter import right_key
+from bot.adapters.wecom.adapter import PATH, right_key
 from bot.adapters.wecom.client import Client, Failed
 from bot.settings import Settings
 from core.time import utcnow
@@ -43,7 +44,7 @@ async def check(settings: Settings, engine: Engine | None = None) -> list[Findin
     address = settings.public_url.rstrip("/")
     asked = [_secret(settings), *([_reachable(address)] if address else []), _clock(settings.wecom.api_url)]
     secret, *rest = await asyncio.gather(*asked)
-    return [_key(settings), secret, _address(address), *rest]
+    return [_key(settings), secret, _address(address), *rest, await _called(settings, engine)]
 
 
 def _key(settings: Settings) -> Finding:
@@ -138,6 +139,17 @@ async def _reachable(address: str) -> Finding:
         "先启动 huikuan serve，再检查反向代理是否转发 /wecom/callback、/form 和 /healthz",
         "Start huikuan serve first, then check that the reverse proxy passes /wecom/callback, /form and /healthz on",
     )  # fmt: skip
+
+
+async def _called(settings: Settings, engine: Engine | None) -> Finding:
+    """An address that leads here is not yet one that WeCom knows."""
+    address = (settings.public_url.rstrip("/") or "https://…") + PATH
+    hint = (
+        f"启动 huikuan serve，在应用详情页“接收消息”的“设置API接收”里把 URL 填成 {address} 并保存；再给应用发一条消息",
+        f"Start huikuan serve, put {address} as URL under 接收消息 → 设置API接收 on the app's page and save it;"
+        " then send the app a message",
+    )  # fmt: skip
+    return await called_finding(engine, "wecom", ("企业微信", "WeCom"), address, settings.zone, hint)
 
 
 async def _clock(api_url: str) -> Finding:
