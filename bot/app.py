@@ -34,6 +34,7 @@ from core.dunning import stored
 from core.errors import DomainError, Unreachable
 from core.models import Customer, Delivery, Firing, LocalMessage, Person, Receivable
 from core.models.base import table_of
+from core.revive import revive_reachable
 from core.time import utcnow
 from core.work import Work
 
@@ -102,6 +103,8 @@ class App:
         self._stopping = False
         with self.work(self.clock()) as work:
             stored.ensure(work)
+            if listening:  # to a messenger that is perhaps on only since people missed something
+                revive_reachable(work)
         for adapter in self.adapters.values():
             if listening or adapter.name not in self.settings.real_messengers:
                 await adapter.start(self.receive)
@@ -259,6 +262,8 @@ class App:
         self.set_clock(now)
 
         async def steps() -> dict[str, Any]:
+            with self.work(now) as work:
+                revive_reachable(work)
             delivered = await self.tick(now, recover=not self.settings.real_messengers)
             await self.tell()
             with self.transactions.look(now) as work:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, and_, exists, func, select
 from sqlalchemy.engine import make_url
 from sqlmodel import Session, SQLModel
 
-from bot.settings import Settings, to_company, unknown_environment
+from bot.settings import MESSENGERS, Settings, to_company, unknown_environment
 from bot.words import explain, one_line, reason
 from core.errors import DomainError
 from core.work import Company
@@ -303,7 +303,30 @@ def check_accounts(ward: Ward) -> Check:
         return Check("accounts", "ok", ward.t("人人都有账号", "everybody has an account"))
     names = ", ".join(missing[:20])
     message = ward.t(f"{len(missing)} 人没有任何消息账号：{names}", f"{len(missing)} people have no account: {names}")
-    return Check("accounts", "warn", message, "huikuan import accounts")
+    if not (off := _accounts_off(ward, missing)):
+        return Check("accounts", "warn", message, "huikuan import accounts")
+    kept = ward.t("、", ", ").join(ward.t(f"{name} {n} 人", f"{n} in {name}") for name, n in off.items())
+    on = ",".join((*ward.company.messengers, *off))
+    return Check(
+        "accounts", "warn",
+        ward.t(f"{message}；已导入、渠道没有启用的：{kept}", f"{message}; imported for messengers that are off: {kept}"),
+        ward.t(f"设置 HUIKUAN_MESSENGERS={on} 并重启，不必再导入；其余的人 huikuan import accounts",
+               f"set HUIKUAN_MESSENGERS={on} and restart, without another import; for the others huikuan import accounts"),
+    )  # fmt: skip
+
+
+def _accounts_off(ward: Ward, handles: list[str]) -> dict[str, int]:
+    """How many of them have an account in a messenger that could be switched on."""
+    assert ward.session is not None
+    person, account = _tables()["person"], _tables()["account"]
+    counted = (
+        select(account.c.messenger, func.count(account.c.person_id.distinct()))
+        .join(person, person.c.id == account.c.person_id)
+        .where(person.c.handle.in_(handles), account.c.messenger.in_(MESSENGERS))
+        .group_by(account.c.messenger)
+        .order_by(account.c.messenger)
+    )
+    return {name: n for name, n in ward.session.execute(counted)}
 
 
 # --- gaps in the data ---

@@ -10,11 +10,11 @@ from sqlalchemy.engine import Row
 from core import chores, outbox
 from core.dunning.load import load_org
 from core.dunning.stored import active
-from core.models import OutboxState, Task, TaskState
+from core.models import Account, OutboxState, Task, TaskState
 from core.models.base import among, table_of
 from core.work import Work
 
-O, T = outbox.O, table_of(Task)  # noqa: E741
+O, T, A = outbox.O, table_of(Task), table_of(Account)  # noqa: E741
 NO_ACCOUNT = "no_account"
 SUPERSEDED = "superseded"  # a newer message says it
 
@@ -47,6 +47,16 @@ def revive(work: Work, people: Collection[int]) -> None:
             work.session.execute(update(O).where(among(O.c.id, said)).values(gone))
         over |= {row.id for row in missed}
     _no_longer_asked(work, over)
+
+
+def revive_reachable(work: Work) -> None:
+    """The same for everybody who has an account in a messenger that is on: theirs may be on only since. One statement where
+    nobody missed anything."""
+    query = select(O.c.person_id).where(O.c.op == "send", O.c.state == OutboxState.dead, O.c.reason == NO_ACCOUNT).distinct()
+    if "local" not in work.company.messengers:  # there everybody has an account: their handle
+        query = query.join(A, A.c.person_id == O.c.person_id).where(A.c.messenger.in_(work.company.messengers))
+    if people := [person for person in work.session.execute(query).scalars() if person is not None]:
+        revive(work, people)
 
 
 def _missed(work: Work, person: int) -> Sequence[Row[Any]]:

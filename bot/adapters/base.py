@@ -9,7 +9,6 @@ from starlette.routing import BaseRoute
 
 from bot.card import Capabilities, Card
 
-
 CARD, TEXT = "card", "text"  # what a message was sent as
 
 

@@ -64,13 +64,13 @@ async def called_finding(
     engine: Engine | None, messenger: str, names: tuple[str, str], address: str, zone: ZoneInfo, hint: tuple[str, str]
 ) -> Finding:
     """Whether it has ever called us, and when last. `names`: of the messenger, zh and en; `hint`: what to do if not."""
-    zh, en = names
+    name, (zh, en) = f"{messenger}.called", names
     try:
         at = await asyncio.to_thread(last_call, engine, messenger) if engine is not None else None
     except Unreachable as error:
         why = f"查不到{zh}何时调用过：{error}", f"when {en} called can't be read: {error}"
-        return Finding(f"{messenger}.called", "warn", *why, "先让 huikuan doctor 的数据库检查通过", "see to the database first")
+        return Finding(name, "warn", *why, "先让 doctor 的数据库检查通过", "see to the database first")
     if at is None:
-        return Finding(f"{messenger}.called", "warn", f"{zh}还没有调用过 {address}", f"{en} has never called {address}", *hint)
+        return Finding(name, "warn", f"{zh}还没有调用过 {address}", f"{en} has never called {address}", *hint)
     when = f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
-    return Finding(f"{messenger}.called", "ok", f"{zh}最近一次调用：{when}", f"{en} called last at {when}")
+    return Finding(name, "ok", f"{zh}最近一次调用：{when}", f"{en} called last at {when}")

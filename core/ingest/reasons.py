@@ -156,7 +156,11 @@ _ROWS: dict[str, tuple[str, str]] = {
     ),
     "unknown_role": ("角色「{value}」没有权限，只作标签", "the role {value!r} carries no rights, it is only a label"),
     "manager_cycle": ("「{value}」的上级关系成环", "the managers above {value!r} form a circle"),
-    "messenger_off": ("消息渠道「{value}」没有启用", "the messenger {value!r} is not switched on"),
+    "messenger_off": (
+        "账号已存，但没有启用「{value}」：加进 HUIKUAN_MESSENGERS 并重启后生效，不必再导入",
+        "the account is kept, but {value!r} is not switched on: it counts once HUIKUAN_MESSENGERS lists it and huikuan is"
+        " restarted; there is no need to import it again",
+    ),
     "account_moved": ("账号「{value}」原属 {kept}", "the account {value!r} belonged to {kept}"),
     "unused_columns": ("没有用到的列：{columns}", "columns not used: {columns}"),
 }  # fmt: skip

@@ -232,6 +232,10 @@ def test_the_doctor_says_which_people_cannot_be_reached(
     check = checks["accounts"]
     assert checks["messengers"]["state"] == "fail" and "HUIKUAN_SLACK_BOT_TOKEN" in checks["messengers"]["message"]
     assert check["state"] == "warn" and "wang" in check["message"] and "li" not in check["message"].split("：")[1]
+    hk("import", "accounts", hk.file("a.csv", "person,messenger,user_id\nwang,wecom,W1\n"))
+    checks = {c["name"]: c for c in hk("doctor", "--json", code=1).json["checks"]}
+    check = checks["accounts"]
+    assert "渠道没有启用的：wecom 1 人" in check["message"] and "HUIKUAN_MESSENGERS=slack,wecom" in check["hint"]
 
 
 def test_the_doctor_asks_the_messengers_before_there_is_a_database(

@@ -206,6 +206,12 @@ def unlinked(hk: Harness, policy: str = ONE_STEP) -> None:
     hk.morning("2026-07-02")
 
 
+def begun_again(hk: Harness) -> None:
+    hk.run(hk.app.stop())
+    hk.run(hk.app.start())
+    hk.deliver()
+
+
 def told(hk: Harness) -> Card:
     return hk.chat("fm").expect_card("li", kind="delivery.failed")
 
@@ -240,6 +246,22 @@ def test_an_import_of_accounts_sends_what_was_missed(hk: Harness) -> None:
     hk.chat("li").expect_card("¥100.00", kind="task.overdue")
     failed.expect_update("已完成", state="closed")
     hk.imports("accounts", "person,messenger,user_id", "li,slack,li")
+    hk.chat("li").expect_nothing()
+
+
+def test_a_messenger_that_is_switched_on_later_brings_what_was_missed(hk: Harness) -> None:
+    unlinked(hk)
+    failed = told(hk)
+    report = hk.imports("accounts", "person,messenger,user_id", "li,wecom,li")
+    assert [each["code"] for each in report["warnings"]] == ["import.messenger_off"]
+    hk.tick()
+    hk.chat("li").expect_nothing()
+    hk.company(messengers=("slack", "wecom"))
+    hk.app.adapters["wecom"] = hk.app.local
+    begun_again(hk)  # as with the new setting; nothing is imported again
+    hk.chat("li").expect_card("¥100.00", kind="task.overdue")
+    failed.expect_update("已完成", state="closed")
+    begun_again(hk)
     hk.chat("li").expect_nothing()
 
 

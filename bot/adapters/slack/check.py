@@ -132,10 +132,11 @@ async def _called(settings: Settings, engine: Engine | None) -> Finding:
     """A token alone brings no taps: whether Slack has our address shows in its calls."""
     address = (settings.public_url.rstrip("/") or "https://…") + PATH
     hint = (
-        f"启动 huikuan serve；在 api.slack.com 应用设置的“Event Subscriptions”“Interactivity & Shortcuts”“Slash Commands”里把"
-        f" Request URL 都填成 {address}（huikuan slack manifest --http 的清单里已经写好）；反向代理须转发它；再给机器人发一条消息",
-        f"Start huikuan serve; in the app's settings at api.slack.com put {address} as Request URL under Event Subscriptions,"
-        " Interactivity & Shortcuts and Slash Commands (huikuan slack manifest --http has it); the reverse proxy must pass it"
-        " on; then write the bot a message",
-    )  # fmt: skip
+        "启动 huikuan serve，在 api.slack.com 应用设置的“Event Subscriptions”“Interactivity & Shortcuts”“Slash Commands”"
+        f"里把 Request URL 都填成 {address}（用 huikuan slack manifest --http 的清单则已填好），反向代理须转发它；"
+        "再给机器人发一条消息",
+        f"Start huikuan serve; in the app's settings at api.slack.com put {address} as Request URL under"
+        " Event Subscriptions, Interactivity & Shortcuts and Slash Commands (huikuan slack manifest --http has it already);"
+        " the reverse proxy must pass it on; then write the bot a message",
+    )
     return await called_finding(engine, "slack", ("Slack ", "Slack"), address, settings.zone, hint)
