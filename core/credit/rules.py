@@ -153,6 +153,10 @@ class CreditRules:
     grades: Mapping[str, Grade] = field(default_factory=dict, hash=False)  # by rating, `new` among them
     proposals: ProposalRules | None = None
     routes: tuple[Route, ...] = (
+        Route(
+            "overdue_and_over", (Rung(("role:sales_director",)), Rung(("role:finance_director",))),
+            over_share_from=Decimal(0), reasons=("overdue", "frozen"),
+        ),
         Route("overdue", (Rung(("role:sales_director",)),), reasons=("overdue", "frozen")),
         Route("rest", (Rung(("role:finance_director",)),)),
     )

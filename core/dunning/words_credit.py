@@ -125,7 +125,9 @@ def _conditions(route: Route, lang: str) -> list[str]:
     if route.over_from:
         amounts = " / ".join(format_money(Money(minor, code), lang) for code, minor in route.over_from.items())
         said.append(f"超额至少 {amounts}" if zh else f"over by at least {amounts}")
-    if route.over_share_from is not None:
+    if route.over_share_from == 0:
+        said.append(_say("over_limit", zh))
+    elif route.over_share_from is not None:
         share = _percent(route.over_share_from)
         said.append(f"超额至少为额度的 {share}" if zh else f"over by at least {share} of the limit")
     if route.overdue_days_from is not None:

@@ -360,6 +360,13 @@ def test_whoever_can_never_decide_is_named_with_whom_to_ask_instead() -> None:
     assert all("owner.manager" in hint and "role:sales_manager" in hint for _, hint in zh + en)
 
 
+def test_over_by_any_amount_is_said_without_a_share() -> None:
+    route = f'[[credit.route]]\nname = "r"\nover_share_from = 0\n{RUNGS}'
+    assert found(route + REST) == []
+    zh, en = ("\n".join(describe(parse(SMALL + route + REST), lang)) for lang in ("zh", "en"))
+    assert "审批路径 r（超信用额度）" in zh and "Route r (over the limit)" in en
+
+
 def test_two_routes_of_one_name_are_refused() -> None:
     route = '[[credit.route]]\nname = "rest"\nrating = ["D"]\n'
     assert found(route + RUNGS + REST) == [(6, "credit.route[1].name", "same_route")]

@@ -2,11 +2,15 @@
 
 import pytest
 
+from core.credit.exposure import Standing
+from core.credit.route import choose
+from core.credit.verdict import Reason, Verdict
 from core.dunning.decide import decide
-from core.dunning.policy import Policy, check, describe, parse
+from core.dunning.policy import Policy, check, default_policy, describe, parse
 from core.dunning.presets import ABOUT, text
 from tests.core.dunning_facts import DAY, case, owed
 
+STANDING = Standing(1, "甲", "甲", "B", 1, "", "CNY", 1_000_000, 0, {}, frozenset(), DAY)
 NAMES = ("s0", "s1", "s2", "s3", "s4", "union")
 
 
@@ -83,6 +87,21 @@ def test_s4_waits_three_days_but_not_with_the_risky() -> None:
     frozen = {("owner", "letter"), ("owner.director", "task+flag+hold")}
     assert days(preset("s4")) == {3: {LETTER, OWNER}, 31: frozen}
     assert days(preset("s4"), rating="D") == {1: {LETTER, OWNER}, 31: frozen}
+
+
+@pytest.mark.parametrize("name", ["default", *NAMES])
+def test_a_question_of_money_reaches_finance_whatever_is_overdue_besides(name: str) -> None:
+    """An order beyond the limit of a customer who is overdue, or frozen: no route leaves finance out."""
+    rules = (default_policy() if name == "default" else preset(name)).credit
+    for overdue in ("overdue", "frozen"):
+        for over in ("over_limit", "no_credit"):
+            found = Verdict("held", (Reason(overdue), Reason(over)), 0, 100, 0 if over == "no_credit" else 1_000_000)
+            chosen = choose(found, STANDING, rules)
+            assert chosen is not None and "role:finance_director" in chosen.rungs[-1].audience, (overdue, over)
+    if name in ("default", "s0", "s1", "union"):
+        assert [rung.audience for rung in chosen.rungs] == [("role:sales_director",), ("role:finance_director",)]
+        within = choose(Verdict("held", (Reason("frozen"),), 0, 0, 1_000_000), STANDING, rules)
+        assert within is not None and [rung.audience for rung in within.rungs] == [("role:sales_director",)]
 
 
 def test_union_has_the_days_of_all_of_them() -> None:

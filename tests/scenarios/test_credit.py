@@ -99,6 +99,27 @@ def test_whoever_is_overdue_asks_the_sales_director(shop: Harness) -> None:
     told(shop)
 
 
+def test_whoever_is_overdue_and_over_the_limit_asks_the_sales_director_and_then_finance(shop: Harness) -> None:
+    shop.receivable("甲", "100.00", due="2026-07-01", number="I1")
+    assert codes(place(shop, "甲", "2000.00", "SO1")) == ["overdue", "over_limit"]
+    shop.chat("zhou").expect_nothing()
+    shop.chat("zhao").expect_card("第 1/2 级审批", "逾期", "¥1,100.00", kind="credit.request").tap("credit.approve")
+    assert state(shop, "SO1") == "held"
+    shop.chat("zhou").expect_card("第 2/2 级审批", kind="credit.request").tap("credit.approve")
+    assert state(shop, "SO1") == "released"
+    told(shop)
+
+
+def test_so_does_a_customer_whose_rating_pays_cash_only(shop: Harness) -> None:
+    shop.set_customer("甲", rating="D")
+    shop.receivable("甲", "100.00", due="2026-07-01", number="I1")
+    assert codes(place(shop, "甲", "1.00", "SO1")) == ["overdue", "no_credit"]
+    shop.chat("zhao").expect_card(kind="credit.request").tap("credit.approve")
+    shop.chat("zhou").expect_card(kind="credit.request").tap("credit.reject", reason="先付清")
+    assert state(shop, "SO1") == "rejected"
+    told(shop)
+
+
 def test_worse_figures_refuse_the_tap_and_draw_the_card_anew(hk: Harness) -> None:
     shop = opened(hk)
     place(shop, "甲", "1100.00", "SO1")
