@@ -124,3 +124,15 @@ class Calendar:
 @lru_cache(maxsize=8192)
 def _works(country: str, day: date) -> bool:
     return bool(_holidays(country).is_working_day(day))
+
+
+def work_hours_later(calendar: Calendar, now: datetime, window: Window, hours: int) -> datetime:
+    """The instant after so many hours of work, counted inside the company's work window."""
+    at, left = calendar.next_open(now, window), timedelta(hours=hours)
+    while True:
+        day = calendar.business_date(at)
+        closes = local_instant(day, window.end or time(23, 59), calendar.zone)
+        if left <= closes - at:
+            return at + left
+        left -= closes - at
+        at = local_instant(calendar.next_working_day(day), window.start, calendar.zone)

@@ -77,6 +77,15 @@ def ask_again(work: Work, policy: Policy, order: Order) -> CreditRequest | None:
     return request
 
 
+def of_somebody(work: Work, policy: Policy, order: Order, now: Standing, found: verdict.Verdict) -> None:
+    """A held order about which nobody might decide: asked as soon as there is somebody. The customer is locked."""
+    _as_found(order, found)
+    last = requests.latest(work, order.id or 0)
+    if requests.open_(work, policy, order, now, found, last.asked_by_id if last is not None else None) is not None:
+        outbox.touch(work, "order", [order.id or 0])
+        events.order_changed(work, order)
+
+
 def anew(
     work: Work, policy: Policy, order: Order, approved: CreditRequest, now: Standing, found: verdict.Verdict
 ) -> bool:

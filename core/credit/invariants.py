@@ -9,7 +9,7 @@ from sqlalchemy import String, and_, cast, exists, func, or_, select
 from sqlmodel import Session
 
 from core.credit.parts import OF_ALL
-from core.credit.seats import may_decide
+from core.credit.seats import has_a_say
 from core.ledger.invariants import Problem, doubles, found
 from core.models import (
     Audit,
@@ -108,7 +108,7 @@ def decisions_are_by_those_who_were_asked(session: Session) -> list[Problem]:
     problems = [
         Problem("request.rung", "credit_request", row.id, f"decided by person {row.decided_by_id}, who was not asked")
         for row in session.execute(decided)
-        if row.rung >= len(row.rungs) or row.decided_by_id not in may_decide(row.rungs[row.rung])
+        if row.rung >= len(row.rungs) or not has_a_say(row.rungs[row.rung], row.decided_by_id)
     ]
     votes = V.join(Q, Q.c.id == V.c.request_id).join(O, O.c.id == Q.c.order_id)
     mine = or_(and_(V.c.person_id == O.c.asked_by_id, ~CHANGED), V.c.person_id == Q.c.asked_by_id)

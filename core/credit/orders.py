@@ -20,7 +20,7 @@ from core.credit.leaning import LEANS, leaned
 from core.db import others_write
 from core.dunning.ladder import Policy
 from core.errors import DomainError
-from core.ledger.marks import mark
+from core.ledger.marks import NOBODY, mark
 from core.models import CreditRequest, Customer, Order, OrderState, Person, RequestState
 from core.models.base import among, table_of
 from core.permissions import scope_of
@@ -92,6 +92,8 @@ def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submi
         reasons=order.reasons, used_minor=found.used_minor, over_minor=found.over_minor,
     )  # fmt: skip
     request = requests.open_(work, policy, order, now, found) if order.state == OrderState.held else None
+    if order.state == OrderState.released:
+        requests.mark_others(work, policy, order, shares=now.group is not None)
     events.order_changed(work, order)
     return Submitted(order, request.id if request is not None else None)
 
@@ -155,6 +157,8 @@ def check_again(work: Work, policy: Policy, order: Order) -> None:
             requests.expire(work, policy, pending, order)
         elif pending is not None:
             reminders.look_after(work, policy, pending, order, now, found)
+        elif NOBODY in order.facts:
+            asking.of_somebody(work, policy, order, now, found)
         return
     if pending is not None:
         requests.end(work, pending, "obsolete")

@@ -2,7 +2,8 @@
 at last it expires (core.credit.requests). Times are hours of work; `request.reminders` counts them for the rung."""
 
 from core import outbox
-from core.credit import requests, route, seats, verdict
+from core.credit import requests, route, seats, shown, verdict
+from core.credit.deciders import Deciders
 from core.credit.exposure import Standing
 from core.dunning.ladder import Policy
 from core.dunning.load import load_org
@@ -16,31 +17,59 @@ ESCALATES_AT = 2  # the reminder with which whoever is above is asked as well
 def look_after(
     work: Work, policy: Policy, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict
 ) -> None:
-    """A pending request whenever its order is checked: whoever decides today has its card, and when it is time, those who
-    haven't answered get it once more. The customer is locked. Done twice at one instant, it is done once."""
+    """A pending request whenever its order is checked: whoever decides by now has its card, nobody waits for those who have
+    left, and when it is time, those who haven't answered get it once more. The customer is locked. Done twice at one
+    instant, it is done once."""
     org = load_org(work)
-    _reseat(work, policy, request, order, now, found, org)
-    if request.remind_at is not None and request.remind_at <= work.now:
-        _remind(work, policy, request, order, now, org)
+    by_now = requests.deciders_now(work, request, order, now, found, policy, org)
+    if by_now is None:
+        requests.nobody_left(work, policy, request, order)
+    elif by_now.anew:
+        requests.begin_anew(work, policy, request, order, now, found, by_now)
+    elif not _goes_on(work, policy, request, order, now, found, by_now):
+        _reseat(work, policy, request, order, by_now)
+        if request.remind_at is not None and request.remind_at <= work.now:
+            _remind(work, policy, request, order, now, org)
 
 
-def _reseat(
-    work: Work, policy: Policy, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict, org: Org
-) -> None:
-    rungs = requests.as_of_now(work, request, order, now, found, policy, org)
-    if rungs is None or rungs == request.rungs:
-        return
-    request.rungs = rungs
-    work.audit("credit.seats", "credit", request.id, request.customer_id, rung=request.rung, rungs=rungs)
+def _goes_on(
+    work: Work, policy: Policy, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict, by_now: Deciders
+) -> bool:
+    """Everybody who is still to be asked on this rung has said yes: the last one of the others has left. That decides it, as
+    long as things are no worse than what they saw."""
+    mine, said = by_now.rungs[request.rung], requests.voted(work, request)
+    if not said or not seats.is_filled(mine, said):
+        return False
+    if shown.is_worse(request.facts, shown.of(now, found)):
+        requests.begin_anew(work, policy, request, order, now, found, by_now)
+        return True
+    request.route, request.rungs = by_now.route, by_now.rungs
+    still = [person for person in said if seats.has_a_say(mine, person)]
+    work.audit("credit.left", "credit", request.id, request.customer_id, rung=request.rung, people=said)
+    requests.filled(work, policy, request, order, still[-1])
     _draw(work, request, order)
-    requests.cards(work, policy, request)
+    return True
+
+
+def _reseat(work: Work, policy: Policy, request: CreditRequest, order: Order, by_now: Deciders) -> None:
+    if by_now.rungs == request.rungs and by_now.route == request.route:
+        return
+    asked = by_now.rungs != request.rungs
+    request.route, request.rungs = by_now.route, by_now.rungs
+    work.audit(
+        "credit.seats", "credit", request.id, request.customer_id,
+        rung=request.rung, route=request.route, rungs=request.rungs,
+    )  # fmt: skip
+    if asked:
+        _draw(work, request, order)
+        requests.cards(work, policy, request)
 
 
 def _remind(work: Work, policy: Policy, request: CreditRequest, order: Order, now: Standing, org: Org) -> None:
     number = request.reminders + 1
     requests.remind_later(work, policy, request)
     request.reminders = number
-    silent = set(request.rungs[request.rung]["people"]) - requests.voted(work, request)
+    silent = set(request.rungs[request.rung]["people"]).difference(requests.voted(work, request))
     work.audit(
         "credit.reminded", "credit", request.id, request.customer_id,
         number=number, people=[org.members[person].handle for person in sorted(silent)],

@@ -9,29 +9,30 @@ Whoever is away has a deputy decide, nobody about what they asked for themselves
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from typing import Any
 
 from sqlalchemy import bindparam, select
 
 from core import outbox
 from core.chores import holders
-from core.credit import events, lines, locks, own_orders, prepayment, route, seats, shown, verdict
+from core.credit import deciders, events, lines, locks, own_orders, prepayment, route, seats, shown, verdict
 from core.credit.conditions import merged
+from core.credit.deciders import Deciders
 from core.credit.exposure import Standing, standing
 from core.credit.judge import judge
-from core.credit.rules import Route
 from core.dunning.ladder import Policy
 from core.dunning.load import load_org
 from core.dunning.org import Org
-from core.ledger.marks import mark
+from core.ledger.marks import NOBODY, mark
 from core.models import CreditRequest, CreditVote, Order, OrderState, RequestState
 from core.models.base import table_of
-from core.time import Calendar, Window, local_instant
+from core.time import work_hours_later
 from core.work import Work
 
-Q, V, D = table_of(CreditRequest), table_of(CreditVote), outbox.D
+Q, V, O, D = table_of(CreditRequest), table_of(CreditVote), table_of(Order), outbox.D  # noqa: E741
 _PENDING = select(CreditRequest).where(Q.c.order_id == bindparam("order"), Q.c.state == RequestState.pending)
+_HELD_OF = select(O.c.id).where(O.c.customer_id == bindparam("customer"), O.c.state == OrderState.held).limit(1)
 _HELD_CARD = (
     select(D.c.id)
     .where(
@@ -74,8 +75,9 @@ def open_(
     never = barred(order, org, now) | {person for person in (asked_by_id, work.person_id) if person is not None}
     asked = route.rungs(chosen, now, org, never) if chosen is not None else ()
     if not asked or chosen is None:
-        work.audit("credit.nobody", "order", order.id, order.customer_id)
+        _nobody(work, policy, order)
         return None
+    order.facts = {k: v for k, v in order.facts.items() if k != NOBODY}
     rules, calendar, window = policy.credit, work.company.calendar, policy.windows.work
     request = CreditRequest(
         order_id=order.id or 0,
@@ -111,22 +113,12 @@ def barred(order: Order, org: Org, now: Standing, request: CreditRequest | None 
     return concerned(order, org, request) | ({now.owner_id} if now.owner_id is not None else set())
 
 
-def as_of_now(
+def deciders_now(
     work: Work, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict, policy: Policy, org: Org
-) -> list[dict[str, Any]] | None:
-    """The request's rungs with who they are now: deputies, and whoever has come or gone since; those that have had their say
-    stay. None: as they stand, since the order is held no more, or others must be asked anyway."""
-    chosen = route.choose(found, now, policy.credit)
-    if found.state != verdict.HELD or chosen is None or chosen.name != request.route:
-        return None
-    never = barred(order, org, now, request)
-    mine = request.rungs[request.rung]
-    asked = route.rungs(chosen, now, org, never, mine.get("at", request.rung))
-    if not asked:
-        return None
-    above = route.above(asked[0].seats, org, never) if "above" in mine else ()
-    first = seats.reseated(mine, asked[0], above, voted(work, request))
-    return [*request.rungs[: request.rung], first, *(each.json() for each in asked[1:])]
+) -> Deciders | None:
+    """Who decides it by now: deputies, whoever has come or gone since, or others altogether. None: nobody may."""
+    never, said = barred(order, org, now, request), voted(work, request)
+    return deciders.by_now(request, now, found, policy.credit, org, never, said)
 
 
 def vote(
@@ -156,19 +148,17 @@ def vote(
     now = standing(work, request.customer_id)
     found = judge(work, policy.credit, order, now)
     org = load_org(work)
-    chosen = route.choose(found, now, policy.credit)
-    asked = route.rungs(chosen, now, org, barred(order, org, now, request)) if chosen is not None else []
-    rungs = as_of_now(work, request, order, now, found, policy, org)
-    may = [person_id in seats.may_decide(rung) for rung in rungs or [each.json() for each in asked]]
-    if found.state == verdict.HELD and not any(may):
-        climbed = chosen is not None and chosen.name != request.route
-        if not climbed or person_id not in seats.may_decide(request.rungs[request.rung]):
-            return Voted("not_yours")
-    if _changed(work, policy, request, order, now, found, chosen, asked):
+    by_now = deciders_now(work, request, order, now, found, policy, org)
+    if by_now is None:
+        return Voted("not_yours")
+    asked = [*by_now.rungs, request.rungs[request.rung]] if by_now.anew else by_now.rungs
+    if found.state == verdict.HELD and not any(person_id in seats.may_decide(rung) for rung in asked):
+        return Voted("not_yours")
+    if _changed(work, policy, request, order, now, found, by_now):
         return Voted("stale")
     if seen_rev is not None and seen_rev != request.rev:
         return Voted("stale")
-    request.rungs = rungs or request.rungs
+    request.route, request.rungs = by_now.route, by_now.rungs
     mine = request.rungs[request.rung]
     if person_id not in seats.may_decide(mine):
         return Voted("not_yours")
@@ -184,11 +174,16 @@ def vote(
     )  # fmt: skip
     work.session.flush()
     if not approve:
-        return _decided(work, policy, request, order, RequestState.rejected, {}, reason)
+        return _decided(work, policy, request, order, RequestState.rejected, {}, reason, person_id)
     if not seats.is_filled(mine, voted(work, request)):
         outbox.touch(work, "credit", [request.id or 0])
         cards(work, policy, request)
         return Voted("counted")
+    return filled(work, policy, request, order, person_id, reason)
+
+
+def filled(work: Work, policy: Policy, request: CreditRequest, order: Order, by_id: int, reason: str = "") -> Voted:
+    """Enough of the rung have said yes, `by_id` the last of them: the next one is asked, or it is decided."""
     if request.rung + 1 < len(request.rungs):
         request.rung += 1
         remind_later(work, policy, request)
@@ -197,7 +192,7 @@ def vote(
         outbox.touch(work, "credit", [request.id or 0])
         cards(work, policy, request)
         return Voted("counted")
-    return _decided(work, policy, request, order, RequestState.approved, agreed_so_far(work, request), reason)
+    return _decided(work, policy, request, order, RequestState.approved, agreed_so_far(work, request), reason, by_id)
 
 
 def in_place_of(request: CreditRequest, person_id: int | None, org: Org) -> dict[str, list[str]]:
@@ -213,38 +208,52 @@ def remind_later(work: Work, policy: Policy, request: CreditRequest) -> None:
 
 
 def _changed(
-    work: Work, policy: Policy, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict,
-    chosen: Route | None, asked: Sequence[route.Asked],
-) -> bool:  # fmt: skip
+    work: Work, policy: Policy, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict, by_now: Deciders
+) -> bool:
     """Things are worse than what the cards show, or others must decide: the request goes on with what is true now."""
     if found.state == verdict.REFUSED:
         end(work, request, "obsolete")
         order.reasons = [reason.json() for reason in found.reasons]
         settle_order(work, policy, order, OrderState.refused, by="check")
         return True
-    facts = shown.of(now, found)
-    moved = found.state == verdict.HELD and chosen is not None and chosen.name != request.route
-    if not shown.is_worse(request.facts, facts) and not moved:
+    if not by_now.anew and not shown.is_worse(request.facts, shown.of(now, found)):
         return False
-    request.rev += 1
-    request.facts, request.rung = facts | {k: request.facts[k] for k in ("agreed",) if k in request.facts}, 0
-    remind_later(work, policy, request)
-    if chosen is not None:
-        request.route, request.rungs = chosen.name, [each.json() for each in asked]
-    order.reasons = facts["reasons"]
-    work.audit("credit.worse", "credit", request.id, request.customer_id, facts=facts)
-    events.order_changed(work, order)
-    work.session.flush()
-    outbox.touch(work, "credit", [request.id or 0])
-    cards(work, policy, request)
+    begin_anew(work, policy, request, order, now, found, by_now)
     return True
 
 
-def voted(work: Work, request: CreditRequest) -> set[int]:
+def begin_anew(
+    work: Work, policy: Policy, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict, by_now: Deciders
+) -> None:
+    """The first rung is asked on what is true now; nothing that was said before counts. Others who decide have the time
+    that anybody has."""
+    facts = shown.of(now, found)
+    why = "worse" if shown.is_worse(request.facts, facts) else "moved"
+    before = request.rungs[request.rung]["people"]
+    request.rev += 1
+    request.facts, request.rung = facts | {k: request.facts[k] for k in ("agreed",) if k in request.facts} | {"anew": why}, 0
+    request.route, request.rungs = by_now.route, by_now.fresh
+    remind_later(work, policy, request)
+    if by_now.anew:
+        hours = policy.credit.expires_hours
+        request.expires_at = work_hours_later(work.company.calendar, work.now, policy.windows.work, hours)
+    order.reasons = facts["reasons"]
+    order.facts = {**order.facts, "used_minor": found.used_minor, "over_minor": found.over_minor}
+    asked = {"before": before, "people": request.rungs[0]["people"], "route": request.route}
+    work.audit(f"credit.{why}", "credit", request.id, request.customer_id, facts=facts, **asked)
+    events.order_changed(work, order)
+    work.session.flush()
+    outbox.touch(work, "credit", [request.id or 0])
+    outbox.touch(work, "order", [order.id or 0])
+    cards(work, policy, request)
+
+
+def voted(work: Work, request: CreditRequest) -> list[int]:
+    """Who of the rung has said yes, in order."""
     rows = select(V.c.person_id).where(
         V.c.request_id == request.id, V.c.request_rev == request.rev, V.c.rung == request.rung, V.c.approve
     )
-    return set(work.session.execute(rows).scalars())
+    return list(work.session.execute(rows.order_by(V.c.at, V.c.person_id)).scalars())
 
 
 def agreed_so_far(work: Work, request: CreditRequest) -> dict[str, Any]:
@@ -255,9 +264,9 @@ def agreed_so_far(work: Work, request: CreditRequest) -> dict[str, Any]:
 
 def _decided(
     work: Work, policy: Policy, request: CreditRequest, order: Order, state: RequestState, conditions: dict[str, Any],
-    reason: str,
+    reason: str, by_id: int | None,
 ) -> Voted:  # fmt: skip
-    request.decided_by_id, request.conditions, request.reason = work.person_id, conditions, reason
+    request.decided_by_id, request.conditions, request.reason = by_id, conditions, reason
     end(work, request, state)
     order.decided_at = work.now
     if state == RequestState.rejected:
@@ -312,6 +321,25 @@ def expire(work: Work, policy: Policy, request: CreditRequest, order: Order) -> 
     tell_end(work, policy, order, request)
 
 
+def nobody_left(work: Work, policy: Policy, request: CreditRequest, order: Order) -> None:
+    """Whoever might decide is gone: nobody waits for them any longer."""
+    end(work, request, "obsolete")
+    order.decided_at = work.now
+    _nobody(work, policy, order)
+    events.order_changed(work, order)
+    outbox.touch(work, "order", [order.id or 0])
+
+
+def _nobody(work: Work, policy: Policy, order: Order) -> None:
+    """The rep and finance hear that the order waits for somebody who may decide about it, once."""
+    if NOBODY in order.facts:
+        return
+    order.facts = {**order.facts, NOBODY: True}
+    work.audit("credit.nobody", "order", order.id, order.customer_id)
+    work.session.flush()
+    _tell(work, policy, order, "order.decided", [order.asked_by_id, *_to_be_told(work, order)])
+
+
 def settle_order(work: Work, policy: Policy, order: Order, state: OrderState, *, by: str) -> None:
     """The order is released or not, and those who wait for it are told."""
     order.state = state
@@ -319,9 +347,20 @@ def settle_order(work: Work, policy: Policy, order: Order, state: OrderState, *,
     work.audit(f"order.{state}", "order", order.id, order.customer_id, by=by, conditions=order.conditions)
     events.order_changed(work, order)
     work.session.flush()
+    if state == OrderState.released:
+        mark_others(work, policy, order)
     prepayment.settle(work, [order.customer_id])
     outbox.touch(work, "order", [order.id or 0])
     tell_outcome(work, policy, order)
+
+
+def mark_others(work: Work, policy: Policy, released: Order, *, shares: bool = True) -> None:
+    """What it uses up may take held orders to other approvers: the customer's, and those of its group if it `shares` a
+    limit."""
+    if not route.by_exposure(policy.credit):
+        return
+    if shares or work.session.execute(_HELD_OF, {"customer": released.customer_id}).first() is not None:
+        mark(work, [released.customer_id])
 
 
 def _to_be_told(work: Work, order: Order) -> list[int | None]:
@@ -353,10 +392,10 @@ def _send(
 
 def _have_card(work: Work, request: CreditRequest) -> tuple[set[int], set[int]]:
     """People whose card of this request is on its way, and those who have it open: it is drawn anew, not sent twice."""
-    O = outbox.O  # noqa: E741
-    leaving = select(O.c.person_id).where(
-        O.c.subject == "credit", O.c.subject_id == request.id, O.c.op == "send", O.c.kind == "credit.request",
-        O.c.state.in_(outbox.WAITING),
+    message = outbox.O.c
+    leaving = select(message.person_id).where(
+        message.subject == "credit", message.subject_id == request.id, message.op == "send",
+        message.kind == "credit.request", message.state.in_(outbox.WAITING),
     )  # fmt: skip
     shown = select(D.c.person_id).where(
         D.c.subject == "credit", D.c.subject_id == request.id, D.c.state == "open", D.c.outbox_id.is_not(None)
@@ -393,15 +432,3 @@ def _tell(
         for person in dict.fromkeys(people)
         if person is not None and org.active(person)
     ])  # fmt: skip
-
-
-def work_hours_later(calendar: Calendar, now: datetime, window: Window, hours: int) -> datetime:
-    """The instant after so many hours of work, counted inside the company's work window."""
-    at, left = calendar.next_open(now, window), timedelta(hours=hours)
-    while True:
-        day = calendar.business_date(at)
-        closes = local_instant(day, window.end or time(23, 59), calendar.zone)
-        if left <= closes - at:
-            return at + left
-        left -= closes - at
-        at = local_instant(calendar.next_working_day(day), window.start, calendar.zone)

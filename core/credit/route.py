@@ -10,22 +10,26 @@ from core.credit.rules import CreditRules, Route, Rung
 from core.credit.verdict import Verdict
 from core.dunning.org import Org
 
+WITHIN = "ask_within"
+OVER = frozenset({"over_limit", "over_group_limit", "no_credit"})  # reasons that grow with exposure
 LAST = ("finance_director", "management", "finance_manager", "admin")  # where nobody of a rung may decide
 
 
 @dataclass(frozen=True)
 class Asked:
     """The people of one rung who are asked, in order; `need`: any of them, or all. `seats`: whom the route names; while
-    one of them is away, `stands_for` says by deputy whose word that deputy gives. `at`: which rung of the route it is."""
+    one of them is away, `stands_for` says by deputy whose word that deputy gives. `at`: which rung of the route it is;
+    `of`: how that route reads."""
 
     people: tuple[int, ...]
     need: str = "any"
     seats: tuple[int, ...] = ()
     stands_for: Mapping[int, tuple[int, ...]] = field(default_factory=dict, hash=False)
     at: int = 0
+    of: str = ""
 
     def json(self) -> dict[str, Any]:
-        said: dict[str, Any] = {"people": list(self.people), "need": self.need, "at": self.at}
+        said: dict[str, Any] = {"people": list(self.people), "need": self.need, "at": self.at, "of": self.of}
         if self.stands_for:
             said["seats"] = list(self.seats)
             said["for"] = {str(deputy): list(seats) for deputy, seats in self.stands_for.items()}
@@ -35,9 +39,28 @@ class Asked:
 def choose(verdict: Verdict, standing: Standing, rules: CreditRules) -> Route | None:
     """The first route that fits; for orders that are only asked because policy says so, that role alone."""
     codes = {reason.code for reason in verdict.reasons}
-    if codes == {"ask_within"}:
-        return Route("within", (Rung((f"role:{rules.ask_within}",)),))
+    if codes == {WITHIN}:
+        return named("within", rules)
     return next((route for route in rules.routes if _fits(route, codes, verdict, standing)), None)
+
+
+def named(name: str, rules: CreditRules) -> Route | None:
+    """The route of this name; None where the rules have none by now."""
+    if name == "within" and rules.ask_within:
+        return Route("within", (Rung((f"role:{rules.ask_within}",)),))
+    return next((route for route in rules.routes if route.name == name), None)
+
+
+def by_exposure(rules: CreditRules) -> bool:
+    """Whether what others of the customer's orders use up may make a held one another's to decide."""
+    return any(
+        route.over_from or route.over_share_from is not None or not OVER.isdisjoint(route.reasons) for route in rules.routes
+    )
+
+
+def reading(route: Route) -> str:
+    """Whom it asks, as the rules say it: another text once somebody has edited its rungs."""
+    return " > ".join(f"{rung.need} {' '.join(rung.audience)}" for rung in route.rungs)
 
 
 def _fits(route: Route, codes: Collection[str], verdict: Verdict, standing: Standing) -> bool:
@@ -72,22 +95,32 @@ def rungs(
     their say. Nobody decides about their own order (`not_these`), nor as a deputy; an empty rung falls to whoever is above,
     and two rungs of the same people are one."""
     found: list[Asked] = []
+    reads = reading(route)
     for at, rung in enumerate(route.rungs[start:], start):
-        named: list[int] = []
-        for audience in rung.audience:
-            people_of, stand_in = org.resolve(audience, None, standing.owner_id, standing.region)
-            named += () if stand_in else people_of  # a stand-in for a director may be the rep who asks
-        people = [p for p in dict.fromkeys(named) if p not in not_these]
-        if not people:
-            people = next((some for role in LAST if (some := _others(org, role, not_these))), [])[:1]
+        people = _people(rung, standing, org, not_these)
         if people:
-            asked = _seated(people, rung.need, org, not_these, at)
+            asked = _seated(people, rung.need, org, not_these, at, reads)
             if all((asked.people, asked.need) != (other.people, other.need) for other in found):
                 found.append(asked)
     return found
 
 
-def _seated(seats: Sequence[int], need: str, org: Org, not_these: Collection[int], at: int) -> Asked:
+def _people(rung: Rung, standing: Standing, org: Org, not_these: Collection[int]) -> list[int]:
+    """Where all must agree, somebody of LAST takes the place of each audience that has nobody: four eyes stay four."""
+    named: dict[int, None] = {}
+    vacant = 0
+    for audience in rung.audience:
+        people_of, stand_in = org.resolve(audience, None, standing.owner_id, standing.region)
+        some = () if stand_in else [p for p in people_of if p not in not_these]  # a stand-in may be the rep who asks
+        named |= dict.fromkeys(some)
+        vacant += not some
+    for _ in range(vacant if rung.need == "all" else not named):
+        taken = {*not_these, *named}
+        named |= dict.fromkeys(next((some for role in LAST if (some := _others(org, role, taken))), [])[:1])
+    return list(named)
+
+
+def _seated(seats: Sequence[int], need: str, org: Org, not_these: Collection[int], at: int, of: str) -> Asked:
     people: dict[int, None] = {}
     stands_for: dict[int, tuple[int, ...]] = {}
     for seat in seats:
@@ -95,7 +128,7 @@ def _seated(seats: Sequence[int], need: str, org: Org, not_these: Collection[int
         people[person] = None
         if person != seat:
             stands_for[person] = (*stands_for.get(person, ()), seat)
-    return Asked(tuple(people), need, tuple(seats), stands_for, at)
+    return Asked(tuple(people), need, tuple(seats), stands_for, at, of)
 
 
 def above(seats: Sequence[int], org: Org, not_these: Collection[int]) -> list[int]:

@@ -1,9 +1,10 @@
 """One rung of a request as it is kept: who may decide, in whose place, and whether enough have. Pure.
 
-    {people, need, at, seats?, for?, above?, escalated?}
+    {people, need, at, of, seats?, for?, above?, escalated?}
 
 people  who is asked now, those above included once nobody answered in time
 at      which rung of its route it is: it stays that one whoever is asked
+of      how that route reads: once somebody has edited it, `at` says nothing any more
 seats   whom the route names, where that is not the same
 for     by deputy, whose word they give
 above   who was asked as well because nobody answered; then `escalated` is true
@@ -25,6 +26,11 @@ def seats(rung: Rung) -> list[int]:
 
 def may_decide(rung: Rung) -> set[int]:
     return {*rung["people"], *seats(rung)}
+
+
+def has_a_say(rung: Rung, person_id: int) -> bool:
+    """Whoever may decide, or has done so as the deputy of somebody who is back."""
+    return person_id in may_decide(rung) or str(person_id) in rung.get("for", {})
 
 
 def acts_for(rung: Rung, person_id: int | None) -> list[int]:

@@ -42,6 +42,13 @@ def is_worse(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     return bool(over or codes or overdue or rating or held or less)
 
 
+def is_no_worse(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether nothing got worse, not even what is no news to an approver and may make it another one's to decide."""
+    ratings = {before["rating"], now["rating"]}
+    alike = len(ratings) == 1 or ratings <= WORSE.keys()
+    return not is_worse(before, now) and now["overdue_days"] <= before["overdue_days"] and alike
+
+
 def over_of(facts: Mapping[str, Any]) -> tuple[int, str]:
     """By how much its order goes beyond the customer's own limit, else beyond the group's: (minor units, currency)."""
     group = facts.get("group")

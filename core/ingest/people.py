@@ -9,6 +9,7 @@ from sqlmodel import Session
 from core.ingest.context import Item, Run
 from core.ingest.lookups import People, audit_many, insert_ids, padded, plain, write_changes
 from core.ingest.reasons import Reject
+from core.ledger.marks import mark_asked
 from core.models import Account, Person
 from core.revive import revive
 from core.work import Work
@@ -27,6 +28,7 @@ _DEFAULTS = {
     "away_from": None, "away_until": None,
 }  # fmt: skip
 _FIELDS = ("name", *_DEFAULTS)
+_DECIDES = {"roles", "region", "active", "away_from", "away_until", "manager_id", "deputy_id"}  # who decides about credit
 _ABOVE = {"manager": "manager_id", "deputy": "deputy_id"}
 
 
@@ -68,6 +70,8 @@ class PeopleLoader:
                 self.run.report.unchanged += 1
         audit_many(work, "person.updated", "person", audits)
         write_changes(session, P, changes)
+        if any(_DECIDES & new.keys() for new in changes.values()) or any(item.row.get("roles") for item in fresh):
+            mark_asked(work)
         revive(work, [person for person, new in changes.items() if new.get("active")])
         self._warn(session, items)
 

@@ -8,11 +8,11 @@ from collections.abc import Collection
 
 from sqlalchemy import BigInteger, String, bindparam, select, union, update
 
-from core.models import Customer, GroupLimit, Order, OrderState
+from core.models import CreditRequest, Customer, GroupLimit, Order, OrderState, RequestState
 from core.models.base import table_of
 from core.work import Work
 
-C, G, O = table_of(Customer), table_of(GroupLimit), table_of(Order)  # noqa: E741
+C, G, O, Q = table_of(Customer), table_of(GroupLimit), table_of(Order), table_of(CreditRequest)  # noqa: E741
 CHUNK = 1000
 _IDS = bindparam("customers", expanding=True, type_=BigInteger)
 _NAMES = bindparam("groups", expanding=True, type_=String)
@@ -33,6 +33,11 @@ _ANY = select(O.c.id).where(_HELD).limit(1)
 _MARK = update(O).values(recheck=True).where(
     O.c.id.in_(select(O.c.id).where(_HELD, O.c.customer_id.in_(_WHOSE)).order_by(O.c.id).with_for_update())
 )  # fmt: skip
+NOBODY = "nobody"  # in an order's facts: it waits for somebody who may decide about it
+_ASKED = union(
+    select(Q.c.customer_id).where(Q.c.state == RequestState.pending),
+    select(O.c.customer_id).where(_HELD, O.c.facts[NOBODY].as_boolean()),
+)
 _MARK_ALL = update(O).values(recheck=True).where(
     O.c.id.in_(select(O.c.id).where(_HELD).order_by(O.c.id).with_for_update())
 )  # fmt: skip
@@ -48,6 +53,12 @@ def mark(work: Work, customer_ids: Collection[int], groups: Collection[str] = ()
     for start in range(0, max(len(ordered), 1 if named else 0), CHUNK):
         asked = {"customers": ordered[start : start + CHUNK], "groups": [] if start else named}
         work.session.connection().execute(_MARK, asked)
+
+
+def mark_asked(work: Work) -> None:
+    """The held orders about which somebody is asked, or would be if there were anybody: who may decide has changed."""
+    work.session.flush()
+    mark(work, work.session.execute(_ASKED).scalars().all())
 
 
 def mark_all(work: Work) -> None:

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from core.actions import ActionRequest, execute
-from core.credit import orders, requests
+from core.credit import orders
 from core.dunning.stored import active
 from core.models import CreditRequest, Customer, Order
-from core.time import Calendar, Window
+from core.time import Calendar, Window, work_hours_later
 from tests.harness import Harness, instant
 from tests.scenarios.approving import BOTH, REQUEST, asked, audited, everybody_reads, held, person, request, settled, staffed
 from tests.scenarios.ordering import opened, place, state, stored
@@ -160,7 +160,7 @@ def test_hours_of_work_when_the_clocks_change() -> None:
     """Berlin, on the last Sunday of March 2026: the night is an hour shorter, the hours of work are not."""
     calendar = Calendar(ZoneInfo("Europe/Berlin"), "DE")
     friday, window = datetime(2026, 3, 27, 15, tzinfo=UTC), Window(time(9), time(18))  # 16:00 there
-    found = requests.work_hours_later(calendar, friday, window, 4)
+    found = work_hours_later(calendar, friday, window, 4)
     assert found == datetime(2026, 3, 30, 9, tzinfo=UTC)  # 11:00 there, in summer time
 
 
@@ -175,7 +175,7 @@ def test_hours_of_work_when_the_clocks_change() -> None:
 def test_hours_of_work_are_not_hours(shop: Harness, opened_at: str, hours: int, at: str) -> None:
     with shop.look() as work:
         window = active(work)[1].windows.work
-        found = requests.work_hours_later(work.company.calendar, instant(opened_at), window, hours)
+        found = work_hours_later(work.company.calendar, instant(opened_at), window, hours)
     assert found == instant(at)
 
 

@@ -16,6 +16,7 @@ from bot.notifications.views.credit import InsuredLine, in_place_of
 from bot.notifications.views.ratings import letter_of
 from core.credit import requests, seats
 from core.credit.rules import BLOCKING
+from core.ledger.marks import NOBODY
 from core.models import CreditRequest, Delivery, Order, OrderState, RequestState
 from core.models.base import table_of
 from core.money import Money
@@ -29,7 +30,7 @@ def request(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
     mine, reader = row.rungs[row.rung], message.person_id
     ended = _ended(facts, row, lang)
     if ended is None and reader not in seats.may_decide(mine):
-        ended = phrase("ended.approved") if _voted_before(row, reader) else phrase("ended.resolved")
+        ended = phrase("ended.approved") if _voted_before(row, reader) else _others_decide(facts, mine, lang)
     if ended is not None and not message.for_update:
         return Cancel(str(row.state))
     newer = ended is None and _newer(facts, message)
@@ -70,7 +71,8 @@ def request(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         by=facts.name(row.asked_by_id),
         note=order.note,
         expires_at=facts.local(row.expires_at, message.person_id) if ended is None else None,
-        changed=row.rev > 1,
+        changed=row.rev > 1 and shown.get("anew") != "moved",
+        moved=row.rev > 1 and shown.get("anew") == "moved",
         anew="agreed" in shown,
         conditions=_agreed_so_far(facts, row) if ended is None else None,
         acts_for=tuple(facts.name(person) for person in seats.acts_for(mine, reader)),
@@ -108,6 +110,18 @@ def _newer(facts: Facts, message: Message) -> bool:
 
 def _voted_before(row: CreditRequest, person_id: int | None) -> bool:
     return any(person_id in seats.may_decide(rung) for rung in row.rungs[: row.rung])
+
+
+def _others_decide(facts: Facts, rung: seats.Rung, lang: str) -> Phrase:
+    return phrase("ended.moved", who=("、" if lang == "zh" else ", ").join(_asked(facts, rung, lang)))
+
+
+def _asked(facts: Facts, rung: seats.Rung, lang: str) -> list[str]:
+    """Whose decision it waits for."""
+    return [
+        in_place_of(facts.name(person), [facts.name(seat) for seat in seats.acts_for(rung, person)], lang)
+        for person in rung["people"]
+    ]
 
 
 def _agreed_so_far(facts: Facts, row: CreditRequest) -> Phrase | None:
@@ -188,10 +202,12 @@ def order(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
     return _told(facts, message, row, about, state, asked, lang, ended=ended)
 
 
-_ASKABLE = ("expired", "withdrawn")
+_ASKABLE = ("expired", "withdrawn", NOBODY)
 
 
 def _closed_by(facts: Facts, row: Order, asked: CreditRequest | None, lang: str) -> Phrase:
+    if NOBODY in row.facts:
+        return phrase("ended.nobody")
     return (_ended(facts, asked, lang) if asked is not None else None) or phrase("ended.resolved")
 
 
@@ -209,6 +225,8 @@ def _held(
 def _outcome(row: Order, asked: CreditRequest | None) -> str:
     if row.state != OrderState.held:
         return str(row.state)
+    if NOBODY in row.facts:
+        return NOBODY
     if asked is not None and asked.state == RequestState.approved:
         return "conditions"
     return str(asked.state) if asked is not None and asked.state in _ASKABLE else "held"
@@ -240,10 +258,7 @@ def _told(
         prepaid=Money(row.prepaid_minor, row.currency) if row.prepaid_minor else None,
         over=Money(over, asked.facts["currency"]) if over and asked is not None else None,
         reasons=_reasons(row.reasons, lang),
-        asked=tuple(
-            in_place_of(facts.name(person), [facts.name(seat) for seat in seats.acts_for(rung, person)], lang)
-            for person in rung["people"]
-        ),
+        asked=tuple(_asked(facts, rung, lang)),
         until=facts.local(asked.expires_at, message.person_id) if asked is not None and pending else None,
         by=_decider(facts, asked, lang) if asked is not None and decided else "",
         why=asked.reason if asked is not None and decided else "",

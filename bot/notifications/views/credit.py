@@ -60,6 +60,7 @@ class CreditView:
     note: str = ""  # the rep's words
     expires_at: datetime | None = None
     changed: bool = False  # the figures are worse than when the card was first sent
+    moved: bool = False  # others decide than those who were asked first, though nothing is worse
     anew: bool = False  # approved before on a prepayment, which came too late or after things got worse
     conditions: Phrase | None = None  # "credit.conditions": of those who have said yes already
     acts_for: tuple[str, ...] = ()  # who is away, so that the reader decides in their place
@@ -154,7 +155,8 @@ class OrderView:
     code: str
     order: str  # its number
     amount: Money  # of the order
-    state: str  # held released conditions rejected expired withdrawn cancelled, or refused: by a rule, nobody was asked
+    # held released conditions rejected expired withdrawn cancelled; refused: by a rule, nobody was asked; nobody: may decide
+    state: str
     prepaid: Money | None = None
     over: Money | None = None
     reasons: tuple[Phrase, ...] = ()  # why it is held or refused
@@ -199,6 +201,10 @@ class OrderView:
     @property
     def expired(self) -> bool:
         return self.state == "expired"
+
+    @property
+    def nobody(self) -> bool:
+        return self.state == "nobody"
 
     @property
     def withdrawn(self) -> bool:
