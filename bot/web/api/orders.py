@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
@@ -19,8 +18,9 @@ from bot.web.api.auth import Caller, Callers, Host, looked
 from bot.web.api.errors import answer
 from bot.web.api.once import KEY_HEADER, Asked, key_of, once, together
 from bot.web.api.schemas import fails
+from bot.web.api.stands import stands
 from core import tokens
-from core.credit import changes, events, incoming, locks, orders, requests
+from core.credit import changes, incoming, locks, orders
 from core.dunning.stored import active
 from core.errors import DomainError
 from core.models import Customer, Order, OrderState
@@ -149,14 +149,14 @@ class Desk:
         def act(work: Work) -> dict[str, Any]:
             order = _order(work, who, number)
             changes.close(work, order)
-            return _stands(work, order)
+            return stands(work, order)
 
         return once(self._host, Asked(who, key, f"CLOSE {number}", act))
 
     def show(self, who: Caller, number: str) -> dict[str, Any]:
         """Errors: order.unknown, also for another system's order."""
         with self._host.transactions.look(self._host.clock()) as work:
-            found = _stands(work, _order(work, who, number))
+            found = stands(work, _order(work, who, number))
         looked(self._host, who)
         return found
 
@@ -169,7 +169,7 @@ class Desk:
             if order.state != OrderState.cancelled:
                 orders.cancel(work, active(work)[1], order)
             tokens.used(work, who.id)
-            return _stands(work, order)
+            return stands(work, order)
 
 
 def _order(work: Work, who: Caller, number: str) -> Order:
@@ -179,17 +179,3 @@ def _order(work: Work, who: Caller, number: str) -> Order:
     if found is None:
         raise DomainError("order.unknown", number=number[:MAX_NUMBER])
     return found
-
-
-def _stands(work: Work, order: Order) -> dict[str, Any]:
-    pending = requests.pending(work, order.id or 0)
-
-    def shown(at: datetime | None) -> str | None:
-        return at.astimezone(work.company.calendar.zone).isoformat() if at is not None else None
-
-    return orders.as_json(order, pending.id if pending is not None else None) | {
-        "conditions": events.conditions(order),
-        "placed": shown(order.placed_at),
-        "decided": shown(order.decided_at),
-        "ended": shown(order.ended_at),
-    }

@@ -55,7 +55,27 @@ class OrderAnswer(BaseModel):
     request: int | None = Field(description="the pending request for approval")
 
 
+class Pending(BaseModel):
+    """Who is asked about an order. `step` of `steps` that must agree one after the other."""
+
+    request: int
+    since: str = Field(description="ISO 8601, in the company's time zone")
+    expires: str = Field(description="the request lapses then, unless somebody decides")
+    step: int
+    steps: int
+    need: Literal["any", "all"] = Field(description="whether any of those who are asked decides, or all must agree")
+    asked: list[str] = Field(description="their roles", examples=[["finance_director"]])
+
+
 class OrderNow(OrderAnswer):
+    """Amounts in major units of `currency`."""
+
+    amount: str
+    currency: str
+    shipped: str = Field(description="what of it is shipped")
+    signed: str = Field(description="what the customer has signed for")
+    invoiced: str
+    pending: Pending | None = Field(description="the request for approval that nobody has decided yet")
     conditions: dict[str, Any] = Field(description="of its approval; `prepay` in major units, `terms_days` at most")
     placed: str = Field(description="ISO 8601, in the company's time zone")
     decided: str | None
