@@ -124,10 +124,11 @@ def _asked(work: Work, request: ActionRequest, *, locked: bool = False) -> "Cont
 
 
 def elsewhere(work: Work, action: str) -> Outcome | None:
-    """The refusal of a decision about credit in the local messenger once there is a real one, and of naming a deputy for
-    such decisions: whoever sits at this machine acts there in anybody's name, and a decision must be its maker's own."""
+    """The refusal of a decision about credit in the local messenger once there is a real one, of whatever else makes room for
+    an order, and of naming a deputy for such decisions: whoever sits at this machine acts there in anybody's name, and a
+    decision must be its maker's own."""
     real = [name for name in work.company.messengers if name != "local"]
-    if work.channel != "local" or not real or not (action.startswith("credit.") or action == "person.away"):
+    if work.channel != "local" or not real or not (action.startswith(("credit.", "limit.")) or action in _MAKES_ROOM):
         return None
     return Outcome(Result.not_allowed, "credit.elsewhere", {"action": action})
 
@@ -314,6 +315,7 @@ class Spec:
     no_customer: bool = False
 
 
+_MAKES_ROOM = frozenset({"group.limit_set", "hold.lift", "blacklist.end", "rating.set", "person.away"})
 _ABOUT = ("task", "case", "customer", "promise", "claim", "arrived")
 _ALERTS = ("alert.severe", "alert.high_risk")
 _CARDS = (*_ALERTS, "promise.due", "promise.broken", "claim.expired")
