@@ -33,7 +33,7 @@ _SHARES = (G.c.group_name == C.c.group_name) & (C.c.group_name != "") & G.c.ende
 _CUSTOMER = (
     select(
         C.c.id, C.c.code, C.c.name, C.c.rating, C.c.owner_id, C.c.region, C.c.currency, C.c.credit_limit_minor,
-        C.c.group_name, G.c.amount_minor.label("group_minor"), G.c.currency.label("group_currency"),
+        C.c.terms, C.c.group_name, G.c.amount_minor.label("group_minor"), G.c.currency.label("group_currency"),
     )
     .outerjoin_from(C, G, _SHARES)
     .where(C.c.id == ID)
@@ -121,6 +121,7 @@ class Standing:
     extra_until: date | None = None
     insured: tuple[Insured, ...] = ()
     group: GroupStanding | None = None
+    terms: str = ""  # agreed with this customer
 
     @property
     def limit_minor(self) -> int | None:
@@ -210,6 +211,7 @@ def standing(work: Work, customer_id: int) -> Standing:
         group=GroupStanding(row.group_name, row.group_minor, row.group_currency, own, tuple(exposures.values()))
         if shares
         else None,
+        terms=row.terms,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from core.credit.exposure import GroupStanding, Standing, in_currency
 from core.credit.granted import available, granted
+from core.credit.incoming import days_of
 from core.credit.rules import BLOCKING, CreditRules
 from core.money import plain_number
 
@@ -146,12 +147,18 @@ def _money(
     is_over = over or (group is not None and group.over_minor)
     if is_over and order.prepaid_minor and rules.prepaid == "received":
         found.append(Reason("prepayment_awaited", {"amount": [order.prepaid_minor, order.currency]}))
-    allowed = rules.terms_of(standing.rating)
+    allowed = allowed_days(standing, rules)
     if order.terms_days is not None and order.terms_days > allowed:
         found.append(Reason("terms", {"days": order.terms_days, "allowed": allowed}))
     elif order.terms_unclear:
         found.append(Reason("terms", {"allowed": allowed}))
     return found
+
+
+def allowed_days(standing: Standing, rules: CreditRules) -> int:
+    """The longest terms that need no approval, in days: those agreed with the customer, else what its rating is worth."""
+    agreed = days_of(standing.terms)
+    return rules.terms_of(standing.rating) if agreed is None else agreed
 
 
 def _without_rate(

@@ -26,7 +26,7 @@ FIELDS = {
     "tax_id": "tax_id", "address": "address",
 }  # fmt: skip
 _EMPTY = {"aliases": [], "tags": [], "no_letters": False, "owner_id": None, "credit_limit_minor": None}
-_JUDGED = {"credit_limit_minor", "rating", "group_name", "currency"}  # what verdicts on orders go by
+_JUDGED = {"credit_limit_minor", "rating", "group_name", "currency", "terms"}  # what verdicts on orders go by
 _SEARCHED = ("name", "short_name", "aliases")
 _CONTACTS = ("finance", "business")
 

@@ -67,6 +67,27 @@ def test_terms_beyond_those_of_the_rating_need_approval(shop: Harness) -> None:
     told(shop)
 
 
+def test_the_terms_agreed_with_a_customer_come_before_those_of_its_rating(shop: Harness) -> None:
+    shop.set_customer("甲", terms="net60")
+    assert codes(place(shop, "甲", "1.00", "N60", terms="net60")) == []
+    assert place(shop, "甲", "1.00", "N61", terms="net61")["reasons"] == [{"code": "terms", "days": 61, "allowed": 60}]
+    shop.set_customer("甲", terms="月结 15 天")
+    assert codes(place(shop, "甲", "1.00", "N15", terms="net15")) == []
+    assert place(shop, "甲", "1.00", "N20", terms="net20")["reasons"] == [{"code": "terms", "days": 20, "allowed": 15}]
+    assert codes(place(shop, "甲", "1.00", "NONE")) == [], "an order that says nothing has the customer's own terms"
+    shop.set_customer("甲", terms="按合同")
+    assert place(shop, "甲", "1.00", "N31", terms="net31")["reasons"] == [{"code": "terms", "days": 31, "allowed": 30}]
+    told(shop)
+
+
+def test_an_order_held_for_its_terms_goes_once_they_are_agreed_by_import(shop: Harness) -> None:
+    shop.imports("customers", "code,name,terms", "K1,客户一,net30")
+    assert codes(place(shop, "K1", "1.00", "N45", terms="net45")) == ["terms"]
+    shop.imports("customers", "code,name,terms", "K1,客户一,net45")
+    assert state(shop, "N45") == "released"
+    told(shop)
+
+
 def test_a_better_rating_brings_more(shop: Harness) -> None:
     assert codes(place(shop, "甲", "5000.00", "SO1")) == ["over_limit"]
     rate(shop, "A")
