@@ -11,6 +11,7 @@ from core.actions.limits import UNLIMITED
 from core.permissions import may
 
 NONE = frozenset({"无", "无上限", "不限", "不限额", "不设限额", "none", "unlimited"})
+ENDS = frozenset({"结束", "取消", "end"})  # of a group's limit: a customer's own has no end, but none or another
 _NOUGHT = re.compile(r"(¥|￥)?0+(\.0+)?(元|万|万元|块)?")
 
 
@@ -40,6 +41,8 @@ def _shared(ask: Ask, group: str, words: tuple[str, ...]) -> CommandReply:
         return groups.show(ask, group)
     if not may("group.limit_set", ask.person.roles):
         return ask.error("action.not_allowed", "not_allowed")
+    if words[0].casefold() in ENDS:
+        words = ("none", *words[1:])
     given = _given(ask, words, ask.work.company.currency, day=False)
     if isinstance(given, CommandReply):
         return given

@@ -19,8 +19,8 @@ C, G, L = table_of(Customer), table_of(GroupLimit), table_of(CreditLine)
 
 def set_limit(work: Work, name: str, amount_minor: int, currency: str, reason: str) -> None:
     """From today on, all customers of this group together. It takes the place of the one that runs; their held orders are
-    checked again. Errors: limit.reason, limit.bad_amount, limit.bad_currency, group.unknown, credit.group_moved,
-    credit.own_order(number).
+    checked again. Errors: limit.reason, limit.bad_amount, limit.bad_currency, group.unknown, group.deserted,
+    credit.group_moved, credit.own_order(number).
     """
     if not 0 <= amount_minor <= MAX_MINOR:
         raise DomainError("limit.bad_amount")
@@ -42,9 +42,9 @@ def set_limit(work: Work, name: str, amount_minor: int, currency: str, reason: s
 
 
 def end_limit(work: Work, name: str, reason: str) -> bool:
-    """Each of them may use up its own limit again. Whether there was one. Errors: limit.reason, group.unknown,
-    credit.group_moved."""
-    old, members = _end(work, name, reason)
+    """Each of them may use up its own limit again; it may have outlived its group. Whether there was one. Errors:
+    limit.reason, group.unknown, credit.group_moved."""
+    old, members = _end(work, name, reason, deserted=True)
     if old is None:
         return False
     work.audit(
@@ -82,10 +82,14 @@ def lines(work: Work, name: str) -> dict[int, list[CreditLine]]:
 
 def find(work: Work, scope: Scope, words: Sequence[str], *, quoted: bool = False) -> tuple[str, int]:
     """The group that these words begin with, and how many of them are its name; ("", 0) where none of its customers is
-    whole in `scope`. The longest name wins; `quoted`: it is the first word alone."""
+    whole in `scope`. The longest name wins; `quoted`: it is the first word alone. A group that has lost its customers and
+    has a limit all the same is in sight of those who see everything."""
     names = [" ".join(words[:n]) for n in range(1, 2 if quoted else min(len(words), 12) + 1)]
     query = select(C.c.group_name).where(C.c.group_name.in_(names), scope.customers_whole()).distinct()
     known = set(work.session.execute(query).scalars())
+    if scope.all:
+        limited = select(G.c.group_name).where(G.c.group_name.in_(names), G.c.ended_on.is_(None))
+        known |= set(work.session.execute(limited).scalars())
     return next(((names[n - 1], n) for n in range(len(names), 0, -1) if names[n - 1] in known), ("", 0))
 
 
@@ -95,15 +99,18 @@ def sees_all(work: Work, scope: Scope, name: str) -> bool:
     return scope.all or work.session.execute(beyond).first() is None
 
 
-def _end(work: Work, name: str, reason: str) -> tuple[GroupLimit | None, tuple[int, ...]]:
+def _end(
+    work: Work, name: str, reason: str, *, deserted: bool = False
+) -> tuple[GroupLimit | None, tuple[int, ...]]:
+    """`deserted`: also where no customer belongs to it any more."""
     if not reason.strip():
         raise DomainError("limit.reason")
     alone(work.session, "group_limit")
     members = locks.lock_group(work, name) if name else ()
-    if not members:
-        raise DomainError("group.unknown", value=name)
-    own_orders.refuse(work, members)
     old = running(work, name)
+    if not members and not (deserted and old is not None):
+        raise DomainError("group.unknown" if old is None else "group.deserted", value=name)
+    own_orders.refuse(work, members)
     if old is not None:
         old.ended_on = work.today
         work.session.flush()  # one runs at a time: the old one ends before the new one is written

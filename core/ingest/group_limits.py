@@ -39,7 +39,7 @@ class GroupLimitsLoader:
         try:
             groups.set_limit(work, name, minor, currency, REASON)
         except DomainError as error:
-            if error.code != "group.unknown":
+            if error.code not in ("group.unknown", "group.deserted"):
                 raise
             raise Reject("unknown_group", "group", name) from None
         if rounded is not None:

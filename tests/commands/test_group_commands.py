@@ -3,12 +3,18 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import select
 
+from core.credit import groups
 from core.credit.exposure import standing
+from core.models import Audit
+from core.models.base import table_of
 from core.search import index_text
 from tests.commands.test_limit_commands import says
 from tests.harness import Harness
 from tests.scenarios.ordering import opened, place, told
+
+A = table_of(Audit)
 
 
 @pytest.fixture
@@ -108,3 +114,61 @@ def test_what_is_insured_is_shown(hk: Harness) -> None:
     view, said = says(hk, "li", "信用 甲")
     assert view["insured"] == [{"insurer": "中国信保", "amount": "500.00", "currency": "USD", "until": "2026-12-31"}]
     assert "信保额度" in said and "12月31日" in said and view["available"] == "1000.00"
+
+
+def deserted(hk: Harness) -> None:
+    """Group Five has a limit, and its only customer leaves it."""
+    says(hk, "zhou", "/limit group Group Five 500 yearly review")
+    hk.set_customer("丙", group_name="")
+
+
+def test_a_limit_that_outlived_its_group_is_shown_and_ended(hk: Harness) -> None:
+    deserted(hk)
+    view, said = says(hk, "zhou", "/credit group Group Five")
+    assert (view["limit"], view["used"], view["members"], view["hidden"]) == ("500.00", "0.00", [], 0)
+    assert "已没有客户" in said and "额度 集团 Group Five 无 原因" in said
+    assert says(hk, "zhou", "/credit Group Five")[0] == view
+    assert "已取消" in says(hk, "zhou", "额度 集团 Group Five 无 集团已解散")[1]
+    with hk.look() as work:
+        assert groups.running(work, "Group Five") is None
+        ended = work.session.execute(select(A).where(A.c.action == "group.limit_ended")).one()
+        assert ended.data == {
+            "group": "Group Five", "before_minor": 50_000, "before_currency": "CNY", "reason": "集团已解散",
+        } and ended.actor.endswith("as zhou")  # fmt: skip
+    says(hk, "zhou", "信用 集团 Group Five", "invalid")
+
+
+@pytest.mark.parametrize("word", ["结束", "取消", "end"])
+def test_it_is_ended_by_the_word_that_people_use(hk: Harness, word: str) -> None:
+    says(hk, "zhou", "额度 集团 华兴集团 5万 年度授信")
+    says(hk, "zhou", f"额度 集团 华兴集团 {word} 不再统一授信")
+    assert shared(hk) is None
+
+
+def test_a_group_without_customers_gets_no_new_limit(hk: Harness) -> None:
+    deserted(hk)
+    assert "已没有客户" in says(hk, "zhou", "额度 集团 Group Five 700 再授信", "invalid")[1]
+    report = hk.imports("group-limits", "group,limit", "Group Five,700.00", "Group Six,700.00")
+    assert [row["code"] for row in report["rejected"]] == ["import.unknown_group"] * 2
+    assert shared(hk, 3) is None
+    with hk.look() as work:
+        running = groups.running(work, "Group Five")
+        assert running is not None and running.amount_minor == 50_000
+
+
+def test_only_who_sees_every_customer_sees_what_belongs_to_nobody_any_more(hk: Harness) -> None:
+    deserted(hk)
+    hk.person("fm", region="华东")
+    for who in ("fm", "li", "zhao"):
+        says(hk, who, "信用 集团 Group Five", "invalid")
+    assert "没有集团“Group”" in says(hk, "fm", "额度 集团 Group Five 无 集团已解散", "invalid")[1]
+
+
+def test_whoever_comes_back_finds_the_limit_or_its_end(hk: Harness) -> None:
+    deserted(hk)
+    hk.set_customer("丙", group_name="Group Five")
+    assert shared(hk, 3) == (50_000, "CNY")
+    hk.set_customer("丙", group_name="")
+    says(hk, "zhou", "额度 集团 Group Five 无 集团已解散")
+    hk.set_customer("丙", group_name="Group Five")
+    assert shared(hk, 3) is None

@@ -46,6 +46,11 @@ class GroupView:
         return self.limit is not None
 
     @property
+    def deserted(self) -> bool:
+        """No customer belongs to it any more, and its limit is still there."""
+        return self.limited and not self.members and not self.hidden
+
+    @property
     def exceeded(self) -> bool:
         return self.available is not None and self.available.minor < 0
 
