@@ -17,7 +17,7 @@ WORDS = {
         "used": "链接已失效", "used_hint": "链接只能用一次，且十分钟内有效。请回到企业微信，在卡片上再点一次“填写详情”。",
         "other": "这个链接不是发给您的", "other_hint": "请打开您自己收到的卡片。",
         "later": "暂时打不开", "later_hint": "什么也没有保存。请过几分钟，在卡片上再点一次“填写详情”。",
-        "too_long": "最多 {n} 个字",
+        "too_long": "最多 {n} 个字", "yes": "确认", "back": "返回修改", "unsaved": "尚未保存，请再次确认",
     },
     "en": {
         "save": "Save", "required": "required", "optional": "optional", "choose": "Please choose",
@@ -27,7 +27,8 @@ WORDS = {
         "used_hint": "A link works once and for ten minutes. Please go back to WeCom and press “Fill in” on the card again.",
         "other": "This link was not made for you", "other_hint": "Please open a card that was sent to you.",
         "later": "Not now", "later_hint": "Nothing was saved. Please press “Fill in” on the card again in a few minutes.",
-        "too_long": "At most {n} characters",
+        "too_long": "At most {n} characters", "yes": "Yes", "back": "Back to the form",
+        "unsaved": "Not saved yet. Please confirm",
     },
 }  # fmt: skip
 MAX_LENGTH = {"text": 500, "amount": 40, "number": 40, "date": 40, "person": 100, "choice": 200}
@@ -45,6 +46,15 @@ class Filled:
 def form(card: Card, actions: Sequence[Action], *, hidden: Mapping[str, str], filled: Filled | None, nonce: str) -> str:
     """The page that asks. `hidden`: what each form sends along."""
     return _page(card.lang, nonce, "form", card=card, actions=actions, hidden=hidden, filled=filled)
+
+
+def sure(
+    card: Card, action: Action, values: Mapping[str, str], said: Sequence[tuple[str, str]], *, hidden: Mapping[str, str],
+    nonce: str,
+) -> str:  # fmt: skip
+    """The page that asks once more. `values`: what was typed, sent along again; `said`: the same for a reader, (label,
+    value)."""
+    return _page(card.lang, nonce, "sure", card=card, action=action, values=values, said=said, hidden=hidden)
 
 
 def saved(card: Card, message: str, nonce: str) -> str:

@@ -4,12 +4,13 @@ that the card was sent to; until then the page says nothing.
     GET  /form?m=REF      -> the messenger's sign-in, with a state that ends after ten minutes
     GET  /form/entered    <- code and state, once
     GET  /form/fill?f=…   the card and its questions
-    POST /form/save       the same way in as a tap
+    POST /form/save       the same way in as a tap; what asks once more on a card does so here
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import hmac
 import logging
 import re
@@ -27,7 +28,7 @@ from starlette.routing import BaseRoute, Route
 
 from bot.adapters.base import Envelope, Reply
 from bot.adapters.memory import Memory
-from bot.card import Action, Card, Lang, as_lang, load
+from bot.card import Action, Card, Input, Lang, as_lang, load
 from bot.commands.amounts import parse_amount
 from bot.commands.dates import parse_date
 from bot.inbound import person_of
@@ -184,6 +185,7 @@ class Forms:
         if asked is None:
             return self._note("used", 410)
         once, rev, wanted = given.pop("_once", ""), given.pop("_rev", ""), given.pop("_action", "")
+        sure, back = given.pop("_sure", ""), given.pop("_back", "")
         action = next((a for a in asked.actions if a.id == wanted), None)
         if action is None:  # done elsewhere in the meantime: the page as it is now
             return self._form(asked, token, found["csrf"], None)
@@ -191,6 +193,10 @@ class Forms:
         errors = self._wrong(action, values, asked.lang)
         if errors:
             return self._form(asked, token, found["csrf"], Filled(action.id, values, errors))
+        if back:
+            return self._form(asked, token, found["csrf"], Filled(action.id, values))
+        if action.confirm and sure != _digest(action.confirm):
+            return self._sure(asked, token, found["csrf"], action, values)
         reply = await self._receive(asked, action, values, f"form:{token}:{once[:32]}", rev)
         if reply.outcome in ("invalid", "not_saved"):
             return self._form(asked, token, found["csrf"], Filled(action.id, values, _beside(action, reply)))
@@ -290,11 +296,20 @@ class Forms:
 
     # --- pages ---
 
+    def _hidden(self, asked: Asked, token: str, csrf: str) -> dict[str, str]:
+        return {"_form": token, "_csrf": csrf, "_once": secrets.token_hex(16), "_rev": str(asked.rev)}
+
+    def _sure(self, asked: Asked, token: str, csrf: str, action: Action, values: Mapping[str, str]) -> Response:
+        """Asked again as long as the text is another than the one that was answered: it names amounts."""
+        hidden = {**self._hidden(asked, token, csrf), "_sure": _digest(action.confirm or "")}
+        said = [(i.label, _shown(i, values[i.name])) for i in action.inputs if values[i.name]]
+        return self._page(lambda nonce: form_page.sure(asked.card, action, values, said, hidden=hidden, nonce=nonce))
+
     def _form(self, asked: Asked, token: str, csrf: str, filled: Filled | None) -> Response:
-        hidden = {"_form": token, "_csrf": csrf, "_once": secrets.token_hex(16), "_rev": str(asked.rev)}
+        hidden = self._hidden(asked, token, csrf)
         return self._page(
             lambda nonce: form_page.form(asked.card, asked.actions, hidden=hidden, filled=filled, nonce=nonce),
-            422 if filled is not None else 200,
+            422 if filled is not None and filled.errors else 200,
         )
 
     def _note(self, what: str, status: int) -> Response:
@@ -314,6 +329,14 @@ HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Con
 def _beside(action: Action, reply: Reply) -> dict[str, str]:
     """The core's refusal, at the input that it is about."""
     return {reply.wrong if reply.wrong in {i.name for i in action.inputs} else "": reply.message}
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2s(text.encode(), digest_size=16).hexdigest()
+
+
+def _shown(item: Input, value: str) -> str:
+    return next((choice.label for choice in item.choices if choice.value == value), value)
 
 
 def _questions(card: Card, lang: Lang) -> tuple[Action, ...]:

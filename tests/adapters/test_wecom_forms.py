@@ -8,18 +8,21 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from bot.adapters.memory import Memory
+from core.credit import orders
+from core.dunning.stored import active
 from core.errors import Unreachable
-from core.models import Account, Customer, Person
+from core.models import Account, CreditRequest, Customer, Person
 from core.models.base import table_of
 from tests.adapters.test_wecom_app import Company
 from tests.databases import Databases
 from tests.fakes.wecom import FakeWecom, Shown
 from tests.rigs.wecom_browser import ONCE as NOBODY
-from tests.rigs.wecom_browser import Browser
+from tests.rigs.wecom_browser import Browser, asks
 from tests.rigs.wecom_browser import form_of as hidden
+from tests.scenarios.ordering import place, put
 
 P = table_of(Person)
 
@@ -149,6 +152,74 @@ def test_a_card_that_is_over_says_so(hk: Company, wecom: FakeWecom) -> None:
     hk.act("li", "task.promise", "甲", date="2026-07-10")
     page = Browser(wecom, "li").enter(address)
     assert page.status_code == 200 and "没有要填写的内容" in page.text
+
+
+# --- asked once more ---
+
+
+def held(hk: Company) -> Shown:
+    """li's card of an order that waits for zhou."""
+    hk.begin("2026-07-06 10:00")
+    hk.customer("甲", "li", credit_limit_minor=100_000)
+    place(hk, "甲", "2000.00", "SO1")
+    return hk.card()
+
+
+def withdraws(hk: Company, wecom: FakeWecom) -> tuple[Browser, requests.Response]:
+    browser = Browser(wecom, "li")
+    return browser, browser.enter(link(held(hk)))
+
+
+def test_what_asks_once_more_on_a_card_does_so_on_the_page(hk: Company, wecom: FakeWecom) -> None:
+    browser, page = withdraws(hk, wecom)
+    sure = browser.save(page, "credit.withdraw", reason="客户 <b>改单</b>")
+    assert sure.status_code == 200 and "尚未保存" in sure.text and "<script" not in sure.text
+    for words in ("撤回 甲 订单 SO1（¥2,000.00）的放行申请？", "客户 <b>改单</b>"):
+        assert words in unescape(sure.text), words
+    assert "<b>" not in sure.text and request_state(hk) == "pending"
+    done = browser.confirm(sure)
+    assert done.status_code == 200 and "可以关闭此页" in done.text
+    assert request_state(hk) == "withdrawn"
+    hk.settled(lambda: "撤回" in hk.card().text)
+
+
+def test_a_yes_to_amounts_that_have_changed_is_asked_again(hk: Company, wecom: FakeWecom) -> None:
+    browser, page = withdraws(hk, wecom)
+    sure = browser.save(page, "credit.withdraw", reason="改单")
+    put(hk, "SO1", "1999.00")
+    again = browser.confirm(sure)
+    assert "¥1,999.00" in again.text and "尚未保存" in again.text and request_state(hk) == "pending"
+    browser.confirm(again)
+    assert request_state(hk) == "withdrawn"
+
+
+def test_back_to_the_form_keeps_what_was_typed_and_does_nothing(hk: Company, wecom: FakeWecom) -> None:
+    browser, page = withdraws(hk, wecom)
+    sure = browser.save(page, "credit.withdraw", reason="改单")
+    form = browser.save(sure, "credit.withdraw", _back="1")
+    assert form.status_code == 200 and ">改单</textarea>" in form.text and "credit.explain" in asks(form.text)
+    assert request_state(hk) == "pending"
+    assert "可以关闭此页" in browser.save(form, "credit.explain", note="月底付").text  # which asks nothing
+
+
+def test_a_yes_that_nobody_asked_for_is_a_question(hk: Company, wecom: FakeWecom) -> None:
+    browser, page = withdraws(hk, wecom)
+    assert "尚未保存" in browser.save(page, "credit.withdraw", _sure="0" * 32).text
+    assert request_state(hk) == "pending"
+
+
+def test_what_is_decided_while_the_page_asks_is_over(hk: Company, wecom: FakeWecom) -> None:
+    browser, page = withdraws(hk, wecom)
+    sure = browser.save(page, "credit.withdraw")
+    hk.set_customer("甲", credit_limit_minor=1_000_000)
+    with hk.db() as work:
+        orders.check_customer(work, active(work)[1], 1)
+    assert "没有要填写的内容" in browser.confirm(sure).text
+
+
+def request_state(hk: Company) -> str:
+    with hk.look() as work:
+        return str(work.session.execute(select(CreditRequest.state)).scalar_one())
 
 
 def test_names_show_as_typed(hk: Company, wecom: FakeWecom) -> None:

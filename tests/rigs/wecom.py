@@ -157,7 +157,7 @@ class Rig:
         fields = asks(page.text).get(action)
         if fields is None or not set(inputs) <= fields:
             raise NotThere(f"the form asks {asks(page.text)}, not {action} with {sorted(inputs)}")
-        return _words(browser.save(page, action, **inputs).text)
+        return _words(browser.confirm(browser.save(page, action, **inputs)).text)
 
     def _now(self, user: str, ref: str) -> Seen:
         seen = next(s for s in self.fake.screen(user) if s.card.get("task_id") == ref)

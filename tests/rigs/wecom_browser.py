@@ -34,6 +34,13 @@ class Browser(requests.Session):
         fields = {**form_of(page.text, action), **values}
         return self.post(page.url.rsplit("/", 1)[0] + "/save", data=fields, timeout=20)
 
+    def confirm(self, page: requests.Response) -> requests.Response:
+        """Yes to the page that asks once more; any other page stays as it is."""
+        if 'name="_sure"' not in page.text:
+            return page
+        [(fields, _)] = _read(page.text)
+        return self.post(page.url.rsplit("/", 1)[0] + "/save", data=fields, timeout=20)
+
     def _real(self, url: str) -> str:
         parts = urlsplit(url)
         return f"{self.base}{parts.path}?{parts.query}" if self.base else url
