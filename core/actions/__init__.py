@@ -124,8 +124,8 @@ def _asked(work: Work, request: ActionRequest, *, locked: bool = False) -> "Cont
 
 
 def elsewhere(work: Work, action: str) -> Outcome | None:
-    """The refusal of a decision about credit in the local messenger once there is a real one, of whatever else makes room for
-    an order, and of naming a deputy for such decisions: whoever sits at this machine acts there in anybody's name, and a
+    """The refusal of a decision about credit in the local messenger once there is a real one, of whatever else makes room
+    for an order, and of naming a deputy for such decisions: whoever sits at this machine acts there in anybody's name, and a
     decision must be its maker's own."""
     real = [name for name in work.company.messengers if name != "local"]
     if work.channel != "local" or not real or not (action.startswith(("credit.", "limit.")) or action in _MAKES_ROOM):

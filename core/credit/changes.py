@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import select
 
 from core import outbox
-from core.credit import asking, events, locks, orders, own_orders, prepayment, progress, requests, verdict
+from core.credit import asking, events, locks, orders, own_orders, prepayment, progress, requests, shown, verdict
+from core.credit.deciders import Deciders
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
 from core.credit.judge import facts_of, judge
@@ -32,8 +33,8 @@ _PRICES = frozenset({"discount", "below_cost"})
 def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted:
     """The order as it is to be from now on, with a verdict of its own. A released order stays released unless it got
     worse: larger, less of it prepaid, longer terms, other reasons against it, other lines with a price that needs approval.
-    Who was asked about the old one isn't any more, and conditions of its approval are gone. Other words alone ask nobody
-    anew before the next working day.
+    Who was asked about the old one isn't any more, and conditions of its approval are gone; but where it is no worse and the
+    same people must agree, they are asked still. Other words alone ask nobody anew before the next working day.
 
     Errors: order.ended; order.other(field): its number, customer and currency stay; order.below_done(amount: Money): so much
     is shipped or invoiced; person.unknown.
@@ -64,6 +65,10 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
     stays = was == OrderState.released and found.state == verdict.HELD and (
         done.shipped_minor >= order.amount_minor or not (worse or _new_reasons(found, codes, others))
     )  # fmt: skip
+    if pending is not None and not worse and not _new_reasons(found, codes, others):
+        by_now = _still_asked(work, policy, order, pending, now, found)
+        if by_now is not None:
+            return _eased(work, policy, order, pending, now, found, by_now, before)
     if pending is not None:
         requests.end(work, pending, "obsolete")
     if stays:  # by the verdict, or the approval, that it has
@@ -89,6 +94,38 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
         outbox.touch(work, "order", [order.id or 0])
         events.order_changed(work, order)
     return Submitted(order, None)
+
+
+def _still_asked(
+    work: Work, policy: Policy, order: Order, pending: CreditRequest, now: Standing, found: verdict.Verdict
+) -> Deciders | None:
+    """Those who decide about the order as it is now, if they are those who were asked about it, and what they saw was no
+    better."""
+    if found.state != verdict.HELD or pending.expires_at <= work.now or shown.is_worse(pending.facts, shown.of(now, found)):
+        return None
+    org = load_org(work)
+    by_now = requests.deciders_now(work, pending, order, now, found, policy, org)
+    own = requests.voters(work, pending) & requests.barred(order, org, now, pending)
+    return by_now if by_now is not None and not by_now.anew and not own else None
+
+
+def _eased(
+    work: Work, policy: Policy, order: Order, pending: CreditRequest, now: Standing, found: verdict.Verdict,
+    by_now: Deciders, before: dict[str, Any],
+) -> Submitted:  # fmt: skip
+    """Every yes stands: it was said to more. Cards show what is left of it."""
+    orders.settle(order, found)
+    kept = {key: pending.facts[key] for key in requests.KEPT if key in pending.facts}
+    pending.facts, pending.route, pending.rungs = shown.of(now, found) | kept, by_now.route, by_now.rungs
+    work.audit("order.changed", "order", order.id, order.customer_id, before=before, after=_told(order), request=pending.id)
+    work.session.flush()
+    mark(work, [order.customer_id])
+    prepayment.settle(work, [order.customer_id])
+    outbox.touch(work, "credit", [pending.id or 0])
+    outbox.touch(work, "order", [order.id or 0])
+    requests.cards(work, policy, pending)
+    events.order_changed(work, order)
+    return Submitted(order, pending.id)
 
 
 def close(work: Work, order: Order) -> None:

@@ -31,6 +31,7 @@ from core.time import work_hours_later
 from core.work import Work
 
 Q, V, O, D = table_of(CreditRequest), table_of(CreditVote), table_of(Order), outbox.D  # noqa: E741
+KEPT = ("agreed", "anew")  # of a request's facts, besides what its cards show of the customer
 _PENDING = select(CreditRequest).where(Q.c.order_id == bindparam("order"), Q.c.state == RequestState.pending)
 _HELD_OF = select(O.c.id).where(O.c.customer_id == bindparam("customer"), O.c.state == OrderState.held).limit(1)
 _HELD_CARD = (
@@ -231,7 +232,8 @@ def begin_anew(
     why = "worse" if shown.is_worse(request.facts, facts) else "moved"
     before = request.rungs[request.rung]["people"]
     request.rev += 1
-    request.facts, request.rung = facts | {k: request.facts[k] for k in ("agreed",) if k in request.facts} | {"anew": why}, 0
+    kept = {key: request.facts[key] for key in KEPT if key in request.facts}
+    request.facts, request.rung = facts | kept | {"anew": why}, 0
     request.route, request.rungs = by_now.route, by_now.fresh
     remind_later(work, policy, request)
     if by_now.anew:
@@ -254,6 +256,12 @@ def voted(work: Work, request: CreditRequest) -> list[int]:
         V.c.request_id == request.id, V.c.request_rev == request.rev, V.c.rung == request.rung, V.c.approve
     )
     return list(work.session.execute(rows.order_by(V.c.at, V.c.person_id)).scalars())
+
+
+def voters(work: Work, request: CreditRequest) -> set[int]:
+    """Whose words count, of every rung."""
+    rows = select(V.c.person_id).where(V.c.request_id == request.id, V.c.request_rev == request.rev)
+    return set(work.session.execute(rows).scalars())
 
 
 def agreed_so_far(work: Work, request: CreditRequest) -> dict[str, Any]:

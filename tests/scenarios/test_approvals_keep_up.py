@@ -1,18 +1,23 @@
 """Approvals that keep up by themselves: the figures, the people and the policy change, and the request goes to whoever
 decides by now, within two seconds of the change."""
 
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
+from core.credit import changes, orders
+from core.credit.incoming import parse
 from core.credit.rating import override
+from core.dunning.stored import active
 from core.ledger import marks
 from core.models import CreditRequest, CreditVote
 from tests.harness import ONE_STEP, Harness
 from tests.phones import Card
 from tests.scenarios.approving import BOTH, REQUEST, audited, person, request, settled, staffed
-from tests.scenarios.ordering import place, state, stored
-from tests.scenarios.racing import count
+from tests.scenarios.ordering import place, put, state, stored
+from tests.scenarios.racing import count, tap
 
 BY_SIZE = """
 [[credit.route]]
@@ -389,4 +394,88 @@ def test_rungs_that_ask_the_same_people_in_other_words_keep_what_was_said(shop: 
     shop.chat("zhao").expect_nothing()
     card.tap("credit.approve")
     assert state(shop, "SO1") == "released"
+    settled(shop)
+
+
+# --- the order ---
+
+
+def test_a_smaller_order_keeps_its_question_and_every_yes(shop: Harness) -> None:
+    shop.policy(ONE_STEP + TWO_RUNGS)
+    first = place(shop, "甲", "2000.00", "SO1")["request"]
+    mine = shop.chat("li").expect_card("SO1", kind="order.held")
+    shop.chat("zhao").expect_card("SO1", kind=REQUEST).tap("credit.approve_with", prepay_percent="30")
+    card = shop.chat("zhou").expect_card("SO1", "¥1,000.00", kind=REQUEST)
+    answer = put(shop, "SO1", "1999.00", note="少一件")
+    assert (answer["verdict"], answer["request"]) == ("held", first)
+    card.expect_update("¥999.00", "少一件", "预付30%")
+    mine.expect_update("¥1,999.00")
+    for handle in ("zhao", "zhou", "li"):
+        assert not [each for each in shop.chat(handle).unread() if each.json["state"] != "closed"]
+    card.tap("credit.approve")
+    assert stored(shop, "SO1").conditions == {"prepay_minor": 59_970} and count(shop, CreditRequest) == 1
+    settled(shop)
+
+
+def test_a_tap_on_the_larger_order_agrees_to_the_smaller_one(shop: Harness) -> None:
+    card = asked_of_zhou(shop)
+    delivery, rev = card.delivery, card.json["rev"]
+    put(shop, "SO1", "1999.00")
+    assert tap(shop.app, shop.now, "zhou", delivery, "credit.approve", rev=rev).outcome == "done"
+    shop.deliver()
+    assert state(shop, "SO1") == "released" and stored(shop, "SO1").amount_minor == 199_900
+    settled(shop)
+
+
+@pytest.mark.parametrize("change", [
+    {"amount": "2000.01"}, {"amount": "1999.00", "terms": "月结60"}, {"amount": "1999.00", "prepaid": "0"},
+    {"amount": "1999.00", "lines": [{"item": "阀门", "price": "70", "list_price": "100"}]},
+])  # fmt: skip
+def test_whatever_is_worse_about_it_is_asked_anew(shop: Harness, change: dict[str, Any]) -> None:
+    lines = [{"item": "阀门", "price": "80", "list_price": "100"}]
+    first = place(shop, "甲", "2000.00", "SO1", prepaid="100.00", lines=lines)["request"]
+    card = shop.chat("zhou").expect_card("SO1", kind=REQUEST)
+    answer = put(shop, "SO1", **{"prepaid": "100.00", "lines": lines, **change})
+    assert answer["verdict"] == "held" and answer["request"] != first
+    card.expect_update(state="closed")
+    shop.chat("zhou").expect_card("SO1", kind=REQUEST)
+    settled(shop)
+
+
+def test_a_smaller_order_whose_customer_got_worse_meanwhile_is_asked_anew(shop: Harness) -> None:
+    first = place(shop, "甲", "2000.00", "SO1")["request"]
+    shop.chat("zhou").expect_card("SO1", kind=REQUEST)
+    shop.receivable("甲", "600.00", due="2026-09-01", number="I1")
+    assert put(shop, "SO1", "1999.00")["request"] != first
+    settled(shop)
+
+
+def test_a_smaller_order_that_is_another_ones_to_decide_is_asked_of_them(shop: Harness) -> None:
+    shop.policy(ONE_STEP + BY_SIZE)
+    first = place(shop, "甲", "2100.00", "SO1")["request"]
+    card = shop.chat("zhou").expect_card("SO1", kind=REQUEST)
+    assert put(shop, "SO1", "1500.00")["request"] != first
+    card.expect_update(state="closed")
+    shop.chat("fm").expect_card("SO1", kind=REQUEST)
+    settled(shop)
+
+
+def test_whoever_agreed_and_then_changed_the_order_is_one_of_those_who_ask(shop: Harness) -> None:
+    shop.policy(ONE_STEP + TWO_RUNGS)
+    first = place(shop, "甲", "2000.00", "SO1")["request"]
+    shop.chat("zhao").expect_card("SO1", kind=REQUEST).tap("credit.approve")
+    with shop.db() as work:
+        mine = replace(work, person_id=person(shop, "zhao"), actor="shop as zhao")
+        new = parse({"number": "SO1", "customer": "甲", "amount": "1999.00"}, "CNY")
+        made = changes.change(mine, active(mine)[1], orders.find(mine, "SO1")[0], new)
+        assert made.request_id not in (first, None)
+    shop.deliver()
+    assert person(shop, "zhao") not in names(shop)[0]
+    settled(shop)
+
+
+def test_a_question_that_has_run_out_is_not_kept(shop: Harness) -> None:
+    first = place(shop, "甲", "2000.00", "SO1")["request"]
+    shop.sleep_until("2026-07-09 10:00")
+    assert put(shop, "SO1", "1999.00")["request"] != first
     settled(shop)

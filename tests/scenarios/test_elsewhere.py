@@ -46,7 +46,8 @@ def test_in_the_real_one_it_is_decided_as_ever(hk: Harness) -> None:
 
 
 ROOM = (
-    "/limit 甲 5000 旺季", "/limit 甲 5000 到 2026-07-31 旺季", "/limit 集团 华东 5000 旺季", "/rating 甲 A 到 2026-12-31 老客户",
+    "/limit 甲 5000 旺季", "/limit 甲 5000 到 2026-07-31 旺季", "/limit 集团 华东 5000 旺季",
+    "/rating 甲 A 到 2026-12-31 老客户",
     "/unhold 甲 已对账", "/unblacklist 甲 已和解",
 )  # fmt: skip
 
@@ -76,7 +77,8 @@ def test_whatever_only_takes_room_still_works_there(hk: Harness) -> None:
 def test_every_action_that_makes_room_is_one_of_them(hk: Harness) -> None:
     """Whoever adds an action about credit decides where it belongs."""
     harmless = {"hold.set", "blacklist.set", "person.back"}
-    about = {name for name in TABLE if name.split(".")[0] in ("credit", "limit", "group", "rating", "hold", "blacklist", "person")}
+    areas = {"credit", "limit", "group", "rating", "hold", "blacklist", "person"}
+    about = {name for name in TABLE if name.split(".")[0] in areas}
     hk.company(messengers=("slack", "local"))
     with hk.look() as work:
         refused = {name for name in TABLE if elsewhere(replace(work, channel="local"), name) is not None}
