@@ -68,9 +68,16 @@ def _fits(route: Route, codes: Collection[str], verdict: Verdict, standing: Stan
         return False
     if route.rating and standing.rating not in route.rating:
         return False
+    if route.overdue_from and not _owes_long(route.overdue_from, standing):
+        return False
     if route.overdue_days_from is not None and standing.overdue_days < route.overdue_days_from:
         return False
     return any(_is_far(route, *over) for over in _overs(verdict, standing))
+
+
+def _owes_long(least: Mapping[str, int], standing: Standing) -> bool:
+    overdue = {currency: exposure.overdue_minor for currency, exposure in standing.exposures.items()}
+    return any(currency in overdue and overdue[currency] >= minor for currency, minor in least.items())
 
 
 def _overs(verdict: Verdict, standing: Standing) -> list[tuple[int, int | None, str]]:

@@ -39,6 +39,7 @@ class Route:
     rungs: tuple[Rung, ...]
     over_from: Mapping[str, int] = field(default_factory=dict, hash=False)  # minor units over the limit, by currency
     over_share_from: Decimal | None = None  # of the limit
+    overdue_from: Mapping[str, int] = field(default_factory=dict, hash=False)  # minor units overdue, any of the currencies
     overdue_days_from: int | None = None
     rating: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()  # any of them, see core.credit.verdict

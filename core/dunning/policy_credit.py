@@ -34,7 +34,7 @@ _SPANS = {
     "remind_hours": (1, _LONGEST_HOURS), "approval_good_days": (1, _LONGEST_DAYS),
 }  # fmt: skip
 _HOURS = ("remind_hours", "expires_hours")
-_CONDITIONS = ("over_from", "over_share_from", "overdue_days_from", "rating", "reasons")
+_CONDITIONS = ("over_from", "over_share_from", "overdue_from", "overdue_days_from", "rating", "reasons")
 _SMALLEST_RATE, _BIGGEST_RATE, _BIGGEST_SHARE = Decimal("1e-9"), Decimal("1e9"), 10
 
 
@@ -158,7 +158,7 @@ def _route(read: Values, table: dict[str, Any], path: Path, number: int) -> Rout
             read.note((*path, key), "empty_condition", key=key)
     return Route(
         name=name, rungs=_rungs(read, table, path), over_from=read.amounts(table, "over_from", path),
-        over_share_from=_share_over(read, table, path),
+        over_share_from=_share_over(read, table, path), overdue_from=read.amounts(table, "overdue_from", path),
         overdue_days_from=read.whole(table, "overdue_days_from", path, 0, None, _LONGEST_DAYS),
         rating=_some(read, table, "rating", path, RATED), reasons=_some(read, table, "reasons", path, REASONS),
     )  # fmt: skip
@@ -194,7 +194,8 @@ def _covers(one: Route, other: Route) -> bool:
         and _at_least(one.overdue_days_from, other.overdue_days_from)
         and _among(one.rating, other.rating)
         and _among(one.reasons, other.reasons)
-        and (not one.over_from or _amounts_at_least(one.over_from, other.over_from))
+        and _amounts_at_least(one.over_from, other.over_from)
+        and _amounts_at_least(one.overdue_from, other.overdue_from)
     )
 
 
@@ -208,4 +209,4 @@ def _among(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
 
 def _amounts_at_least(one: Mapping[str, int], other: Mapping[str, int]) -> bool:
     """A currency that a route doesn't name doesn't fit it."""
-    return bool(other) and all(code in one and minor >= one[code] for code, minor in other.items())
+    return not one or (bool(other) and all(code in one and minor >= one[code] for code, minor in other.items()))

@@ -1,6 +1,6 @@
 """What a policy says about credit, in plain words, in zh and en."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from core.credit.rules import CreditRules, Route, Rung
@@ -123,13 +123,16 @@ def _conditions(route: Route, lang: str) -> list[str]:
         reasons = _any(route.reasons, zh)
         said.append(f"原因：{reasons}" if zh else f"because of: {reasons}")
     if route.over_from:
-        amounts = " / ".join(format_money(Money(minor, code), lang) for code, minor in route.over_from.items())
+        amounts = _amounts(route.over_from, lang)
         said.append(f"超额至少 {amounts}" if zh else f"over by at least {amounts}")
     if route.over_share_from == 0:
         said.append(_say("over_limit", zh))
     elif route.over_share_from is not None:
         share = _percent(route.over_share_from)
         said.append(f"超额至少为额度的 {share}" if zh else f"over by at least {share} of the limit")
+    if route.overdue_from:
+        amounts = _amounts(route.overdue_from, lang)
+        said.append(f"逾期金额至少 {amounts}" if zh else f"at least {amounts} overdue")
     if route.overdue_days_from is not None:
         days = route.overdue_days_from
         said.append(f"逾期至少 {days} 天" if zh else f"overdue by at least {days} days")
@@ -137,6 +140,10 @@ def _conditions(route: Route, lang: str) -> list[str]:
         rated = _any(route.rating, zh)
         said.append(f"评级 {rated}" if zh else f"rated {rated}")
     return said
+
+
+def _amounts(by_currency: Mapping[str, int], lang: str) -> str:
+    return " / ".join(format_money(Money(minor, code), lang) for code, minor in by_currency.items())
 
 
 def _any(codes: Iterable[str], zh: bool) -> str:

@@ -92,6 +92,7 @@ lift_after_on_time = 5
 name = "large"
 over_from = { CNY = "500000", USD = 70000 }
 over_share_from = "1.5"
+overdue_from = { CNY = "100000" }
 overdue_days_from = 0
 rating = ["D", "C"]
 reasons = "over_limit"
@@ -116,8 +117,8 @@ def test_every_key_is_read() -> None:
         routes=(
             Route(
                 "large", (Rung(("owner.manager", "role:sales_director"), "all"), Rung(("person:zhou",))),
-                over_from={"CNY": 500_000_00, "USD": 70_000_00}, over_share_from=Decimal("1.5"), overdue_days_from=0,
-                rating=("C", "D"), reasons=("over_limit",),
+                over_from={"CNY": 500_000_00, "USD": 70_000_00}, over_share_from=Decimal("1.5"),
+                overdue_from={"CNY": 100_000_00}, overdue_days_from=0, rating=("C", "D"), reasons=("over_limit",),
             ),
             Route("rest", (Rung(("role:finance_director",)),)),
         ),
@@ -321,6 +322,9 @@ RUNGS = 'rungs = [{ audience = ["role:finance_director"] }]'
         ("r", "over_share_from = -0.1", RUNGS, 3, "over_share_from", "not_a_share_over"),
         ("r", "over_share_from = 20", RUNGS, 3, "over_share_from", "not_a_share_over"),
         ("r", "over_share_from = '20%'", RUNGS, 3, "over_share_from", "not_a_share_over"),
+        ("r", "overdue_from = -5", RUNGS, 3, "overdue_from", "not_an_amount"),
+        ("r", "overdue_from = { CNY = '1', XXY = 1 }", RUNGS, 3, "overdue_from.XXY", "unknown_currency"),
+        ("r", "overdue_from = {}", RUNGS, 3, "overdue_from", "empty_condition"),
         ("r", "overdue_days_from = -1", RUNGS, 3, "overdue_days_from", "too_small"),
         ("r", "rating = 'D'", "", 1, "rungs", "no_rung"),
         ("r", "rating = 'D'", "rungs = []", 4, "rungs", "no_rung"),
@@ -413,6 +417,10 @@ def unreachable(first: str, second: str) -> bool:
         ("over_from = 5", "over_from = { USD = 6 }", False),
         ("over_from = { CNY = 5, USD = 1 }", "over_from = { USD = 6 }", True),
         ("over_from = 5", "rating = 'D'", False),
+        ("overdue_from = 5", "overdue_from = 6", True),
+        ("overdue_from = 6", "overdue_from = 5", False),
+        ("overdue_from = 5", "overdue_from = { CNY = 6, USD = 6 }", False),
+        ("overdue_from = 5", "over_from = 6", False),
     ],
 )
 def test_a_route_after_one_that_takes_all_of_its_orders_is_warned_of(first: str, second: str, never: bool) -> None:
@@ -471,6 +479,7 @@ def test_every_key_is_in_the_docs_with_its_default() -> None:
 def test_every_part_is_told_in_plain_words(lang: str) -> None:
     conditions = [f'reasons = ["{reason}"]' for reason in REASONS]
     conditions += ["over_from = { CNY = 5, USD = 6 }", "over_share_from = 0.2", "overdue_days_from = 7", "rating = 'new'"]
+    conditions.append("overdue_from = { CNY = 8 }")
     rungs = "rungs = [{ audience = ['owner.manager', 'role:risk'], need = 'all' }, { audience = 'person:zhou' }]"
     routes = "".join(f"[[credit.route]]\nname = 'r{n}'\n{when}\n{rungs}\n" for n, when in enumerate(conditions))
     keys = ["ask_within = 'risk'", "rates = { USD = '7.10' }", "cash_only = ['D', 'new']", "below_cost = 'hold'"]

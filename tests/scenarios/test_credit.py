@@ -3,9 +3,9 @@
 import pytest
 
 from core.errors import DomainError
-from tests.harness import Harness
+from tests.harness import ONE_STEP, Harness
 from tests.phones import Card
-from tests.scenarios.ordering import codes, opened, place, state, stored, told
+from tests.scenarios.ordering import ROUTES, codes, opened, place, state, stored, told
 
 
 @pytest.fixture
@@ -248,6 +248,47 @@ def test_below_cost_is_refused_and_a_big_discount_asked(shop: Harness) -> None:
     less = [{"item": "阀门", "price": "11", "cost": "10", "list_price": "12"}]
     assert codes(place(shop, "甲", "11.00", "SO2", lines=less)) == ["discount"]
     assert codes(place(shop, "甲", "11.00", "SO3", terms="月结60")) == ["terms"]
+    told(shop)
+
+
+def test_below_cost_needs_approval_where_the_policy_says_so(shop: Harness) -> None:
+    rules = ROUTES.replace("[credit]", '[credit]\nbelow_cost = "hold"', 1)
+    shop.policy(ONE_STEP + rules.replace('["overdue", "frozen"]', '["below_cost"]', 1))
+    cheap = [{"item": "阀门", "price": "9.99", "cost": "10"}]
+    answer = place(shop, "甲", "9.99", "SO1", lines=cheap)
+    assert (answer["verdict"], answer["reasons"]) == ("held", [{"code": "below_cost", "lines": ["阀门"]}])
+    card = shop.chat("zhao").expect_card("SO1", "售价低于成本（阀门）", kind="credit.request")
+    card.tap("credit.approve")
+    assert state(shop, "SO1") == "released"
+    told(shop)
+
+
+LEVELS = """
+[[credit.route]]
+name = "large"
+overdue_from = "500"
+rungs = [{ audience = ["role:sales_director"] }, { audience = ["role:finance_director"] }]
+
+[[credit.route]]
+name = "middle"
+overdue_from = "100"
+rungs = [{ audience = ["role:sales_director"] }]
+
+[[credit.route]]
+name = "rest"
+rungs = [{ audience = ["role:finance_manager"] }]
+"""
+
+
+@pytest.mark.parametrize(("overdue", "asks"), [("99.99", ["fm"]), ("100.00", ["zhao"]), ("500.00", ["zhao", "zhou"])])
+def test_the_more_is_overdue_the_more_must_agree(shop: Harness, overdue: str, asks: list[str]) -> None:
+    shop.policy(ONE_STEP + LEVELS)
+    shop.receivable("甲", overdue, due="2026-07-03", number="I1")
+    assert codes(place(shop, "甲", "1.00", "SO1")) == ["overdue"]
+    for person in asks:
+        assert state(shop, "SO1") == "held"
+        shop.chat(person).expect_card("SO1", kind="credit.request").tap("credit.approve")
+    assert state(shop, "SO1") == "released"
     told(shop)
 
 
