@@ -5,6 +5,7 @@ released -> cancelled | closed                         taken back; nothing more 
 """
 
 from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,7 @@ _WAITING = union(
 ).subquery()
 _TO_CHECK = select(_WAITING.c.customer_id).order_by(_WAITING.c.customer_id)
 _IS_TO_CHECK = _TO_CHECK.where(_WAITING.c.customer_id == bindparam("customer"))
+_CODED = select(C.c.id).where(C.c.code == bindparam("code"))
 _KNOWN = select(Order).where(O.c.source == bindparam("source"), O.c.number == bindparam("number"))
 
 
@@ -76,13 +78,14 @@ def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submi
         entered_by=work.actor,
         fingerprint=new.fingerprint,
         state=OrderState.held,
-        recheck=others_write(work.session),  # what they post while this is being judged finds no order to mark
         placed_at=work.now,
     )
     found = judge(work, policy.credit, order, now)
     settle(order, found)
+    # What others post while this is being judged finds no order to mark.
+    order.recheck = order.state == OrderState.held and others_write(work.session)
     try:
-        with work.session.begin_nested():
+        with work.session.begin_nested() if others_write(work.session) else nullcontext():
             work.session.add(order)
             work.session.flush()
     except IntegrityError:  # the same number came for another customer just now
@@ -98,10 +101,10 @@ def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submi
 
 def _customer(work: Work, code: str) -> int:
     """To a person who enters orders, customers that they don't see whole are unknown; an order system sees all."""
-    query = select(C.c.id).where(C.c.code == code)
+    query = _CODED
     if work.person_id is not None:
         query = query.where(scope_of(work.session, work.person_id).customers_whole())
-    found: int | None = work.session.execute(query).scalar()
+    found: int | None = work.session.execute(query, {"code": code}).scalar()
     if found is None:
         raise DomainError("customer.unknown", value=code)
     return found
