@@ -3,8 +3,8 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from getpass import getuser
@@ -77,6 +77,7 @@ class App:
         self._background: set[asyncio.Task[Any]] = set()
         self._crowd = Crowd(self.door, self._later)
         self._answering = 0  # events
+        self._asked = 0  # requests of other systems
         self._due = False  # something follows from an event, and will be delivered
         self._stopping = False
 
@@ -151,11 +152,20 @@ class App:
             self._due = True
             self._later(self._follow())
 
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Another system waits for an answer."""
+        self._asked += 1
+        try:
+            yield
+        finally:
+            self._asked -= 1
+
     async def _follow(self) -> None:
         """What follows from events is delivered a moment later, for all of them at once: answers come first."""
         for _ in range(MOMENTS):
             await asyncio.sleep(MOMENT)
-            if not self._answering:
+            if not self._answering and not self._asked:
                 break
         self._due = False
         await self.deliver(self.clock())

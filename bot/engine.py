@@ -1,13 +1,14 @@
 """The metronome's work: a cycle of dunning, then credit, in transactions of their own. Holds no state."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
 from sqlalchemy import select
 
 from bot.transactions import Transactions
 from core import garbage, jobs, tokens, webhooks
-from core.credit import events, inputs, orders, proposals, rating
+from core.credit import apart, events, inputs, orders, proposals, rating
 from core.dunning import cycle
 from core.dunning.stored import active
 from core.errors import Unreachable
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 I = table_of(ImportRun)  # noqa: E741
 MORNING = time(9)
+CUSTOMERS = 20  # customers in one transaction: whoever decides about one of them waits for it
 SETTLED = timedelta(minutes=1)
 RATING = "rating"  # the job that rates everybody, a slot a day
 PROPOSALS = "proposals"  # the job that looks who has earned a higher limit, a slot a month
@@ -140,23 +142,46 @@ def forget_events(transactions: Transactions, now: datetime) -> None:
 
 
 def check_orders(transactions: Transactions, now: datetime) -> int:
-    """Held orders behind whose verdict something has changed, and requests that nobody decided in time: a customer at a
-    time, in a transaction each. Returns for how many customers it looked.
+    """Held orders behind whose verdict something has changed, and requests that nobody decided in time. Returns for how many
+    customers it looked.
 
     What fails for one customer is tried again the next time, and stops nobody else.
     """
     with transactions.look(now) as work:
         customers = orders.to_check(work)
-    for customer_id in customers:
-        try:
-            with transactions.work(now) as work:
-                if orders.is_to_check(work, customer_id):
-                    orders.check_customer(work, active(work)[1], customer_id)
-        except Unreachable:
-            raise
-        except Exception:  # whatever it is, the mark is still there
-            log.exception("the orders of customer %d are checked again later", customer_id)
+    for start in range(0, len(customers), CUSTOMERS):
+        some = customers[start : start + CUSTOMERS]
+        done = _check_apart(transactions, now, some)
+        for customer_id in some:
+            if customer_id not in done:
+                _check_orders_of(transactions, now, customer_id)
     return len(customers)
+
+
+def _check_apart(transactions: Transactions, now: datetime, customer_ids: Sequence[int]) -> set[int]:
+    """In one transaction; whose were checked."""
+    if len(customer_ids) < 2:
+        return set()
+    try:
+        with transactions.work(now) as work:
+            return apart.check(work, active(work)[1], customer_ids)
+    except Unreachable:
+        if transactions.engine.dialect.name == "sqlite":
+            raise
+    except Exception as error:  # one by one, it shows whose it is
+        log.warning("held orders are checked one by one: %s", type(error).__name__)
+    return set()
+
+
+def _check_orders_of(transactions: Transactions, now: datetime, customer_id: int) -> None:
+    try:
+        with transactions.work(now) as work:
+            if orders.is_to_check(work, customer_id):
+                orders.check_customer(work, active(work)[1], customer_id)
+    except Unreachable:
+        raise
+    except Exception:  # whatever it is, the mark is still there
+        log.exception("the orders of customer %d are checked again later", customer_id)
 
 
 def tell_holds(transactions: Transactions, now: datetime) -> None:

@@ -2,10 +2,13 @@
 more than what is in it."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from core.errors import Unreachable
+
+log = logging.getLogger(__name__)
 
 W = TypeVar("W")
 R = TypeVar("R")
@@ -13,14 +16,15 @@ R = TypeVar("R")
 MOST = 20  # in one transaction: all of them wait for its end
 STUCK = 0.25  # seconds after which those who wait no longer wait for this transaction
 LANES = 4
+MOMENT = 0.003  # seconds: of many who have their answers, more come at once; the first of them need not go alone
 
 
 class Lanes(Generic[W, R]):
     """Whoever comes alone is served at once, as if there were no others.
 
     `alone` does one piece of work and returns its answer or raises. `together` does many, in one transaction: by place,
-    the answers, or what `alone` would raise; what is missing is done alone. Both block, in threads. Raises it Unreachable,
-    all of them get that. `spawn` runs steps that somebody waits for at the end of the process.
+    the answers, or what `alone` would raise; what is missing is done alone, and everything if it fails. Both block, in
+    threads. Raises it Unreachable, all of them get that. `spawn` runs steps that somebody waits for when the process ends.
     """
 
     def __init__(
@@ -62,6 +66,8 @@ class Lanes(Generic[W, R]):
                     await self._handle(now)
                 finally:
                     stuck.cancel()
+                if len(now) > 1:
+                    await asyncio.sleep(MOMENT)
         finally:
             self._open -= 1
 
@@ -73,6 +79,9 @@ class Lanes(Generic[W, R]):
             found = await asyncio.to_thread(self._many, [work for work, _ in now])
         except Unreachable as error:
             found = {place: error for place in range(len(now))}
+        except Exception as error:  # alone, it shows whose it is; the others must not suffer for it
+            log.warning("done one by one: %s", type(error).__name__)
+            found = {}
         for place, (work, answer) in enumerate(now):
             if place in found:
                 _say(answer, found[place])

@@ -150,6 +150,15 @@ class Files(Protocol):
     async def upload(self, to: Address, name: str, content: bytes) -> SendResult: ...
 
 
+@runtime_checkable
+class Ahead(Protocol):
+    """A messenger that has something to write down before each message: for many at once it takes as long as for one."""
+
+    async def ahead(self, messages: Sequence[tuple[Address, Card, str]]) -> None:
+        """These, with their keys, are about to be sent for the first time. What fails is made up for when they are."""
+        ...
+
+
 class Adapter(Protocol):
     name: str
 

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-from bot.adapters.base import Adapter, Files, NotThere, Refused, SendResult, Sent, Unknown
+from bot.adapters.base import Adapter, Ahead, Files, NotThere, Refused, SendResult, Sent, Unknown
 from bot.card import dump
 from bot.notifications.parcel import Parcel, claim, renew
 from bot.notifications.record import Delivered, record
@@ -91,6 +91,7 @@ async def _send_all(parcels: Sequence[Parcel], stopping: Callable[[], bool]) -> 
     queues: dict[tuple[str, str], list[Parcel]] = {}
     for parcel in parcels:
         queues.setdefault((parcel.adapter.name, parcel.to.user_id), []).append(parcel)
+    await _ahead(parcels)
     room = {name: asyncio.Semaphore(AT_ONCE) for name, _ in queues}
 
     async def one_by_one(name: str, queue: list[Parcel]) -> None:
@@ -100,6 +101,17 @@ async def _send_all(parcels: Sequence[Parcel], stopping: Callable[[], bool]) -> 
                     parcel.result = await _safely(parcel)
 
     await asyncio.gather(*(one_by_one(name, queue) for (name, _), queue in queues.items()))
+
+
+async def _ahead(parcels: Sequence[Parcel]) -> None:
+    fresh: dict[str, list[Parcel]] = {}
+    for parcel in parcels:
+        if parcel.op == "send" and parcel.first and isinstance(parcel.adapter, Ahead):
+            fresh.setdefault(parcel.adapter.name, []).append(parcel)
+    for mine in fresh.values():
+        adapter = mine[0].adapter
+        assert isinstance(adapter, Ahead)
+        await adapter.ahead([(parcel.to, parcel.card, parcel.key) for parcel in mine])
 
 
 async def _safely(parcel: Parcel) -> SendResult:

@@ -8,15 +8,15 @@
 Where the customer's group has a limit, that of the group holds as well: for what all of its members use up.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 
-from core.credit.parts import ID, OF_CUSTOMER, OF_GROUP, TODAY
+from core.credit.parts import ID, IDS, OF_CUSTOMER, OF_CUSTOMERS, OF_GROUP, TODAY
 from core.credit.rules import CreditRules
 from core.models import Customer, GroupLimit, Hold
 from core.models.base import table_of
@@ -24,20 +24,15 @@ from core.money import digits
 from core.work import Work
 
 C, G, H = table_of(Customer), table_of(GroupLimit), table_of(Hold)
-_HOLDS = (
-    select(H.c.kind)
-    .where(H.c.customer_id == ID, H.c.ended_on.is_(None), or_(H.c.until.is_(None), H.c.until >= TODAY))
-    .distinct()
-)
+_COUNTS = and_(H.c.ended_on.is_(None), or_(H.c.until.is_(None), H.c.until >= TODAY))
+_HOLDS = select(H.c.kind).where(H.c.customer_id == ID, _COUNTS).distinct()
+_HOLDS_OF = select(H.c.customer_id, H.c.kind).where(H.c.customer_id.in_(IDS), _COUNTS)
 _SHARES = (G.c.group_name == C.c.group_name) & (C.c.group_name != "") & G.c.ended_on.is_(None)
-_CUSTOMER = (
-    select(
-        C.c.id, C.c.code, C.c.name, C.c.rating, C.c.owner_id, C.c.region, C.c.currency, C.c.credit_limit_minor,
-        C.c.terms, C.c.group_name, G.c.amount_minor.label("group_minor"), G.c.currency.label("group_currency"),
-    )
-    .outerjoin_from(C, G, _SHARES)
-    .where(C.c.id == ID)
-)  # fmt: skip
+_ANYBODY = select(
+    C.c.id, C.c.code, C.c.name, C.c.rating, C.c.owner_id, C.c.region, C.c.currency, C.c.credit_limit_minor,
+    C.c.terms, C.c.group_name, G.c.amount_minor.label("group_minor"), G.c.currency.label("group_currency"),
+).outerjoin_from(C, G, _SHARES)  # fmt: skip
+_CUSTOMER, _CUSTOMERS = _ANYBODY.where(C.c.id == ID), _ANYBODY.where(C.c.id.in_(IDS))
 
 
 @dataclass(frozen=True)
@@ -180,11 +175,30 @@ def standing(work: Work, customer_id: int) -> Standing:
     """As the books are now; for a decision, lock the customer first: core.credit.locks."""
     asked: dict[str, Any] = {"customer": customer_id, "today": work.today}
     row = work.session.execute(_CUSTOMER, asked).one()
-    currency, shares = row.currency or work.company.currency, row.group_minor is not None
-    rows = work.session.execute(OF_GROUP if shares else OF_CUSTOMER, asked | ({"group": row.group_name} if shares else {}))
+    shares = row.group_minor is not None
+    parts = work.session.execute(OF_GROUP if shares else OF_CUSTOMER, asked | ({"group": row.group_name} if shares else {}))
+    return _standing(work, row, parts, work.session.execute(_HOLDS, asked).scalars())
+
+
+def standings(work: Work, customer_ids: Collection[int]) -> dict[int, Standing]:
+    """The same for several, in three statements. Whoever shares a limit with a group is left out."""
+    asked = {"customers": sorted(customer_ids), "today": work.today}
+    rows = [row for row in work.session.execute(_CUSTOMERS, asked) if row.group_minor is None]
+    parts: dict[int, list[Any]] = {}
+    for part in work.session.execute(OF_CUSTOMERS, asked):
+        parts.setdefault(part.customer_id, []).append(part)
+    holds: dict[int, set[str]] = {}
+    for customer_id, kind in work.session.execute(_HOLDS_OF, asked):
+        holds.setdefault(customer_id, set()).add(kind)
+    return {row.id: _standing(work, row, parts.get(row.id, ()), holds.get(row.id, ())) for row in rows}
+
+
+def _standing(work: Work, row: Any, parts: Iterable[Any], holds: Iterable[str]) -> Standing:
+    """`parts`: of the customer, and of all of its group where they share a limit."""
+    currency = row.currency or work.company.currency
     found: dict[int, dict[str, dict[str, Any]]] = {}
     extra, until, insured = 0, None, []
-    for part, whose, code, *minors, day, insurer in rows:
+    for part, whose, code, *minors, day, insurer in parts:
         if part == "insured":
             insured.append(Insured(minors[0], code, insurer, day))
         elif part != "temporary":
@@ -192,7 +206,10 @@ def standing(work: Work, customer_id: int) -> Standing:
         elif code == currency:
             extra, until = extra + minors[0], min(until or day, day)
     exposures = {whose: {code: Exposure(**values) for code, values in found[whose].items()} for whose in sorted(found)}
-    own = exposures.pop(customer_id, {})
+    own = exposures.pop(row.id, {})
+    group = None
+    if row.group_minor is not None:
+        group = GroupStanding(row.group_name, row.group_minor, row.group_currency, own, tuple(exposures.values()))
     return Standing(
         customer_id=row.id,
         code=row.code,
@@ -204,13 +221,11 @@ def standing(work: Work, customer_id: int) -> Standing:
         base_minor=row.credit_limit_minor,
         extra_minor=extra,
         exposures=own,
-        holds=frozenset(work.session.execute(_HOLDS, asked).scalars()),
+        holds=frozenset(holds),
         today=work.today,
         extra_until=until,
         insured=tuple(sorted(insured, key=lambda one: one.currency)),
-        group=GroupStanding(row.group_name, row.group_minor, row.group_currency, own, tuple(exposures.values()))
-        if shares
-        else None,
+        group=group,
         terms=row.terms,
     )
 

@@ -4,7 +4,8 @@ held -> released | refused | rejected | cancelled     by a decision, by a new ch
 released -> cancelled | closed                         taken back; nothing more will be delivered or invoiced
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,7 @@ _WAITING = union(
 ).subquery()
 _TO_CHECK = select(_WAITING.c.customer_id).order_by(_WAITING.c.customer_id)
 _IS_TO_CHECK = _TO_CHECK.where(_WAITING.c.customer_id == bindparam("customer"))
+_CODED = select(C.c.id).where(C.c.code == bindparam("code"))
 _KNOWN = select(Order).where(O.c.source == bindparam("source"), O.c.number == bindparam("number"))
 
 
@@ -59,11 +61,22 @@ def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submi
     if known is not None:
         return known
     now = standing(work, customer_id)
-    asked_by = whose(work, new, now)
+    order, found = judged(work, policy, new, source, now)
+    try:
+        with work.session.begin_nested() if others_write(work.session) else nullcontext():
+            work.session.add(order)
+            work.session.flush()
+    except IntegrityError:  # the same number came for another customer just now
+        raise DomainError("order.conflict", number=new.number) from None
+    return begun(work, policy, order, found, now)
+
+
+def judged(work: Work, policy: Policy, new: NewOrder, source: str, now: Standing) -> tuple[Order, verdict.Verdict]:
+    """A new order, not written yet, with the verdict about it on its customer's standing. Errors: person.unknown."""
     order = Order(
         source=source,
         number=new.number,
-        customer_id=customer_id,
+        customer_id=now.customer_id,
         amount_minor=new.amount_minor,
         currency=new.currency,
         prepaid_minor=new.prepaid_minor,
@@ -72,24 +85,24 @@ def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submi
         lines=[dict(line) for line in new.lines],
         note=new.note,
         extra=dict(new.extra),
-        asked_by_id=asked_by,
+        asked_by_id=whose(work, new, now),
         entered_by=work.actor,
         fingerprint=new.fingerprint,
         state=OrderState.held,
-        recheck=others_write(work.session),  # what they post while this is being judged finds no order to mark
         placed_at=work.now,
     )
     found = judge(work, policy.credit, order, now)
     settle(order, found)
-    try:
-        with work.session.begin_nested():
-            work.session.add(order)
-            work.session.flush()
-    except IntegrityError:  # the same number came for another customer just now
-        raise DomainError("order.conflict", number=new.number) from None
+    # What others post while this is being judged finds no order to mark.
+    order.recheck = order.state == OrderState.held and others_write(work.session)
+    return order, found
+
+
+def begun(work: Work, policy: Policy, order: Order, found: verdict.Verdict, now: Standing) -> Submitted:
+    """What follows from a new order that is written: others are told, and asked."""
     work.audit(
-        f"order.{order.state}", "order", order.id, customer_id, amount_minor=order.amount_minor, currency=order.currency,
-        reasons=order.reasons, used_minor=found.used_minor, over_minor=found.over_minor,
+        f"order.{order.state}", "order", order.id, order.customer_id, amount_minor=order.amount_minor,
+        currency=order.currency, reasons=order.reasons, used_minor=found.used_minor, over_minor=found.over_minor,
     )  # fmt: skip
     request = requests.open_(work, policy, order, now, found) if order.state == OrderState.held else None
     if order.state == OrderState.released:
@@ -100,10 +113,10 @@ def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submi
 
 def _customer(work: Work, code: str) -> int:
     """To a person who enters orders, customers that they don't see whole are unknown; an order system sees all."""
-    query = select(C.c.id).where(C.c.code == code)
+    query = _CODED
     if work.person_id is not None:
         query = query.where(scope_of(work.session, work.person_id).customers_whole())
-    found: int | None = work.session.execute(query).scalar()
+    found: int | None = work.session.execute(query, {"code": code}).scalar()
     if found is None:
         raise DomainError("customer.unknown", value=code)
     return found
@@ -140,13 +153,14 @@ def settle(order: Order, found: verdict.Verdict) -> None:
     order.facts = {**order.facts, "used_minor": found.used_minor, "over_minor": found.over_minor, LEANS: found.leans_minor}
 
 
-def check_again(work: Work, policy: Policy, order: Order) -> None:
+def check_again(work: Work, policy: Policy, order: Order, now: Standing | None = None) -> None:
     """A held order in the light of what is true now: money came, a limit was raised, a hold has ended, or a blacklist
-    begun. Its customer is locked. One that was approved waits for its prepayment, whatever else there is room for; a request
-    that nobody answered in time ends, unless it is needed no longer."""
+    begun. Its customer is locked, and `now` how it stands, if that is known. One that was approved waits for its
+    prepayment, whatever else there is room for; a request that nobody answered in time ends, unless it is needed no
+    longer."""
     if order.state != OrderState.held:
         return
-    now = standing(work, order.customer_id)
+    now = now or standing(work, order.customer_id)
     found = judge(work, policy.credit, order, now)
     pending = requests.pending(work, order.id or 0)
     if pending is None and order.conditions and found.state != verdict.REFUSED:
@@ -201,14 +215,19 @@ def check_customer(work: Work, policy: Policy, customer_id: int) -> None:
 
 def check_locked(work: Work, policy: Policy, members: Collection[int]) -> None:
     """The same for customers that are locked."""
-    locks.lock_orders(work, members)
-    work.session.execute(update(O).where(among(O.c.customer_id, members), O.c.recheck).values(recheck=False))
-    rows = work.session.execute(
-        select(Order).where(among(O.c.customer_id, members), O.c.state == OrderState.held).order_by(O.c.id)
-    )
-    for order in rows.scalars().all():
+    for order in held_by(work, members):
         check_again(work, policy, order)
         work.session.flush()
+
+
+def held_by(work: Work, customer_ids: Collection[int]) -> Sequence[Order]:
+    """Their held orders, the oldest first, locked and marked no longer. The customers are locked."""
+    locks.lock_orders(work, customer_ids)
+    work.session.execute(update(O).where(among(O.c.customer_id, customer_ids), O.c.recheck).values(recheck=False))
+    rows = work.session.execute(
+        select(Order).where(among(O.c.customer_id, customer_ids), O.c.state == OrderState.held).order_by(O.c.id)
+    )
+    return rows.scalars().all()
 
 
 def cancel(work: Work, policy: Policy, order: Order) -> None:

@@ -33,6 +33,7 @@ C, R, N, G, O, L, S = (  # noqa: E741
     table_of(m) for m in (Customer, Receivable, Receipt, CreditNote, Order, CreditLine, Shipment)
 )
 ID = bindparam("customer", type_=BigInteger)
+IDS: Any = bindparam("customers", expanding=True, type_=BigInteger)
 TODAY = bindparam("today", type_=Date)
 _GROUP: Any = bindparam("group", type_=String)
 # Written out: for a parameter, no database would look into the index of the released ones.
@@ -124,9 +125,9 @@ def _of_shipments(whose: Whose) -> tuple[Any, ...]:
     return each.customer_id, each.currency, _sum(_beyond(each.shipped, each.invoiced))
 
 
-def _parts(whose: Whose) -> Any:
-    """Rows of (part, customer, currency, amounts …, day, insurer). One statement, so one snapshot: an invoice that comes in
-    between is never counted in neither part, or in both."""
+def _parts(whose: Whose, added: Whose = lambda customer_id: customer_id == ID) -> Any:
+    """Rows of (part, customer, currency, amounts …, day, insurer); what is `added` to limits, to whose. One statement, so
+    one snapshot: an invoice that comes in between is never counted in neither part, or in both."""
     orders, shipments = _of_orders(whose), _of_shipments(whose)
     nothing = (_ZERO, _ZERO, _ZERO, _ZERO, _NEVER, _NOBODY)
     return union_all(
@@ -146,12 +147,13 @@ def _parts(whose: Whose) -> Any:
         select(literal("shipments"), *shipments, *nothing).group_by(*shipments[:2]),
         select(L.c.kind, L.c.customer_id, L.c.currency, L.c.amount_minor, *[_ZERO] * 4, L.c.until, L.c.insurer)
         .where(
-            L.c.customer_id == ID, L.c.from_on <= TODAY, L.c.until >= TODAY,
+            added(L.c.customer_id), L.c.from_on <= TODAY, L.c.until >= TODAY,
             or_(L.c.ended_on.is_(None), L.c.ended_on > TODAY),  # insured amounts end when the next begins
         ),
     )  # fmt: skip
 
 
 OF_CUSTOMER = _parts(lambda customer_id: customer_id == ID)
+OF_CUSTOMERS = _parts(lambda customer_id: customer_id.in_(IDS), lambda customer_id: customer_id.in_(IDS))
 OF_ALL = _parts(lambda _: true())
 OF_GROUP = _parts(lambda customer_id: customer_id.in_(select(C.c.id).where(C.c.group_name == _GROUP)))

@@ -91,25 +91,36 @@ def of_order(work: Work, customer_id: int, number: str, currency: str) -> Progre
     return of_orders(work, [customer_id], [number]).get((customer_id, number, currency), NOTHING)
 
 
+def _done() -> Any:
+    """What is shipped and invoiced under an order's number, and what of that is of others."""
+    key = bindparam("customer", type_=BigInteger), bindparam("number", type_=String), bindparam("currency", type_=String)
+
+    def named(customer_id: Any, number: Any, currency: Any) -> Any:
+        return and_(customer_id == key[0], number == key[1], currency == key[2])
+
+    shipped = select(_sum(S.c.amount_minor)).where(named(S.c.customer_id, S.c.order_no, S.c.currency))
+    mine = is_of(bindparam("placed_at", type_=O.c.placed_at.type))
+    invoiced = select(_sum(R.c.amount_minor)).where(named(R.c.customer_id, R.c.order_no, R.c.currency), mine)
+    others = select(_sum(O.c.amount_minor)).where(
+        named(O.c.customer_id, O.c.number, O.c.currency), O.c.source != bindparam("source", type_=String),
+        O.c.state.in_((OrderState.released, OrderState.closed)),
+    )  # fmt: skip
+    return select(shipped.scalar_subquery(), invoiced.scalar_subquery(), others.scalar_subquery())
+
+
+_DONE = _done()
+
+
 def done_minor(work: Work, order: Order) -> int:
     """What of an order that is not released is exposure of another kind already: shipments, receivables. Other sources may
     have used its number before: what is shipped or invoiced under it counts for their orders first, and what was settled
     before this one came is not of it."""
-    key = order.customer_id, order.number, order.currency
-    shipped = select(_sum(S.c.amount_minor)).where(_named(S.c.customer_id, S.c.order_no, S.c.currency, key))
-    mine = _named(R.c.customer_id, R.c.order_no, R.c.currency, key)
-    invoiced = select(_sum(R.c.amount_minor)).where(mine, is_of(literal(order.placed_at, O.c.placed_at.type)))
-    others = select(_sum(O.c.amount_minor)).where(
-        _named(O.c.customer_id, O.c.number, O.c.currency, key), O.c.source != order.source,
-        O.c.state.in_((OrderState.released, OrderState.closed)),
-    )  # fmt: skip
-    parts = select(shipped.scalar_subquery(), invoiced.scalar_subquery(), others.scalar_subquery())
-    sent, owed, theirs = work.session.execute(parts).one()
+    asked = {
+        "customer": order.customer_id, "number": order.number, "currency": order.currency, "placed_at": order.placed_at,
+        "source": order.source,
+    }  # fmt: skip
+    sent, owed, theirs = work.session.execute(_DONE, asked).one()
     return max(0, int(max(sent, owed)) - int(theirs))
-
-
-def _named(customer_id: Any, number: Any, currency: Any, key: Key) -> Any:
-    return and_(customer_id == key[0], number == key[1], currency == key[2])
 
 
 @dataclass(frozen=True)

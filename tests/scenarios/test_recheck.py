@@ -235,15 +235,15 @@ def test_what_cannot_be_checked_stops_nobody_else(
     place(shop, "乙", "400.00", "SO2")
     shop.book_receipt("甲", "400.00", "I1")
     shop.book_receipt("乙", "400.00")
-    checked = orders.check_customer
+    checked = orders.check_again
 
-    def trips(work: object, policy: object, customer_id: int) -> None:
-        if customer_id == 1:
+    def trips(work: object, policy: object, order: Order, *known: object) -> None:
+        if order.customer_id == 1:
             raise RuntimeError("no luck")
-        checked(work, policy, customer_id)  # type: ignore[arg-type]
+        checked(work, policy, order, *known)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch, caplog.at_level(logging.CRITICAL):
-        patch.setattr(orders, "check_customer", trips)
+        patch.setattr(orders, "check_again", trips)
         shop.deliver()
     assert (state(shop, "SO1"), state(shop, "SO2")) == ("held", "released")
     shop.deliver()

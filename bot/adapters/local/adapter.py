@@ -33,11 +33,13 @@ from bot.adapters.base import (
 from bot.adapters.local import store
 from bot.card import Action, Capabilities, Card, dump
 from bot.fit import PROFILES
+from bot.lanes import Lanes
 from core.db import reading, transaction
 from core.errors import Unreachable
 from core.models import Person
 
 T = TypeVar("T")
+Write = Callable[[Session], SendResult]
 
 MAX_BYTES = 64_000  # of one message as JSON
 STAGES = {"letter.friendly": 1, "letter.notice": 2, "document.final": 3}
@@ -54,6 +56,7 @@ class LocalAdapter:
         # A sheet with all inputs loses less than a picker on the card, which has room for one.
         self._capabilities = replace(PROFILES[profile], max_inline=0) if profile == "full" else PROFILES[profile]
         self._receive: Receive | None = None
+        self._writing: Lanes[Write, SendResult] = Lanes(self._written, self._written_together)
 
     # --- the protocol ---
 
@@ -162,18 +165,23 @@ class LocalAdapter:
 
         return await self._write(work)
 
-    async def _write(self, work: Callable[[Session], SendResult]) -> SendResult:
+    async def _write(self, work: Write) -> SendResult:
+        """Messages that are sent at about the same time share a transaction."""
         try:
-            return await self._must(work)
+            return await self._writing.do(work)
         except Unreachable as error:
             return Retry(1.0, str(error))
 
     async def _must(self, work: Callable[[Session], T]) -> T:
-        def run() -> T:
-            with transaction(self._engine) as session:
-                return work(session)
+        return await asyncio.to_thread(self._written, work)
 
-        return await asyncio.to_thread(run)
+    def _written(self, work: Callable[[Session], T]) -> T:
+        with transaction(self._engine) as session:
+            return work(session)
+
+    def _written_together(self, many: Sequence[Write]) -> dict[int, SendResult | Exception]:
+        with transaction(self._engine) as session:
+            return {place: work(session) for place, work in enumerate(many)}
 
 
 class LocalMailbox(LocalAdapter):

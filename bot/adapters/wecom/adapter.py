@@ -5,7 +5,7 @@ import base64
 import binascii
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -115,6 +115,7 @@ class WecomAdapter:
         self._arriving: set[asyncio.Task[None]] = set()
         self._begun = Together(lambda values: self.memory.put_all_new(values, clock()))
         self._ended = Together(lambda values: self.memory.put_all(values, clock()))
+        self._ready: dict[str, tuple[bytes, bool]] = {}  # what is about to be sent for the first time
         self._desk = Desk(AppAnswers(self))
         self._member = Pace(MEMBER, MEMBER_BURST)
         self._calls = Pace(CALLS, CALLS_BURST)
@@ -151,6 +152,14 @@ class WecomAdapter:
         if isinstance(result, Unknown):
             await self._quietly(self.memory.put, f"tried:{name}", {"code": code}, self.clock())
         return result
+
+    async def ahead(self, messages: Sequence[tuple[Address, Card, str]]) -> None:
+        refs = [keys.ref_of(self.settings.corp_id, to.user_id, key) for to, _, key in messages]
+        made = {ref: self._bytes(to, card, ref, 1) for ref, (to, card, _) in zip(refs, messages, strict=True)}
+        try:
+            self._ready = await self._first(made)
+        except Unreachable:
+            self._ready = {}  # each asks by itself
 
     async def find(self, to: Address, key: str, payload: bytes) -> Sent | NotThere | Unknown:
         """Within four hours the same bytes cannot show twice, so sending again is safe; later nobody knows."""
@@ -192,12 +201,10 @@ class WecomAdapter:
     async def deliver(self, to: Address, card: Card, ref: str, rev: int) -> SendResult:
         """One message under its name. What was sent with an unclear end is sent again byte by byte."""
         await self._tidy()
-        form = self.form_address(ref, card)
-        body = render.payload(
-            card, ref=ref, rev=rev, user_id=to.user_id, agent_id=self.settings.agent_id, form=form, as_text=to.text_only
-        )
         try:
-            raw, before = await self._first(ref, render.to_bytes(body))
+            if ref not in self._ready:
+                self._ready |= await self._first({ref: self._bytes(to, card, ref, rev)})
+            raw, before = self._ready.pop(ref)
         except Unreachable:
             return Retry(5.0, "database")
         answer = await self.post(to.user_id, raw)
@@ -212,6 +219,12 @@ class WecomAdapter:
         if not isinstance(answer, Unknown) and not before:
             await self._quietly(self.memory.take, f"first:{ref}")
         return answer
+
+    def _bytes(self, to: Address, card: Card, ref: str, rev: int) -> bytes:
+        form = self.form_address(ref, card)
+        return render.to_bytes(render.payload(
+            card, ref=ref, rev=rev, user_id=to.user_id, agent_id=self.settings.agent_id, form=form, as_text=to.text_only
+        ))  # fmt: skip
 
     async def post(self, user_id: str, raw: bytes) -> dict[str, Any] | Retry | Refused | Unknown:
         """message/send in its turn."""
@@ -282,16 +295,19 @@ class WecomAdapter:
 
     # --- memory ---
 
-    async def _first(self, ref: str, raw: bytes) -> tuple[bytes, bool]:
-        """What to send: this, or what an earlier attempt of unclear end sent; and whether there was one.
+    async def _first(self, made: Mapping[str, bytes]) -> dict[str, tuple[bytes, bool]]:
+        """By message what to send: this, or what an earlier attempt of unclear end sent; and whether there was one.
 
         Errors: Unreachable.
         """
-        mine = {"at": self.clock().isoformat(), "body": raw.decode()}
-        kept = (await self._begun({f"first:{ref}": mine}))[f"first:{ref}"]
-        if kept.get("body") and self._fresh(kept):
-            return str(kept["body"]).encode(), kept != mine
-        return raw, False
+        at = self.clock().isoformat()
+        mine = {f"first:{ref}": {"at": at, "body": raw.decode()} for ref, raw in made.items()}
+        kept, found = await self._begun(mine), {}
+        for ref, raw in made.items():
+            first = kept[f"first:{ref}"]
+            again = bool(first.get("body")) and self._fresh(first)
+            found[ref] = (str(first["body"]).encode(), first != mine[f"first:{ref}"]) if again else (raw, False)
+        return found
 
     async def _arrived(self, values: dict[str, dict[str, Any]]) -> None:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -27,6 +27,7 @@ class Host(Protocol):
 
     def clock(self) -> datetime: ...
     def follow(self) -> None: ...
+    def answering(self) -> AbstractContextManager[None]: ...
 
 
 @dataclass(frozen=True)

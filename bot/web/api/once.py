@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import String, bindparam, select
@@ -13,16 +13,17 @@ from starlette.requests import Request
 
 from bot.web.api.auth import Caller, Host
 from core import tokens
-from core.credit import locks
 from core.errors import DomainError, Unreachable
-from core.models import Customer, InboundEvent
+from core.models import InboundEvent
 from core.models.base import table_of
 from core.work import Work
 
 TRIES = 3
-C, E = table_of(Customer), table_of(InboundEvent)
+E = table_of(InboundEvent)
 _ANSWER = select(E.c.answer).where(E.c.messenger == bindparam("messenger"), E.c.event_id == bindparam("event"))
-_CUSTOMERS = select(C.c.id).where(C.c.code.in_(bindparam("codes", expanding=True, type_=String)))
+_USED = select(E.c.event_id).where(
+    E.c.messenger == bindparam("messenger"), E.c.event_id.in_(bindparam("events", expanding=True, type_=String))
+)
 _KEY = re.compile(r"[!-~]{1,200}")
 KEY_HEADER = {
     "name": "Idempotency-Key", "in": "header", "required": False,
@@ -44,13 +45,12 @@ def key_of(request: Request) -> str:
 @dataclass(frozen=True)
 class Asked:
     """What a system asks for. `act` answers it, in a transaction in the caller's name; if it raises, it leaves nothing
-    behind. `fingerprint` tells the same content under a key from another. `customer`: the code of whom it is about."""
+    behind. `fingerprint` tells the same content under a key from another."""
 
     who: Caller
     key: str
     fingerprint: str
     act: Callable[[Work], dict[str, Any]]
-    customer: str = ""
 
     def answer(self, work: Work) -> dict[str, Any]:
         """What `act` answers; with a key that was used before, what it answered then. Errors: those of `act`;
@@ -58,11 +58,15 @@ class Asked:
         if self.key and (known := _first(work, self.who, self.key, self.fingerprint)) is not None:
             return known
         found = self.act(work)
+        self.keep(work, found)
+        work.session.flush()
+        return found
+
+    def keep(self, work: Work, found: dict[str, Any]) -> None:
+        """The answer, for whoever comes with the same key."""
         if self.key:
             kept = {"fingerprint": self.fingerprint, "status": 200, "body": found}
             work.session.add(InboundEvent(messenger=self.who.events, event_id=self.key, at=work.now, answer=kept))
-            work.session.flush()
-        return found
 
 
 def once(host: Host, asked: Asked) -> dict[str, Any]:
@@ -83,30 +87,22 @@ def once(host: Host, asked: Asked) -> dict[str, Any]:
     raise Unreachable("db.locked", url="")
 
 
-def together(host: Host, many: Sequence[Asked]) -> dict[int, dict[str, Any] | Exception]:
-    """By place, the answers to several who ask about customers, and the errors that are theirs, in one transaction; nothing
-    if they had better be asked one by one. Errors: Unreachable."""
-    found: dict[int, dict[str, Any] | Exception] = {}
-    try:
-        with host.transactions.work(host.clock(), channel="api") as work:
-            codes = {asked.customer for asked in many}
-            locks.lock_many(work, work.session.execute(_CUSTOMERS, {"codes": sorted(codes)}).scalars())
-            for place, asked in enumerate(many):
-                try:
-                    with work.session.begin_nested():
-                        found[place] = asked.answer(replace(work, **asked.who.who))
-                except DomainError as error:
-                    found[place] = error
-            for who in {asked.who.id: asked.who for asked in many}.values():
-                if not who.seen_on(work.today):
-                    tokens.used(work, who.id)
-            return found
-    except IntegrityError:
-        return {}
-    except Unreachable:
-        if host.transactions.engine.dialect.name == "sqlite":  # everybody has waited long enough
-            raise
-        return {}  # perhaps two transactions waited for each other, and only this one had to give way
+def unanswered(work: Work, many: Sequence[Asked]) -> dict[int, Asked]:
+    """By place, those with no key, or the first with a key that nobody has used before."""
+    keys: dict[str, set[str]] = {}
+    for asked in many:
+        if asked.key:
+            keys.setdefault(asked.who.events, set()).add(asked.key)
+    used: set[tuple[str, str]] = set()
+    for messenger, events in keys.items():
+        rows = work.session.execute(_USED, {"messenger": messenger, "events": sorted(events)})
+        used |= {(messenger, key) for key in rows.scalars()}
+    found: dict[int, Asked] = {}
+    for place, asked in enumerate(many):
+        if not asked.key or (asked.who.events, asked.key) not in used:
+            found[place] = asked
+            used.add((asked.who.events, asked.key))
+    return found
 
 
 def _first(work: Work, who: Caller, key: str, fingerprint: str) -> dict[str, Any] | None:
