@@ -1,6 +1,6 @@
 """What waits for one person's decision or attention besides their tasks. Reads only, one statement a kind."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -8,9 +8,11 @@ from sqlalchemy import Select, exists, func, literal, null, or_, select
 from sqlmodel import SQLModel
 
 from core.credit import seats
+from core.credit.excess import excess
 from core.credit.shown import over_of
 from core.dunning.load import load_org
 from core.dunning.org import Org
+from core.dunning.stored import active
 from core.models import ClaimState, DisputeState, FiringOutcome, PauseState, PromiseState, RequestState, TaskState
 from core.permissions import letters_of
 from core.work import Work
@@ -67,8 +69,8 @@ def waiting(work: Work, person_id: int) -> list[Waiting]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A credit request that one person may decide now. `over_minor`: in the currency of the limit; 0 where the order
-    is held for something else."""
+    """A credit request that one person may decide now. `over_minor`: as its card shows it, in the currency of the limit; 0
+    where the order is held for something else. `now_over`: the same by now, with its currency, where that was asked for."""
 
     id: int
     customer_id: int
@@ -85,6 +87,12 @@ class Approval:
     rung: int  # from 1
     of_rungs: int
     instead_of: tuple[str, ...] = ()  # names of those who are away, so that this person decides in their place
+    now_over: tuple[int, str] | None = None
+
+    @property
+    def over(self) -> tuple[int, str]:
+        """What is true now, as far as it is known."""
+        return self.now_over or (self.over_minor, self.limit_currency)
 
 
 def approvals(work: Work, person_id: int) -> list[Approval]:
@@ -117,6 +125,13 @@ def approvals(work: Work, person_id: int) -> list[Approval]:
         if person_id in seats.may_decide(row.rungs[row.rung])
         or (person_id not in (row.asked_by_id, row.owner_id) and _instead_of(row.rungs[row.rung], person_id, org))
     ]  # fmt: skip
+
+
+def approvals_now(work: Work, person_id: int) -> list[Approval]:
+    """The same, with the excess of this moment."""
+    found = approvals(work, person_id)
+    now = excess(work, active(work)[1].credit, [row.id for row in found])
+    return [replace(row, now_over=now[row.id]) for row in found]
 
 
 def _instead_of(rung: seats.Rung, person_id: int, org: Org) -> list[int]:

@@ -180,7 +180,7 @@ def _report(answers: list[dict[str, Any]]) -> None:
 
 
 def approvals(person: As = ..., at: At = "", as_json: Json = False) -> None:  # type: ignore[assignment]
-    from core.waiting import approvals as waiting
+    from core.waiting import approvals_now as waiting
 
     now = instant(at)
     app = application()
@@ -190,22 +190,25 @@ def approvals(person: As = ..., at: At = "", as_json: Json = False) -> None:  # 
 
 
 def _show_approvals(person: str, rows: list[Any], as_json: bool) -> None:
-    from bot.commands.orders import approvals_json
+    from bot.commands.orders import approvals_json, was_over
     from core.money import Money, format_money
 
     document = approvals_json(person, rows, settings().zone)
+
+    def money(amount: Money) -> str:
+        return format_money(amount, language())
 
     def human() -> None:
         if not rows:
             return line(t("没有待审批的订单", "No orders wait for an approval"))
         shown = [
-            (a["name"], a["order"], format_money(Money(row.amount_minor, row.currency), language()),
-             format_money(Money(row.over_minor, row.limit_currency), language()) if row.over_minor else "", a["by"],
+            (a["name"], a["order"], money(Money(row.amount_minor, row.currency)),
+             money(Money(*row.over)) if row.over[0] else "", money(was) if (was := was_over(row)) else "", a["by"],
              ", ".join(a["for"]), a["since"][:16], a["expires"][:16])
             for a, row in zip(document["approvals"], rows, strict=True)
         ]  # fmt: skip
-        heads = t("客户 订单 金额 提交时超额 申请人 代 发起 截止", "customer order amount over by for since until").split()
-        table(heads, shown, right=(2, 3))
+        heads = "客户 订单 金额 超额 原超额 申请人 代 发起 截止", "customer order amount over was by for since until"
+        table(t(*heads).split(), shown, right=(2, 3, 4))
         return None
 
     show(document, as_json, human)

@@ -21,7 +21,7 @@ from core.credit.progress import NOTHING, Progress, of_order
 from core.models import CreditRequest, CreditVote, Customer, Order, OrderState, Person, RequestState
 from core.models.base import table_of
 from core.money import Money, format_major, parse_major
-from core.waiting import Approval, approvals
+from core.waiting import Approval, approvals_now
 from core.work import Work
 
 Q, V, P = table_of(CreditRequest), table_of(CreditVote), table_of(Person)
@@ -41,7 +41,7 @@ def zone_of(ask: Ask) -> ZoneInfo:
 
 def approvals_(ask: Ask) -> CommandReply:
     assert ask.person.id is not None
-    rows, zone = approvals(ask.work, ask.person.id), zone_of(ask)
+    rows, zone = approvals_now(ask.work, ask.person.id), zone_of(ask)
     view = ApprovalsView(
         today=ask.work.today,
         person=ask.person.name,
@@ -50,8 +50,7 @@ def approvals_(ask: Ask) -> CommandReply:
                 item=f"credit:{row.id}", customer=row.customer, order=row.order,
                 amount=Money(row.amount_minor, row.currency), since=row.since.astimezone(zone),
                 expires=row.until.astimezone(zone),
-                over=Money(row.over_minor, row.limit_currency) if row.over_minor else None, who=row.who,
-                instead_of=row.instead_of,
+                over=Money(*row.over) if row.over[0] else None, was=was_over(row), who=row.who, instead_of=row.instead_of,
             )
             for row in rows
         ),
@@ -61,16 +60,24 @@ def approvals_(ask: Ask) -> CommandReply:
     )
 
 
+def was_over(row: Approval) -> Money | None:
+    """The excess that its card shows, where it is another by now."""
+    on_card = row.over_minor, row.limit_currency
+    return Money(*on_card) if row.over_minor and row.over != on_card else None
+
+
 def approvals_json(handle: str, rows: Sequence[Approval], zone: ZoneInfo) -> dict[str, Any]:
-    """`over` is in `limit_currency`, and None where the order is held for something else."""
+    """`over` is in `limit_currency`, and None where the order is held for something else; `over_on_card`: what the card
+    shows of it, where that is another."""
     return {
         "person": handle,
         "approvals": [
             {
                 "request": row.id, "order": row.order, "customer": row.code, "name": row.customer,
                 "amount": format_major(row.amount_minor, row.currency), "currency": row.currency,
-                "over": format_major(row.over_minor, row.limit_currency) if row.over_minor else None,
-                "limit_currency": row.limit_currency, "by": row.who or None,
+                "over": format_major(*row.over) if row.over[0] else None, "limit_currency": row.over[1],
+                "over_on_card": format_major(was.minor, was.currency) if (was := was_over(row)) else None,
+                "by": row.who or None,
                 "since": row.since.astimezone(zone).isoformat(), "expires": row.until.astimezone(zone).isoformat(),
                 "rung": row.rung, "of_rungs": row.of_rungs, "for": list(row.instead_of),
             }

@@ -479,3 +479,29 @@ def test_a_question_that_has_run_out_is_not_kept(shop: Harness) -> None:
     shop.sleep_until("2026-07-09 10:00")
     assert put(shop, "SO1", "1999.00")["request"] != first
     settled(shop)
+
+
+# --- the list ---
+
+
+def test_the_list_shows_the_excess_of_now_and_what_the_card_said(shop: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_of_zhou(shop)
+    monkeypatch.setattr("bot.app.check_orders", lambda *_: 0)
+    shop.receivable("甲", "600.00", due="2026-09-01", number="I1")
+    said = shop.chat("zhou").say("审批")
+    assert "超额 ¥1,600.00（原 ¥1,000.00）" in str(said["card"].rows)
+    [row] = said["view"]["approvals"]
+    assert (row["over"], row["over_on_card"], row["limit_currency"]) == ("1600.00", "1000.00", "CNY")
+    shop.set_customer("甲", credit_limit_minor=1_000_000)
+    said = shop.chat("zhou").say("审批")
+    assert "已不超额（原 ¥1,000.00）" in str(said["card"].rows) and said["view"]["approvals"][0]["over"] is None
+    monkeypatch.undo()
+    shop.deliver()
+    settled(shop)
+
+
+def test_the_list_says_it_once_where_nothing_has_changed(shop: Harness) -> None:
+    asked_of_zhou(shop)
+    said = shop.chat("zhou").say("审批")
+    assert "超额 ¥1,000.00'" in str(said["card"].rows) and said["view"]["approvals"][0]["over_on_card"] is None
+    settled(shop)

@@ -20,7 +20,8 @@ class ApprovalLine:
     amount: Money
     since: datetime
     expires: datetime
-    over: Money | None = None  # by how much it is over the limit
+    over: Money | None = None  # by how much it is over the limit now
+    was: Money | None = None  # what its card shows of that, where it is another
     who: str = ""  # asks for it
     instead_of: tuple[str, ...] = ()  # who is away, so that the reader decides in their place
 
@@ -48,7 +49,7 @@ class ApprovalsView:
             requests=(
                 ApprovalLine(item="credit:12", customer=example_short(lang), order="SO-2026-0118", amount=yuan(200_000),
                              since=datetime(2026, 7, 8, 9, 30, tzinfo=SHANGHAI),
-                             expires=datetime(2026, 7, 10, 12, tzinfo=SHANGHAI), over=yuan(120_000),
+                             expires=datetime(2026, 7, 10, 12, tzinfo=SHANGHAI), over=yuan(120_000), was=yuan(80_000),
                              who=example_person(lang)),
             ),
         )  # fmt: skip
