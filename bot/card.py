@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal, cast
 
 Lang = Literal["zh", "en"]
@@ -127,6 +128,18 @@ def short(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     return text[: limit - 1].rstrip() + "…" if limit > 0 else ""
+
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def day_words(value: date, today: date | None, lang: str) -> str:
+    """A date as every card and answer says it: 7月15日, 15 Jul; with its year where that isn't the one of `today`."""
+    same = today is not None and value.year == today.year
+    if lang == "zh":
+        return f"{value.month}月{value.day}日" if same else f"{value.year}年{value.month}月{value.day}日"
+    text = f"{value.day} {MONTHS[value.month - 1]}"
+    return text if same else f"{text} {value.year}"
 
 
 def more_line(count: int, lang: str) -> str:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 
-from bot.card import Action, Capabilities, Card, Choice, Field, Input, Lang, more_line, short
-from bot.plain import codes, reply_line
+from bot.card import Action, Capabilities, Card, Choice, Field, Input, Lang, day_words, more_line, short
+from bot.plain import codes, typed_line
 
 Link = Callable[[Action], str]  # a signed one-time address where the action can be answered
 
@@ -127,7 +127,7 @@ def presets(item: Input, today: date, lang: str) -> tuple[Choice, ...]:
         days = list(zip(words, (today + timedelta(days=1), today + timedelta(days=3), friday, last), strict=True))
         if item.name in _NEAR:
             days = [(word, day) for word, day in days if day <= today + timedelta(days=_NEAR[item.name])]
-    return tuple(Choice(day.isoformat(), f"{word} {day.month}-{day.day}") for word, day in days)
+    return tuple(Choice(day.isoformat(), f"{word} {day_words(day, today, lang)}") for word, day in days)
 
 
 # --- asking ---
@@ -302,28 +302,30 @@ def _reply_help(actions: list[Action], caps: Capabilities, lang: Lang) -> list[t
     if not caps.has_buttons:
         return []
     shown = Card(kind="", lang=lang, tone="info", title="", actions=tuple(actions))
-    return [(reply_line(code, action, lang), action) for code, action in codes(shown) if action.draw == "reply"]
+    return [(typed_line(code, action, lang), action) for code, action in codes(shown) if action.draw == "reply"]
 
 
 def _body(card: Card, actions: list[Action], caps: Capabilities, lost: list[str]) -> str:
-    """The text, then what to type, then the rows of a card without a table: as many whole lines as fit."""
+    """The text, then the rows of a card without a table, as many whole lines as what to type leaves room for; that stands
+    last, so that its numbers are not taken for figures."""
     replies = _reply_help(actions, caps, card.lang)
-    head = "回复序号:" if card.lang == "zh" else "Reply with the number:"
-    needed = len(head) + sum(len(line) + 1 for line, _ in replies) + 1 if replies else 0
+    needed = sum(len(line) + 1 for line, _ in replies)
     room = max(caps.max_text - needed, caps.max_text // 2)  # the text gives way to what can't be said elsewhere
     out = _cut(card.text, room, "text", lost)
+    typed: list[str] = []
+    left = caps.max_text - len(out)
     for line, action in replies:
-        first = head not in out
-        longer = "\n".join(part for part in (out, head if first else "", line) if part)
-        if len(longer) > caps.max_text:
+        if len(line) + 1 > left:
             lost.append(f"{action.id}: reply code not shown")
             continue
-        out = longer
+        typed.append(line)
+        left -= len(line) + 1
+    kept: list[str] = []
     rows = _fold_rows(card, caps, lost)
     for n, line in enumerate(rows):
-        longer = f"{out}\n{line}" if out else line
-        if len(longer) > caps.max_text:
+        if len(line) + 1 > left:
             lost.append(f"rows: {len(rows) - n} lines not shown")
             break
-        out = longer
-    return out
+        kept.append(line)
+        left -= len(line) + 1
+    return "\n".join(part for part in (out, *kept, *typed) if part)

@@ -22,7 +22,7 @@ from bot.notifications.templates import ACTION_IDS, render, templates
 from bot.plain import parse_reply
 from bot.text import clean
 from bot.transactions import TooLate, Transactions
-from bot.words import not_saved, sentence
+from bot.words import days_in_words, not_saved, sentence
 from core import actions
 from core.actions import ActionRequest, Outcome, Result
 from core.errors import DomainError
@@ -410,7 +410,8 @@ class Desk:
         delivery.updated_at = self.work.now
 
     def _said(self, outcome: Outcome, delivery: Delivery | None = None) -> Reply:
-        facts: dict[str, Any] = {k: self._shown(v) for k, v in outcome.facts.items()}
+        told = days_in_words(outcome.facts, self.work.today, self.lang)
+        facts: dict[str, Any] = {k: self._shown(v) for k, v in told.items()}
         message, hint = sentence(f"outcome.{outcome.code}", facts, self.lang)
         if outcome.result in (Result.invalid, Result.not_allowed):
             message, hint = sentence(outcome.code, facts, self.lang)

@@ -55,23 +55,49 @@ def to_text(card: Card) -> str:
 def reply_line(code: int, action: Action, lang: str) -> str:
     """`2 承诺日期,如“2 日期 [金额]”` and, for choices, what can be chosen."""
     zh = lang == "zh"
-    label = action.label
-    if action.draw == "preset":  # the preset's label names one answer; the code stands for the question
-        label = action.inputs[0].label if action.inputs else action.label
+    label = _label(action)
     if action.url:
         return f"{code} {label}{':' if zh else ': '}{action.url}"
     if not action.inputs:
         return f"{code} {label}"
-    words = []
-    for item in action.inputs:
-        word = _HINTS["zh" if zh else "en"]["choice" if item.choices else item.type]
-        words.append(word if item.required else f"[{word}]")
-    usage = " ".join([str(code), *words])
+    usage = _usage(code, action, zh)
     out = [f"{code} {label}({usage})" if zh else f"{code} {label} ({usage})"]
     for item in action.inputs:
         if item.choices:
             out.append("   " + ("  " if zh else ", ").join(f"{n}={c.label}" for n, c in enumerate(item.choices, 1)))
     return "\n".join(out)
+
+
+def typed_line(code: int, action: Action, lang: str) -> str:
+    """`移交：回复“3 姓名”`, among the words and figures of a card that has buttons for the rest: no line of it begins with a
+    number that could be one of them."""
+    zh, label = lang == "zh", _label(action)
+    if action.url:
+        return f"{label}{'：' if zh else ': '}{action.url}"
+    usage = _usage(code, action, zh)
+    said = f"{label}：回复“{usage}”" if zh else f"{label}: reply “{usage}”"
+    listed = [
+        (" " if zh else ", ").join(f"{n}={c.label}" for n, c in enumerate(item.choices, 1))
+        for item in action.inputs
+        if item.choices
+    ]
+    if not listed:
+        return said
+    return f"{said}（{'；'.join(listed)}）" if zh else f"{said} ({'; '.join(listed)})"
+
+
+def _label(action: Action) -> str:
+    if action.draw == "preset" and action.inputs:  # the preset's label names one answer; the code stands for the question
+        return action.inputs[0].label
+    return action.label
+
+
+def _usage(code: int, action: Action, zh: bool) -> str:
+    words = []
+    for item in action.inputs:
+        word = _HINTS["zh" if zh else "en"]["choice" if item.choices else item.type]
+        words.append(word if item.required else f"[{word}]")
+    return " ".join([str(code), *words])
 
 
 def parse_reply(card: Card, text: str) -> tuple[str, dict[str, str]] | None:

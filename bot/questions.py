@@ -5,9 +5,10 @@ tapped card showed then: a yes does that and nothing else, and is stale if the c
 """
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
-from bot.card import Action, Card, Lang, load
+from bot.card import Action, Card, Lang, day_words, load
 from bot.notifications.load import Cancel
 from bot.notifications.load import load as load_view
 from bot.notifications.parcel import of_delivery
@@ -33,16 +34,18 @@ def question(
     kept = _to_json(request, delivery)  # as of what the question says: after the lock the card may be another
     if actions.would(work, request).result != Result.done:
         return None
-    given = _details(action, request.input)
+    given = _details(action, request.input, work.today, lang)
     view = SureView(today=work.today, what=action.label, question=action.confirm, details=given)
     return render(KIND, view, lang), {"tap": kept}
 
 
-def _details(action: Action, given: Mapping[str, str]) -> tuple[Line, ...]:
+def _details(action: Action, given: Mapping[str, str], today: date, lang: Lang) -> tuple[Line, ...]:
     lines = []
     for item in action.inputs:
         if value := given.get(item.name, ""):
             label = next((choice.label for choice in item.choices if choice.value == value), value)
+            if item.type == "date":
+                label = day_words(date.fromisoformat(value), today, lang)
             lines.append(Line(label=item.label, value=label))
     return tuple(lines)
 

@@ -6,9 +6,12 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
+from bot.card import day_words
 from core.errors import DomainError
 from core.money import Money, format_money
 
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TYPED = ("value", "text", "usage", "next")  # by somebody, or to be
 # Facts that say where, most telling first.
 _WHERE = ("where", "file", "variable", "key", "option", "url", "field")
 
@@ -31,6 +34,21 @@ def words_of(code: str) -> list[str] | None:
 
 def known(code: str) -> bool:
     return words_of(code) is not None
+
+
+def days_in_words(facts: Mapping[str, Any], today: date | None, lang: str) -> dict[str, Any]:
+    """Facts for whoever reads them beside a card: days, also those that are kept as ISO text, as cards say them. What
+    somebody typed stays as they typed it. Without `today` all stays."""
+    return {key: fact if today is None or key in _TYPED else _day(fact, today, lang) for key, fact in facts.items()}
+
+
+def _day(fact: Any, today: date, lang: str) -> Any:
+    if isinstance(fact, str) and _ISO.fullmatch(fact):
+        try:
+            fact = date.fromisoformat(fact)
+        except ValueError:
+            return fact
+    return day_words(fact, today, lang) if isinstance(fact, date) and not isinstance(fact, datetime) else fact
 
 
 def sentence(code: str, facts: Mapping[str, Any] | None = None, lang: str = "zh") -> tuple[str, str]:

@@ -44,7 +44,7 @@ def quoted(code: str) -> str:
 
 
 def error(work: Work, lang: str, code: str, facts: Mapping[str, Any], outcome: str = "invalid") -> CommandReply:
-    message, hint = say(code, facts, lang)
+    message, hint = say(code, facts, lang, work.today)
     view = ErrorView(today=work.today, code=code, message=message, hint=hint)
     said = {"code": code, "message": message, "hint": hint}
     return CommandReply(kind="reply.error", view=view, json={"error": said}, outcome=outcome, code=code, facts=facts)

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bot.card import day_words
 from bot.commands.parser import Ask
 from bot.commands.reply import CommandReply
 from bot.commands.words import happened
@@ -32,25 +33,32 @@ def trace(ask: Ask) -> CommandReply:
         today=ask.work.today, number=row.number, customer=row.customer, amount=Money(row.amount_minor, row.currency),
         open=Money(row.open_minor, row.currency), issued=row.issued_on, due=row.due_on, days_overdue=found.days_overdue,
         state=found.state, order=row.order_no, contract=row.contract_no, clause=row.terms,
-        shipment=_sent(sent, ask.lang) or _event(found),
+        shipment=_sent(sent, ask) or _event(found, ask),
         steps=_steps(ask, found),
     )  # fmt: skip
     return CommandReply(kind="reply.trace", view=view, json=_json(ask, found, sent), customer_id=row.customer_id)
 
 
-def _sent(sent: Sequence[Sent], lang: str) -> str:
+def _sent(sent: Sequence[Sent], ask: Ask) -> str:
     """The shipments of its order: numbers, and when they were signed for."""
+    lang = ask.lang
     signed = "签收 {}" if lang == "zh" else "signed {}"
     left, right = ("（", "）") if lang == "zh" else (" (", ")")
     told = [
-        f"{each.number}{left}{signed.format(each.signed_on.isoformat())}{right}" if each.signed_on else each.number
+        f"{each.number}{left}{signed.format(_day(each.signed_on, ask))}{right}" if each.signed_on else each.number
         for each in sent[:SHOWN]
     ]
     return ("、" if lang == "zh" else ", ").join(told) + ("…" if len(sent) > SHOWN else "")
 
 
-def _event(found: Trace) -> str:
-    day = found.row.event_on.isoformat() if found.row.event_on else ""
+def _day(day: date | None, ask: Ask) -> str:
+    return day_words(day, ask.work.today, ask.lang) if day is not None else ""
+
+
+def _event(found: Trace, ask: Ask | None = None) -> str:
+    """As the card says it, or without `ask` as JSON has it."""
+    on = found.row.event_on
+    day = "" if on is None else on.isoformat() if ask is None else _day(on, ask)
     return " ".join(part for part in (found.row.event, day) if part)
 
 
@@ -74,7 +82,7 @@ def _steps(ask: Ask, found: Trace) -> tuple[TraceStep, ...]:
         kind = firing.kind if firing.kind.startswith("letter.") else firing.kind.split(".")[0]
         steps.append(step(firing.on, kind, [firing.step, "、".join(firing.names) or firing.audience, why]))
     for contact in found.contacts:
-        on = contact.on.isoformat() if contact.on else ""
+        on = _day(contact.on, ask)
         day = contact.at.astimezone(zone).date()
         what = LETTER_KINDS.get(contact.stage, contact.what) if contact.what == "letter" else contact.what
         who = "" if contact.who == "system" else contact.who

@@ -1,9 +1,10 @@
 """What commands do and did, and what their fields are called, (zh, en). What is wrong is said by bot/words.toml."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
-from bot.words import known, words_of
+from bot.words import days_in_words, known, words_of
 from core.money import Money, format_money
 
 _Two = tuple[str, str]
@@ -94,12 +95,13 @@ def of(pair: _Two, lang: str) -> str:
     return pair[0] if lang == "zh" else pair[1]
 
 
-def say(code: str, facts: Mapping[str, Any], lang: str) -> tuple[str, str]:
-    """(message, hint). A code without a sentence says itself; a hint whose facts are missing or empty is left out."""
+def say(code: str, facts: Mapping[str, Any], lang: str, today: date | None = None) -> tuple[str, str]:
+    """(message, hint), days as seen from `today`. A code without a sentence says itself; a hint whose facts are missing or
+    empty is left out."""
     words = words_of(code)
     if words is None:
         return code, ""
-    shown = {key: _shown(fact, lang) for key, fact in facts.items()}
+    shown = {key: _shown(fact, lang) for key, fact in days_in_words(facts, today, lang).items()}
     shown.setdefault("handle", shown.get("person", shown.get("value", "…")))
     en = lang != "zh"
     message, hint = words[en], words[2 + en] if len(words) > 2 else ""
@@ -114,10 +116,12 @@ def say(code: str, facts: Mapping[str, Any], lang: str) -> tuple[str, str]:
     return message, "" if len(words) > 2 and "{next}" in words[2 + en] and not shown["next"] else hint
 
 
-def said(action: str, code: str, facts: Mapping[str, Any], lang: str, *, already: bool = False) -> str:
+def said(
+    action: str, code: str, facts: Mapping[str, Any], lang: str, *, already: bool = False, today: date | None = None
+) -> str:
     """What became of an action that was not refused."""
     if already:
-        return say(code, facts, lang)[0] if known(code) else of(_ALREADY, lang)
+        return say(code, facts, lang, today)[0] if known(code) else of(_ALREADY, lang)
     if code in _DONE:
         return of(_DONE[code], lang)
     return of(DOES[action][1], lang) if action in DOES else code

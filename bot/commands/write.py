@@ -1,12 +1,12 @@
 """What every changing command does with what it has read: ask back if the name was not exact, else act."""
 
-from calendar import month_abbr
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from sqlmodel import col, select
 
+from bot.card import day_words
 from bot.commands import words
 from bot.commands.dates import dotted
 from bot.commands.parser import Ask, Named, pick
@@ -48,7 +48,7 @@ def act(
     if customer is not None:
         lines = (Line(label=words.label("customer", ask.lang), value=customer.name), *lines)
         told |= {"customer": {"code": customer.code, "name": customer.name}, **changed(ask, action, outcome, customer)}
-    what = words.said(action, outcome.code, outcome.facts, ask.lang, already=already)
+    what = words.said(action, outcome.code, outcome.facts, ask.lang, already=already, today=ask.work.today)
     return CommandReply(
         kind="reply.done", view=DoneView(today=ask.work.today, what=what, details=lines), json=told,
         outcome=str(outcome.result), code=outcome.code, facts=outcome.facts, customer_id=customer.id if customer else None,
@@ -112,19 +112,12 @@ def details(ask: Ask, given: Mapping[str, str], action: str) -> tuple[Line, ...]
             currency = given.get("currency") or ask.work.company.currency
             text = format_money(Money(parse_major(text, currency), currency), ask.lang)
         elif key in ("date", "paid_on", "until", "from"):
-            text = _day(date.fromisoformat(text), ask)
+            text = day_words(date.fromisoformat(text), ask.work.today, ask.lang)
         elif key in ("reason", "outcome", "limit"):
             text = words.value(text, ask.lang)
         name = "received_on" if key == "date" and action == "receipt.record" else key
         lines.append(Line(label=words.label(name, ask.lang), value=text))
     return tuple(lines)
-
-
-def _day(day: date, ask: Ask) -> str:
-    year = day.year != ask.work.today.year
-    if ask.lang == "zh":
-        return f"{f'{day.year}年' if year else ''}{day.month}月{day.day}日"
-    return f"{day.day} {month_abbr[day.month]}{f' {day.year}' if year else ''}"
 
 
 def canonical_amount(given: Mapping[str, str]) -> str:

@@ -17,14 +17,13 @@ from jinja2.exceptions import TemplateError as JinjaError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from bot.card import LANGS, Lang, short
+from bot.card import LANGS, Lang, day_words, short
 from bot.notifications.views import Phrase
 from core.money import Money, format_money
 
 MAX_TITLE, MAX_TEXT, MAX_LABEL, MAX_VALUE, MAX_CELL, MAX_FOOTER = 200, 10_000, 60, 1_000, 120, 1_000
 PHRASE_NAMES = frozenset(f.name for f in fields(Phrase)) | {"today"}
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _join = "".join
 _CODE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.S)
 _ALLOWED = (
@@ -169,13 +168,7 @@ class Language:
         return " + ".join(format_money(m, self.lang) for m in value or ()) or "—"
 
     def day(self, value: date | None, today: date | None) -> str:
-        if value is None:
-            return "—"
-        same = today is not None and value.year == today.year
-        if self.lang == "zh":
-            return f"{value.month}月{value.day}日" if same else f"{value.year}年{value.month}月{value.day}日"
-        text = f"{value.day} {_MONTHS[value.month - 1]}"
-        return text if same else f"{text} {value.year}"
+        return "—" if value is None else day_words(value, today, self.lang)
 
     @pass_context
     def _date(self, context: Context, value: date | None) -> str:

@@ -116,7 +116,7 @@ def test_text_mode_says_it_in_markdown_with_links(product: Callable[..., Product
     sent = hk.send(card(LOG, PROMISE, APPROVE))
     [seen] = fake.screen("li")
     assert isinstance(sent, Sent) and seen.kind == "markdown" and seen.title == "逾期 7 天 · 甲公司"
-    days = ["明天 7-9", "3天内 7-11", "周五 7-10", "月底 7-31"]
+    days = ["明天 7月9日", "3天内 7月11日", "周五 7月10日", "月底 7月31日"]
     assert list(seen.links) == ["承诺日期", "称已付款", "其他情况", *days, "其他…", "批准"]
     assert isinstance(hk.run(hk.adapter.find(LI, "task:1", b"")), Unknown)
     assert isinstance(hk.run(hk.adapter.update(DeliveryRef(LI, sent.ref, 1, 2), card())), Refused)

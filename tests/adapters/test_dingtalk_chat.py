@@ -113,7 +113,7 @@ def test_a_group_does_not_hear_what_became_of_a_link_either(product: Callable[..
 
 def link_of(ref: str) -> str:
     """What a link of this message says, copied into another chat."""
-    return f"承诺日期 明天 7-9 #{ref}/task.promise/?date=2026-07-09"
+    return f"承诺日期 明天 7月9日 #{ref}/task.promise/?date=2026-07-09"
 
 
 DEEP = "[" * 100_000
@@ -198,11 +198,11 @@ def test_a_link_is_a_tap_on_its_own_message(product: Callable[..., Product], fak
     old = hk.deliver(card(PROMISE, APPROVE), "task:1")
     first = fake.screen("li")[0]
     hk.deliver(card(PROMISE, APPROVE, title="另一家"), "task:2")
-    answer = fake.follow("li", first, "周五 7-10", replies=1)
+    answer = fake.follow("li", first, "周五 7月10日", replies=1)
     assert answer.messages[0].text == "已登记"
     [heard] = hk.heard
     assert (heard.ref, heard.action, heard.text, dict(heard.input)) == (old, "task.promise", "", {"date": "2026-07-10"})
-    assert fake.screen("li")[-2].text.startswith("承诺日期 周五 7-10 #hk-")
+    assert fake.screen("li")[-2].text.startswith("承诺日期 周五 7月10日 #hk-")
     fake.follow("li", first, "批准", replies=1)
     fake.follow("li", first, "其他…", replies=1)
     assert [(each.action, each.opens) for each in hk.heard[1:]] == [("promise.approve", False), ("task.promise", True)]
@@ -217,8 +217,8 @@ def test_a_question_of_text_mode_is_answered_by_links_or_by_typing(
     own = 1
     hk.answers(Reply("done", "", asked, {}, own, 1, asks=True), Reply("done", "已登记"))
     [question] = fake.follow("li", fake.screen("li")[0], "承诺日期", replies=1).messages
-    assert "明天 7-9" in question.links and "1 承诺日期" in question.text
-    fake.follow("li", question, "明天 7-9", replies=1)
+    assert "明天 7月9日" in question.links and "1 承诺日期" in question.text
+    fake.follow("li", question, "明天 7月9日", replies=1)
     fake.say("li", "1 7-15 5万", replies=1)
     fake.say("li", "/todo", replies=1)
     assert [(each.ref, each.delivery_id, each.action, dict(each.input), each.text) for each in hk.heard] == [

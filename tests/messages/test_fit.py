@@ -88,12 +88,23 @@ def test_the_ladder_rung_by_rung():
     assert made.actions == () and {"task.log: no way to ask", "task.promise: no way to ask"} <= set(lost)
 
 
+def test_what_is_chosen_may_need_an_amount_so_a_form_asks_both():
+    slack = PROFILES["slack"]
+    for kind, action in (("dispute.open", "dispute.settle"), ("receipt.allocate", "receipt.allocate")):
+        made, lost = fit(example(kind, "zh"), slack, today=TODAY)
+        [asked] = [a for a in made.actions if a.id == action]
+        assert asked.draw == "form" and asked.inputs[-1].name == "amount" and not any(action in one for one in lost)
+        assert draws(example(kind, "zh"), PROFILES["full"])[action] == "inline"
+        assert draws(example(kind, "zh"), replace(slack, has_form=False))[action] == "inline"  # poorer, but something
+    assert draws(overdue(), slack)["task.promise"] == "inline"  # a day says enough; the rest asks 登记结果
+
+
 def test_presets_are_dates_and_labelled_with_them():
     made, lost = fit(overdue(), replace(PROFILES["full"], has_date_picker=False, has_form=False), today=TODAY)
     given = [(a.label, dict(a.given)["date"]) for a in made.actions if a.id == "task.promise"]
     assert given == [
-        ("承诺日期 明天 7-9", "2026-07-09"), ("承诺日期 3天内 7-11", "2026-07-11"),
-        ("承诺日期 周五 7-10", "2026-07-10"), ("承诺日期 月底 7-31", "2026-07-31"),
+        ("承诺日期 明天 7月9日", "2026-07-09"), ("承诺日期 3天内 7月11日", "2026-07-11"),
+        ("承诺日期 周五 7月10日", "2026-07-10"), ("承诺日期 月底 7月31日", "2026-07-31"),
     ]  # fmt: skip
     assert "task.promise: ready answers only" in lost and "task.promise.amount: can't be asked" in lost
 
@@ -107,17 +118,26 @@ def test_friday_is_the_next_one_and_the_month_end_lies_ahead():
 
 def test_the_days_offered_for_another_try_are_those_that_are_accepted():
     item = Input("again_on", "date", True, "x")
-    assert [c.label for c in presets(item, date(2026, 7, 8), "zh")] == ["明天 7-9", "3天内 7-11", "周五 7-10"]
-    assert [c.label for c in presets(item, date(2026, 7, 29), "zh")] == ["明天 7-30", "3天内 8-1", "周五 7-31", "月底 7-31"]
-    assert [c.label for c in presets(item, date(2026, 7, 10), "en")] == ["tomorrow 7-11", "in 3 days 7-13"]
-    assert "月底 7-31" in [c.label for c in presets(Input("until", "date", True, "x"), date(2026, 7, 8), "zh")]
+    assert [c.label for c in presets(item, date(2026, 7, 8), "zh")] == ["明天 7月9日", "3天内 7月11日", "周五 7月10日"]
+    assert [c.label for c in presets(item, date(2026, 7, 29), "zh")] == ["明天 7月30日", "3天内 8月1日", "周五 7月31日", "月底 7月31日"]
+    assert [c.label for c in presets(item, date(2026, 7, 10), "en")] == ["tomorrow 11 Jul", "in 3 days 13 Jul"]
+    assert "月底 7月31日" in [c.label for c in presets(Input("until", "date", True, "x"), date(2026, 7, 8), "zh")]
 
 
 def test_more_buttons_than_room_go_to_reply_codes():
     made, lost = fit(overdue(), replace(PROFILES["full"], max_buttons=2), today=TODAY)
     assert [a.draw for a in made.actions] == ["inline", "inline", "reply", "reply"]
     assert "task.paid: too many buttons" in lost
-    assert "3 称已付款" in made.text and "4 稍后提醒" in made.text
+    assert "称已付款：回复“3 [金额] [日期]”\n稍后提醒：回复“4 日期”" in made.text
+
+
+def test_what_is_typed_on_a_card_of_buttons_is_not_taken_for_a_figure():
+    """WeCom has no picker for a name: a manager's card says what to type, below the invoices, no line beginning with it."""
+    made, lost = fit(example("alert.severe", "zh"), PROFILES["wecom"], today=TODAY)
+    lines = made.text.split("\n")
+    assert lines[-1] == "移交：回复“3 姓名”" and not any(line.split()[0].isdecimal() for line in lines)
+    assert [line.split()[0] for line in lines if line.startswith("INV")] == ["INV-2026-1001", "INV-2026-1002"]
+    assert parse_reply(made, "3 小李") == ("task.reassign", {"person": "小李"}) and not any("reply code not" in o for o in lost)
 
 
 def test_a_card_that_replaces_another_asks_one_thing():
@@ -129,7 +149,7 @@ def test_a_card_that_replaces_another_asks_one_thing():
     step, _ = ask_card(made, templates().action("task.dispute", "zh"), caps, today=TODAY)
     assert [i.name for i in step.actions[0].inputs] == ["reason"]
     typed, lost = ask_card(made, templates().action("task.other", "zh"), caps, today=TODAY)
-    assert typed.actions[0].draw == "reply" and "1 其他情况(1 文字)" in typed.text
+    assert typed.actions[0].draw == "reply" and "其他情况：回复“1 文字”" in typed.text
     assert parse_reply(typed, "1 下周对账") == ("task.other", {"note": "下周对账"}) and lost
 
 

@@ -2,7 +2,7 @@
 
 What a link says names the message it belongs to, so that an old message's link never acts on a newer one:
 
-    承诺日期 明天 7-9 #hk-3f9a-41c0…/task.promise/?date=2026-07-09
+    承诺日期 明天 7月9日 #hk-3f9a-41c0…/task.promise/?date=2026-07-09
 
 What no link can say (an amount, a reason, another day) is asked by a further message, which is answered by typing.
 """

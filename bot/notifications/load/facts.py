@@ -388,6 +388,13 @@ def overdue_of(receivables: Iterable[ReceivableFacts], today: date) -> tuple[Mon
     return sums((r.chaseable_minor, r.currency) for r in late(receivables, today))
 
 
+def aside_of(receivables: Iterable[ReceivableFacts], today: date) -> tuple[Money, ...]:
+    """What of these is overdue and not chased: promised, claimed, disputed, paused, or covered by unapplied money. With
+    `overdue_of` it adds up to what /balance and /overdue show."""
+    past = [r for r in receivables if r.due_on is not None and r.age(today) > 0]
+    return sums((r.open_minor - (r.chaseable_minor if r.chaseable else 0), r.currency) for r in past)
+
+
 def days_of(receivables: Iterable[ReceivableFacts], today: date) -> int:
     return max((r.age(today) for r in late(receivables, today)), default=0)
 

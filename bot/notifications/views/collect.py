@@ -37,6 +37,7 @@ class CollectView:
     due_in: int = 0  # days to the earliest due date, for task.due_soon; 0 = today
     oldest_due: date | None = None
     receivables: tuple[ReceivableRow, ...] = ()  # chaseable ones, oldest first
+    aside: tuple[Money, ...] = ()  # overdue too, and not chased: promised, disputed, covered by unapplied money, …
     unapplied: tuple[Money, ...] = ()  # positive amounts: money received that isn't allocated yet
     promise_on: date | None = None
     promise_amount: Money | None = None
@@ -112,7 +113,7 @@ class CollectView:
         return cls(
             today=date(2026, 7, 8), customer=example_name(lang), short=example_short(lang), code="C019",
             parts=(Part(overdue=yuan(120_000), open=yuan(326_500)),), severity="overdue", days=7, due_in=7,
-            oldest_due=date(2026, 7, 1), receivables=example_rows(), unapplied=(yuan(5_000),),
+            oldest_due=date(2026, 7, 1), receivables=example_rows(), aside=(yuan(33_000),), unapplied=(yuan(5_000),),
             promise_on=date(2026, 7, 20), promise_amount=yuan(20_000), not_kept=2,
             dispute="quality", dispute_amount=yuan(8_000), paused_until=None, hold=True, rating="C",
             last_on=date(2026, 7, 3), last_by=example_person(lang),

@@ -253,6 +253,10 @@ class TodoView:
     def none(self) -> bool:
         return not self.tasks
 
+    @property
+    def amounts(self) -> bool:
+        return any(line.overdue for line in self.tasks)
+
     @classmethod
     def example(cls, lang: str) -> Self:
         return cls(
