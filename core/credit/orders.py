@@ -17,7 +17,7 @@ from core.credit import asking, events, lines, locks, prepayment, reminders, req
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
 from core.credit.judge import judge
-from core.credit.leaning import LEANS, leaned
+from core.credit.leaning import LEANS, LEANS_ON_GROUP, leaned
 from core.db import others_write
 from core.dunning.ladder import Policy
 from core.errors import DomainError
@@ -150,7 +150,8 @@ def whose(work: Work, new: NewOrder, now: Standing, before: int | None = None) -
 def settle(order: Order, found: verdict.Verdict) -> None:
     order.state = OrderState(found.state)
     order.reasons = [reason.json() for reason in found.reasons]
-    order.facts = {**order.facts, "used_minor": found.used_minor, "over_minor": found.over_minor, LEANS: found.leans_minor}
+    leans = {LEANS: found.leans_minor, LEANS_ON_GROUP: found.leans_group_minor}
+    order.facts = {**order.facts, "used_minor": found.used_minor, "over_minor": found.over_minor, **leans}
 
 
 def check_again(work: Work, policy: Policy, order: Order, now: Standing | None = None) -> None:

@@ -67,6 +67,7 @@ class Verdict:
     limit_source: str = "none"
     group: Shared | None = None
     leans_minor: int = 0  # of the order what only money of the customer's own made room for, in the limit's currency
+    leans_group_minor: int = 0  # the same of the group's limit, by money of any of its members, in that limit's currency
     available_minor: int | None = None  # the lower of what the customer's limit and its group's leave: granted.available
 
     @property
@@ -93,11 +94,16 @@ def check(order: OrderFacts, standing: Standing, rules: CreditRules, company_cur
     if rules.ask_within and not holds and not paid:
         holds.append(Reason("ask_within", {"role": rules.ask_within}))
     state = REFUSED if refusals else HELD if holds else RELEASED
-    leans = 0
-    if state == RELEASED and not paid and limit is not None and this:
-        leans = min(this, max(0, standing.used_minor(replace(rules, net_unapplied=False), company_currency) + this - limit))
+    leans = leans_on_group = 0
+    if state == RELEASED and not paid:
+        gross = replace(rules, net_unapplied=False)
+        if limit is not None and this:
+            leans = min(this, max(0, standing.used_minor(gross, company_currency) + this - limit))
+        if (shared := standing.group) is not None:
+            part = in_currency(mine, order.currency, shared.currency, rules, company_currency) or 0
+            leans_on_group = min(part, max(0, shared.used_minor(gross, company_currency) + part - shared.limit_minor))
     left = available(standing, rules, company_currency)
-    return Verdict(state, (*refusals, *holds), used, over, limit, may_owe.source, group, leans, left)
+    return Verdict(state, (*refusals, *holds), used, over, limit, may_owe.source, group, leans, leans_on_group, left)
 
 
 def _shared(
