@@ -13,15 +13,20 @@ import unicodedata
 from bot.card import Action, Card, Input, more_line
 
 _CODE = re.compile(r"#?(\d{1,2})(?:[.、,:)]\s*|\s+|$)(.*)", re.S)
-_AMOUNT = re.compile(r"[¥$€£]?\d[\d,]*(\.\d+)?(万|亿|元|w|k|m)?(元)?", re.I)
+_AMOUNT = re.compile(
+    r"(us|hk|nt|cn|jp|rmb|cny|usd|eur|gbp|hkd)?[¥$€£]?\d[\d,]*(\.\d+)?(万|亿|元|w|k|m)?"
+    r"(元|美元|欧元|英镑|港币|港元|日元|cny|usd|eur|gbp|hkd|jpy)?",
+    re.I,
+)
 _DAY_WORD = re.compile(
     r".*\d.*|[今明后昨前]天|.*(周|星期|礼拜).|.*[月年][底末]|today|tomorrow|yesterday|eom|(next\s+)?(mon|tue|wed|thu|fri|sat|sun)\w*",
     re.I,
 )
 _HINTS = {
-    "zh": {"date": "日期", "amount": "金额", "text": "文字", "person": "姓名", "number": "数字", "choice": "序号"},
+    "zh": {"date": "日期", "amount": "金额", "text": "文字", "person": "姓名", "number": "数字", "choice": "序号",
+           "words": "选项"},
     "en": {"date": "date", "amount": "amount", "text": "text", "person": "name", "number": "number",
-           "choice": "number"},
+           "choice": "number", "words": "option"},
 }  # fmt: skip
 
 
@@ -62,10 +67,7 @@ def reply_line(code: int, action: Action, lang: str) -> str:
         return f"{code} {label}"
     usage = _usage(code, action, zh)
     out = [f"{code} {label}({usage})" if zh else f"{code} {label} ({usage})"]
-    for item in action.inputs:
-        if item.choices:
-            out.append("   " + ("  " if zh else ", ").join(f"{n}={c.label}" for n, c in enumerate(item.choices, 1)))
-    return "\n".join(out)
+    return "\n".join([*out, *("   " + ("  " if zh else ", ").join(each) for each in _choices(action))])
 
 
 def typed_line(code: int, action: Action, lang: str) -> str:
@@ -76,14 +78,26 @@ def typed_line(code: int, action: Action, lang: str) -> str:
         return f"{label}{'：' if zh else ': '}{action.url}"
     usage = _usage(code, action, zh)
     said = f"{label}：回复“{usage}”" if zh else f"{label}: reply “{usage}”"
-    listed = [
-        (" " if zh else ", ").join(f"{n}={c.label}" for n, c in enumerate(item.choices, 1))
-        for item in action.inputs
-        if item.choices
-    ]
+    listed = [(" " if zh else ", ").join(each) for each in _choices(action)]
     if not listed:
         return said
     return f"{said}（{'；'.join(listed)}）" if zh else f"{said} ({'; '.join(listed)})"
+
+
+def _choices(action: Action) -> list[list[str]]:
+    """`1=质量问题`, `2=价格差异`, … a list for each question that has choices; several have no numbers."""
+    numbered = _by_number(action)
+    return [
+        [f"{n}={c.label}" if numbered else c.label for n, c in enumerate(item.choices, 1)]
+        for item in action.inputs
+        if item.choices
+    ]
+
+
+def _by_number(action: Action) -> bool:
+    """Of two questions with choices the first may be left out: a number would mean its answer and not that of the other,
+    and 30 might be a share or days. Then words are typed."""
+    return sum(bool(item.choices) for item in action.inputs) < 2
 
 
 def _label(action: Action) -> str:
@@ -93,9 +107,9 @@ def _label(action: Action) -> str:
 
 
 def _usage(code: int, action: Action, zh: bool) -> str:
-    words = []
+    words, numbered = [], _by_number(action)
     for item in action.inputs:
-        word = _HINTS["zh" if zh else "en"]["choice" if item.choices else item.type]
+        word = _HINTS["zh" if zh else "en"][("choice" if numbered else "words") if item.choices else item.type]
         words.append(word if item.required else f"[{word}]")
     return " ".join([str(code), *words])
 
@@ -105,14 +119,16 @@ def parse_reply(card: Card, text: str) -> tuple[str, dict[str, str]] | None:
 
     Required inputs may be missing: then the caller asks for them. Words that fit no input make it no reply.
     """
-    if card.closed:
-        return None
-    plain = unicodedata.normalize("NFKC", text).strip()
-    for action, rest in _heads(card, plain):
-        found = _answers(action, rest)
+    for action, rest in heads(card, text):
+        found = answers(action, rest)
         if found is not None:
             return action.id, found
     return None
+
+
+def heads(card: Card, text: str) -> list[tuple[Action, str]]:
+    """The buttons of an open card with whose number or label `text` begins, and what follows it."""
+    return [] if card.closed else _heads(card, unicodedata.normalize("NFKC", text).strip())
 
 
 def _heads(card: Card, plain: str) -> list[tuple[Action, str]]:
@@ -129,11 +145,12 @@ def _heads(card: Card, plain: str) -> list[tuple[Action, str]]:
     return out
 
 
-def _answers(action: Action, rest: str) -> dict[str, str] | None:
-    """Words to inputs, in order. The last text input takes all that is left."""
+def answers(action: Action, rest: str) -> dict[str, str] | None:
+    """Words to inputs, in order; None if they fit none. The last text input takes all that is left."""
     found = dict(action.given)
     words = re.sub(r"\bnext\s+", "next_", rest, flags=re.I).split()  # "next fri" is one answer
     words = [word.replace("next_", "next ") for word in words]
+    numbered = _by_number(action)
     open_inputs = [i for i in action.inputs if i.name not in found or action.draw == "preset"]
     for position, item in enumerate(open_inputs):
         if not words:
@@ -141,7 +158,7 @@ def _answers(action: Action, rest: str) -> dict[str, str] | None:
         if item.type in ("text", "person") and not item.choices and position == len(open_inputs) - 1:
             found[item.name] = " ".join(words)
             words = []
-        elif (hit := _longest(item, words)) is not None:
+        elif (hit := _longest(item, words, numbered)) is not None:
             found[item.name], taken = hit
             words = words[taken:]
         elif item.required:
@@ -149,22 +166,22 @@ def _answers(action: Action, rest: str) -> dict[str, str] | None:
     return None if words else found
 
 
-def _longest(item: Input, words: list[str]) -> tuple[str, int] | None:
+def _longest(item: Input, words: list[str], numbered: bool) -> tuple[str, int] | None:
     """The value and how many words it took; only the label of a choice takes several."""
     for taken in range(len(words) if item.choices else 1, 0, -1):
-        value = _fits(item, " ".join(words[:taken]))
+        value = _fits(item, " ".join(words[:taken]), numbered)
         if value is not None:
             return value, taken
     return None
 
 
-def _fits(item: Input, word: str) -> str | None:
-    """The value of `word` for this input, or None if it can't be one."""
+def _fits(item: Input, word: str, numbered: bool) -> str | None:
+    """The value of `word` for this input, or None if it can't be one. `numbered`: a choice may be meant by its number."""
     if item.choices:
-        if word.isdecimal() and 1 <= int(word) <= len(item.choices):
+        if numbered and word.isdecimal() and 1 <= int(word) <= len(item.choices):
             return item.choices[int(word) - 1].value
         wanted = word.casefold()
-        hits = [c.value for c in item.choices if wanted in (_flat(c.value), _flat(c.label))]
+        hits = [c.value for c in item.choices if wanted in (_flat(c.label), *([_flat(c.value)] if numbered else ()))]
         return hits[0] if hits else None
     if item.type in ("amount", "number"):
         return word if _AMOUNT.fullmatch(word) else None

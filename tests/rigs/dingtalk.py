@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.adapters.dingtalk import render, template, text
+from bot.card import Input
 from bot.notifications.templates import templates
 from bot.questions import YES
 from tests.fakes.dingtalk import Answer, Button, FakeDingTalk, NotOnScreen, Seen
@@ -150,9 +151,14 @@ class TextRig(Rig):
         label = _link(question, action, left) if left else None
         if label is not None and _links(question)[label].input == left:
             return _said(self.fake.follow(user, question, label, replies=1))
-        order = [each.name for each in templates().action(action, "zh").inputs]
-        words = " ".join(left[name] for name in order if name in left)
+        asked = templates().action(action, "zh").inputs
+        words = " ".join(_typed(each, left[each.name]) for each in asked if each.name in left)
         return _said(self.fake.say(user, f"1 {words}".strip(), replies=1))
+
+
+def _typed(asked: Input, value: str) -> str:
+    """A choice by its words: 30天 is no 30%."""
+    return next((choice.label for choice in asked.choices if choice.value == value), value)
 
 
 # --- what stands there ---

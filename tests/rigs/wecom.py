@@ -6,6 +6,7 @@ from copy import copy
 from html import unescape
 
 from bot.adapters.wecom import adapter, keys
+from bot.card import Input
 from bot.notifications.templates import templates
 from tests.fakes.wecom import FakeWecom, NotThere
 from tests.fakes.wecom import Shown as Seen
@@ -188,9 +189,14 @@ class TextRig(Rig):
 
     def tap(self, handle: str, ref: str, action: str, inputs: dict[str, str]) -> str:
         asked = templates().action(action, "zh")
-        words = " ".join([asked.label, *(inputs[each.name] for each in asked.inputs if inputs.get(each.name))])
+        words = " ".join([asked.label, *(_typed(each, inputs[each.name]) for each in asked.inputs if inputs.get(each.name))])
         said = self.say(handle, words)
         return self.say(handle, "1") if "请再次确认" in said else said
+
+
+def _typed(asked: Input, value: str) -> str:
+    """A choice by its words: 30天 is no 30%."""
+    return next((choice.label for choice in asked.choices if choice.value == value), value)
 
 
 def replace_link(seen: Seen, link: str) -> Seen:

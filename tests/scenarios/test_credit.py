@@ -1,8 +1,10 @@
 """An order against the customer's limit: released at once, or held until the right person has tapped."""
 
 import pytest
+from sqlalchemy import select
 
 from core.errors import DomainError
+from core.models import CreditLine
 from tests.harness import ONE_STEP, Harness
 from tests.phones import Card
 from tests.scenarios.ordering import ROUTES, codes, opened, place, state, stored, told
@@ -312,6 +314,18 @@ def test_the_director_says_no_in_any_messenger(hk: Harness) -> None:
     asked(hk).tap("credit.reject", reason="先收货款")
     assert state(hk, "SO1") == "rejected"
     hk.chat("li").expect_card("SO1", "先收货款", kind="order.decided")
+    hk.chat("cai").expect_card("SO1", kind="order.decided")
+
+
+def test_the_director_says_yes_for_a_while_and_on_shorter_terms_in_any_messenger(hk: Harness) -> None:
+    card = asked(hk)
+    card.tap("credit.approve_with", terms="30", until="2026-07-31")
+    assert state(hk, "SO1") == "released"
+    assert stored(hk, "SO1").conditions == {"terms_days": 30} and "30天" in card.text and "7月31日" in card.text
+    with hk.look() as work:
+        [line] = work.session.execute(select(CreditLine)).scalars()
+    assert line.until.isoformat() == "2026-07-31" and card.json["state"] == "closed"
+    hk.chat("li").expect_card("SO1", "已放行", kind="order.decided")
     hk.chat("cai").expect_card("SO1", kind="order.decided")
 
 

@@ -24,6 +24,10 @@ shrink = { C = "0.5", D = "0" }
 
 @pytest.fixture
 def shop(hk: Harness) -> Harness:
+    return begun(hk)
+
+
+def begun(hk: Harness) -> Harness:
     """The last Monday of June; 甲 of li may owe 1,000; months in which what fell due was paid, and a bit more."""
     hk.begin("2026-06-29 10:00")
     hk.people(fm2="finance_manager")
@@ -100,6 +104,34 @@ def test_three_months_that_were_covered_are_worth_fifteen_percent(shop: Harness)
     shop.morning("2026-07-02")
     assert len(proposals(shop)) == 1, "once a month"
     rest(shop)
+
+
+def on_a_phone(hk: Harness) -> Card:
+    """fm's card about 甲's 1,150, the newest that they have."""
+    earned(begun(hk))
+    hk.morning("2026-07-01")
+    card = proposed(hk, "fm", "建议提额至 ¥1,150.00")
+    rest(hk)
+    return card
+
+
+def test_a_proposal_is_agreed_to_in_any_messenger(hk: Harness) -> None:
+    card = on_a_phone(hk)
+    card.tap("limit.agree")
+    assert limit(hk) == 115_000 and [one.state for one in proposals(hk)] == ["approved"]
+    assert "fm 已同意，额度 ¥1,150.00" in card.text and card.json["state"] == "closed"
+    [said] = written(hk, "limit.set")
+    assert (said["before_minor"], said["after_minor"]) == (100_000, 115_000)
+    rest(hk)
+
+
+def test_a_proposal_is_declined_with_a_reason_in_any_messenger(hk: Harness) -> None:
+    card = on_a_phone(hk)
+    card.tap("limit.decline", reason="再看一个月")
+    assert limit(hk) == 100_000 and [one.state for one in proposals(hk)] == ["rejected"]
+    assert [said["reason"] for said in written(hk, "limit.proposal_rejected")] == ["再看一个月"]
+    assert card.json["state"] == "closed"
+    rest(hk)
 
 
 def test_it_goes_on_month_by_month(shop: Harness) -> None:
