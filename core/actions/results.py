@@ -4,6 +4,7 @@ from core import chores, claims, disputes, promises, tasks
 from core.actions.request import Context, Outcome, Result, amounts_of, person_named, task_id
 from core.credit import prepayment
 from core.errors import DomainError
+from core.ledger.marks import mark
 from core.models import Customer, TaskState
 
 
@@ -125,5 +126,6 @@ def assign(c: Context) -> Outcome:
     if "owner" not in customer.edited:
         customer.edited = [*customer.edited, "owner"]
     c.work.audit("customer.assign", "customer", c.customer, c.customer, to=person.handle)
+    mark(c.work, [c.customer])  # whoever looks after it decides about none of its orders
     chores.close(c.work, "assign", c.customer, TaskState.answered)
     return Outcome(Result.done, "customer.assigned", {"to": person.name})

@@ -4,12 +4,14 @@ A request is asked again once a working day at most: the order's first one at on
 Nobody is worn down by the same question. What was approved on a prepayment is asked anew when it comes too late.
 """
 
+from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import select
 
 from core import outbox
-from core.credit import events, prepayment, requests, shown, verdict
+from core.credit import events, locks, prepayment, requests, shown, verdict
 from core.credit.exposure import Standing, standing
 from core.credit.judge import judge
 from core.dunning.ladder import Policy
@@ -56,6 +58,7 @@ def ask_again(work: Work, policy: Policy, order: Order) -> CreditRequest | None:
     Errors: credit.not_held, credit.asked_already, credit.asked_today (`next`: the day from which it works again),
     credit.nobody_to_ask.
     """
+    locks.lock_orders(work, locks.lock(work, order.customer_id))
     if order.state != OrderState.held or order.conditions:
         raise DomainError("credit.not_held", number=order.number)
     if requests.pending(work, order.id or 0) is not None:
@@ -69,7 +72,8 @@ def ask_again(work: Work, policy: Policy, order: Order) -> CreditRequest | None:
     if found.state != verdict.HELD:
         requests.settle_order(work, policy, order, OrderState(found.state), by="check")
         return None
-    request = requests.open_(work, policy, order, now, found, work.person_id)
+    agreed = _agreed(requests.latest(work, order.id or 0))
+    request = requests.open_(work, policy, order, now, found, work.person_id, agreed=agreed)
     if request is None:
         raise DomainError("credit.nobody_to_ask")
     outbox.touch(work, "order", [order.id or 0])
@@ -81,9 +85,18 @@ def of_somebody(work: Work, policy: Policy, order: Order, now: Standing, found: 
     """A held order about which nobody might decide: asked as soon as there is somebody. The customer is locked."""
     _as_found(order, found)
     last = requests.latest(work, order.id or 0)
-    if requests.open_(work, policy, order, now, found, last.asked_by_id if last is not None else None) is not None:
+    asked_by_id = last.asked_by_id if last is not None else None
+    if requests.open_(work, policy, order, now, found, asked_by_id, agreed=_agreed(last)) is not None:
         outbox.touch(work, "order", [order.id or 0])
         events.order_changed(work, order)
+
+
+def _agreed(last: CreditRequest | None) -> Mapping[str, Any] | None:
+    """Conditions of a yes that came to nothing: they stand however often it is asked again."""
+    if last is None:
+        return None
+    agreed: Mapping[str, Any] | None = last.conditions or last.facts.get("agreed")
+    return agreed
 
 
 def anew(

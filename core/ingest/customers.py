@@ -26,7 +26,8 @@ FIELDS = {
     "tax_id": "tax_id", "address": "address",
 }  # fmt: skip
 _EMPTY = {"aliases": [], "tags": [], "no_letters": False, "owner_id": None, "credit_limit_minor": None}
-_JUDGED = {"credit_limit_minor", "rating", "group_name", "currency", "terms"}  # what verdicts on orders go by
+# What verdicts on orders go by, and who decides about them.
+_JUDGED = {"credit_limit_minor", "rating", "group_name", "currency", "terms", "owner_id", "region"}
 _SEARCHED = ("name", "short_name", "aliases")
 _CONTACTS = ("finance", "business")
 

@@ -16,8 +16,8 @@ from core.models import CreditRequest, CreditVote
 from tests.harness import ONE_STEP, Harness
 from tests.phones import Card
 from tests.scenarios.approving import BOTH, REQUEST, audited, person, request, settled, staffed
-from tests.scenarios.ordering import place, put, state, stored
-from tests.scenarios.racing import count, tap
+from tests.scenarios.ordering import opened, place, put, state, stored
+from tests.scenarios.racing import at_once, count, other, outcomes, tap
 
 BY_SIZE = """
 [[credit.route]]
@@ -339,6 +339,66 @@ def test_other_columns_of_people_have_nothing_looked_at(shop: Harness, monkeypat
     settled(shop)
 
 
+def test_a_customer_handed_to_its_approver_is_another_ones_to_decide_about(shop: Harness) -> None:
+    card = asked_of_zhou(shop)
+    shop.imports("customers", "code,name,owner", "甲,甲,zhou")
+    card.expect_update("已转由 gm 审批", state="closed")
+    shop.chat("gm").expect_card("SO1", kind=REQUEST)
+    shop.sleep_until("2026-07-06 10:05")
+    shop.act("fm", "customer.assign", "甲", person="li")
+    shop.deliver()
+    shop.chat("zhou").expect_card("SO1", kind=REQUEST).tap("credit.approve")
+    assert state(shop, "SO1") == "released"
+    settled(shop)
+
+
+def test_conditions_that_were_agreed_to_stand_when_it_is_asked_again(shop: Harness) -> None:
+    asked_of_zhou(shop).tap("credit.approve_with", prepay_percent="50")
+    everybody = [f"{handle},{handle},no" for handle in ("zhou", "gm", "fm", "ada")]
+    shop.imports("people", "handle,name,active", *everybody)
+    shop.receivable("甲", "2000.00", due="2026-09-01", number="I1")
+    shop.pay("甲", "1000.00", number="R1")  # the prepayment, and worse figures than those of the yes
+    assert state(shop, "SO1") == "held" and stored(shop, "SO1").conditions == {}
+    shop.imports("people", "handle,name,active", "zhou,zhou,yes")
+    card = shop.chat("zhou").expect_card("SO1", "预付50%", kind=REQUEST)
+    card.tap("credit.approve")
+    assert stored(shop, "SO1").conditions == {"prepay_minor": 100_000}
+    settled(shop)
+
+
+# --- at one moment ---
+
+
+def test_the_old_approvers_tap_and_the_look_that_moves_it(shop: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.policy(ONE_STEP + BY_SIZE)
+    with other(shop) as second:
+        for n in range(4):
+            number = f"SO{n}"
+            place(shop, "甲", "1500.00", number)
+            card = shop.chat("fm").expect_card(number, kind=REQUEST)
+            with monkeypatch.context() as patch:
+                patch.setattr("bot.app.check_orders", lambda *_: 0)
+                shop.receivable("甲", "600.00", due="2026-09-01", number=f"I{n}")
+
+                def looks() -> None:
+                    with second.work(shop.now) as work:
+                        orders.check_customer(work, active(work)[1], 1)
+
+                replies = at_once(
+                    lambda card=card: tap(shop.app, shop.now, "fm", card.delivery, "credit.approve", rev=card.json["rev"]),
+                    looks,
+                )
+            assert outcomes(replies[:1])[0] in ("stale", "not_allowed"), replies
+            shop.deliver()
+            assert (state(shop, number), request(shop).rev) == ("held", 2)
+            theirs = [each for each in shop.chat("zhou").unread() if each.json["kind"] == REQUEST]
+            assert len(theirs) == 1, "one card, whoever moved it"
+            theirs[0].tap("credit.reject", reason="先收款")
+            settled(shop)
+            shop.pay("甲", "600.00", f"I{n}", number=f"R{n}")
+    settled(shop)
+
+
 # --- the policy ---
 
 TWO_RUNGS = """
@@ -505,3 +565,21 @@ def test_the_list_says_it_once_where_nothing_has_changed(shop: Harness) -> None:
     said = shop.chat("zhou").say("审批")
     assert "超额 ¥1,000.00'" in str(said["card"].rows) and said["view"]["approvals"][0]["over_on_card"] is None
     settled(shop)
+
+
+# --- the same in any messenger ---
+
+
+def test_what_has_grown_goes_to_whose_it_is_in_any_messenger(hk: Harness) -> None:
+    opened(hk)
+    hk.policy(ONE_STEP + BY_SIZE)
+    place(hk, "甲", "1500.00", "SO1")
+    hk.chat("li").expect_card("SO1", "fm", kind="order.held")
+    hk.chat("fm").expect_card("SO1", kind=REQUEST)
+    hk.receivable("甲", "600.00", due="2026-09-01", number="I1")
+    hk.deliver()
+    theirs = hk.chat("zhou").expect_card("SO1", "¥1,100.00", kind=REQUEST)
+    theirs.tap("credit.approve")
+    assert state(hk, "SO1") == "released"
+    hk.chat("li").expect_card("SO1", "已放行", kind="order.decided")
+    hk.chat("cai").expect_card("SO1", kind="order.decided")

@@ -206,7 +206,7 @@ _ASKABLE = ("expired", "withdrawn", NOBODY)
 
 
 def _closed_by(facts: Facts, row: Order, asked: CreditRequest | None, lang: str) -> Phrase:
-    if NOBODY in row.facts:
+    if row.state == OrderState.held and NOBODY in row.facts:
         return phrase("ended.nobody")
     return (_ended(facts, asked, lang) if asked is not None else None) or phrase("ended.resolved")
 
