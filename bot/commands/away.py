@@ -3,23 +3,23 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 from sqlalchemy import select
 
-from bot.commands.dates import parse_date
 from bot.commands.parser import Ask
+from bot.commands.periods import Period, given_days, take_period
 from bot.commands.reply import CommandReply
 from bot.commands.words import label as label_of
 from bot.commands.words import of
 from bot.commands.write import act
 from bot.notifications.views import DoneView
+from core.errors import DomainError
 from core.models import Person
 from core.models.base import table_of
 
 _SAID = re.compile(
-    r"(?:(?:从|from\b)?\s*(?P<start>.*?)\s*(?:到|至|截至|\b(?:until|till|to)\b)\s*)?(?P<until>.+?)"
-    r"(?:\s*[,，]?\s*(?:代理人?|由|deputy\b)\s*[:：]?\s*@?(?P<deputy>.+?)(?:代理)?)?",
-    re.IGNORECASE,
+    r"(?P<days>.+?)(?:\s*[,，]?\s*(?:代理人?|由|deputy\b)\s*[:：]?\s*@?(?P<deputy>.+?)(?:代理)?)?", re.IGNORECASE
 )
 _NO_DEPUTY = (
     "审批仍发给您；要由他人代理，请写“外出 到 日期 代理 @同事”",
@@ -36,10 +36,7 @@ def away(ask: Ask) -> CommandReply:
         return ask.error("person.unknown", person=ask.typed.words[0].lstrip("@"))
     if said is None:
         return ask.error("command.usage", usage=ask.usage)
-    today, given = ask.work.today, {}
-    if said["start"]:
-        given["from"] = parse_date(said["start"], today, future=None).isoformat()
-    given["until"] = parse_date(said["until"], today, future=True).isoformat()
+    given = given_days(_period(said["days"], ask.work.today))
     if said["deputy"]:
         given["deputy"] = said["deputy"].strip()
     reply = act(ask, "person.away", given, "person", person_id)
@@ -50,6 +47,19 @@ def away(ask: Ask) -> CommandReply:
     if reply.code != "away.without_deputy" or not isinstance(reply.view, DoneView):
         return reply
     return replace(reply, view=replace(reply.view, next=of(_NO_DEPUTY, ask.lang)))
+
+
+def _period(text: str, today: date) -> Period:
+    """Nothing else stands in `text`: what can't be read is no day, and no reason."""
+    try:
+        period = take_period(text, today)
+    except DomainError as error:
+        if error.code != "period.unclear":
+            raise
+        period = Period(None, None, str(error.facts["value"]))
+    if period.until is None or period.rest:
+        raise DomainError("date.unknown", value=period.rest or text)
+    return period
 
 
 def back(ask: Ask) -> CommandReply:

@@ -1,6 +1,7 @@
 """/promise, /paid, /dispute, /pause, /unpause: what a customer said, and what follows from it."""
 
 from bot.commands.parser import Ask, Named, amount_input, fields, named
+from bot.commands.periods import in_quotes, said_again, take_period
 from bot.commands.reply import CommandReply
 from bot.commands.write import canonical_amount, change, joined
 from core.search import fold
@@ -83,13 +84,15 @@ def pause(ask: Ask) -> CommandReply:
     name = named(ask)
     if isinstance(name, CommandReply):
         return name
-    found = fields(name.rest, ask.work.today, ask.currency_of(name.one), amount=False)
-    if found.day is None:
-        return missing(ask, found.rest, "date.unknown")
+    found = take_period(" ".join(name.rest), ask.work.today, quoted=ask.typed.in_quotes)
+    if found.until is None:
+        return missing(ask, name.rest, "date.unknown")
+    if found.start is not None and found.start > ask.work.today:
+        return ask.error("period.no_start", value=found.start)
     if not found.rest:
         return ask.error("command.usage", usage=ask.usage)
-    given = {"until": found.day.isoformat(), "reason": " ".join(found.rest)}
-    return change(ask, name, "pause.set", given, joined("until", given["until"], given["reason"]))
+    given = {"until": found.until.isoformat(), "reason": found.rest}
+    return change(ask, name, "pause.set", given, joined(said_again(given), in_quotes(found.rest)))
 
 
 def unpause(ask: Ask) -> CommandReply:

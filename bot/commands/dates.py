@@ -153,6 +153,14 @@ def _end_of(match: re.Match[str], today: date, future: bool | None) -> date:
     return ends
 
 
+def _end_of_named(month: int, year: str, today: date, future: bool | None, value: str) -> date:
+    """The last day of a month that is named; `year`: 今年, 明年, or its number."""
+    if year:
+        return _month_end(date(int(year) if year.isdecimal() else today.year + (year == "明年"), month, 1), 0)
+    last = _month_end(date(today.year, month, 1), 0)
+    return _month_day(month, last.day, today, future, value)
+
+
 def _ago(match: re.Match[str], today: date, sign: int) -> date:
     return today + timedelta(days=sign * _number(match[1]) * _UNITS[match[2]])
 
@@ -173,6 +181,9 @@ _FORMS: list[tuple[re.Pattern[str], _Read]] = [
         (r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})[日号]?", lambda m, t, f: date(int(m[1]), int(m[2]), int(m[3]))),
         (r"(20\d{2})(\d{2})(\d{2})", lambda m, t, f: date(int(m[1]), int(m[2]), int(m[3]))),
         (r"(\d{1,2})[-/.](\d{1,2})[日号]?", lambda m, t, f: _month_day(int(m[1]), int(m[2]), t, f, m[0])),
+        (rf"(今年|明年)?{_NUMBER}月[底末]",
+         lambda m, t, f: _end_of_named(_number(m[2]), m[1] or "", t, f, m[0]) if m[2] else None),
+        (r"今年(\d{1,2})月(\d{1,2})[日号]?", lambda m, t, f: date(t.year, int(m[1]), int(m[2]))),
         (r"(明年)(\d{1,2})月(\d{1,2})[日号]?", lambda m, t, f: date(t.year + 1, int(m[2]), int(m[3]))),
         (r"(去年)(\d{1,2})月(\d{1,2})[日号]?", lambda m, t, f: date(t.year - 1, int(m[2]), int(m[3]))),
         (rf"{_NUMBER}月{_NUMBER}[日号]?",
@@ -185,8 +196,10 @@ _FORMS: list[tuple[re.Pattern[str], _Read]] = [
         (r"(本|这个|这|下个|下|上个|上)?月[底末]", _end_of),
         (r"(?:end of )(the |this |next |last )?month",
          lambda m, t, f: _month_end(t, _MONTHS[(m[1] or "").strip()])),
+        (rf"end of {_MONTH}(?: (\d{{4}}))?", lambda m, t, f: _end_of_named(_EN_MONTHS[m[1]], m[2] or "", t, f, m[0])),
         (r"eom", lambda m, t, f: _month_end(t, 0 if f is not False else -1)),
-        (r"(?:今年)?年[底末]|end of (?:the |this )?year|eoy", lambda m, t, f: date(t.year, 12, 31)),
+        (r"明年?年[底末]", lambda m, t, f: date(t.year + 1, 12, 31)),
+        (r"(?:今年|今)?年[底末]|end of (?:the |this )?year|eoy", lambda m, t, f: date(t.year, 12, 31)),
         (rf"{_NUMBER}(天|日|周|星期|个星期|礼拜|个礼拜)(?:之内|以内|内|之后|以后|后)",
          lambda m, t, f: _ago(m, t, 1) if m[1] not in ("", "半") else None),
         (rf"{_NUMBER}(天|日|周|星期|个星期|礼拜|个礼拜)(?:之前|以前|前)?",

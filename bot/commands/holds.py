@@ -1,18 +1,16 @@
 """/hold, /unhold, /blacklist, /unblacklist: who gets no new orders, and who does again."""
 
-import re
 from dataclasses import replace
 
 from bot.commands import words
-from bot.commands.dates import MAX_WORDS, looks_like_date, take_date
-from bot.commands.parser import Ask, Named, fields, named
+from bot.commands.parser import Ask, Named, named
+from bot.commands.periods import given_days, in_quotes, said_again, take_period
 from bot.commands.reply import CommandReply
 from bot.commands.write import change, joined
 from bot.notifications.views import ConfirmView, DoneView, Line
 from core.credit.holds import related
 from core.permissions import may
 
-_UNTIL = re.compile(r"(到|至|截至|until|till)", re.IGNORECASE)
 SHOWN = 5  # related customers by name
 
 
@@ -20,16 +18,13 @@ def hold(ask: Ask) -> CommandReply:
     name = _asked(ask, "hold.set")
     if isinstance(name, CommandReply):
         return name
-    found = fields(name.rest, ask.work.today, ask.currency_of(name.one), future=True, amount=False)
-    day, rest = found.day, found.rest
-    if day is None:
-        rest, last = _last_day(rest)
-        day = take_date(last, ask.work.today, future=True)[0] if last else None
-    if not rest:
+    period = take_period(" ".join(name.rest), ask.work.today, quoted=ask.typed.in_quotes, lasting=True)
+    if period.start is not None and period.start > ask.work.today:
+        return ask.error("period.no_start", value=period.start)
+    if not period.rest:
         return ask.error("command.usage", usage=ask.usage)
-    given = {"reason": " ".join(rest)} | ({"until": day.isoformat()} if day is not None else {})
-    until = joined("until", given["until"]) if day is not None else ""
-    return change(ask, name, "hold.set", given, joined(until, given["reason"]))
+    given = {"reason": period.rest} | {key: day for key, day in given_days(period).items() if key == "until"}
+    return change(ask, name, "hold.set", given, joined(said_again(given), in_quotes(given["reason"])))
 
 
 def unhold(ask: Ask) -> CommandReply:
@@ -65,12 +60,3 @@ def _with_reason(ask: Ask, action: str) -> CommandReply:
         return ask.error("command.usage", usage=ask.usage)
     reason = " ".join(name.rest)
     return change(ask, name, action, {"reason": reason}, reason)
-
-
-def _last_day(rest: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(the reason, the words of a date after it): only what begins with "until", since reasons have dates as well."""
-    for count in range(min(MAX_WORDS, len(rest)), 0, -1):
-        last = rest[-count:]
-        if _UNTIL.match(last[0]) and looks_like_date(" ".join(last)):
-            return rest[:-count], last
-    return rest, ()

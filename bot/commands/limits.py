@@ -2,9 +2,12 @@
 
 import re
 import unicodedata
+from dataclasses import replace
 
 from bot.commands import credit, groups
-from bot.commands.parser import Ask, amount_input, fields, named
+from bot.commands.dates import dotted
+from bot.commands.parser import Ask, Fields, amount_input, fields, named
+from bot.commands.periods import Period, given_days, in_quotes, said_again, take_period
 from bot.commands.reply import CommandReply
 from bot.commands.write import act, canonical_amount, change, joined
 from core.actions.limits import UNLIMITED
@@ -31,8 +34,7 @@ def limit(ask: Ask) -> CommandReply:
     if isinstance(given, CommandReply):
         return given
     amount = given.get("limit") or ("0" if given["amount"] == "0" else canonical_amount(given))
-    until = joined("until", given["until"]) if "until" in given else ""
-    return change(ask, name, "limit.set", given, joined(amount, until, given["reason"]))
+    return change(ask, name, "limit.set", given, joined(amount, said_again(given), in_quotes(given["reason"])))
 
 
 def _shared(ask: Ask, group: str, words: tuple[str, ...]) -> CommandReply:
@@ -50,22 +52,43 @@ def _shared(ask: Ask, group: str, words: tuple[str, ...]) -> CommandReply:
 
 
 def _given(ask: Ask, words: tuple[str, ...], currency: str, *, day: bool = True) -> dict[str, str] | CommandReply:
-    """What follows the name, as the action takes it. `currency`: of an amount without one."""
-    first = unicodedata.normalize("NFKC", words[0]).casefold()
+    """What follows the name, as the action takes it. `currency`: of an amount without one. `day`: it may be for a while."""
     given = {"currency": currency}
+    first = unicodedata.normalize("NFKC", words[0]).casefold()
     if first in NONE:
-        given["limit"], words = UNLIMITED, words[1:]
+        given["limit"], rest, period = UNLIMITED, words[1:], None
     elif _NOUGHT.fullmatch(first):
-        given["amount"], words = "0", words[1:]
-    known = "limit" in given or "amount" in given
-    found = fields(words, ask.work.today, currency, day=day, future=True, amount=not known)
-    if not known:
+        given["amount"], rest, period = "0", words[1:], None
+    else:
+        found, period = _amount(ask, words, currency, day=day)
         if found.amount_minor is None:
             return ask.error("amount.bad", value=(found.rest or words)[0])
         given |= amount_input(found, currency)
-    if found.day is not None:
-        given["until"] = found.day.isoformat()
-    if not found.rest:
+        rest = found.rest
+    period = period or _period(ask, rest)
+    if not day and period.until is not None:
+        return ask.error("group.for_good", value=period.until)
+    if not period.rest:
         return ask.error("command.usage", usage=ask.usage)
-    given["reason"] = " ".join(found.rest)
-    return given
+    return given | given_days(period) | {"reason": period.rest}
+
+
+def _amount(ask: Ask, words: tuple[str, ...], currency: str, *, day: bool) -> tuple[Fields, Period | None]:
+    """The amount and what follows it; the period as well, if that is what stands first."""
+    today = ask.work.today
+    if day and dotted(words[0]):  # 12.1 beside an amount is a day
+        found = fields(words, today, currency, future=True)
+        return found, Period(None, found.day, " ".join(found.rest)) if found.day is not None else None
+    found = fields(words, today, currency, day=False)
+    if found.amount_minor is not None:
+        if day and found.rest and dotted(found.rest[0]):
+            left = fields(found.rest, today, currency, future=True, amount=False)
+            return found, Period(None, left.day, " ".join(left.rest))
+        return found, None
+    period = _period(ask, words)
+    found = fields(tuple(period.rest.split()), today, currency, day=False)
+    return found, replace(period, rest=" ".join(found.rest))
+
+
+def _period(ask: Ask, words: tuple[str, ...]) -> Period:
+    return take_period(" ".join(words), ask.work.today, quoted=ask.typed.in_quotes)

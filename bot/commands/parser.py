@@ -37,6 +37,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "trace": ("trace", "追溯", "溯源"),
     "approvals": ("approvals", "审批", "待审批", "approval"),
     "order": ("order", "订单", "查订单"),
+    "approve": ("approve", "批准"),
+    "reject": ("reject", "驳回"),
+    "withdraw": ("withdraw", "撤回", "撤回申请"),
     "credit": ("credit", "信用", "信用额度"),
     "rating": ("rating", "评级", "信用评级"),
     "deviation": ("deviation", "授信偏差", "额度偏差", "偏差"),
@@ -55,6 +58,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "handover": ("handover", "移交", "交接"),
     "policy": ("policy", "策略", "政策"),
 }
+BUTTONS = frozenset({"approve", "reject", "withdraw"})  # what a card's button does as well, and bot.meant reads
 WORDS = {word: name for name, words in NAMES.items() for word in words}
 _GLUED = sorted((word for word in WORDS if not word.isascii()), key=len, reverse=True)
 _TOKENS = re.compile(r'"[^"]*"|“[^”]*”|「[^」]*」|\S+')
@@ -68,6 +72,7 @@ class Typed:
     words: tuple[str, ...]
     text: str
     quoted: bool = False  # the first word was in quotes: it is the whole name
+    in_quotes: tuple[str, ...] = ()  # which words were: no day is read in them
 
 
 def parse(text: str) -> Typed:
@@ -88,7 +93,17 @@ def parse(text: str) -> Typed:
         first = tokens[0][0].lstrip("/／ ")[len(glued) :].lstrip(":：")
         rest = [(first, False), *rest] if first else rest
         head = glued
-    return Typed(WORDS[head], tuple(word for word, _ in rest if word), text, bool(rest) and rest[0][1])
+    in_quotes = tuple(word for word, is_quoted in rest[1:] if is_quoted)
+    return Typed(WORDS[head], tuple(word for word, _ in rest if word), text, bool(rest) and rest[0][1], in_quotes)
+
+
+def is_command(text: str) -> bool:
+    """Whether the line begins with a word of ours that stands alone; else it may be what a button says: 承诺日期 7-10."""
+    words = clean(text).replace("\u200b", "").split(maxsplit=2)
+    head = _folded(words[0]) if words else ""
+    if head == "hk" and len(words) > 1:
+        head = _folded(words[1])
+    return head in WORDS and WORDS[head] not in BUTTONS
 
 
 def _folded(word: str) -> str:

@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from bot.commands.collection import missing
 from bot.commands.credit import lines_of
-from bot.commands.parser import Ask, Named, fields, named, pick
+from bot.commands.parser import Ask, Named, named, pick
+from bot.commands.periods import in_quotes, said_again, take_period
 from bot.commands.reply import CommandReply
 from bot.commands.write import change, joined
 from bot.notifications.views.ratings import BehindLine, RatingPart, RatingRow, RatingView, ScoreLine, letter_of
@@ -62,13 +63,15 @@ def _set(ask: Ask, name: Named) -> CommandReply:
     value = name.rest[0].upper()
     if value not in RATINGS:
         raise DomainError("rating.unknown_value", value=name.rest[0], values=", ".join(RATINGS))
-    found = fields(name.rest[1:], ask.work.today, ask.currency_of(name.one), amount=False)
-    if found.day is None:
-        return missing(ask, found.rest, "date.unknown")
+    found = take_period(" ".join(name.rest[1:]), ask.work.today, quoted=ask.typed.in_quotes)
+    if found.until is None:
+        return missing(ask, name.rest[1:], "date.unknown")
+    if found.start is not None and found.start > ask.work.today:
+        return ask.error("period.no_start", value=found.start)
     if not found.rest:
         raise DomainError("rating.no_reason")
-    given = {"rating": value, "until": found.day.isoformat(), "reason": " ".join(found.rest)}
-    return change(ask, name, "rating.set", given, joined(value, "until", given["until"], given["reason"]))
+    given = {"rating": value, "until": found.until.isoformat(), "reason": found.rest}
+    return change(ask, name, "rating.set", given, joined(value, said_again(given), in_quotes(found.rest)))
 
 
 def _set_by(ask: Ask, found: Explained) -> Person | None:

@@ -29,10 +29,14 @@ def _limit(c: Context) -> Outcome:
     named = c.text("currency").upper()
     if named and named != currency:
         raise DomainError("limit.currency", currency=currency)
-    until = c.day("until")
+    until, start = c.day("until"), c.day("from")
+    if start is not None and start < c.work.today:
+        raise DomainError("limit.past", on=start)
     amount = None if c.text("limit") == UNLIMITED else parse_major(c.need("amount").replace(",", ""), currency)
-    limits.set_limit(c.work, c.customer, amount, until, c.need("reason"))
+    limits.set_limit(c.work, c.customer, amount, until, c.need("reason"), from_on=start)
     facts = {"currency": currency, **({} if amount is None else {"minor": amount}), **({"until": until} if until else {})}
+    if start is not None and start > c.work.today:
+        return Outcome(Result.done, "limit.prepared", facts | {"from": start})
     return Outcome(Result.done, "limit.raised" if until else "limit.set", facts)
 
 

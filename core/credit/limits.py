@@ -19,26 +19,29 @@ L = table_of(CreditLine)
 
 def set_limit(
     work: Work, customer_id: int, amount_minor: int | None, until: date | None, reason: str,
-    *, proposal_id: int | None = None,
+    *, from_on: date | None = None, proposal_id: int | None = None,
 ) -> None:  # fmt: skip
     """The customer's limit, in its own currency; None is no limit at all, 0 is cash only. Orders on hold are checked again.
 
-    With `until` the limit is `amount_minor` in all through that day, and what it was before afterwards. A temporary limit
-    comes on top of the customer's own: setting that leaves it as it is, but for none and cash only, which end it.
-    Errors: limit.reason, limit.bad_amount, limit.past(on), limit.too_long(on), limit.no_base,
-    limit.not_above(amount: Money), credit.own_order(number).
+    With `until` the limit is `amount_minor` in all through that day, from `from_on` or today on, and what it was before
+    afterwards. A temporary limit comes on top of the customer's own: setting that leaves it as it is, but for none and cash
+    only, which end it.
+    Errors: limit.reason, limit.bad_amount, limit.past(on), limit.too_long(on), limit.no_base, limit.backwards(on, until),
+    limit.without_end, limit.not_above(amount: Money), credit.own_order(number).
     """
     if not reason.strip():
         raise DomainError("limit.reason")
     if amount_minor is not None and not 0 <= amount_minor <= MAX_MINOR:
         raise DomainError("limit.bad_amount")
+    if until is None and from_on is not None:
+        raise DomainError("limit.without_end")
     locks.lock(work, customer_id)
     own_orders.refuse(work, [customer_id])
     customer = work.session.get_one(Customer, customer_id, populate_existing=True)
     if until is None:
         _own(work, customer, amount_minor, reason, proposal_id)
     else:
-        _temporary(work, customer, amount_minor, until, reason)
+        _temporary(work, customer, amount_minor, max(from_on or work.today, work.today), until, reason)
     work.session.flush()
     orders.check_customer(work, active(work)[1], customer_id)
 
@@ -64,9 +67,13 @@ def _own(work: Work, customer: Customer, amount_minor: int | None, reason: str, 
     )  # fmt: skip
 
 
-def _temporary(work: Work, customer: Customer, amount_minor: int | None, until: date, reason: str) -> None:
+def _temporary(
+    work: Work, customer: Customer, amount_minor: int | None, start: date, until: date, reason: str
+) -> None:
     if until < work.today:
         raise DomainError("limit.past", on=until)
+    if start > until:
+        raise DomainError("limit.backwards", on=start, until=until)
     if until > work.today + timedelta(days=LONGEST_DAYS):
         raise DomainError("limit.too_long", on=until)
     base, currency = customer.credit_limit_minor, currency_of(work, customer)
@@ -74,20 +81,33 @@ def _temporary(work: Work, customer: Customer, amount_minor: int | None, until: 
         raise DomainError("limit.no_base")
     if amount_minor <= base:
         raise DomainError("limit.not_above", amount=Money(base, currency))
-    before = base
-    for line in _running(work, customer):
-        line.ended_on = work.today
-        if line.currency == currency and line.from_on <= work.today <= line.until:
-            before += line.amount_minor
+    before = base + _make_room(work, customer, currency, start, until)
     work.session.flush()  # one runs at a time: the old one ends before the new one is written
     work.session.add(CreditLine(
-        customer_id=customer.id or 0, amount_minor=amount_minor - base, currency=currency, from_on=work.today, until=until,
+        customer_id=customer.id or 0, amount_minor=amount_minor - base, currency=currency, from_on=start, until=until,
         reason=reason, made_by_id=work.person_id,
+        ended_on=until + timedelta(days=1) if start > work.today else None,  # beside the one that runs until then
     ))  # fmt: skip
     work.audit(
         "limit.raised", "customer", customer.id, customer.id, before_minor=before, after_minor=amount_minor,
         currency=currency, until=until.isoformat(), reason=reason,
+        **({"from": start.isoformat()} if start > work.today else {}),
     )  # fmt: skip
+
+
+def _make_room(work: Work, customer: Customer, currency: str, start: date, until: date) -> int:
+    """Ends what would run beside the new one, no sooner than that begins; what of it counts on that day."""
+    counts = 0
+    for line in _running(work, customer):
+        if line.from_on > until and line.ended_on is not None:  # another one, prepared for later
+            continue
+        last = min(line.until, line.ended_on - timedelta(days=1)) if line.ended_on is not None else line.until
+        if last < start and line.ended_on is not None:
+            continue
+        if line.currency == currency and line.from_on <= start <= last:
+            counts += line.amount_minor
+        line.ended_on = min(max(start, line.from_on), last + timedelta(days=1)) if last >= work.today else work.today
+    return counts
 
 
 def _running(work: Work, customer: Customer) -> list[CreditLine]:

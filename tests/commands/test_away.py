@@ -57,7 +57,7 @@ def test_what_may_be_typed(hk: Harness, typed: str, start: date, until: date, de
     [
         ("外出", "command.usage"),
         ("外出 到 2025-07-01", "date.past"),
-        ("外出 从 7月15日 到 7月10日", "away.backwards"),
+        ("外出 从 7月15日 到 7月10日", "period.backwards"),
         ("外出 到 2028-07-01", "away.too_long"),
         ("外出 到 哪天", "date.unknown"),
         ("外出 到 7月15日 代理 @zhou", "away.own_deputy"),

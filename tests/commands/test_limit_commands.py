@@ -54,6 +54,68 @@ def test_a_limit_is_set(hk: Harness, text: str, base: int | None, extra: int) ->
     assert limit(hk) == (base, extra)
 
 
+@pytest.mark.parametrize(
+    ("text", "until", "reason"),
+    [
+        ("/limit 甲 97000 促销季 到 2026-08-10", "2026-08-10", "促销季"),
+        ("/limit 甲 96000 到7月底 促销", "2026-07-31", "促销"),
+        ("/limit 甲 95000 7月31日前 促销", "2026-07-31", "促销"),
+        ("/limit 甲 95000 7月31日 促销", "2026-07-31", "促销"),
+        ("额度 甲 9.5万 促销季截止8月10日", "2026-08-10", "促销季"),
+        ("额度 甲 到8月10日 9.5万 促销", "2026-08-10", "促销"),
+        ("额度 甲 9万到7月底促销", "2026-07-31", "促销"),
+        ("/limit 甲 95000 promotion until Aug 10", "2026-08-10", "promotion"),
+        ("/limit 甲 95000 by end of July promotion", "2026-07-31", "promotion"),
+        ("/limit 甲 95000 12.1 promotion", "2026-12-01", "promotion"),
+    ],
+)
+def test_an_end_counts_wherever_it_was_typed(hk: Harness, text: str, until: str, reason: str) -> None:
+    """Nothing that is meant for a while is set for good."""
+    view, card = says(hk, "zhou", text)
+    assert (view["input"]["until"], view["input"]["reason"]) == (until, reason) and "临时额度" in card
+    base, extra = limit(hk)
+    assert base == 100_000 and extra > 0
+
+
+def test_with_a_start_it_is_prepared_beforehand(hk: Harness) -> None:
+    view, text = says(hk, "zhou", "/limit 甲 90000 自 2026-07-10 至 2026-08-10 促销")
+    assert (view["input"]["from"], view["input"]["until"], view["code"]) == ("2026-07-10", "2026-08-10", "limit.prepared")
+    assert "7月10日" in text and "8月10日" in text and "到开始日期生效" in text
+    assert limit(hk) == (100_000, 0)
+    hk.at("2026-07-10 10:00")
+    assert limit(hk) == (100_000, 8_900_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "额度 甲 5万 促销 到下季度末", "额度 甲 5万 到春节", "额度 甲 5万 临时周转", "/limit 甲 50000 until further notice",
+        "额度 甲 5万 根据8月1日会议", "额度 甲 5万 自8月1日起 促销", "额度 甲 5万 6月30日前 促销",
+        "额度 甲 无 到春节 集团担保",
+        "额度 甲 0 到春节 款到发货", "额度 甲 5万 到2月30日 促销",
+    ],
+)  # fmt: skip
+def test_what_may_be_an_end_is_asked_back_about(hk: Harness, text: str) -> None:
+    says(hk, "zhou", text, "invalid")
+    assert limit(hk) == (100_000, 0)
+
+
+def test_quotes_keep_a_day_in_the_reason(hk: Harness) -> None:
+    text = says(hk, "zhou", "额度 甲 5万 根据8月1日会议", "invalid")[1]
+    assert "8月1日" in text and "引号" in text
+    says(hk, "zhou", "额度 甲 5万 “根据8月1日会议”")
+    assert limit(hk) == (5_000_000, 0)
+    hk.type("zhou", "额度 华兴 6万 “根据8月1日会议”")  # asked who is meant, it stays what it was
+    hk.chat("zhou").expect_card("根据8月1日会议", kind="reply.confirm").tap("reply.confirm")
+    assert limit(hk) == (6_000_000, 0)
+    for told in hk.chat("zhou").unread():
+        hk.read(told.id)
+
+
+def test_the_limit_of_a_group_has_no_end(hk: Harness) -> None:
+    assert "集团" in says(hk, "zhou", "额度 集团 华兴集团 5万 到8月10日 促销", "invalid")[1]
+
+
 def test_the_answer_says_what_it_is_now(hk: Harness) -> None:
     view, text = says(hk, "zhou", "额度 甲 2000 到 7月31日 旺季备货")
     assert view["input"] == {"currency": "CNY", "amount": "2000.00", "until": "2026-07-31", "reason": "旺季备货"}
@@ -109,6 +171,16 @@ def test_holds_and_the_blacklist(hk: Harness) -> None:
     assert "已经在黑名单" in says(hk, "ray", "黑名单 甲 x", "already")[1]
     assert "移出黑名单" in says(hk, "boss", "/unblacklist 甲 settled")[1]
     assert hk.holds("甲") == []
+
+
+def test_a_hold_ends_wherever_its_end_was_typed(hk: Harness) -> None:
+    for text, until in (
+        ("冻结 甲 到7月20日 对账不清", "2026-07-20"), ("冻结 甲 对账不清 7月底前", "2026-07-31"),
+        ("/hold 甲 unclear until Aug 10", "2026-08-10"), ("冻结 甲 对账不清，截止8月20日", "2026-08-20"),
+    ):  # fmt: skip
+        assert says(hk, "zhou", text)[0]["input"]["until"] == until
+    for text in ("到春节 对账不清", "8月1日开庭", "自8月1日起 对账不清", "自8月1日至8月9日 x"):
+        says(hk, "zhou", f"冻结 甲 {text}", "invalid")
 
 
 def test_the_date_of_a_reason_is_not_the_end(hk: Harness) -> None:

@@ -96,6 +96,12 @@ def test_set_by_hand_with_a_reason_and_an_end(hk: Harness) -> None:
         assert audit.data["before"] == "D" and audit.data["after"] == "B" and audit.data["until"] == "2026-09-30"
 
 
+@pytest.mark.parametrize("text", ["已换负责人 到 9-30", "9月30日前 已换负责人", "已换负责人 by Sep 30"])
+def test_its_end_may_stand_anywhere(hk: Harness, text: str) -> None:
+    view, _ = says(hk, "zhou", f"评级 甲 B {text}")
+    assert view["input"] == {"rating": "B", "until": "2026-09-30", "reason": "已换负责人"}
+
+
 def test_a_name_that_is_not_exact_is_asked_back(hk: Harness) -> None:
     hk.customer("C019", "li", name="华兴商贸有限公司", short_name="华兴商贸", search="\nc019\n华兴商贸有限公司\n华兴商贸\n")
     reply = hk.type("zhou", "/rating 华兴 A until 2026-09-30 老客户 关系好")

@@ -92,6 +92,38 @@ def test_for_a_while_it_is_what_was_asked_in_all(shop: Harness) -> None:
     told(shop)
 
 
+def test_one_is_prepared_beforehand(shop: Harness) -> None:
+    """It begins and ends by itself; what runs until then is left alone, and so is what is prepared for later."""
+    place(shop, "甲", "1500.00", "SO1")
+    shop.act("zhou", "limit.set", "甲", amount="1200", until="2026-07-09", reason="备货")
+    raised = {"amount": "1500", "from": "2026-07-08", "until": "2026-07-10", "reason": "促销"}
+    assert shop.act("fm", "limit.set", "甲", **raised)["code"] == "limit.prepared"
+    shop.act("fm", "limit.set", "甲", **(raised | {"amount": "3000", "from": "2026-07-14", "until": "2026-07-15"}))
+    said = written(shop, "limit.raised")[1]
+    assert said == {
+        "before_minor": 120_000, "after_minor": 150_000, "currency": "CNY", "from": "2026-07-08", "until": "2026-07-10",
+        "reason": "促销",
+    }  # fmt: skip
+    assert limit(shop) == 120_000 and state(shop, "SO1") == "held"
+    for day, minor, order in (("07", 120_000, "held"), ("08", 150_000, "released"), ("10", 150_000, "released"),
+                              ("11", 100_000, "released"), ("14", 300_000, "released"), ("16", 100_000, "released")):
+        shop.at(f"2026-07-{day} 10:00")
+        assert (limit(shop), state(shop, "SO1")) == (minor, order), day
+    told(shop)
+
+
+def test_a_newer_one_takes_the_place_of_what_was_prepared(shop: Harness) -> None:
+    shop.act("zhou", "limit.set", "甲", amount="1500", until="2026-07-10", reason="促销", **{"from": "2026-07-08"})
+    shop.act("zhou", "limit.set", "甲", amount="1800", until="2026-07-08", reason="备货")
+    assert limit(shop) == 180_000
+    shop.at("2026-07-09 10:00")
+    assert limit(shop) == 100_000
+    shop.act("zhou", "limit.set", "甲", amount="1500", until="2026-07-20", reason="促销", **{"from": "2026-07-15"})
+    shop.act("zhou", "limit.set", "甲", amount="0", reason="款到发货")
+    shop.at("2026-07-16 10:00")
+    assert limit(shop) == 0
+
+
 def test_cash_only_ends_the_temporary_limit(shop: Harness) -> None:
     shop.act("zhou", "limit.set", "甲", amount="1500", until="2026-07-31", reason="旺季备货")
     shop.act("zhou", "limit.set", "甲", amount="1200", reason="年度授信")
@@ -116,6 +148,9 @@ def test_cash_only_ends_the_temporary_limit(shop: Harness) -> None:
         ({"amount": "2000", "until": "2027-07-31"}, "limit.too_long"),
         ({"amount": "2000", "until": "morgen"}, "input.bad_date"),
         ({"limit": "unlimited", "until": "2026-07-31"}, "limit.no_base"),
+        ({"amount": "2000", "from": "2026-07-31"}, "limit.without_end"),
+        ({"amount": "2000", "from": "2026-07-31", "until": "2026-07-30"}, "limit.backwards"),
+        ({"amount": "2000", "from": "2026-07-05", "until": "2026-07-30"}, "limit.past"),
     ],
 )
 def test_what_is_refused(shop: Harness, more: dict[str, str], code: str) -> None:
