@@ -142,7 +142,7 @@ def _ask(
     if not action.inputs:
         return [_plain_button(action, caps, lost)]
     required = [i for i in action.inputs if i.required]
-    if len(required) == 1 and inline < caps.max_inline and _stands_alone(required[0], caps):
+    if len(required) == 1 and inline < caps.max_inline and _stands_alone(action, required[0], caps):
         kept = [i for i in action.inputs if i.required]
         kept += [i for i in action.inputs if not i.required][: caps.max_inline_inputs - 1]
         lost += [f"{action.id}.{i.name}: not asked on the card" for i in action.inputs if i not in kept]
@@ -171,11 +171,13 @@ def _ask(
     return _no_control(action, caps, link, lost)
 
 
-def _stands_alone(item: Input, caps: Capabilities) -> bool:
-    """Whether a control on the card itself can ask it."""
+def _stands_alone(action: Action, item: Input, caps: Capabilities) -> bool:
+    """Whether a control on the card itself can ask it. What is chosen may make another answer needed (accepted in part: how
+    much), so where a form can hold both, nothing is left out beside a drop-down; beside a day it is."""
     if item.type == "date":
         return caps.has_date_picker
-    return bool(item.choices) and caps.has_choice and len(item.choices) <= caps.max_options
+    whole = len(action.inputs) <= caps.max_inline_inputs or not caps.has_form
+    return whole and bool(item.choices) and caps.has_choice and len(item.choices) <= caps.max_options
 
 
 def _plain_button(action: Action, caps: Capabilities, lost: list[str]) -> Action:

@@ -4,7 +4,6 @@ other, real sockets in between. What the fake didn't like fails the story."""
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import threading
 from collections.abc import Coroutine
@@ -125,9 +124,9 @@ class RemoteHarness(Harness):
 
     # --- the end ---
 
-    def close(self, logs: list[logging.LogRecord]) -> None:
+    def close(self) -> None:
         trouble = self.rig.trouble()
-        super().close(logs)
+        super().close()
         assert not trouble, trouble
 
     def stop(self) -> None:

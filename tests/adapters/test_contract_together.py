@@ -23,6 +23,7 @@ from tests.adapters.contract_words import CANARY, DAY
 from tests.adapters.contract_world import World, hurried, quick, until
 from tests.databases import Databases
 from tests.harness import ONE_STEP
+from tests.logs import written
 from tests.rigs import wecom
 from tests.rigs.wecom_browser import ONCE, Browser
 
@@ -55,8 +56,8 @@ def company(databases: Databases, monkeypatch: pytest.MonkeyPatch, caplog: pytes
             place.stop()
         databases.drop(world.settings.database)
         assert trouble == []
-        written = "\n".join(logging.Formatter().format(record) for record in caplog.records)
-        assert [s for place in world.places.values() for s in place.secrets() if s in written] == []
+        log = written(caplog)
+        assert [s for place in world.places.values() for s in place.secrets() if s in log] == []
 
 
 @pytest.fixture

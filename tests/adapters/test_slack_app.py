@@ -1,6 +1,7 @@
 """Slack with the whole product: an overdue receivable becomes a card, taps become results, typed lines are answered."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -79,12 +80,13 @@ def rig(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> It
     for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(home, "SETTLES", 0.1)
+    caplog.set_level(logging.DEBUG)
     made = Rig()
     made.start()
     yield made
     made.stop()
     assert made.trouble() == []
-    no_secrets(caplog.records)
+    no_secrets(caplog)
 
 
 @pytest.fixture

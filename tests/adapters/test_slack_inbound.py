@@ -1,5 +1,7 @@
 """Slack, inwards: what people press, fill in and type, how it is answered, and when it is not acknowledged."""
 
+import asyncio
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.base import DeliveryRef, Reply, Sent
+from bot.adapters.slack import home
 from tests.adapters.slack_product import (
     CARD,
     LI,
@@ -38,10 +41,11 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSlack]:
 
 @pytest.fixture
 def product(slack: FakeSlack, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Product]:
+    caplog.set_level(logging.DEBUG)
     with a_loop() as loop, a_product(slack, loop, tmp_path) as made:
         yield made
     assert not slack.wrong
-    no_secrets(caplog.records)
+    no_secrets(caplog)
 
 
 def lately(slack: FakeSlack, text: str, user: str = LI) -> None:
@@ -406,3 +410,25 @@ def test_stopping_finishes_what_was_begun(slack: FakeSlack, tmp_path: Path) -> N
         assert any("已登记。" in words(m.blocks) for m in slack.screen(LI))
         assert slack.connections == 0
     assert not slack.wrong
+
+
+async def running(what: str) -> list[str]:
+    return [repr(task) for task in asyncio.all_tasks() if what in repr(task.get_coro())]
+
+
+def test_a_list_that_is_being_drawn_does_not_outlive_the_adapter(
+    slack: FakeSlack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(home, "SETTLES", 0.01)
+    with a_loop() as loop, a_product(slack, loop, tmp_path) as product:
+        slack.open_home(LI)
+        until(lambda: slack.home(LI) is not None)
+        product.pause = 60.0
+        product.send()
+        until(lambda: len(product.heard) == 2)  # the list is being read for the second time
+        assert len(loop.run(running("Home._soon"))) == 1
+        product.stop()
+        assert loop.run(running("Home.")) == []
+        product.heard.clear()
+        product.adapter.home.changed(LI)
+        assert loop.run(running("Home.")) == []  # nothing new begins

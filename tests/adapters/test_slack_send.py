@@ -1,5 +1,6 @@
 """Slack, outwards: a card is sent once, found again by its key, changed in place; what goes wrong is a value."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -24,10 +25,11 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSlack]:
 
 @pytest.fixture
 def product(slack: FakeSlack, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Product]:
+    caplog.set_level(logging.DEBUG)
     with a_loop() as loop, a_product(slack, loop, tmp_path) as made:
         yield made
     assert not slack.wrong
-    no_secrets(caplog.records)
+    no_secrets(caplog)
 
 
 def find(product: Product, key: str) -> object:

@@ -54,7 +54,7 @@ def product(slack: FakeSlack, loop: Loop, tmp_path: Path, caplog: pytest.LogCapt
     caplog.set_level(logging.DEBUG)
     with a_product(slack, loop, tmp_path) as made:
         yield made
-    no_secrets(caplog.records)
+    no_secrets(caplog)
 
 
 ELSEWHERE = (
@@ -146,7 +146,7 @@ def test_a_wrong_token_stops_nothing_and_says_what_to_do(
     slack.restore(revoked)
     until(lambda: slack.connections == 1)
     product.stop()
-    no_secrets(caplog.records)
+    no_secrets(caplog)
 
 
 def test_a_token_that_ends_while_it_runs(slack: FakeSlack, product: Product) -> None:
@@ -222,7 +222,7 @@ def web(slack: FakeSlack, loop: Loop, tmp_path: Path, caplog: pytest.LogCaptureF
         slack.send_to(url)
         yield made, url
         slack.send_to("")
-    no_secrets(caplog.records)
+    no_secrets(caplog)
 
 
 def test_the_same_stories_over_http(slack: FakeSlack, web: tuple[Product, str]) -> None:

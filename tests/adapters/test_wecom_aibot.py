@@ -18,6 +18,7 @@ from tests.adapters.aibot_world import CANARY, company, do, greeted, make, sent,
 from tests.adapters.wecom_world import CARD, DONE, LI, Clock, Listener, delivery, fitted
 from tests.databases import Databases
 from tests.fakes.wecom.aibot import FakeAibot, Shown
+from tests.logs import written
 
 
 @pytest.fixture
@@ -47,8 +48,7 @@ def _nothing_secret(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Also where somebody logs everything."""
     caplog.set_level(logging.DEBUG)
     yield
-    for record in caplog.records:
-        assert CANARY not in record.getMessage() and CANARY not in str(record.exc_info)
+    assert CANARY not in written(caplog)
 
 
 async def a_card(wecom: FakeAibot, adapter: AibotAdapter, engine: Engine, card: Card = CARD) -> tuple[Shown, int]:

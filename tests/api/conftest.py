@@ -14,6 +14,7 @@ from core import tokens
 from core.credit import invariants as credit
 from core.ledger import invariants
 from tests.harness import Harness
+from tests.logs import written
 from tests.scenarios.ordering import opened, told
 
 ALL = ("orders:write", "orders:read")
@@ -80,7 +81,8 @@ def api(hk: Harness, caplog: pytest.LogCaptureFixture) -> Iterator[Api]:
     """Whatever happened, no token got into the log, and the books are whole."""
     found = Api(opened(hk))
     yield found
-    assert "hk_" not in caplog.text and found.token not in caplog.text
+    log = written(caplog)
+    assert "hk_" not in log and found.token not in log
     with hk.look() as work:
         broken = invariants.check(work.session) + credit.check(work.session)
     assert not broken, broken

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.harness import Harness
+from tests.logs import errors
 
 
 @pytest.fixture
@@ -17,4 +18,5 @@ def hk(database_url: str, caplog: pytest.LogCaptureFixture, request: pytest.Fixt
     if request.session.testsfailed > failed:
         harness.stop()  # the story has failed already: its own message is the one to read
     else:
-        harness.close(caplog.records)
+        harness.close()
+        assert errors(caplog) == []

@@ -68,3 +68,16 @@ def test_a_dispute_accepted_in_part_brings_back_the_rest(hk: Harness) -> None:
     hk.at("2026-07-03 11:00")
     hk.chat("li").expect_card("¥70.00")
     chore.tap("dispute.settle", outcome="accepted", expect="already")
+
+
+def test_how_much_is_accepted_can_be_said_on_any_card(hk: Harness) -> None:
+    card = hk.overdue()
+    card.tap("task.dispute", reason="quantity", amount="100")
+    chore = hk.chat("fm").expect_card(kind="dispute.open")
+    hk.at("2026-07-03 10:30")
+    refused = chore.tap("dispute.settle", outcome="part", expect="invalid")
+    assert "请写明接受的金额" in refused["message"]  # and the way to say it is still there
+    chore.tap("dispute.settle", outcome="part", amount="30")
+    hk.at("2026-07-03 11:00")
+    hk.chat("li").expect_card("¥70.00")
+    assert hk.open("I1") == "70.00"

@@ -74,6 +74,21 @@ def test_a_card_and_the_balance_agree_where_credit_waits(hk: Harness) -> None:
     assert (said["balance"], said["overdue"], said["unapplied"]) == ("110.00", "100.00", "-40.00")
 
 
+def test_how_much_goes_on_which_receivable_can_be_said_on_any_card(hk: Harness) -> None:
+    hk.begin("2026-07-02 08:00")
+    hk.customer("甲", "li")
+    for number in ("I1", "I2"):
+        hk.receivable("甲", "100.00", due="2026-08-01", number=number)
+    hk.pay("甲", "90.00")
+    hk.at("2026-07-02 10:00")
+    chore = hk.chat("cai").expect_card("¥90.00", kind="receipt.allocate")
+    chore.tap("receipt.allocate", receivable="I2", amount="60")
+    assert (hk.open("I1"), hk.open("I2")) == ("100.00", "40.00")
+    assert "¥30.00" in chore.text and chore.json["state"] == "open"
+    chore.tap("receipt.allocate", receivable="I1")
+    assert (hk.open("I1"), hk.open("I2")) == ("70.00", "40.00")
+
+
 def test_money_that_waits_to_be_allocated_makes_nobody_silent(hk: Harness) -> None:
     card = hk.overdue()
     hk.at("2026-07-03 10:00")

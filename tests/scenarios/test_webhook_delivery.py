@@ -15,6 +15,7 @@ from bot.settings import Settings
 from core import webhooks
 from tests.fakes.receiver import Receiver
 from tests.harness import Harness, instant
+from tests.logs import written
 from tests.processes import how_it_ended, process
 from tests.scenarios.ordering import opened, place, told
 from tests.scenarios.racing import at_once, other
@@ -31,7 +32,7 @@ def shop(hk: Harness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCapture
         yield found
         assert found.wrong == [] and found.followed == 0 and found.at_once <= 1
     told(hk)
-    assert SECRET not in caplog.text and SECRET not in repr(hk.app.receiver)
+    assert SECRET not in written(caplog) and SECRET not in repr(hk.app.receiver)
 
 
 def happens(hk: Harness, *subjects: str, each: int = 1) -> None:

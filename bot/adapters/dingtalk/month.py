@@ -18,6 +18,7 @@ class Month:
         self._memory, self._clock, self._zone = memory, clock, zone
         self._uncounted = 0
         self._writing: asyncio.Task[None] | None = None
+        self._counting = False
 
     def add(self) -> None:
         self._uncounted += 1
@@ -25,8 +26,9 @@ class Month:
             self._writing = asyncio.create_task(self._soon())
 
     async def close(self) -> None:
-        if self._writing is not None and not self._writing.done():
-            self._writing.cancel()
+        if self._writing is not None:
+            if not self._counting:  # a thread goes on all the same, and its end is waited for
+                self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)
         await self._write()
 
@@ -43,11 +45,13 @@ class Month:
         by, self._uncounted = self._uncounted, 0
         if not by:
             return
+        self._counting = True
         try:
-            # Not cut off by a cancel: a thread goes on, and what it writes would be written twice.
-            await asyncio.shield(asyncio.to_thread(self._memory.count, self._key(), by, self._clock()))
+            await asyncio.to_thread(self._memory.count, self._key(), by, self._clock())
         except Unreachable:
             self._uncounted += by  # with the next call
+        finally:
+            self._counting = False
 
     def _key(self) -> str:
         return f"calls:{self._clock().astimezone(self._zone):%Y-%m}"

@@ -42,7 +42,8 @@ class Home:
         self._memory = Memory(engine, NAME)
         self._receive: Receive | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._waiting: dict[str, asyncio.Task[None]] = {}
+        self._waiting: set[str] = set()
+        self._redraws: set[asyncio.Task[None]] = set()
         self._known: dict[str, bool] = {}
 
     def open(self, receive: Receive) -> None:
@@ -50,7 +51,9 @@ class Home:
         self._watch = asyncio.create_task(self._watching())
 
     async def close(self) -> None:
-        tasks = [*self._waiting.values(), *([self._watch] if self._watch is not None else [])]
+        """What is not drawn yet, or being drawn, is left: the list is looked at anew when it is opened."""
+        self._receive = None
+        tasks = [*self._redraws, *([self._watch] if self._watch is not None else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -66,26 +69,31 @@ class Home:
     def changed(self, user_id: str) -> None:
         """Something of this person changed: their list is drawn anew in a moment, once for all changes until then."""
         if self._receive is not None and user_id not in self._waiting and self._known.get(user_id, True):
+            self._waiting.add(user_id)
             task = asyncio.create_task(self._soon(user_id))
-            self._waiting[user_id] = task
+            self._redraws.add(task)
+            task.add_done_callback(self._redraws.discard)
 
     async def _soon(self, user_id: str) -> None:
         try:
-            if user_id not in self._known:
-                known = await asyncio.to_thread(self._memory.get, f"{KEY}{user_id}")
-                self._known[user_id] = known is not None
-            if not self._known[user_id]:
-                return
-            await asyncio.sleep(SETTLES)
-            self._waiting.pop(user_id, None)  # what changes from here on is another change
-            await self._publish(user_id)
+            if await self._settled(user_id):
+                await self._publish(user_id)
         except Unreachable as error:
             log.warning("slack: a Home was not drawn: %s", error)
         except Exception:
             log.exception("slack: a Home could not be drawn")
+
+    async def _settled(self, user_id: str) -> bool:
+        """Whether there is a Home to be drawn, after a moment; what changes from then on is another change."""
+        try:
+            if user_id not in self._known:
+                known = await asyncio.to_thread(self._memory.get, f"{KEY}{user_id}")
+                self._known[user_id] = known is not None
+            if self._known[user_id]:
+                await asyncio.sleep(SETTLES)
+            return self._known[user_id]
         finally:
-            if self._waiting.get(user_id) is asyncio.current_task():
-                del self._waiting[user_id]
+            self._waiting.discard(user_id)
 
     # --- people who have left: nothing is sent to them any more, so nothing would draw their list anew ---
 

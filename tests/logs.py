@@ -1,0 +1,21 @@
+"""The log of a whole test. `caplog.records` begins anew with each phase: in what a fixture does at its end it is empty."""
+
+import logging
+
+import pytest
+
+PHASES = ("setup", "call", "teardown")
+
+
+def whole_log(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """Every record since the test was set up, oldest first."""
+    return [record for phase in PHASES for record in caplog.get_records(phase)]  # type: ignore[arg-type]
+
+
+def written(caplog: pytest.LogCaptureFixture) -> str:
+    """The same as it would stand in a file, with tracebacks."""
+    return "\n".join(map(logging.Formatter().format, whole_log(caplog)))
+
+
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in whole_log(caplog) if record.levelno >= logging.ERROR]
