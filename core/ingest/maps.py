@@ -41,6 +41,16 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "group-limits": ("group", "limit", "currency"),
 }  # fmt: skip
 
+# Besides, a document may name the own company that it is of: one database is one company's.
+COMPANY = "company"
+_DOCUMENTS = frozenset({"receivables", "receipts", "orders", "shipments"})
+
+
+def columns_of(kind: str) -> tuple[str, ...]:
+    """What a file or a row of another system may have."""
+    return (*COLUMNS[kind], COMPANY) if kind in _DOCUMENTS else COLUMNS[kind]
+
+
 REQUIRED: dict[str, tuple[str, ...]] = {
     "people": ("handle", "name"),
     "accounts": ("person", "messenger", "user_id"),
@@ -136,7 +146,7 @@ class _Checker:
     def _table(self, key: str, table: Any) -> dict[str, Any]:
         if not isinstance(table, dict):
             raise self._error(key, table, "[table]")
-        self._known(f"{key}.", table, COLUMNS[self.kind])
+        self._known(f"{key}.", table, columns_of(self.kind))
         return table
 
     def _texts(self, key: str, table: Any) -> dict[str, str]:

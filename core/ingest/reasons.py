@@ -43,6 +43,14 @@ _ROWS: dict[str, tuple[str, str]] = {
     "not_an_object": ("这一行不是对象", "the row is not an object"),
     "unknown_column": ("没有「{column}」这一列；可用：{allowed}", "there is no column {column!r}; allowed: {allowed}"),
     "duplicate": ("「{value}」在本文件第 {first} 行已出现", "{value!r} is already in row {first} of this file"),
+    "other_company": (
+        "属于公司「{value}」，本库只记「{ours}」的账：每家公司一个数据库",
+        "it is of the company {value!r}; this database is that of {ours!r} alone: each own company has one of its own",
+    ),
+    "company_unnamed": (
+        "写明属于公司「{value}」，而本公司的名称没有设置：请设置 company.name",
+        "it is of the company {value!r}, and what the own company is called is not set: set company.name",
+    ),
     "unknown_customer": (
         "没有客户「{value}」；请先导入客户，或在映射里写 create_customers = true",
         "there is no customer {value!r}; import customers first, or set create_customers = true in the map",

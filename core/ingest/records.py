@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from core.ingest import values
 from core.ingest.files import Table
-from core.ingest.maps import COLUMNS, REQUIRED, FileMap, Rule
+from core.ingest.maps import COMPANY, REQUIRED, FileMap, Rule, columns_of
 from core.ingest.reasons import Reject, refusal
+from core.work import Profile
 
 Parse = Callable[[Any], Any]
 Row = dict[str, Any]  # canonical column -> value; a column that is missing or blank is not there
@@ -46,19 +47,19 @@ _LANGUAGES = {"zh": "zh", "en": "en", "中文": "zh", "英文": "en", "english":
 
 
 class RowParser:
-    """Compiled once from the header and the map. `parse` raises Reject."""
+    """Compiled once from the header and the map. `ours`: whose documents go in. `parse` raises Reject."""
 
-    def __init__(self, table: Table, filemap: FileMap, lang: str) -> None:
+    def __init__(self, table: Table, filemap: FileMap, lang: str, ours: Profile) -> None:
         self.width = len(table.columns)
         self.indexes = _indexes(table, filemap, lang)
         self.plan: list[tuple[str, int, Parse]] = []
         self.constants: list[tuple[str, Any, Parse]] = []
         for name, index in self.indexes.items():
-            parse = _parser(name, filemap)
+            parse = _parser(name, filemap, ours)
             rule = filemap.rules.get(name)
             self.plan.append((name, index, _ruled(rule, parse) if rule else parse))
         for name, value in filemap.constants.items():
-            self.constants.append((name, value, _parser(name, filemap)))
+            self.constants.append((name, value, _parser(name, filemap, ours)))
         # What else the file says of an order is kept with it.
         self.extra = (
             [(c, i) for i, c in enumerate(table.columns) if c and c != "reason" and i not in self.indexes.values()]
@@ -88,6 +89,7 @@ class RowParser:
         for name, constant, parse in self.constants:
             if name not in row:
                 row[name] = parse(constant)
+        row.pop(COMPANY, None)
         if self.extra and (extra := _extra(cells, self.extra)):
             row["extra"] = extra
         for name in self.required:
@@ -127,7 +129,7 @@ def _indexes(table: Table, filemap: FileMap, lang: str) -> dict[str, int]:
         return found.get(column, folded.get(column.casefold()))
 
     indexes: dict[str, int] = {}
-    for name in COLUMNS[filemap.kind]:
+    for name in columns_of(filemap.kind):
         if filemap.columns:
             column = filemap.columns.get(name)
             if column is None:
@@ -160,7 +162,7 @@ def _ruled(rule: Rule, parse: Parse) -> Parse:
     return ruled
 
 
-def _parser(name: str, filemap: FileMap) -> Parse:
+def _parser(name: str, filemap: FileMap, ours: Profile) -> Parse:
     if name in DATES:
         order = filemap.date_order
         return lambda cell: values.day(cell, name, order) if cell.__class__ is not str or cell.strip() else None
@@ -182,6 +184,7 @@ def _parser(name: str, filemap: FileMap) -> Parse:
         "timezone": _timezone,
         "currency": lambda text: text.upper(),
         "handle": _handle,
+        COMPANY: lambda text: _own(text, ours),
     }
     if name in special:
         return _after_cleaning(special[name])
@@ -209,6 +212,13 @@ def _one_of(text: str, column: str, names: dict[str, str], allowed: str) -> str:
     if found is None:
         raise Reject("bad_value", column, text, allowed=allowed)
     return found
+
+
+def _own(text: str, ours: Profile) -> str:
+    """The own company by one of its names: what is another's is not booked here."""
+    if text.casefold() not in {values.clean(name).casefold() for name in (ours.name, ours.name_en) if name}:
+        raise Reject("other_company" if ours.name else "company_unnamed", COMPANY, text, ours=ours.name)
+    return text
 
 
 def _receivable_kind(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.ingest.context import Item, Run
 from core.ingest.files import Table
-from core.ingest.maps import COLUMNS, REQUIRED, FileMap
+from core.ingest.maps import REQUIRED, FileMap, columns_of
 from core.ingest.reasons import Reject
 from core.ingest.receipts import ReceiptsLoader
 from core.ingest.records import FLAGS, RowParser
@@ -25,7 +25,7 @@ _YES_OR_NO = FLAGS | {"disputed"}
 
 def taken(kind: str) -> tuple[str, ...]:
     """The columns that a row may have. Whence it comes says the caller, not the row."""
-    return tuple(column for column in COLUMNS[kind] if column != "source")
+    return tuple(column for column in columns_of(kind) if column != "source")
 
 
 def needed(kind: str) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ def load(
         work.company, filemap, report, RejectFile(Path("rows"), [], keep=False), "today", as_of or work.today, own_only=True
     )
     loader = LOADERS[kind](run)
-    items = _items(rows, RowParser(table, filemap, lang), run)
+    items = _items(rows, RowParser(table, filemap, lang, work.company.profile), run)
     if items:
         loader.load(work, items)
     if isinstance(loader, ReceiptsLoader):

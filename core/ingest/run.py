@@ -87,7 +87,7 @@ def run(
         raise refusal("unknown_kind", lang, config=True, kind=kind, allowed=", ".join(KINDS))
     filemap = load_map(Path(map_path) if map_path else None, kind, lang)
     table = open_table(path, lang, encoding=filemap.encoding, sheet=filemap.sheet)
-    parser = RowParser(table, filemap, lang)
+    parser = RowParser(table, filemap, lang, company.profile)
     seen = scan(table, parser, filemap, lang)
     report = Report(kind, lang, rows=seen.rows, dry_run=dry_run)
     with RejectFile(path, table.columns, keep=not dry_run) as rejects:

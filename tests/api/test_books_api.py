@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from bot.web.api.books import KINDS
 from core import tokens
-from core.ingest.maps import COLUMNS
+from core.ingest.maps import columns_of
 from core.ingest.records import AMOUNTS, DATES
 from core.ingest.rows import needed, taken
-from core.models import Audit, Customer, ImportRun, InboundEvent, Receipt, Receivable
+from core.models import Audit, Customer, ImportRun, InboundEvent, Order, Receipt, Receivable
 from core.models.base import table_of
 from tests.api.conftest import Api
 from tests.harness import ONE_STEP
@@ -205,6 +205,20 @@ def test_what_left_is_told_as_well(erp: Api) -> None:
     assert (found["used"], found["available"]) == ("500.00", "500.00")  # shipped or not, it is used up once
 
 
+def test_what_is_of_another_own_company_is_rejected(erp: Api) -> None:
+    """One database is one company's: 示例有限公司, in English Sample Ltd."""
+    other = {"company": "示例贸易有限公司"}
+    answer = send(erp, "receivables", invoice(company="Sample Ltd"), invoice("INV2", **other))
+    assert counted(answer) == (1, 0, 0, 1) and answer.json()["rejected"][0]["code"] == "import.other_company"
+    refused = send(erp, "receipts", receipt(**other), lang="en")
+    assert refused.status_code == 422 and "each own company has one" in refused.json()["rejected"][0]["reason"]
+    for method, path in (("POST", "/orders"), ("PUT", "/orders/SO1")):
+        order = {"number": "SO1", "customer": "甲", "amount": "5.00", **other}
+        erp.refused(422, "order.unknown_field", erp(method, path, json=order))
+    assert (count(erp.hk, Receivable), count(erp.hk, Receipt), count(erp.hk, Order)) == (1, 0, 0)
+    erp.settle()
+
+
 @SQLITE
 def test_the_description_and_the_page_name_every_column(erp: Api) -> None:
     paths = erp("GET", "/openapi.json", token=None).json()["paths"]
@@ -213,7 +227,7 @@ def test_the_description_and_the_page_name_every_column(erp: Api) -> None:
         post = paths[f"/api/v1/{kind}"]["post"]
         assert set(post["responses"]) == {"200", "400", "401", "403", "409", "413", "415", "422", "503"}
         row = post["requestBody"]["content"]["application/json"]["schema"]["properties"]["rows"]["items"]
-        assert set(row["properties"]) == set(COLUMNS[kind]) - {"source"} and row["required"]
+        assert set(row["properties"]) == set(columns_of(kind)) - {"source"} and row["required"]
         [line] = [line for line in page.splitlines() if line.startswith(f"| `POST /api/v1/{kind}`")]
         assert all(f"`{column}`" in line for column in row["properties"])
         assert all(f"**`{column}`**" in line for column in row["required"])
