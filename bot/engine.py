@@ -7,7 +7,7 @@ from datetime import datetime, time, timedelta
 from sqlalchemy import select
 
 from bot.transactions import Transactions
-from core import garbage, jobs, tokens, webhooks
+from core import garbage, jobs, tokens, watches, webhooks
 from core.credit import apart, events, inputs, orders, proposals, rating
 from core.dunning import cycle
 from core.dunning.stored import active
@@ -63,6 +63,7 @@ def run_credit(transactions: Transactions, now: datetime) -> None:
     """After the dunning, which finds out what promises are broken: ratings, and what they mean for held orders."""
     refresh_ratings(transactions, now)
     propose_limits(transactions, now)
+    report_watched(transactions, now)
     tell_holds(transactions, now)
     mark_for_today(transactions, now)
     check_orders(transactions, now)
@@ -110,6 +111,16 @@ def propose_limits(transactions: Transactions, now: datetime) -> int:
     with transactions.work(now) as work:
         jobs.done(work, PROPOSALS, slot)
     return made
+
+
+def report_watched(transactions: Transactions, now: datetime) -> int:
+    """Reports of customers whose overdue total has passed an amount that the policy watches; returns how many."""
+    with transactions.look(now) as work:
+        found = watches.changes(work, active(work)[1])
+    if not found:
+        return 0
+    with transactions.work(now) as work:
+        return watches.report(work, active(work)[1], found)
 
 
 def mark_for_today(transactions: Transactions, now: datetime) -> None:

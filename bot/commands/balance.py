@@ -8,6 +8,7 @@ from bot.commands.reply import CommandReply
 from bot.notifications.views import BalanceView, CurrencyLine, OpenLine, PromiseLine
 from bot.notifications.views.ratings import letter_of
 from core.credit.granted import of_rating
+from core.dunning.facts import said_tags
 from core.dunning.stored import active
 from core.ledger.balances import Balance, Figures, OpenItem
 from core.money import Money, format_major
@@ -49,6 +50,11 @@ def late(item: OpenItem, ask: Ask) -> int:
     return max((ask.work.today - item.due_on).days, 0) if item.due_on else 0
 
 
+def tags_of(item: OpenItem, ask: Ask) -> list[str]:
+    """Its own, and those of the policy's watches."""
+    return [*item.tags, *active(ask.work)[1].tags_of(item.amount_minor, item.currency)]
+
+
 def _view(ask: Ask, found: CustomerBalance) -> BalanceView:
     main, customer = found.main, found.customer
 
@@ -72,7 +78,7 @@ def _view(ask: Ask, found: CustomerBalance) -> BalanceView:
         open=tuple(
             OpenLine(
                 number=item.number, issued=item.issued_on, due=item.due_on, open=Money(item.open_minor, item.currency),
-                days_overdue=late(item, ask), state=found.states[item.receivable_id],
+                days_overdue=late(item, ask), state=found.states[item.receivable_id], tags=said_tags(tags_of(item, ask)),
             )
             for item in main.items
         ),
@@ -126,7 +132,7 @@ def _figures(ask: Ask, found: CustomerBalance, row: Balance) -> dict[str, Any]:
                 "number": item.number, "issued": item.issued_on.isoformat(),
                 "due": item.due_on.isoformat() if item.due_on else None,
                 "open": format_major(item.open_minor, item.currency), "days_overdue": late(item, ask),
-                "state": found.states[item.receivable_id],
+                "state": found.states[item.receivable_id], "tags": tags_of(item, ask),
             }
             for item in row.items
         ],

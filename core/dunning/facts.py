@@ -3,12 +3,18 @@
 Amounts are minor units of the case's currency; ages are calendar days since the due date (dunning.md section 1).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
 from core.dunning.ladder import SEVERITIES
 
 OFF_LIMITS = ("written_off", "no_dunning")
+
+
+def said_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Those that are for people to read, each once."""
+    return tuple(dict.fromkeys(tag for tag in tags if tag not in OFF_LIMITS))
 
 
 _RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}

@@ -21,6 +21,7 @@ ROLES = (
     "admin",
 )  # fmt: skip
 LETTERS = ("off", "review", "send")
+WATCHED = ("receivable", "overdue")
 DISPUTE_REASONS = ("quality", "quantity", "price", "delivery", "invoice", "contract", "other")
 STAFF_KINDS = ("task.due_soon", "task.overdue", "task.critical", "alert.severe", "alert.high_risk")
 LETTER_KINDS = {1: "letter.friendly", 2: "letter.notice", 3: "letter.final"}
@@ -134,6 +135,21 @@ class Ladder:
 
 
 @dataclass(frozen=True)
+class Watch:
+    """What is watched from more than `over` on. Of a `receivable`, its amount: it carries `tag` until it is settled. Of
+    what is `overdue`, a customer's total: `audience` gets a report, once for each time that it passes."""
+
+    name: str
+    of: str
+    over: Mapping[str, int] = field(hash=False)  # minor units by currency; others are not watched
+    tag: str = ""
+    audience: tuple[str, ...] = ()
+
+    def passed(self, minor: int, currency: str) -> bool:
+        return currency in self.over and minor > self.over[currency]
+
+
+@dataclass(frozen=True)
 class Limits:
     """Every number of dunning.md; `[limits]` in the file. Days of claims, tolerances and answers are working days."""
 
@@ -188,6 +204,16 @@ class Policy:
     fingerprint: str
     text: str = field(repr=False)
     credit: CreditRules = _CREDIT
+    watches: tuple[Watch, ...] = ()
+
+    def tags_of(self, amount_minor: int, currency: str) -> tuple[str, ...]:
+        """What a receivable of this amount carries besides its own tags."""
+        if not self.watches:
+            return ()
+        return tuple(w.tag for w in self.watches if w.of == "receivable" and w.passed(amount_minor, currency))
+
+    def watch(self, name: str) -> Watch | None:
+        return next((watch for watch in self.watches if watch.name == name), None)
 
     def ladder(self, name: str) -> Ladder | None:
         return self._by_name.get(name)

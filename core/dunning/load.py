@@ -182,7 +182,7 @@ def load_cases(work: Work, policy: Policy, customer_ids: Sequence[int], day: dat
             currency=currency,
             region=region,
             owner_id=owner_id,
-            tags=tuple(tags or ()),
+            tags=(*(tags or ()), *policy.tags_of(amount_minor, currency)),
             ladder=ladder,
             start=start,
             age_shift_days=shift,

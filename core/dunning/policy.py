@@ -34,6 +34,7 @@ from core.dunning.ladder import (
 )
 from core.dunning.policy_credit import credit_rules
 from core.dunning.policy_values import Path, Problem, Values
+from core.dunning.policy_watch import watches
 from core.dunning.words import describe
 from core.errors import ConfigError
 
@@ -116,7 +117,7 @@ class _Reader(Values):
 
     def policy(self, text: str) -> Policy:
         data = self.data
-        self.known(data, (), ("name", "letters", "ladder", "limits", "windows", "dispute_owners", "credit"))
+        self.known(data, (), ("name", "letters", "ladder", "limits", "windows", "dispute_owners", "credit", "watch"))
         name = self.text(data, "name", ())
         if not name:
             self.note(("name",), "no_name")
@@ -124,7 +125,7 @@ class _Reader(Values):
         return Policy(
             name=name, letters=letters, ladders=self.ladders(), limits=self.limits(), windows=self.windows(),
             dispute_owners=self.dispute_owners(), fingerprint=hashlib.sha256(text.encode()).hexdigest(), text=text,
-            credit=credit_rules(self, data),
+            credit=credit_rules(self, data), watches=watches(self, data),
         )  # fmt: skip
 
     def limits(self) -> Limits:

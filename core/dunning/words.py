@@ -8,7 +8,7 @@ from core.money import Money, format_money
 from core.time import Window
 
 if TYPE_CHECKING:
-    from core.dunning.ladder import Ladder, Policy, Step, When
+    from core.dunning.ladder import Ladder, Policy, Step, Watch, When
 
 # code -> (zh, en); after the bar: what to do about it.
 _PROBLEMS = {
@@ -105,6 +105,23 @@ _PROBLEMS = {
     ),
     "cc_without_letter": ("只有信函才有 cc", "only a letter has a cc"),
     "answer_without_task": ("没有任务，answer_by 不起作用", "answer_by has no effect without a task"),
+    "no_watched": (
+        "没有写监控什么|加 of，可用的值：{allowed}",
+        "nothing is said to be watched|add of; known values: {allowed}",
+    ),
+    "no_watch_name": (
+        '第 {n} 项监控没有名称，或超过 64 个字|加 name = "..."',
+        'watch {n} has no name, or one of more than 64 letters|add name = "..."',
+    ),
+    "same_watch": ("有两项监控叫 {value}|名称不可重复", "two watches are called {value}|names are unique"),
+    "no_watch_amount": (
+        '监控没有金额|例如 over = "500000"，超过即监控',
+        'the watch has no amount|such as over = "500000": more than that is watched',
+    ),
+    "no_watch_tag": (
+        '监控单笔应收须写标签，最多 {most} 个字|例如 tag = "重点监控"',
+        'a watch of receivables needs a tag of at most {most} letters|such as tag = "key"',
+    ),
     "no_part": (
         "parts 是空的，任何订单都不会占用额度|可用的值：{allowed}",
         "parts is empty, nothing would use up a limit|known values: {allowed}",
@@ -248,6 +265,7 @@ def describe(policy: "Policy", lang: str = "zh", currency: str = "CNY") -> list[
     for ladder in policy.ladders:
         lines.append(_ladder(ladder, lang))
         lines += ["  " + _step(step, lang) for step in ladder.steps]
+    lines += [_watch(watch, lang) for watch in policy.watches]
     return lines + _limits(policy, lang, currency) + credit_lines(policy.credit, word, lang, currency)
 
 
@@ -286,6 +304,19 @@ def _when(when: "When", lang: str) -> str:
         amounts = (" / ").join(format_money(Money(minor, code), lang) for code, minor in when.min_amount.items())
         parts.append(f"单笔未收至少 {amounts}" if zh else f"at least {amounts} open")
     return ("，" if zh else ", ").join(parts)
+
+
+def _watch(watch: "Watch", lang: str) -> str:
+    zh = lang == "zh"
+    over = " / ".join(format_money(Money(minor, code), lang) for code, minor in watch.over.items())
+    if watch.of == "receivable":
+        if zh:
+            return f"监控 {watch.name}：单笔应收超过 {over}，标“{watch.tag}”，直到结清"
+        return f'Watch {watch.name}: a receivable of more than {over} carries "{watch.tag}" until it is settled'
+    people = ("、" if zh else " and ").join(map(_word(lang), watch.audience))
+    if zh:
+        return f"监控 {watch.name}：客户逾期合计超过 {over}，向{people}发专题报告"
+    return f"Watch {watch.name}: a customer's overdue total above {over} is reported to {people}"
 
 
 def _step(step: "Step", lang: str) -> str:

@@ -284,6 +284,7 @@ BLOCKING = ("order", "manual", "blacklist")  # kinds of holds that stop new orde
 
 class Hold(SQLModel, table=True):
     """`order` blocks new orders, `high_risk` marks the customer: set by a ladder's step in its currency, ended with it.
+    `watch`: its overdue total has passed what the policy watches (`step`: the name of the watch) and has been reported.
     `manual` and `blacklist` block them, too: set by a person for the whole customer (currency ""), through `until`, or
     until somebody else lifts them."""
 

@@ -24,8 +24,9 @@ def days(policy: Policy, rating: str = "B", minor: int = 1_000_000) -> dict[int,
     """Age in days -> (audience, action) of what is reached then, for a receivable that is looked at daily and never paid."""
     found: dict[int, set[tuple[str, str]]] = {}
     fired: int | None = None
+    tags = policy.tags_of(minor, "CNY")
     for age in range(-20, 61):
-        decided = decide(policy, case(owed(minor=minor, age=age, fired_offset=fired), rating=rating), DAY)
+        decided = decide(policy, case(owed(minor=minor, age=age, fired_offset=fired, tags=tags), rating=rating), DAY)
         for hit in decided.hits:
             assert hit.outcome == "acted", "looked at every day, nothing is caught up"
             found.setdefault(age, set()).add((hit.audience, hit.step.action))

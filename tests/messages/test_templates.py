@@ -44,6 +44,7 @@ KINDS = [
     "limit.proposed",
     "order.decided",
     "risk.event",
+    "watch.report",
     "letters.release",
     "letter.unsure",
     "delivery.failed",

@@ -11,7 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from bot.notifications.load import chores as _chores
-from bot.notifications.load import claims, collect, credit, disputes, letters, pauses, payments, promises, proposals, risks
+from bot.notifications.load import (
+    claims,
+    collect,
+    credit,
+    disputes,
+    letters,
+    pauses,
+    payments,
+    promises,
+    proposals,
+    risks,
+    watches,
+)
 from bot.notifications.load import digest as _digest
 from bot.notifications.load.decisions import decided
 from bot.notifications.load.facts import Cancel, Facts, Loaded, Message
@@ -128,5 +140,6 @@ SUBJECTS: dict[str, Callable[[Facts, Message, str], Loaded | Cancel]] = {
     "credit": credit.request,
     "order": credit.order,
     "risk": risks.event,
+    "watch": watches.report,
     "proposal": proposals.proposal,
 }

@@ -95,6 +95,7 @@ _SAYS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "dispute.open": lambda v: (phrase("event.dispute_open", amount=(v.amount,)),),
     "letter.unsure": lambda v: (phrase("event.letter_unsure"),),
     "delivery.failed": lambda v: (phrase("event.undelivered", who=v.to),),
+    "watch.report": lambda v: (phrase("event.watch_customer", amount=v.overdue),),
     "receipts.stale": lambda v: (phrase("event.receipts_stale", on=v.expected),),
 }
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Date, bindparam, func, select
 
 from bot.notifications.views import Option, Part, Phrase, ReceivableRow
-from core.dunning.facts import CaseFacts, ReceivableFacts, oldest_first
+from core.dunning.facts import CaseFacts, ReceivableFacts, oldest_first, said_tags
 from core.dunning.ladder import SEVERITIES, Policy
 from core.dunning.load import load_cases, load_org
 from core.dunning.org import Member, Org
@@ -376,6 +376,7 @@ def row_of(r: ReceivableFacts, today: date) -> ReceivableRow:
         open=Money(r.open_minor, r.currency),
         chaseable=Money(r.chaseable_minor if r.chaseable else 0, r.currency),
         days=r.age(today) if r.due_on else 0,
+        tags=said_tags(r.tags),
     )
 
 

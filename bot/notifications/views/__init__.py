@@ -59,6 +59,7 @@ from bot.notifications.views.replies import (
     WhoamiView,
 )
 from bot.notifications.views.risks import RiskView
+from bot.notifications.views.watches import WatchView
 
 REGISTRY: dict[str, type[Any]] = {
     "collect": CollectView,
@@ -78,6 +79,7 @@ REGISTRY: dict[str, type[Any]] = {
     "credit": CreditView,
     "order": OrderView,
     "risk": RiskView,
+    "watch": WatchView,
     "proposal": ProposalView,
     "payment": PaymentView,
     "allocate": AllocateView,

@@ -43,6 +43,7 @@ class ReceivableRow:
     open: Money
     chaseable: Money
     days: int  # age on `today`; negative before the due date
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ class OpenLine:
     open: Money
     days_overdue: int  # 0 when not overdue
     state: str  # code of [receivable] in _words.toml: not_due, overdue, promised, disputed, claimed, paused, undated
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,6 +87,11 @@ class ChoiceView:
     today: date
     asked: str  # what was typed
     options: tuple[Option, ...]
+    waiting: bool = False  # cards of the reader's, any of which the line might mean
+
+    @property
+    def matches(self) -> bool:
+        return not self.waiting
 
     @property
     def count(self) -> int:
