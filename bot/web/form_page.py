@@ -48,13 +48,19 @@ def form(card: Card, actions: Sequence[Action], *, hidden: Mapping[str, str], fi
     return _page(card.lang, nonce, "form", card=card, actions=actions, hidden=hidden, filled=filled)
 
 
-def sure(
-    card: Card, action: Action, values: Mapping[str, str], said: Sequence[tuple[str, str]], *, hidden: Mapping[str, str],
-    nonce: str,
-) -> str:  # fmt: skip
-    """The page that asks once more. `values`: what was typed, sent along again; `said`: the same for a reader, (label,
-    value)."""
-    return _page(card.lang, nonce, "sure", card=card, action=action, values=values, said=said, hidden=hidden)
+@dataclass(frozen=True)
+class Sure:
+    """What is asked once more: of which button, in which words, and what was filled in, (label, value)."""
+
+    action: str
+    title: str
+    question: str
+    said: Sequence[tuple[str, str]] = ()
+
+
+def sure(lang: str, asked: Sure, values: Mapping[str, str], *, hidden: Mapping[str, str], nonce: str) -> str:
+    """The page that asks once more. `values`: what was typed, sent along again."""
+    return _page(lang, nonce, "sure", asked=asked, values=values, hidden=hidden)
 
 
 def saved(card: Card, message: str, nonce: str) -> str:

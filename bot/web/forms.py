@@ -37,10 +37,11 @@ from bot.notifications.load import Cancel
 from bot.notifications.load import load as load_view
 from bot.notifications.parcel import of_delivery
 from bot.notifications.templates import ACTION_IDS, render, templates
+from bot.questions import YES
 from bot.text import clean
 from bot.transactions import Transactions
 from bot.web import form_page
-from bot.web.form_page import Filled
+from bot.web.form_page import Filled, Sure
 from bot.words import not_saved, sentence
 from core.errors import DomainError, Unreachable
 from core.models import Delivery
@@ -185,7 +186,8 @@ class Forms:
         if asked is None:
             return self._note("used", 410)
         once, rev, wanted = given.pop("_once", ""), given.pop("_rev", ""), given.pop("_action", "")
-        sure, back = given.pop("_sure", ""), given.pop("_back", "")
+        sure, back, ask = given.pop("_sure", ""), given.pop("_back", ""), given.pop("_ask", "")
+        ask = ask if ask.isdecimal() and len(ask) <= 15 else ""
         action = next((a for a in asked.actions if a.id == wanted), None)
         if action is None:  # done elsewhere in the meantime: the page as it is now
             return self._form(asked, token, found["csrf"], None)
@@ -195,19 +197,25 @@ class Forms:
             return self._form(asked, token, found["csrf"], Filled(action.id, values, errors))
         if back:
             return self._form(asked, token, found["csrf"], Filled(action.id, values))
-        if action.confirm and sure != _digest(action.confirm):
+        event = f"form:{token}:{once[:32]}"
+        if ask:
+            reply = await self._receive(replace(asked, delivery_id=int(ask)), YES, {}, event, "")
+        elif action.confirm and sure != _digest(action.confirm):
             return self._sure(asked, token, found["csrf"], action, values)
-        reply = await self._receive(asked, action, values, f"form:{token}:{once[:32]}", rev)
+        else:
+            reply = await self._receive(asked, action.id, values, event, rev)
+        if reply.card is not None and reply.delivery_id and any(each.id == YES for each in reply.card.actions):
+            return self._asked_back(asked, token, found["csrf"], action, values, reply.card, reply.delivery_id)
         if reply.outcome in ("invalid", "not_saved"):
             return self._form(asked, token, found["csrf"], Filled(action.id, values, _beside(action, reply)))
         await asyncio.to_thread(self._memory.take, f"form:{token}")
         now = await asyncio.to_thread(self._asked, found["ref"], found["user"])
         return self._page(lambda nonce: form_page.saved((now or asked).card, reply.message, nonce))
 
-    async def _receive(self, asked: Asked, action: Action, values: Mapping[str, str], event: str, rev: str) -> Reply:
+    async def _receive(self, asked: Asked, action: str, values: Mapping[str, str], event: str, rev: str) -> Reply:
         seen = int(rev) if rev.isdecimal() and len(rev) < 10 else asked.rev
         envelope = Envelope(
-            self._messenger.name, asked.user_id, event, self._clock(), delivery_id=asked.delivery_id, action=action.id,
+            self._messenger.name, asked.user_id, event, self._clock(), delivery_id=asked.delivery_id, action=action,
             seen_rev=seen, input={name: value for name, value in values.items() if value}, aside=True,
         )  # fmt: skip
         try:
@@ -301,9 +309,18 @@ class Forms:
 
     def _sure(self, asked: Asked, token: str, csrf: str, action: Action, values: Mapping[str, str]) -> Response:
         """Asked again as long as the text is another than the one that was answered: it names amounts."""
-        hidden = {**self._hidden(asked, token, csrf), "_sure": _digest(action.confirm or "")}
         said = [(i.label, _shown(i, values[i.name])) for i in action.inputs if values[i.name]]
-        return self._page(lambda nonce: form_page.sure(asked.card, action, values, said, hidden=hidden, nonce=nonce))
+        question = Sure(action.id, action.label, action.confirm or "", said)
+        hidden = {**self._hidden(asked, token, csrf), "_sure": _digest(question.question)}
+        return self._page(lambda nonce: form_page.sure(asked.lang, question, values, hidden=hidden, nonce=nonce))
+
+    def _asked_back(
+        self, asked: Asked, token: str, csrf: str, action: Action, values: Mapping[str, str], card: Card, delivery_id: int
+    ) -> Response:
+        """A question that the product has kept (bot.questions): a yes is one to that message."""
+        question = Sure(action.id, action.label, card.text, [(each.label, each.value) for each in card.fields])
+        hidden = {**self._hidden(asked, token, csrf), "_ask": str(delivery_id)}
+        return self._page(lambda nonce: form_page.sure(asked.lang, question, values, hidden=hidden, nonce=nonce))
 
     def _form(self, asked: Asked, token: str, csrf: str, filled: Filled | None) -> Response:
         hidden = self._hidden(asked, token, csrf)

@@ -217,6 +217,22 @@ def test_what_is_decided_while_the_page_asks_is_over(hk: Company, wecom: FakeWec
     assert "没有要填写的内容" in browser.confirm(sure).text
 
 
+def test_conditions_are_repeated_with_the_order_they_are_about(hk: Company, wecom: FakeWecom) -> None:
+    held(hk)
+    browser = Browser(wecom, "zhou")
+    page = browser.enter(link(hk.card("zhou")))
+    sure = browser.save(page, "credit.approve_with", prepay_percent="30")
+    assert "尚未保存" in sure.text and "附条件批准 甲 订单 SO1（¥2,000.00）？" in unescape(sure.text)
+    assert request_state(hk) == "pending"
+    other = Browser(wecom, "li")
+    theirs = other.enter(link(hk.card()))
+    stolen = hidden(theirs.text, "credit.withdraw") | {"_ask": hidden(sure.text, "credit.approve_with")["_ask"]}
+    other.post(theirs.url.rsplit("/", 1)[0] + "/save", data=stolen, timeout=10)
+    assert request_state(hk) == "pending", "a question is its reader's"
+    assert "可以关闭此页" in browser.confirm(sure).text
+    assert request_state(hk) == "approved"
+
+
 def request_state(hk: Company) -> str:
     with hk.look() as work:
         return str(work.session.execute(select(CreditRequest.state)).scalar_one())

@@ -36,7 +36,7 @@ class Browser(requests.Session):
 
     def confirm(self, page: requests.Response) -> requests.Response:
         """Yes to the page that asks once more; any other page stays as it is."""
-        if 'name="_sure"' not in page.text:
+        if 'name="_sure"' not in page.text and 'name="_ask"' not in page.text:
             return page
         [(fields, _)] = _read(page.text)
         return self.post(page.url.rsplit("/", 1)[0] + "/save", data=fields, timeout=20)
