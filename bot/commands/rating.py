@@ -18,6 +18,7 @@ from bot.notifications.views.ratings import BehindLine, RatingPart, RatingRow, R
 from core.credit import risks
 from core.credit.behind import Behind, behind
 from core.credit.inputs import Inputs, Item
+from core.credit.profile import Count, Profile, profile
 from core.credit.rating import Explained, explain
 from core.credit.rules import RATINGS, RatingRules
 from core.dunning.stored import active
@@ -48,11 +49,15 @@ def rating(ask: Ask) -> CommandReply:
     policy = active(ask.work)[1]
     found, rules = explain(ask.work, policy, customer.id), policy.credit.rating
     rows = behind(ask.work, found.inputs)
+    buys, own = profile(ask.work, found.inputs, found.items), found.inputs.currency
     by, reported = _set_by(ask, found), risks.latest(ask.work, customer.id, found.inputs.since)
     return CommandReply(
         kind="reply.rating",
-        view=replace(_view(ask, customer, found, rules, by), risks=lines_of(reported), **_lines(rows)),
-        json=_json(customer, found, rules, by) | _told(rows) | {"risk_events": [risks.as_json(row) for row in reported]},
+        view=replace(_view(ask, customer, found, rules, by), risks=lines_of(reported), **_lines(rows), **_habits(buys, own)),
+        json=_json(customer, found, rules, by) | _told(rows) | {
+            "profile": _profile(buys, own),
+            "risk_events": [risks.as_json(row) for row in reported],
+        },
         customer_id=customer.id, facts={"customer": customer.name, "code": customer.code},
     )  # fmt: skip
 
@@ -141,6 +146,32 @@ def _told(rows: Sequence[Behind]) -> dict[str, Any]:
             for row in rows if row.kind == kind
         ]
         for kind in _KINDS
+    }  # fmt: skip
+
+
+def _habits(buys: Profile, currency: str) -> dict[str, Any]:
+    def average(of: Count) -> Money | None:
+        return None if of.average_minor is None else Money(of.average_minor, currency)
+
+    return {
+        "bought": str(buys.receivables.per_month) if buys.receivables.rows else "",
+        "average_receivable": average(buys.receivables),
+        "ordered": str(buys.orders.per_month) if buys.orders.rows else "", "average_order": average(buys.orders),
+        "payment_days": _days(buys.payment_days),
+    }  # fmt: skip
+
+
+def _profile(buys: Profile, currency: str) -> dict[str, Any]:
+    def told(of: Count) -> dict[str, Any]:
+        average = of.average_minor
+        return {
+            "count": of.rows, "amount": format_major(of.minor, currency), "per_month": str(of.per_month),
+            "average": None if average is None else format_major(average, currency),
+        }  # fmt: skip
+
+    return {
+        "currency": currency, "receivables": told(buys.receivables), "orders": told(buys.orders),
+        "payment_days": _days(buys.payment_days) or None,
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from core.credit.rating import refresh
 from core.dunning.stored import active
 from core.models import Promise
 from tests.harness import ONE_STEP, Harness
-from tests.scenarios.ordering import ROUTES
+from tests.scenarios.ordering import ROUTES, place
 
 DUE = date(2026, 3, 2)
 
@@ -73,6 +73,35 @@ def test_every_input_with_its_figure_and_limit(hk: Harness) -> None:
     ):  # fmt: skip
         assert words in text, (words, text)
     assert "P4" not in text
+
+
+def test_how_often_it_buys_how_much_at_a_time_and_how_long_it_takes_to_pay(hk: Harness) -> None:
+    hk.receivable("甲", "300.00", due="2026-02-10", issued="2026-01-10", number="A1")
+    hk.receivable("甲", "100.00", due="2026-03-10", issued="2026-02-08", number="A2")
+    hk.receivable("甲", "200.01", due="2026-09-01", issued="2026-06-30", number="A3")
+    hk.receivable("甲", "9000.00", due="2025-03-10", issued="2025-02-08", number="OLD")
+    hk.receivable("甲", "77.00", due="2026-03-10", issued="2026-02-08", number="USD", currency="USD")
+    hk.pay("甲", "300.00", "A1", on="2026-02-19", number="R1")  # 40 days after the invoice
+    hk.pay("甲", "100.00", "A2", on="2026-03-10", number="R2")  # 30 days
+    place(hk, "甲", "500.00", "SO1")
+    place(hk, "甲", "700.00", "SO2", terms="现结")
+    place(hk, "甲", "9.00", "SO3", lines=[{"price": "9", "cost": "10"}])
+    view, text = says(hk, "li", "评级 甲")
+    assert view["profile"] == {
+        "currency": "CNY", "payment_days": "37.5",
+        "receivables": {"count": 3, "amount": "600.01", "per_month": "0.3", "average": "200.00"},
+        "orders": {"count": 2, "amount": "1200.00", "per_month": "0.2", "average": "600.00"},
+    }  # fmt: skip
+    for words in ("每月 0.3 笔，平均 ¥200.00", "每月 0.2 单，平均 ¥600.00", "开票后 37.5 天"):
+        assert words in text, (words, text)
+
+
+def test_who_is_known_for_two_months_buys_in_two_months(hk: Harness) -> None:
+    for n, day in enumerate(("2026-05-20", "2026-06-01", "2026-06-30")):
+        hk.receivable("甲", "100.00", due="2026-09-01", issued=day, number=f"A{n}")
+    view, text = says(hk, "li", "评级 甲")
+    assert view["profile"]["receivables"]["per_month"] == "1.5" and view["profile"]["payment_days"] is None
+    assert "付款期" not in text and "下单频次" not in text
 
 
 def test_set_by_hand_with_a_reason_and_an_end(hk: Harness) -> None:

@@ -130,6 +130,11 @@ class RatingView:
     run_needed: int = 0
     promises: str = ""  # "3/4": kept, of those that were judged
     returned: Money | None = None  # credit notes of the window
+    bought: str = ""  # "3.5" receivables a month, in the window
+    average_receivable: Money | None = None
+    ordered: str = ""  # "3.5" orders a month, in the window; "" without any
+    average_order: Money | None = None
+    payment_days: str = ""  # "45.0" from invoice to payment; "" where nothing was paid
     usage: str = ""  # "80%" of the customer's own limit
     score: str = ""  # "72.4"; "" without one
     score_cuts: str = ""  # "A ≥ 80 · B ≥ 60 · C ≥ 40"
@@ -179,7 +184,9 @@ class RatingView:
             months=12, paid=18, min_paid=3, paid_amount=yuan(860_000), average="31.2", cuts="A ≤ 3 · B ≤ 15 · C ≤ 30",
             late_share="64%", longest=52, times_overdue=11, overdue=yuan(100_000), overdue_days=7, overdue_limit=30,
             broken=1, broken_limit=2, disputes=1, volume=yuan(1_200_000), trend="+4.5", known=38, run=3, run_needed=3,
-            promises="3/4", returned=yuan(12_000), usage="65%", score="58.5", score_cuts="A ≥ 80 · B ≥ 60 · C ≥ 40",
+            promises="3/4", returned=yuan(12_000), bought="2.5", average_receivable=yuan(40_000),
+            ordered="1.8", average_order=yuan(55_000), payment_days="61.2",
+            usage="65%", score="58.5", score_cuts="A ≥ 80 · B ≥ 60 · C ≥ 40",
             scored=(
                 ScoreLine(name="avg_late_days", figure="31.2", points="30.7", weight=40),
                 ScoreLine(name="broken_promises", figure="1", points="66.7", weight=30),
