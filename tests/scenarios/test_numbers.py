@@ -102,6 +102,16 @@ def test_a_number_that_was_used_and_paid_before_makes_no_order_free(shop: Harnes
     told(shop)
 
 
+def test_an_order_that_comes_after_its_invoice_is_not_counted_twice(shop: Harness) -> None:
+    """The first import of a company: half of the order was invoiced last month. That an invoice is older than the day on
+    which its order came to us says nothing; so one that is unpaid covers whichever order has its number, the wrong one, too,
+    where a number is used again."""
+    shop.imports("receivables", RECEIVABLES, "I1,甲,2026-06-05,2026-08-05,500.00,1")
+    shop.imports("orders", "number,customer,amount", "1,甲,1000.00")
+    assert state(shop, "1") == "released" and (used(shop), exposure(shop).orders_minor) == (100_000, 50_000)
+    told(shop)
+
+
 # --- more than was ordered ---
 
 
