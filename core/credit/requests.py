@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, literal_column, select
 
 from core import outbox
 from core.chores import holders
@@ -33,7 +33,8 @@ from core.work import Work
 Q, V, O, D = table_of(CreditRequest), table_of(CreditVote), table_of(Order), outbox.D  # noqa: E741
 KEPT = ("agreed", "anew")  # of a request's facts, besides what its cards show of the customer
 _PENDING = select(CreditRequest).where(Q.c.order_id == bindparam("order"), Q.c.state == RequestState.pending)
-_HELD_OF = select(O.c.id).where(O.c.customer_id == bindparam("customer"), O.c.state == OrderState.held).limit(1)
+_HELD: Any = literal_column(f"'{OrderState.held.value}'")  # written out, for the index of the held ones
+_HELD_OF = select(O.c.id).where(O.c.customer_id == bindparam("customer"), O.c.state == _HELD).limit(1)
 _HELD_CARD = (
     select(D.c.id)
     .where(
