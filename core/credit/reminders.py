@@ -11,8 +11,6 @@ from core.dunning.org import Org
 from core.models import CreditRequest, Order
 from core.work import Work
 
-ESCALATES_AT = 2  # the reminder with which whoever is above is asked as well
-
 
 def look_after(
     work: Work, policy: Policy, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict
@@ -74,7 +72,7 @@ def _remind(work: Work, policy: Policy, request: CreditRequest, order: Order, no
         "credit.reminded", "credit", request.id, request.customer_id,
         number=number, people=[org.members[person].handle for person in sorted(silent)],
     )  # fmt: skip
-    if number == ESCALATES_AT:
+    if number == policy.credit.escalate_at:
         _escalate(work, request, order, now, org)
         _draw(work, request, order)
     requests.cards(work, policy, request, silent)

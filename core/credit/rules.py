@@ -148,6 +148,7 @@ class CreditRules:
     risk_alerts: str = "major"
     expires_hours: int = 16
     remind_hours: int = 4
+    escalate_at: int = 2  # with this reminder whoever is above is asked as well; 0 for never
     approval_good_days: int = 30  # an approval whose prepayment comes later is asked for again
     rates: Mapping[str, Decimal] = field(default_factory=dict, hash=False)  # company currency for one unit of another
     rating: RatingRules = RatingRules()

@@ -97,9 +97,11 @@ def _asked(rules: CreditRules, zh: bool) -> str:
 def _hours(rules: CreditRules, zh: bool) -> str:
     if zh:
         lapse = f"{rules.expires_hours} 个工作小时未处理即失效；批准后 {rules.approval_good_days} 天内预付款未到账，重新审批"
-        return f"审批申请 {rules.remind_hours} 个工作小时未处理即提醒，{lapse}"
+        above = f"第 {rules.escalate_at} 次提醒起上级也可审批，" if rules.escalate_at else ""
+        return f"审批申请 {rules.remind_hours} 个工作小时未处理即提醒，{above}{lapse}"
     lapse = f"expired after {rules.expires_hours}; asked anew if prepayment takes {rules.approval_good_days} days or more"
-    return f"Requests: a reminder after {rules.remind_hours} working hours, {lapse}"
+    above = f"from reminder {rules.escalate_at} on whoever is above may decide, too; " if rules.escalate_at else ""
+    return f"Requests: a reminder after {rules.remind_hours} working hours; {above}{lapse}"
 
 
 def _route(route: Route, word: Word, lang: str) -> str:

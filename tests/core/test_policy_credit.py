@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.credit.rules import REASONS, SCALES, CreditRules, Grade, ProposalRules, RatingRules, Route, Rung, Scale
-from core.dunning.ladder import ROLES
+from core.dunning.ladder import ROLES, Watch
 from core.dunning.policy import check, default_policy, describe, parse
 from core.dunning.words import say
 from core.permissions import may
@@ -77,6 +77,7 @@ discount = 0.1
 below_cost = "hold"
 expires_hours = 8
 remind_hours = 2
+escalate_at = 3
 approval_good_days = 14
 rates = { USD = "7.10", JPY = 0.048 }
 
@@ -108,7 +109,7 @@ def test_every_key_is_read() -> None:
     assert rules == CreditRules(
         parts=("open", "this"), net_unapplied=False, prepaid="trust", insured="extra", ask_within="sales_manager",
         freeze_days_over=0, hold_on_overdue=False, cash_only=("C", "new"), terms_days=60, discount=Decimal("0.1"),
-        below_cost="hold", expires_hours=8, remind_hours=2, approval_good_days=14,
+        below_cost="hold", expires_hours=8, remind_hours=2, escalate_at=3, approval_good_days=14,
         rates={"USD": Decimal("7.10"), "JPY": Decimal("0.048")},
         rating=RatingRules(
             window_months=6, min_paid=1, cuts_days={"A": 0, "B": 30, "C": 90}, broken_promises_d=3, overdue_days_d=60,
@@ -159,6 +160,7 @@ def test_an_amount_without_a_currency_is_in_the_companys() -> None:
         ("ask_within = 1", "ask_within", "not_text"),
         ("freeze_days_over = -1", "freeze_days_over", "too_small"),
         ("freeze_days_over = 3651", "freeze_days_over", "too_big"),
+        ("escalate_at = -1", "escalate_at", "too_small"),
         ('freeze_days_over = "30"', "freeze_days_over", "not_whole"),
         ('cash_only = ["E"]', "cash_only", "unknown_word"),
         ("terms_days = 1.5", "terms_days", "not_whole"),
@@ -460,7 +462,7 @@ def test_all_mistakes_are_told_at_once_in_both_languages() -> None:
 
 def test_every_key_is_in_the_docs_with_its_default() -> None:
     page = (ROOT / "docs/policy.md").read_text(encoding="utf-8")
-    credit, rating, _, proposed, route = (part.split("\n## ")[0] for part in page.split("\n## `[")[1:])
+    credit, rating, _, proposed, route, watch = (part.split("\n## ")[0] for part in page.split("\n## `[")[1:])
     written = default_policy().text.split("[credit]")[1]
     optional = {"rating", "routes", "grades", "proposals"}
     for part, rules, other in ((credit, CreditRules, optional), (rating, RatingRules, set())):
@@ -473,6 +475,7 @@ def test_every_key_is_in_the_docs_with_its_default() -> None:
     assert read(f"[credit.proposals]\n{table}\n").proposals == ProposalRules() and table.count("\n") == 6
     assert set(re.findall(r"^\| `(\w+)` \|", route, re.MULTILINE)) == {field.name for field in fields(Route)}
     assert all(route.count(f"`{reason}`") == 2 for reason in REASONS)
+    assert set(re.findall(r"^\| `(\w+)` \|", watch, re.MULTILINE)) == {field.name for field in fields(Watch)}
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

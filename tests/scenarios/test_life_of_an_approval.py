@@ -11,7 +11,7 @@ from core.credit import orders
 from core.dunning.stored import active
 from core.models import CreditRequest, Customer, Order
 from core.time import Calendar, Window, work_hours_later
-from tests.harness import Harness, instant
+from tests.harness import ONE_STEP, Harness, instant
 from tests.scenarios.approving import BOTH, REQUEST, asked, audited, everybody_reads, held, person, request, settled, staffed
 from tests.scenarios.ordering import opened, place, state, stored
 from tests.scenarios.racing import at_once, count, deliveries, other, outcomes, tap
@@ -45,6 +45,19 @@ def test_it_comes_again_then_goes_up_then_expires(shop: Harness) -> None:
     shop.chat("li").expect_card("可重新申请", kind="order.decided", buttons=("credit.ask_again",))
     assert [each["number"] for each in audited(shop, "credit.reminded")] == [1, 2, 3]
     settled(shop)
+
+
+@pytest.mark.parametrize(("escalate_at", "asked_at"), [(1, "2026-07-06 14:00"), (3, "2026-07-07 14:00"), (0, "")])
+def test_with_which_reminder_it_goes_up_says_the_policy(shop: Harness, escalate_at: int, asked_at: str) -> None:
+    shop.policy(ONE_STEP + f"[credit]\nescalate_at = {escalate_at}\n")
+    place(shop, "甲", "2000.00", "SO1")
+    moments = ("2026-07-06 14:00", "2026-07-07 09:00", "2026-07-07 14:00")
+    came: list[str] = []
+    for moment in moments:
+        shop.at(moment)
+        came += [moment for card in shop.chat("gm").unread() if card.json["kind"] == REQUEST][:1]
+        settled(shop)
+    assert came[:1] == ([asked_at] if asked_at else [])
 
 
 def test_whoever_is_above_may_decide_once_they_are_asked(shop: Harness) -> None:
