@@ -1,14 +1,18 @@
-"""What `huikuan doctor` looks at: tokens, scopes, the socket, the clock; each with what to do about it."""
+"""What `huikuan doctor` looks at: tokens, scopes, the socket or our address, the clock; each with what to do about it."""
 
+import json
+import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
+from slack_sdk.signature import SignatureVerifier
 from sqlalchemy import Engine
 
 from bot.adapters.called import called_finding
 from bot.adapters.check import Finding
+from bot.adapters.reach import ask, new_word
 from bot.adapters.slack.client import TOKEN_ERRORS, Answer, Api
 from bot.adapters.slack.door import PATH
 from bot.adapters.slack.manifest import SCOPES
@@ -30,7 +34,7 @@ async def check(settings: Settings, engine: Engine | None = None) -> list[Findin
         if own.mode == "socket":
             found.append(await _socket(api, own.app_token.get_secret_value()))
         else:
-            found += [_http(settings), await _called(settings, engine)]
+            found += [await _http(settings), await _called(settings, engine)]
         return found
     finally:
         await api.close()
@@ -112,20 +116,56 @@ async def _socket(api: Api, token: str) -> Finding:
     )  # fmt: skip
 
 
-def _http(settings: Settings) -> Finding:
+async def _http(settings: Settings) -> Finding:
+    """Our address, called and signed as Slack does it."""
     if not settings.slack.signing_secret.get_secret_value():
         return Finding(
             "slack.http", "fail", "没有签名密钥", "there is no signing secret",
             "把“Basic Information”中的 Signing Secret 写入 HUIKUAN_SLACK_SIGNING_SECRET",
             "Put the Signing Secret of Basic Information into HUIKUAN_SLACK_SIGNING_SECRET",
         )  # fmt: skip
-    if not settings.public_url.startswith("https://"):
+    if not settings.public_url:
         return Finding(
-            "slack.http", "warn", "没有设置 https 的公网地址", "there is no public https address",
-            "设置 HUIKUAN_PUBLIC_URL，Slack 从外网访问它；或改用 HUIKUAN_SLACK_MODE=socket",
-            "Set HUIKUAN_PUBLIC_URL, where Slack reaches this server; or use HUIKUAN_SLACK_MODE=socket",
+            "slack.http", "warn", "没有设置公网地址", "there is no public address",
+            "把 Slack 从外网访问的 https 地址写入 HUIKUAN_PUBLIC_URL；或改用 HUIKUAN_SLACK_MODE=socket",
+            "Put the https address where Slack reaches us into HUIKUAN_PUBLIC_URL; or use HUIKUAN_SLACK_MODE=socket",
         )  # fmt: skip
-    return Finding("slack.http", "ok", "已设置签名密钥和公网地址", "signing secret and public address are set")
+    found = await _callback(settings.public_url.rstrip("/") + PATH, settings.slack.signing_secret.get_secret_value())
+    if found.state != "ok" or settings.public_url.startswith("https://"):
+        return found
+    return Finding(
+        "slack.http", "warn", "公网地址通向本服务，但 Slack 只访问 https",
+        "the public address leads here, but Slack calls https only",
+        "在反向代理上启用 https，HUIKUAN_PUBLIC_URL 写 https://…",
+        "Let the reverse proxy speak https, and write HUIKUAN_PUBLIC_URL as https://…",
+    )  # fmt: skip
+
+
+async def _callback(address: str, secret: str) -> Finding:
+    word, stamp = new_word(), str(int(time.time()))
+    body = json.dumps({"type": "url_verification", "challenge": word}).encode()
+    signature = str(SignatureVerifier(secret).generate_signature(timestamp=stamp, body=body))
+    headers = {"Content-Type": "application/json", "X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": signature}
+    answer = await ask("POST", address, data=body, headers=headers)
+    if not answer.problem and answer.said == word:
+        return Finding(
+            "slack.http", "ok", "公网地址通向本服务，签名密钥和时钟都对",
+            "the public address leads here; signing secret and clock are right",
+        )  # fmt: skip
+    if answer.problem == "HTTP 401":
+        return Finding(
+            "slack.http", "fail", "本服务不接受按这里的签名密钥签名的请求",
+            "the server refuses a request signed with the signing secret of these settings",
+            "huikuan serve 用的 HUIKUAN_SLACK_SIGNING_SECRET 和这里的不同，或时钟差了五分钟以上：统一设置、校时后重启",
+            "huikuan serve has another HUIKUAN_SLACK_SIGNING_SECRET, or its clock is over five minutes off:"
+            " set them right, then restart it",
+        )  # fmt: skip
+    problem = answer.problem or "HTTP 200"
+    return Finding(
+        "slack.http", "warn", f"从公网地址找不到本服务（{problem}）", f"the public address does not lead here ({problem})",
+        f"先启动 huikuan serve，再检查反向代理是否把 {address} 原样转发给它",
+        f"Start huikuan serve first, then check that the reverse proxy passes {address} on to it as it is",
+    )  # fmt: skip
 
 
 async def _called(settings: Settings, engine: Engine | None) -> Finding:

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from bot.adapters.reach import is_ours
 from bot.adapters.slack.client import TOKEN_ERRORS, Api, quiet
 from bot.adapters.slack.heard import team_of
 
@@ -144,12 +145,14 @@ class Door:
             return _refused(413, "too large")
         if not self._signed(request, raw):
             return Response() if raw.startswith(b"ssl_check=1") else _refused(401, "bad signature")
-        self._called()
         body = _parsed(raw, request.headers.get("content-type", ""))
+        challenge = str((body or {}).get("challenge", ""))
+        if not is_ours(challenge):
+            self._called()
         if body is None:
             return _refused(400, "not readable")
         if body.get("type") == "url_verification":
-            return PlainTextResponse(str(body.get("challenge", "")))
+            return PlainTextResponse(challenge)
         again = request.headers.get("x-slack-retry-num", "")
         return to_starlette_response(await self.dispatch(body, int(again) if again in ATTEMPTS else 0))
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
+from bot.adapters.reach import is_ours
 from bot.adapters.wecom import xml
 from bot.adapters.wecom.wire import Forged, Wire
 
@@ -41,7 +42,8 @@ class Callback:
         """The console's check: the decrypted word, and nothing but it."""
         query = dict(request.query_params)
         said = self._wire.open(query, query.get("echostr", ""))
-        self._called()
+        if not is_ours(said):
+            self._called()
         return PlainTextResponse(said)
 
     async def _event(self, request: Request) -> Response:

@@ -1,4 +1,5 @@
-"""What `huikuan doctor` looks at: the key, the secret, our own address from outside, the clock; each with what to do."""
+"""What `huikuan doctor` looks at: the key, the secret, the app, our own address from outside, the clock; each with what to
+do."""
 
 import asyncio
 import ssl
@@ -11,12 +12,13 @@ from sqlalchemy import Engine
 
 from bot.adapters.called import called_finding
 from bot.adapters.check import Finding
+from bot.adapters.reach import SECONDS, ask, new_word
 from bot.adapters.wecom.adapter import PATH, right_key
 from bot.adapters.wecom.client import Client, Failed
+from bot.adapters.wecom.wire import Wire
 from bot.settings import Settings
 from core.time import utcnow
 
-SECONDS = 10.0
 SKEW = 60.0  # seconds that our clock may be off; at five minutes callbacks are refused
 SETUP = {
     40013: (
@@ -34,6 +36,11 @@ SETUP = {
         "在应用详情页底部的“企业可信IP”里加上服务器的出口 IP",
         "Add the server's outgoing IP to 企业可信IP at the bottom of the app's page",
     ),
+    301002: (
+        "AgentId 和 Secret 不是同一个应用的（301002）", "AgentId and Secret are of two apps (301002)",
+        "在应用详情页复制 AgentId 写入 HUIKUAN_WECOM_AGENT_ID，Secret 取同一页的",
+        "Copy AgentId from the app's page into HUIKUAN_WECOM_AGENT_ID, and the Secret from the same page",
+    ),
 }  # fmt: skip
 
 
@@ -42,9 +49,9 @@ async def check(settings: Settings, engine: Engine | None = None) -> list[Findin
     if settings.wecom.transport == "aibot":
         return [await _connection(settings.wecom.aibot_url), _subscription()]
     address = settings.public_url.rstrip("/")
-    asked = [_secret(settings), *([_reachable(address)] if address else []), _clock(settings.wecom.api_url)]
-    secret, *rest = await asyncio.gather(*asked)
-    return [_key(settings), secret, _address(address), *rest, await _called(settings, engine)]
+    asked = _api(settings, address), _callback(settings, address), _clock(settings.wecom.api_url)
+    api, callback, clock = await asyncio.gather(*asked)
+    return [_key(settings), *api, _address(address), *callback, clock, await _called(settings, engine)]
 
 
 def _key(settings: Settings) -> Finding:
@@ -58,22 +65,65 @@ def _key(settings: Settings) -> Finding:
     )  # fmt: skip
 
 
-async def _secret(settings: Settings) -> Finding:
-    name, client = "wecom.secret", Client(settings.wecom)
+async def _api(settings: Settings, address: str) -> list[Finding]:
+    """The secret; and with a token what WeCom says of the app."""
+    client = Client(settings.wecom)
     try:
-        await asyncio.to_thread(client.token)
-        return Finding(name, "ok", "企业 ID 和 Secret 有效", "corp id and secret are valid")
+        secret = await asyncio.to_thread(_secret, client)
+        return [secret] if secret.state != "ok" else [secret, await asyncio.to_thread(_app, client, address)]
+    finally:
+        client.close()
+
+
+def _secret(client: Client) -> Finding:
+    name = "wecom.secret"
+    try:
+        client.token()
     except Failed as failed:
-        known = SETUP.get(failed.code or 0)
-        if known is not None:
+        if known := SETUP.get(failed.code or 0):
             return Finding(name, "fail", *known)
         return Finding(
             name, "fail", f"拿不到令牌（{failed.result.reason}）", f"no token ({failed.result.reason})",
             "检查网络、代理（HTTPS_PROXY）和 HUIKUAN_WECOM_API_URL",
             "Check network, proxy (HTTPS_PROXY) and HUIKUAN_WECOM_API_URL",
         )  # fmt: skip
-    finally:
-        client.close()
+    return Finding(name, "ok", "企业 ID 和 Secret 有效", "corp id and secret are valid")
+
+
+def _app(client: Client, address: str) -> Finding:
+    """A token is given to any IP and for any app: only a call that is about the app shows whether it may be made."""
+    name = "wecom.agent"
+    try:
+        app = client.app()
+    except Failed as failed:
+        if known := SETUP.get(failed.code or 0):
+            return Finding(name, "fail", *known)
+        return Finding(
+            name, "warn", f"没能查到应用（{failed.result.reason}）",
+            f"the app could not be asked about ({failed.result.reason})",
+            "核对 HUIKUAN_WECOM_AGENT_ID；再用 huikuan send-test 工号 试发",
+            "compare HUIKUAN_WECOM_AGENT_ID with the app's page, then try huikuan send-test PERSON",
+        )  # fmt: skip
+    called, host = str(app.get("name", "")), urlsplit(address).hostname or ""
+    if app.get("close"):
+        return Finding(
+            name, "fail", f"应用“{called}”已停用", f"the app “{called}” is switched off",
+            "在管理后台的应用详情页启用它", "Switch it on on the app's page in the console",
+        )  # fmt: skip
+    domain = app.get("redirect_domain")
+    if host and isinstance(domain, str) and not _within(host, domain):
+        return Finding(
+            name, "warn", f"可信域名是“{domain}”，“填写详情”会打不开",
+            f"the trusted domain is “{domain}”: forms will not open",
+            f"在应用详情页的“网页授权及JS-SDK”里把可信域名设为 {host}",
+            f"Set the trusted domain to {host} under 网页授权及JS-SDK on the app's page",
+        )  # fmt: skip
+    return Finding(name, "ok", f"应用“{called}”", f"the app is “{called}”")
+
+
+def _within(host: str, domain: str) -> bool:
+    domain = domain.partition(":")[0]
+    return bool(domain) and (host == domain or host.endswith("." + domain))
 
 
 async def _connection(url: str) -> Finding:
@@ -120,24 +170,41 @@ def _address(address: str) -> Finding:
     return Finding(name, "warn", f"公网地址不是 https：{address}", f"the public address is not https: {address}", *hint)
 
 
-async def _reachable(address: str) -> Finding:
-    """Whether our own sign of life can be seen there: what WeCom needs for the callback."""
-    name, problem = "wecom.callback", ""
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS), trust_env=True) as session,
-            session.get(address + "/healthz", allow_redirects=False) as answer,
-        ):
-            said = await answer.content.read(1000)
-            problem = "" if answer.status == 200 and b'"ok"' in said else f"HTTP {answer.status}"
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        problem = type(error).__name__
-    if not problem:
+async def _callback(settings: Settings, address: str) -> list[Finding]:
+    return [await _reached(settings, address)] if address else []
+
+
+async def _reached(settings: Settings, address: str) -> Finding:
+    """Whether our own sign of life can be seen there, and whether what answers reads what WeCom would write."""
+    name = "wecom.callback"
+    alive = await ask("GET", address + "/healthz")
+    if alive.problem or '"ok"' not in alive.said:
+        problem = alive.problem or "HTTP 200"
+        return Finding(
+            name, "warn", f"从公网地址找不到本服务（{problem}）", f"the public address does not lead here ({problem})",
+            "先启动 huikuan serve，再检查反向代理是否转发 /wecom/callback、/form 和 /healthz",
+            "Start huikuan serve first, then check that the reverse proxy passes /wecom/callback, /form and /healthz on",
+        )  # fmt: skip
+    if not right_key(settings.wecom):
         return Finding(name, "ok", "公网地址通向本服务", "the public address leads here")
+    word = new_word()
+    answer = await ask("GET", address + PATH, params=Wire(settings.wecom).asked(word))
+    if not answer.problem and answer.said == word:
+        return Finding(
+            name, "ok", "公网地址通向本服务，Token、EncodingAESKey 和时钟都对",
+            "the public address leads here; token, EncodingAESKey and clock are right",
+        )  # fmt: skip
+    if answer.problem == "HTTP 403":
+        return Finding(
+            name, "fail", "本服务不接受按这里的 Token 和 EncodingAESKey 签名的回调",
+            "the server refuses a callback signed with the token and EncodingAESKey of these settings",
+            "huikuan serve 用的设置和这里的不同，或两台机器的时钟差了五分钟以上：统一设置、校时后重启",
+            "huikuan serve runs with other settings, or its clock is over five minutes off: set them right, then restart it",
+        )  # fmt: skip
+    problem = answer.problem or "HTTP 200"
     return Finding(
-        name, "warn", f"从公网地址找不到本服务（{problem}）", f"the public address does not lead here ({problem})",
-        "先启动 huikuan serve，再检查反向代理是否转发 /wecom/callback、/form 和 /healthz",
-        "Start huikuan serve first, then check that the reverse proxy passes /wecom/callback, /form and /healthz on",
+        name, "fail", f"{PATH} 没有答复（{problem}）", f"{PATH} does not answer ({problem})",
+        f"检查反向代理是否转发 {PATH}，查询参数原样保留", f"The reverse proxy must pass {PATH} on, with its query as it is",
     )  # fmt: skip
 
 

@@ -62,6 +62,10 @@ class Client:
         answer = self._call("get", "auth/getuserinfo", params={"code": code})
         return str(answer.get("userid", ""))
 
+    def app(self) -> dict[str, Any]:
+        """What WeCom knows of our own app: its name, its trusted domain. Errors: Failed."""
+        return self._call("get", "agent/get", params={"agentid": str(self.agent_id)})
+
     def close(self) -> None:
         self._wechat._http.close()
 

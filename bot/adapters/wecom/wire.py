@@ -72,6 +72,13 @@ class Wire:
         """A passive reply, as it goes back."""
         return str(self._crypto.encrypt_message(plain, secrets.token_hex(8)))
 
+    def asked(self, word: str) -> dict[str, str]:
+        """The query of the console's check of an address; the answer is `word`."""
+        stamp, nonce = str(int(time.time())), secrets.token_hex(8)
+        encrypted = PrpCrypto(self._crypto.key).encrypt(word, self._corp_id)
+        echo = encrypted if isinstance(encrypted, str) else bytes(encrypted).decode("ascii")
+        return {"msg_signature": self._sign(stamp, nonce, echo), "timestamp": stamp, "nonce": nonce, "echostr": echo}
+
     def _sign(self, *parts: str) -> str:
         joined = "".join(sorted([self._token, *parts]))
         return hashlib.sha1(joined.encode()).hexdigest()

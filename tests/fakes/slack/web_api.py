@@ -136,7 +136,8 @@ class WebApi:
             call.answer = {"ok": False, "error": "ratelimited"}
             return web.json_response(call.answer, status=429, headers={"Retry-After": str(max(1, round(pause)))})
         call.answer = perform(self._at, call.method, call.args, bearer)
-        return web.json_response(call.answer)
+        headers = {"X-OAuth-Scopes": ",".join(sorted(self._at.scopes))} if bearer == self._at.bot_token else {}
+        return web.json_response(call.answer, headers=headers)
 
     def _pause(self, call: Call) -> float:
         if self._at.pace is None or call.method != "chat.postMessage":

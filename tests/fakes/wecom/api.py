@@ -45,6 +45,7 @@ class Api:
             "message/update_template_card": lambda request, body, raw, app: self._sender.update(body, app),
             "message/recall": lambda request, body, raw, app: self._recall(body, app),
             "user/get": lambda request, body, raw, app: self._user(request.query.get("userid", "")),
+            "agent/get": lambda request, body, raw, app: self._about(request, app),
             "auth/getuserinfo": lambda request, body, raw, app: self._who(request.query.get("code", "")),
             "menu/create": lambda request, body, raw, app: self._menu(request, body, app),
             "menu/get": lambda request, body, raw, app: self._menu_now(request, app),
@@ -175,6 +176,11 @@ class Api:
         self._corp.oauth[code] = (when, userid, True)
         member = self._corp.member(userid)
         return {"userid": member.userid} if member else {"openid": f"open-{userid}"}
+
+    def _about(self, request: web.Request, app: App) -> dict[str, Any]:
+        """The page's fields that a product could use; more are there."""
+        self._own(request, app)
+        return {"agentid": app.agentid, "name": app.name, "close": int(app.closed), "redirect_domain": app.domain}
 
     # --- the app's menu
 

@@ -34,6 +34,9 @@ class App:
     token: str = ""
     token_ends: float = 0.0
     menu: dict[str, Any] | None = None
+    name: str = "回款助手"
+    closed: bool = False
+    domain: str = ""  # “网页授权及JS-SDK”
 
 
 @dataclass
