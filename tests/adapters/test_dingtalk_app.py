@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import Engine, select
 
+from bot.adapters.check import Finding
 from bot.adapters.dingtalk import template, text
 from bot.adapters.dingtalk.check import check
 from bot.adapters.memory import Memory
@@ -20,7 +21,19 @@ from core import accounts, ingest
 from core.models import Account, Person, Promise
 from core.models.base import table_of
 from core.time import utcnow
-from tests.adapters.dingtalk_product import APPROVE, CANARY, NOW, Product, card, hidden, played, products, settings, sqlite
+from tests.adapters.dingtalk_product import (
+    APPROVE,
+    CANARY,
+    NOW,
+    TEMPLATE,
+    Product,
+    card,
+    hidden,
+    played,
+    products,
+    settings,
+    sqlite,
+)
 from tests.databases import Databases
 from tests.fakes.dingtalk import FakeDingTalk, Seen
 
@@ -305,20 +318,48 @@ def test_a_mirror_that_fails_fails_no_card(
 
 
 def found(fake: FakeDingTalk, engine: Engine, **group: Any) -> dict[str, str]:
+    return {each.name.removeprefix("dingtalk."): each.state for each in findings(fake, engine, **group)}
+
+
+def findings(fake: FakeDingTalk, engine: Engine, **group: Any) -> list[Finding]:
     cards = bool(group.pop("cards", True))
     findings = asyncio.run(check(settings(fake, cards=cards, **group), engine))
     assert all(each.message_zh and each.message_en and CANARY not in repr(each) for each in findings)
     assert all(each.hint_zh and each.hint_en for each in findings if each.state != "ok")
-    return {each.name.removeprefix("dingtalk."): each.state for each in findings}
+    return findings
 
 
 def test_doctor_finds_it_well(fake: FakeDingTalk, engine: Engine) -> None:
-    assert found(fake, engine) == {"secret": "ok", "stream": "ok", "clock": "ok", "cards": "ok", "calls": "ok"}
+    well = {"secret": "ok", "stream": "ok", "clock": "ok", "corp_id": "ok", "cards": "ok", "calls": "ok"}
+    assert found(fake, engine, cards=False) == well
     assert fake.calls_used() == 0 and fake.connections() == 0
+    assert found(fake, engine) == well
+    assert fake.calls_used() == 1 and all(fake.screen(user) == [] for user in ("li", "wang"))  # a card for nobody
+
+
+def cards_found(fake: FakeDingTalk, engine: Engine, **group: Any) -> Finding:
+    return next(each for each in findings(fake, engine, **group) if each.name == "dingtalk.cards")
+
+
+def test_doctor_tries_the_template(fake: FakeDingTalk, engine: Engine) -> None:
+    assert cards_found(fake, engine).message_en.startswith("card mode")
+    assert cards_found(fake, engine, cards=False).message_en.startswith("text mode")
+    fake.fail("/v1.0/card/instances", status=403, code="Forbidden.AccessDenied.AccessTokenPermissionDenied")
+    denied = cards_found(fake, engine)
+    assert denied.state == "fail" and "Card.Instance.Write" in denied.hint_zh and "PermissionDenied" in denied.message_en
+    fake.fail("/v1.0/card/instances", status=403, code="Forbidden.AccessDenied.ApiCountLimitForOrg")
+    assert cards_found(fake, engine).state == "warn"  # that says nothing of the template
+    fake.fail("/v1.0/card/instances", status=503, code="ServiceUnavailable")
+    assert cards_found(fake, engine).state == "warn"
+    fake.world.templates[TEMPLATE].published = False
+    unpublished = cards_found(fake, engine)
+    assert unpublished.state == "fail" and "templateUnpublished" in unpublished.message_zh
+    assert "HUIKUAN_DINGTALK_CARD_TEMPLATE" in unpublished.hint_zh
 
 
 def test_doctor_finds_what_is_wrong(fake: FakeDingTalk, engine: Engine) -> None:
-    assert found(fake, engine, client_secret="x")["secret"] == "fail"
+    assert found(fake, engine, client_secret="x") == {"secret": "fail", "corp_id": "ok", "calls": "ok"}
+    assert found(fake, engine, corp_id="")["corp_id"] == "warn"
     assert found(fake, engine, api_url="http://127.0.0.1:9")["secret"] == "fail"
     fake.fail("/v1.0/gateway/connections/open", status=403, code="Forbidden")
     assert found(fake, engine, cards=False)["stream"] == "fail"

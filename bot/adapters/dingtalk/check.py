@@ -1,14 +1,15 @@
-"""What `huikuan doctor` asks DingTalk: the secret, the gateway, the clock, the mode, the month's calls."""
+"""What `huikuan doctor` asks DingTalk: the secret, the gateway, the clock, the company, the template, the month's calls."""
 
 import asyncio
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from uuid import uuid4
 
 from sqlalchemy import Engine
 
 from bot.adapters.check import Finding
 from bot.adapters.dingtalk.adapter import make_client
-from bot.adapters.dingtalk.client import Client, Done, Failed, Lost, NotReached, Outcome
+from bot.adapters.dingtalk.client import QUOTA, Client, Done, Failed, Lost, NotReached, Outcome
 from bot.adapters.dingtalk.stream import SUBSCRIPTIONS
 from bot.settings import Settings
 from core.errors import Unreachable
@@ -19,14 +20,19 @@ SKEW_WARN, SKEW_FAIL = 60, 300  # seconds
 
 
 async def check(settings: Settings, engine: Engine) -> list[Finding]:
-    """Asks for a token and a ticket, which cost no quota, and sends nothing to anybody."""
+    """Asks for a token and a ticket, which cost no quota, and makes a card for nobody, which costs one call."""
     client = make_client(settings, engine, lambda: datetime.now(UTC))
     try:
         token = await client.token_call()
         found = [_secret(token)]
         if isinstance(token, Done):
             found += [_gateway(await client.open_stream(SUBSCRIPTIONS)), _clock(token.date, datetime.now(UTC))]
-        return [*found, _mode(settings), await _calls(settings, client)]
+        found.append(_company(settings))
+        if not settings.dingtalk.card_template:
+            found.append(_text())
+        elif isinstance(token, Done):
+            found.append(_template(await _made(client, settings.dingtalk.card_template)))
+        return [*found, await _calls(settings, client)]
     finally:
         await client.close()
 
@@ -82,16 +88,60 @@ def _clock(date: str, now: datetime) -> Finding:
     )  # fmt: skip
 
 
-def _mode(settings: Settings) -> Finding:
-    name = "dingtalk.cards"
-    if settings.dingtalk.card_template:
-        return Finding(
-            name, "ok", "卡片模式；模板填错时钉钉不报错", "card mode; DingTalk does not complain of a wrong template",
-            "用 huikuan send-test 工号 给自己发一张卡片，看到按钮并按一下",
-            "huikuan send-test PERSON sends a card: see it and press it",
-        )  # fmt: skip
+def _company(settings: Settings) -> Finding:
+    name = "dingtalk.corp_id"
+    if settings.dingtalk.corp_id:
+        return Finding(name, "ok", "别的企业的回调一律拒绝", "callbacks of other companies are refused")
     return Finding(
-        name, "ok", "文字模式：消息里的链接代替按钮", "text mode: links in messages stand in for buttons",
+        name, "warn", "没有设置 CorpId：不核对回调来自哪个企业",
+        "no CorpId is set: nobody looks from which company a callback comes",
+        "把管理后台首页的 CorpId 写入 HUIKUAN_DINGTALK_CORP_ID",
+        "put the CorpId of the admin console's first page into HUIKUAN_DINGTALK_CORP_ID",
+    )  # fmt: skip
+
+
+async def _made(client: Client, template: str) -> Outcome:
+    """A card of the template that is delivered to nobody."""
+    body = {
+        "cardTemplateId": template, "outTrackId": f"huikuan-doctor-{uuid4().hex}", "userIdType": 1, "callbackType": "STREAM",
+        "cardData": {"cardParamMap": {}}, "imRobotOpenSpaceModel": {"supportForward": False},
+    }  # fmt: skip
+    return await client.call("POST", "/v1.0/card/instances", body)
+
+
+def _template(made: Outcome) -> Finding:
+    name = "dingtalk.cards"
+    match made:
+        case Done():  # of a template of another app, or of none, DingTalk makes cards, too
+            return Finding(
+                name, "ok", "卡片模式；模板可以建卡，但钉钉看不出模板是不是本应用的",
+                "card mode; cards can be made, but DingTalk does not say whether the template is this app's",
+                "用 huikuan send-test 工号 给自己发一张卡片，看到按钮并按一下",
+                "huikuan send-test PERSON sends a card: see it and press it",
+            )  # fmt: skip
+        case Failed(status, code) if status == 403 and code not in QUOTA:
+            return Finding(
+                name, "fail", f"应用没有卡片权限：{_why(made)}", f"the app may not make cards: {_why(made)}",
+                "在开放平台“权限管理”申请 Card.Instance.Write 和 Card.Streaming.Write，再发布新版本",
+                "ask for Card.Instance.Write and Card.Streaming.Write under 权限管理, then publish a new version",
+            )  # fmt: skip
+        case Failed(_, code) if "template" in code.lower():
+            return Finding(
+                name, "fail", f"卡片模板不能用：{_why(made)}", f"the card template can't be used: {_why(made)}",
+                "在卡片平台发布模板，核对 HUIKUAN_DINGTALK_CARD_TEMPLATE",
+                "publish the template on the card platform, compare HUIKUAN_DINGTALK_CARD_TEMPLATE",
+            )  # fmt: skip
+        case _:
+            return Finding(
+                name, "warn", f"没能试建卡片：{_why(made)}", f"making a card could not be tried: {_why(made)}",
+                "稍后再运行 huikuan doctor；或用 huikuan send-test 工号 试发",
+                "run huikuan doctor again later, or try huikuan send-test PERSON",
+            )  # fmt: skip
+
+
+def _text() -> Finding:
+    return Finding(
+        "dingtalk.cards", "ok", "文字模式：消息里的链接代替按钮", "text mode: links in messages stand in for buttons",
         "要用卡片：huikuan dingtalk template，导入后设置 HUIKUAN_DINGTALK_CARD_TEMPLATE",
         "for cards: huikuan dingtalk template, import it, set HUIKUAN_DINGTALK_CARD_TEMPLATE",
     )  # fmt: skip
