@@ -13,15 +13,17 @@ from bot.commands.parser import Ask, named, pick
 from bot.commands.reply import CommandReply
 from bot.notifications.views import CreditStatusView, CurrencyExposure, OrderLine, PendingLine
 from bot.notifications.views.credit import InsuredLine
+from bot.notifications.views.orders import UninvoicedLine
 from bot.notifications.views.ratings import letter_of
 from bot.notifications.views.risks import RiskLine
-from core.credit import risks
+from core.credit import risks, uninvoiced
 from core.credit.events import reasons
 from core.credit.exposure import Exposure, Standing, standing
 from core.credit.granted import available, granted
 from core.credit.inputs import months_before
 from core.credit.rules import BLOCKING
 from core.credit.shown import over_of
+from core.credit.uninvoiced import Uninvoiced
 from core.dunning.stored import active
 from core.models import CreditRequest, Customer, Order, OrderState, Person, RequestState, RiskEvent
 from core.models.base import table_of
@@ -29,6 +31,7 @@ from core.money import Money, format_major
 from core.work import Work
 
 LATEST = 8  # orders shown, the newest
+UNINVOICED = 5  # orders to be invoiced shown, the oldest
 O, P = table_of(Order), table_of(Person)  # noqa: E741
 
 
@@ -48,6 +51,7 @@ class Found:
     pending: Sequence[tuple[Order, CreditRequest]]
     people: Mapping[int, Person]
     risks: Sequence[RiskEvent] = ()
+    uninvoiced: Sequence[Uninvoiced] = ()
 
     @property
     def main(self) -> Exposure:
@@ -116,6 +120,7 @@ def _find(work: Work, customer: Customer) -> Found:
         group_used_minor=now.group.used_minor(rules, work.company.currency) if now.group is not None else 0,
         requests=requests, pending=pending, people=_people(work, customer, pending),
         risks=risks.latest(work, customer.id, months_before(work.today, rules.rating.window_months)),
+        uninvoiced=uninvoiced.of_customer(work, customer.id),
     )  # fmt: skip
 
 
@@ -162,7 +167,8 @@ def _view(ask: Ask, found: Found) -> CreditStatusView:
             )
             for order in found.latest
         ),
-        risks=lines_of(found.risks),
+        risks=lines_of(found.risks), uninvoiced=tuple(_uninvoiced(one) for one in found.uninvoiced[:UNINVOICED]),
+        uninvoiced_more=max(0, len(found.uninvoiced) - UNINVOICED),
     )  # fmt: skip
 
 
@@ -179,6 +185,11 @@ def _group(found: Found) -> dict[str, Any]:
 
 def lines_of(rows: Sequence[RiskEvent]) -> tuple[RiskLine, ...]:
     return tuple(RiskLine(kind=r.kind, severity=r.severity, source=r.source, on=r.happened_on) for r in rows)
+
+
+def _uninvoiced(one: Uninvoiced) -> UninvoicedLine:
+    shipped = Money(one.shipped_minor, one.currency) if one.shipped_minor else None
+    return UninvoicedLine(order=one.number, left=Money(one.left_minor, one.currency), shipped=shipped)
 
 
 def _pending(found: Found, order: Order, request: CreditRequest, zone: ZoneInfo) -> PendingLine:
@@ -234,6 +245,14 @@ def _json(work: Work, found: Found) -> dict[str, Any]:
                 "placed": order.placed_at.astimezone(zone).isoformat(), "reasons": reasons(order.reasons),
             }
             for order in found.latest
+        ],
+        "uninvoiced": [
+            {
+                "order": one.number, "currency": one.currency, "amount": format_major(one.amount_minor, one.currency),
+                "left": format_major(one.left_minor, one.currency),
+                "shipped": format_major(one.shipped_minor, one.currency),
+            }
+            for one in found.uninvoiced
         ],
         "risk_events": [risks.as_json(row) for row in found.risks],
     }  # fmt: skip

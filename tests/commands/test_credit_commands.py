@@ -212,3 +212,34 @@ def test_credit_is_for_whoever_sees_the_whole_customer(hk: Harness) -> None:
 
 def test_a_credit_note_is_still_one(hk: Harness) -> None:
     assert says(hk, "cai", "/credit note 甲 10 错票")[0]["code"].startswith("credit_note.")
+
+
+# --- orders that are receivables to come ---
+
+
+def test_credit_lists_what_is_to_be_invoiced_by_order(hk: Harness) -> None:
+    place(hk, "甲", "300.00", "SO-1")
+    place(hk, "甲", "200.00", "SO-2")
+    place(hk, "甲", "100.00", "SO-3")
+    hk.imports("shipments", "number,customer,order,amount,shipped_on", "D1,甲,SO-1,250.00,2026-07-06")
+    hk.receivable("甲", "120.00", due="2026-08-01", number="I1", order_no="SO-1")
+    hk.receivable("甲", "200.00", due="2026-08-01", number="I2", order_no="SO-2")
+    view, text = says(hk, "li", "信用 甲")
+    assert view["uninvoiced"] == [
+        {"order": "SO-1", "currency": "CNY", "amount": "300.00", "left": "180.00", "shipped": "130.00"},
+        {"order": "SO-3", "currency": "CNY", "amount": "100.00", "left": "100.00", "shipped": "0.00"},
+    ]
+    assert "待开票 SO-1" in text and "¥180.00，其中已发货 ¥130.00" in text and "待开票 SO-3" in text
+    assert "待开票 SO-2" not in text
+    [exposure] = view["exposure"]
+    assert (exposure["orders"], exposure["shipments"]) == ("150.00", "130.00")
+
+
+def test_held_orders_and_closed_ones_are_no_receivables_to_come(hk: Harness) -> None:
+    place(hk, "甲", "2000.00", "SO-1")
+    for number in range(2, 9):
+        place(hk, "甲", f"{number}.00", f"SO-{number}")
+    told(hk)
+    view, text = says(hk, "li", "信用 甲")
+    assert [row["order"] for row in view["uninvoiced"]] == [f"SO-{n}" for n in range(2, 9)]
+    assert "待开票 SO-6" in text and "待开票 SO-7" not in text and "2 单" in text

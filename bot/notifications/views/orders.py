@@ -154,6 +154,15 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UninvoicedLine:
+    """A released order: what of it is to be invoiced, and what of that is shipped."""
+
+    order: str
+    left: Money
+    shipped: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreditStatusView:
     """reply.credit: a customer's limit and what uses it up, in the currency of the limit; other currencies in `others`."""
 
@@ -185,6 +194,8 @@ class CreditStatusView:
     pending: tuple[PendingLine, ...] = ()
     others: tuple[CurrencyExposure, ...] = ()
     latest: tuple[OrderLine, ...] = ()  # newest first
+    uninvoiced: tuple[UninvoicedLine, ...] = ()  # the oldest few
+    uninvoiced_more: int = 0  # how many others
     risks: tuple[RiskLine, ...] = ()  # newest first
 
     @property
@@ -249,5 +260,6 @@ class CreditStatusView:
                 OrderLine(number="SO-2026-0118", amount=yuan(200_000), state="held", on=date(2026, 7, 8)),
                 OrderLine(number="SO-2026-0097", amount=yuan(100_000), state="released", on=date(2026, 6, 24)),
             ),
+            uninvoiced=(UninvoicedLine(order="SO-2026-0097", left=yuan(100_000), shipped=yuan(40_000)),), uninvoiced_more=2,
             risks=RiskLine.examples(lang),
         )  # fmt: skip
