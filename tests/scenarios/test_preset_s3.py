@@ -118,7 +118,8 @@ def test_two_orders_that_fit_one_by_one_and_not_together_climb_to_the_finance_di
     first = s3.chat("wang").expect_card("SO1", kind="credit.request")
     second = s3.chat("wang").expect_card("SO2", kind="credit.request")
     first.tap("credit.approve")
-    second.tap("credit.approve", expect="stale")  # beyond the limit now, and no longer his to decide
+    second.expect_update("已转由 zhou 审批", state="closed")  # beyond the limit now, and no longer his to decide
+    second.tap("credit.approve", expect="not_allowed")
     s3.deliver()
     assert second.buttons == []
     assert state(s3, "SO2") == "held"
