@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import IO, Any
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, cast, func, select
+from sqlalchemy import BigInteger, and_, cast, func, select
 from sqlmodel import Session, SQLModel
 
 from core.errors import ConfigError
@@ -19,16 +20,19 @@ Cell = str | date | Money | None
 Row = list[Cell]
 
 # What the import has no column for, but a reader wants to see.
-_MORE = {"receipts": ("open_amount",), "receivables": (), "customers": (), "people": ()}
+_MORE = {
+    "receipts": ("open_amount",), "receivables": (), "customers": (), "people": (),
+    "orders": ("source", "placed_at", "state", "decided_at", "shipped", "invoiced", "settled", "open_amount"),
+}  # fmt: skip
 
 
-def collect(session: Session, kind: str, as_of: date, currency: str) -> tuple[list[str], list[Row]]:
-    """Columns and rows. `currency` is the company's, for customers without one."""
+def collect(session: Session, kind: str, as_of: date, currency: str, zone: ZoneInfo) -> tuple[list[str], list[Row]]:
+    """Columns and rows. `currency` is the company's, for customers without one; `zone`, too: that of instants."""
     import core.models  # noqa: F401  # registers the tables
 
     columns = [*COLUMNS[kind], *_MORE[kind]]
-    made = {"receivables": _receivables, "customers": _customers, "receipts": _receipts, "people": _people}[kind]
-    found = made(session, as_of, currency)
+    made = {"receivables": _receivables, "customers": _customers, "receipts": _receipts, "people": _people}
+    found = _orders(session, as_of, zone) if kind == "orders" else made[kind](session, as_of, currency)
     return columns, [[row.get(column) for column in columns] for row in found]
 
 
@@ -129,6 +133,58 @@ def _receipts(session: Session, as_of: date, _currency: str) -> list[dict[str, C
         }
         for row in session.execute(statement)
     ]  # fmt: skip
+
+
+def _orders(session: Session, as_of: date, zone: ZoneInfo) -> list[dict[str, Cell]]:
+    """Their state as it is now; what was shipped, invoiced and settled by that day under each order's number."""
+    import core.credit.parts as parts
+
+    tables = _tables()
+    o, c, r, s, entry = (tables[name] for name in ("sales_order", "customer", "receivable", "shipment", "entry"))
+
+    def total(column: Any) -> Any:
+        return cast(func.coalesce(func.sum(column), 0), BigInteger)
+
+    def named(other: Any) -> Any:
+        return and_(other.c.customer_id == o.c.customer_id, other.c.currency == o.c.currency, other.c.order_no == o.c.number)
+
+    after = (entry.c.effective_on > as_of) & entry.c.receivable_id.is_not(None)
+    amount = cast(func.sum(entry.c.amount_minor), BigInteger).label("amount")
+    later = select(entry.c.receivable_id, amount).where(after).group_by(entry.c.receivable_id).subquery()
+    mine = and_(named(r), r.c.issued_on <= as_of, parts.is_of(o.c.placed_at))
+    owed = (
+        select(
+            o.c.id, total(r.c.amount_minor).label("invoiced"),
+            total(r.c.open_minor - func.coalesce(later.c.amount, 0)).label("open"),
+        )
+        .join_from(o, r, mine).outerjoin(later, later.c.receivable_id == r.c.id).group_by(o.c.id).subquery()
+    )  # fmt: skip
+    sent = (
+        select(o.c.id, total(s.c.amount_minor).label("shipped"))
+        .join_from(o, s, and_(named(s), s.c.shipped_on <= as_of)).group_by(o.c.id).subquery()
+    )  # fmt: skip
+    statement = (
+        select(o, c.c.code.label("customer"), owed.c.invoiced, owed.c.open, sent.c.shipped)
+        .join_from(o, c, c.c.id == o.c.customer_id)
+        .outerjoin(owed, owed.c.id == o.c.id)
+        .outerjoin(sent, sent.c.id == o.c.id)
+        .order_by(o.c.placed_at, o.c.id)
+    )
+    handles = _handles(session)
+
+    def row_of(row: Any) -> dict[str, Cell]:
+        invoiced, left = row.invoiced or 0, row.open or 0
+        return {
+            "number": row.number, "customer": row.customer, "amount": Money(row.amount_minor, row.currency),
+            "currency": row.currency, "terms": row.terms, "note": row.note, "asked_by": handles.get(row.asked_by_id, ""),
+            "prepaid": Money(row.prepaid_minor, row.currency) if row.prepaid_minor else None, "source": row.source,
+            "placed_at": row.placed_at.astimezone(zone).isoformat(), "state": row.state,
+            "decided_at": row.decided_at.astimezone(zone).isoformat() if row.decided_at else "",
+            "shipped": Money(row.shipped or 0, row.currency), "invoiced": Money(invoiced, row.currency),
+            "settled": Money(invoiced - left, row.currency), "open_amount": Money(left, row.currency),
+        }  # fmt: skip
+
+    return [row_of(row) for row in session.execute(statement) if row.placed_at.astimezone(zone).date() <= as_of]
 
 
 def _customers(session: Session, _as_of: date, currency: str) -> list[dict[str, Cell]]:

@@ -128,7 +128,7 @@ class _progress:
 
 def export(
     kind: Annotated[
-        Literal["receivables", "customers", "receipts", "people"],
+        Literal["receivables", "customers", "receipts", "people", "orders"],
         typer.Argument(metavar="KIND", help=t("导出什么", "what to write")),
     ],
     file: Annotated[
@@ -147,7 +147,7 @@ def export(
     company = to_company(settings())
     as_of = day(at, "--at") if at else company.calendar.business_date(instant(""))
     with reading(database(make=False)) as session:
-        columns, rows = collect(session, kind, as_of, company.currency)
+        columns, rows = collect(session, kind, as_of, company.currency, company.calendar.zone)
     document: dict[str, Any] = {"kind": kind, "at": as_of.isoformat(), "rows": len(rows)}
     if file is not None:
         write(file, columns, rows)
@@ -223,8 +223,15 @@ def register(app: typer.Typer) -> None:
     )(import_)
     app.command(
         "export",
-        help=t("导出为 CSV 或 XLSX，列与导入相同。", "Writes CSV or XLSX, with the columns of the import."),
-        epilog=example("huikuan export receivables open.xlsx --at 2026-06-30", "huikuan export customers > customers.csv"),
+        help=t(
+            "导出为 CSV 或 XLSX，列与导入相同；订单另有状态和已发货、已开票、已结清的金额。",
+            "Writes CSV or XLSX, with the columns of the import; orders have their state and what of them is shipped, "
+            "invoiced and settled, too.",
+        ),
+        epilog=example(
+            "huikuan export receivables open.xlsx --at 2026-06-30", "huikuan export customers > customers.csv",
+            "huikuan export orders orders.csv",
+        ),
     )(export)
     ledger.command(
         "check",

@@ -25,6 +25,13 @@ def test_a_small_company(
     assert [(row["number"], row["open_amount"]) for row in after][::2] == [("I1", "100000.00"), ("N1", "-5.00")]
     for kind in ("customers", "receipts", "people"):
         assert hk("export", kind, "--json").json["rows"] > 0
+    hk("import", "orders", hk.file("o.csv", "number,customer,amount\nSO1,C002,700.00\n"), "--at", "2026-07-03T09:00")
+    bill = "number,customer,issued_on,due_on,amount,order\nB1,C002,2026-07-03,2026-08-03,300.00,SO1\n"
+    hk("import", "receivables", hk.file("b.csv", bill), "--at", "2026-07-03T09:00")
+    sent = "number,customer,order,amount,shipped_on\nD1,C002,SO1,500.00,2026-07-03\n"
+    hk("import", "shipments", hk.file("d.csv", sent), "--at", "2026-07-03T09:00")
+    [order] = hk("export", "orders", "--at", "2026-07-03", "--json").json["items"]
+    assert (order["state"], order["shipped"], order["invoiced"]) == ("released", "500.00", "300.00")
     answer = hk("doctor", "--data", "--json").json
     assert not [check for check in answer["checks"] if check["state"] == "fail"]
     assert hk("ledger", "check", "--json").json["ok"]

@@ -192,3 +192,29 @@ def test_orders_and_shipments_come_in_by_file(shop: CommandLine) -> None:
     shipments = "number,customer,order,amount,shipped_on\nD-1,C001,SO-1,10000.00,2026-06-02\n"
     assert shop("import", "shipments", shop.file("shipments.csv", shipments), *AT, "--json").json["created"] == 1
     assert shop("ledger", "check", "--json").json["problems"] == []
+
+
+def test_orders_go_back_to_the_erp_with_what_became_of_them(shop: CommandLine) -> None:
+    shop("order", "submit", put(shop, [ORDER, {**ORDER, "number": "SO-2", "amount": "50000.00", "terms": "net30"}]), *AT)
+    bills = "number,customer,issued_on,due_on,amount,order\nB1,C001,2026-06-03,2026-07-03,6000.00,SO-1\n"
+    shop("import", "receivables", shop.file("b.csv", bills), "--at", "2026-06-03T09:00")
+    file = shop.file("p.csv", "customer,received_on,amount,receivable\nC001,2026-06-05,2500.00,B1\n")
+    shop("import", "receipts", file, "--at", "2026-06-05T09:00")
+    sent = "number,customer,order,amount,shipped_on\nD1,C001,SO-1,8000.00,2026-06-04\n"
+    shop("import", "shipments", shop.file("d.csv", sent), "--at", "2026-06-05T09:00")
+
+    def told(day: str) -> list[tuple[str, ...]]:
+        names = ("number", "state", "amount", "shipped", "invoiced", "settled", "open_amount")
+        return [tuple(row[name] for name in names) for row in shop("export", "orders", "--at", day, "--json").json["items"]]
+
+    assert told("2026-06-05") == [
+        ("SO-1", "released", "10000.00", "8000.00", "6000.00", "2500.00", "3500.00"),
+        ("SO-2", "held", "50000.00", "0.00", "0.00", "0.00", "0.00"),
+    ]
+    assert told("2026-06-04")[0] == ("SO-1", "released", "10000.00", "8000.00", "6000.00", "0.00", "6000.00")
+    assert told("2026-06-02")[0] == ("SO-1", "released", "10000.00", "0.00", "0.00", "0.00", "0.00")
+    assert told("2026-06-01") == []
+    [_, held] = shop("export", "orders", "--at", "2026-06-05", "--json").json["items"]
+    assert (held["customer"], held["terms"], held["decided_at"]) == ("C001", "net30", "")
+    assert held["placed_at"] == "2026-06-02T10:00:00+08:00" and held["asked_by"] == "li"
+    shop("export", "orders", "orders.xlsx")
