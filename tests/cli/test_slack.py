@@ -23,17 +23,25 @@ def checked(made: dict) -> None:  # type: ignore[type-arg]
     for group, allowed in GROUPS.items():
         part = made[group] if group else made
         assert set(part) <= allowed, (group, set(part) - allowed)
-    assert len(made["display_information"]["name"]) <= 35
-    assert len(made["display_information"]["description"]) <= 140
+    assert 1 <= len(made["display_information"]["name"]) <= 35
+    assert 1 <= len(made["display_information"]["description"]) <= 140
     assert re.fullmatch(r"[a-z0-9._-]{1,80}", made["features"]["bot_user"]["display_name"])
+    assert {type(value) for value in made["_metadata"].values()} == {int}
     home = made["features"]["app_home"]
     assert home["home_tab_enabled"] and home["messages_tab_enabled"] and not home["messages_tab_read_only_enabled"]
     for command in made["features"]["slash_commands"]:
         assert set(command) <= {"command", "description", "usage_hint", "should_escape", "url"}
         assert re.fullmatch(r"/[a-z0-9-]{1,31}", command["command"])
-        assert len(command["description"]) <= 2000 and len(command["usage_hint"]) <= 1000
+        assert 1 <= len(command["description"]) <= 2000 and 1 <= len(command["usage_hint"]) <= 1000
+        assert type(command["should_escape"]) is bool
+        assert re.match(r"https?://", command.get("url", "https://")) and len(command.get("url", "")) <= 3000
+    assert 1 <= len(made["features"]["slash_commands"]) <= 50
     assert set(made["settings"]["interactivity"]) <= {"is_enabled", "request_url", "message_menu_options_url"}
     assert set(made["settings"]["event_subscriptions"]) <= {"request_url", "bot_events", "user_events"}
+    events = made["settings"]["event_subscriptions"]["bot_events"]
+    assert len(set(events)) == len(events) <= 100 and max(map(len, (*events, *SCOPES))) <= 50
+    switches = ("org_deploy_enabled", "socket_mode_enabled", "token_rotation_enabled")
+    assert {type(made["settings"][name]) for name in switches} == {bool}
     assert len(set(SCOPES)) == len(SCOPES) and made["oauth_config"] == {"scopes": {"bot": list(SCOPES)}}
 
 
@@ -42,7 +50,7 @@ def test_the_manifest_for_socket_mode(hk: CommandLine) -> None:
     checked(made)
     assert [c["command"] for c in made["features"]["slash_commands"]] == ["/balance", "/hk"]
     assert made["settings"]["event_subscriptions"]["bot_events"] == list(EVENTS)
-    assert {"app_mentions:read", "chat:write", "commands", "im:history", "im:write"} <= set(SCOPES)
+    assert set(SCOPES) == {"app_mentions:read", "chat:write", "commands", "files:write", "im:history", "im:write"}
     assert made["settings"]["socket_mode_enabled"] and made["settings"]["interactivity"] == {"is_enabled": True}
     assert not made["settings"]["token_rotation_enabled"]
 

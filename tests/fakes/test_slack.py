@@ -60,6 +60,7 @@ def test_the_same_post_twice_is_two_messages_and_history_comes_in_pages(slack: F
 
 
 def test_people_are_found_by_mail_and_id(slack: FakeSlack, api: Api) -> None:
+    slack.at.scopes |= {"users:read", "users:read.email"}
     assert api("users_lookupByEmail", email="LI@example.com")["user"]["id"] == LI
     assert api("users_info", user=LI)["user"]["profile"]["email"] == "li@example.com"
     assert api("conversations_open", users=LI)["channel"]["id"] == DM

@@ -4,9 +4,7 @@ from typing import Any
 
 from bot.adapters.slack.door import PATH
 
-SCOPES = (
-    "app_mentions:read", "chat:write", "commands", "files:write", "im:history", "im:write", "users:read", "users:read.email",
-)  # fmt: skip
+SCOPES = ("app_mentions:read", "chat:write", "commands", "files:write", "im:history", "im:write")
 EVENTS = ("app_home_opened", "app_mention", "message.im")
 
 

@@ -3,16 +3,25 @@
 import argparse
 import time
 
+from tests.fakes.by_hand import exports
 from tests.fakes.slack.fake import FakeSlack
 
 PEOPLE = ("U0LI:li@example.com:李", "U0WANG:wang@example.com:王")
+
+
+def environment(slack: FakeSlack, request_url: str = "") -> str:
+    known: dict[str, object] = {"api_url": slack.api_url, "bot_token": slack.bot_token}
+    if not request_url:
+        return exports("slack", **known, app_token=slack.app_token)
+    there = request_url.removesuffix("/slack/events")
+    return exports("slack", **known, mode="http", signing_secret=slack.signing_secret, HUIKUAN_PUBLIC_URL=there)
 
 
 def main() -> None:
     read = argparse.ArgumentParser(description=__doc__)
     read.add_argument("--port", type=int, default=8061)
     read.add_argument("--user", action="append", help="id:email:name, may be given several times")
-    read.add_argument("--request-url", default="", help="send signed HTTP there instead of using Socket Mode")
+    read.add_argument("--request-url", default="", metavar="http://127.0.0.1:8080/slack/events", help="send signed HTTP there instead of using Socket Mode")
     given = read.parse_args()
     with FakeSlack(given.port) as slack:
         slack.limit_posts()
@@ -20,10 +29,7 @@ def main() -> None:
         for one in given.user or PEOPLE:
             slack.add_user(*one.split(":", 2))
         slack.add_channel("C0SALES", "sales", list(slack.at.people))
-        print(f"export SLACK_API_BASE_URL={slack.api_url}")
-        print(f"export SLACK_BOT_TOKEN={slack.bot_token}")
-        print(f"export SLACK_APP_TOKEN={slack.app_token}")
-        print(f"export SLACK_SIGNING_SECRET={slack.signing_secret}")
+        print(environment(slack, given.request_url))
         print(f"# be its people on {slack.url}/", flush=True)
         _until_interrupted(slack)
 

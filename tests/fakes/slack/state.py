@@ -11,7 +11,7 @@ from tests.fakes.slack.faults import Faults, Pace
 
 TEAM, APP, BOT_USER, BOT_ID = "T0FAKE", "A0FAKE", "U0BOT", "B0FAKE"
 TEAM_DOMAIN = "fake"
-SCOPES = "chat:write commands im:write im:history users:read users:read.email files:write app_mentions:read"
+SCOPES = "chat:write commands im:write im:history files:write app_mentions:read"
 TRIGGER_SECONDS, RESPONSE_SECONDS, RESPONSE_USES = 3.0, 1800.0, 5
 MOST_VIEWS = 3
 

@@ -3,9 +3,17 @@
 import argparse
 import threading
 
+from tests.fakes.by_hand import exports
 from tests.fakes.wecom import FakeWecom
 
 PEOPLE = ["zhangsan=张三", "lisi=李四", "manager=李经理", "finance=王敏"]
+
+
+def environment(fake: FakeWecom, callback: str) -> str:
+    return exports(
+        "wecom", api_url=fake.url, oauth_url=fake.url, corp_id=fake.corp_id, agent_id=fake.agent_id, secret=fake.secret,
+        token=fake.token, aes_key=fake.aes_key, HUIKUAN_PUBLIC_URL=callback.removesuffix("/wecom/callback"),
+    )  # fmt: skip
 
 
 def main() -> None:
@@ -28,12 +36,7 @@ def main() -> None:
     )
     with fake:
         print(f"# page for humans: {fake.url}/   callbacks go to {options.callback}")
-        print(f"WECOM_BASE_URL={fake.url}")
-        print(f"WECOM_CORP_ID={fake.corp_id}")
-        print(f"WECOM_AGENT_ID={fake.agent_id}")
-        print(f"WECOM_SECRET={fake.secret}")
-        print(f"WECOM_TOKEN={fake.token}")
-        print(f"WECOM_AES_KEY={fake.aes_key}", flush=True)
+        print(environment(fake, options.callback), flush=True)
         try:
             threading.Event().wait()
         except KeyboardInterrupt:

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
-from tests.fakes.wecom.phones import Phones
+from tests.fakes.wecom.phones import AUTHORIZE, Phones
 from tests.fakes.wecom.refused import NotThere, Refused
 from tests.fakes.wecom.state import App, Corp
 
@@ -28,6 +30,7 @@ class Page:
         app.router.add_get("/human/state", self._state)
         app.router.add_post("/human/act", self._act)
         app.router.add_get("/human/open", self._open)
+        app.router.add_get(AUTHORIZE, self._who)
 
     async def _html(self, request: web.Request) -> web.Response:
         return web.Response(text=HTML.read_text(encoding="utf-8"), content_type="text/html")
@@ -56,6 +59,13 @@ class Page:
         except (NotThere, RuntimeError) as error:
             return web.Response(status=400, text=str(error))
         return web.Response()
+
+    async def _who(self, request: web.Request) -> web.Response:
+        """A phone knows whose it is; a browser is asked. The end of the address does not get here."""
+        url = f"{request.url}#wechat_redirect"
+        people = [(member.name, urlencode({"user": member.userid, "url": url})) for member in self._corp().members.values()]
+        links = "".join(f'<p><a href="/human/open?{escape(query)}">{escape(name)}</a></p>' for name, query in people)
+        return web.Response(text=f"<meta charset=utf-8><h1>您是谁？</h1>{links}", content_type="text/html")
 
     async def _open(self, request: web.Request) -> web.Response:
         try:
