@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from core.actions import ActionRequest, Result, execute
-from core.models import Delivery, OutboxMessage, Person
+from core.models import Account, Delivery, OutboxMessage, Person
 from core.models.base import table_of
 from tests.adapters.dingtalk_product import played
 from tests.adapters.test_dingtalk_app import Whole
 from tests.databases import Databases
 from tests.fakes.dingtalk import FakeDingTalk
 
-D, O, P = table_of(Delivery), table_of(OutboxMessage), table_of(Person)  # noqa: E741
+A, D, O, P = (table_of(m) for m in (Account, Delivery, OutboxMessage, Person))  # noqa: E741
 
 
 @pytest.fixture
@@ -122,3 +122,16 @@ def test_an_old_card_keeps_its_form_where_only_text_is_sent_now(
     after = fake.card("li", old.card)
     assert after.form == () and "7月8日" in "".join(after.variables.values())
     assert not [state for state, _ in updates(hk) if state == "dead"]
+
+
+def test_whoever_reads_text_only_is_answered_in_text(begun: Callable[..., Whole], fake: FakeDingTalk) -> None:
+    hk = begun(cards=True)
+    hk.link(li="li")
+    [card] = fake.say("li", "/balance 公司", replies=1).messages
+    assert card.kind == "card"
+    with hk.app.work(hk.now) as work:
+        work.session.execute(update(A).values(text_only=True))
+    [answer] = fake.say("li", "/balance 公司", replies=1).messages
+    assert answer.kind == "markdown" and answer.links
+    [balance] = fake.follow("li", answer, next(iter(answer.links)), replies=1).messages
+    assert balance.kind == "markdown" and "余额" in balance.title

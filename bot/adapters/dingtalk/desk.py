@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from bot.adapters.base import Envelope, Receive, Reply
+from bot.adapters.base import TEXT, Envelope, Receive, Reply
 from bot.adapters.dingtalk import decode, render, text
 from bot.adapters.dingtalk.client import Done
 from bot.adapters.dingtalk.decode import Chat, Pressed, Tap
@@ -18,7 +18,7 @@ from bot.adapters.dingtalk.refs import Refs
 from bot.adapters.dingtalk.shelf import Standing, standing
 from bot.adapters.dingtalk.stream import CARD, CHAT, Given, Stream
 from bot.adapters.dingtalk.todo import Mirror
-from bot.card import dump, load
+from bot.card import Card, dump, load
 from bot.plain import parse_reply
 from bot.words import not_saved
 from core.errors import Unreachable
@@ -291,13 +291,20 @@ class Desk:
         else:
             await self._card_to(chat.user, reply, chat)
 
+    async def _as_card(self, card: Card, delivery: int) -> bool:
+        """Whether an answer is a card: where there are cards, and its reader sees them."""
+        if not self._sender.template or not card.actions:
+            return False
+        found = await asyncio.to_thread(standing, self._engine, "", delivery)
+        return found is None or found.stands != TEXT
+
     async def _card_to(self, user: str, reply: Reply, chat: Chat | None = None) -> None:
         """An answer in full: a card of its own where it has buttons, else a message with links."""
         card = reply.card
         assert card is not None
         refs = await self.refs()
         ref = refs.answer(reply.delivery_id or 0)
-        if self._sender.template and card.actions and reply.delivery_id is not None and not reply.asks:
+        if reply.delivery_id is not None and not reply.asks and await self._as_card(card, reply.delivery_id):
             trouble = await self._sender.card(user, card, ref=ref, rev=0, delivery=reply.delivery_id)
             if trouble is None:
                 return

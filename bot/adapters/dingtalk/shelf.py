@@ -18,6 +18,7 @@ class Standing:
     rev: int
     user: str
     over: bool
+    stands: str = ""  # CARD or TEXT, as it was drawn for; "" where nobody has noted it
 
 
 def standing(engine: Engine, ref: str, delivery: int | None) -> Standing | None:
@@ -28,4 +29,5 @@ def standing(engine: Engine, ref: str, delivery: int | None) -> Standing | None:
         found = session.execute(query.order_by(D.c.id.desc()).limit(1)).first()
     if found is None or not found.card.get("dump"):
         return None
-    return Standing(load(found.card["dump"]), found.rev, found.address, found.state == "closed")
+    over, stands = found.state == "closed", str(found.card.get("stands", ""))
+    return Standing(load(found.card["dump"]), found.rev, found.address, over, stands)
