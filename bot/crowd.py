@@ -14,7 +14,8 @@ from sqlalchemy import BigInteger, String, bindparam, func, select
 
 from bot.adapters.base import Envelope, Reply
 from bot.card import as_lang
-from bot.inbound import Desk, Door, event_of, receive, remember
+from bot.inbound import Desk, Door, receive
+from bot.kept import event_of, remember
 from bot.lanes import Lanes
 from core import actions
 from core.actions import ActionRequest, Context, Outcome

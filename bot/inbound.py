@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 
-from bot import commands, identity, questions
+from bot import commands, identity, kept, meant, questions
 from bot.adapters.base import CARD, TEXT, Adapter, Address, Envelope, Reply
 from bot.card import Action, Capabilities, Card, Lang, as_lang, card_json, dump, load
 from bot.fit import ask_card, fit
@@ -19,7 +19,6 @@ from bot.notifications.load import Cancel, Message
 from bot.notifications.load import load as load_view
 from bot.notifications.parcel import address_of
 from bot.notifications.templates import ACTION_IDS, render, templates
-from bot.plain import parse_reply
 from bot.text import clean
 from bot.transactions import TooLate, Transactions
 from bot.words import days_in_words, not_saved, sentence
@@ -41,7 +40,6 @@ _PERSON = (
     .join(Account, A.c.person_id == P.c.id)
     .where(A.c.messenger == bindparam("messenger"), A.c.user_id == bindparam("user"))
 )
-_ANSWER = select(E.c.answer).where(E.c.messenger == bindparam("messenger"), E.c.event_id == bindparam("event"))
 _DELIVERY = (
     select(Delivery)
     .where(D.c.messenger == bindparam("messenger"), D.c.ref == bindparam("ref"))
@@ -68,14 +66,13 @@ def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
             if person is None:
                 return _by_nobody(work, envelope)
             lang = as_lang(person.locale, work.company.lang)
-            event = {"messenger": envelope.messenger, "event": event_of(envelope)}
-            known = work.session.execute(_ANSWER, event).scalar()
+            known = kept.answer_to(work, envelope)
             if known is not None:
-                return _from_json(known)
+                return known
             work = replace(work, person_id=person.id, actor=actor or person.handle)
             desk = Desk(door, work, person, lang, envelope)
             reply = desk.typed(clean(envelope.text)) if envelope.text else desk.tapped()
-            remember(work, envelope, reply)
+            kept.remember(work, envelope, reply)
             return reply
     except TooLate:
         return Reply("not_saved", not_saved(door.transactions.company.lang, typed=bool(envelope.text)))
@@ -83,9 +80,10 @@ def receive(door: Door, envelope: Envelope, actor: str = "") -> Reply:
         if "inbound_event" not in str(error.orig):
             raise
         with door.transactions.look(envelope.at) as work:  # the same event, handled by somebody else just now
-            event = {"messenger": envelope.messenger, "event": event_of(envelope)}
-            answer = work.session.execute(_ANSWER, event).scalar_one()
-        return _from_json(answer)
+            known = kept.answer_to(work, envelope)
+        if known is None:
+            raise
+        return known
 
 
 def _look(door: Door, envelope: Envelope) -> Reply:
@@ -102,20 +100,8 @@ def _by_nobody(work: Work, envelope: Envelope) -> Reply:
     """An account that is nobody's, until it is linked: brought again, that line would be somebody's, and refused."""
     reply = identity.unknown(work, envelope)
     if reply.outcome == "done":
-        remember(work, envelope, reply)
+        kept.remember(work, envelope, reply)
     return reply
-
-
-def remember(work: Work, envelope: Envelope, reply: Reply) -> None:
-    """The answer, in case the messenger brings the event again."""
-    work.session.add(
-        InboundEvent(messenger=envelope.messenger, event_id=event_of(envelope), at=envelope.at, answer=_to_json(reply))
-    )
-
-
-def event_of(envelope: Envelope) -> str:
-    """What makes an event one: a messenger's id may be unique for each account only."""
-    return f"{envelope.user_id}:{envelope.event_id}"[-200:]
 
 
 def person_of(work: Work, messenger: str, user_id: str) -> Person | None:
@@ -147,11 +133,11 @@ class Desk:
     # --- typed lines ---
 
     def typed(self, text: str, *, confirmed: bool = False, delivery: Delivery | None = None) -> Reply:
+        if delivery is None and not self.envelope.looks and not commands.is_command(text):
+            pressed = self._button(text)
+            if pressed is not None:
+                return pressed
         answered = commands.handle(self.work, self.person, text, lang=self.lang, confirmed=confirmed)
-        if answered.code == "command.unknown" and delivery is None:
-            coded = self._reply_code(text)
-            if coded is not None:
-                return coded
         card = self._fit(render(answered.kind, answered.view, self.lang))
         outcome = answered.outcome or "done"
         message = "" if outcome == "done" else card.text or card.title
@@ -164,36 +150,48 @@ class Desk:
             self._close(delivery)
         return Reply(outcome, message, card, answered.json, delivery_id)
 
-    def _reply_code(self, text: str) -> Reply | None:
-        """“2 7-15” answers the latest card by the number of its button: the floor under every messenger."""
-        latest = self.work.session.execute(
-            select(Delivery)
-            .where(D.c.person_id == self.person.id, D.c.messenger == self.envelope.messenger, D.c.state == "open")
-            .order_by(D.c.id.desc())
-            .limit(5)
-        ).scalars()
-        for delivery in latest:
-            if delivery.kind == questions.KIND and self._newer_than(delivery):
-                continue  # a number is no answer to what was asked some time ago
-            coded = parse_reply(load(delivery.card["dump"]), text)
-            if coded is not None:
-                self.envelope = replace(
-                    self.envelope, delivery_id=delivery.id, action=coded[0], input=coded[1], seen_rev=delivery.rev
-                )
-                return self._about(self.tapped(), delivery)
-        return None
+    def _button(self, text: str) -> Reply | None:
+        """“2 7-15”, “驳回 SO-3 太高” press a button of the card that is meant: the floor under every messenger."""
+        read = meant.read(self.work, self.person, self.envelope.messenger, text)
+        found = self._without_card(read) if isinstance(read, meant.Nowhere) else read
+        if isinstance(found, Outcome):
+            return self._said(found)
+        if isinstance(found, list):
+            asked, those = questions.which(self.work, found, text, self.lang)
+            card = self._fit(asked)
+            return Reply("done", "", card, {}, self._keep(card, "command", 0, those))
+        return self._press(found) if found is not None else None
 
-    def _newer_than(self, delivery: Delivery) -> bool:
-        mine = (D.c.person_id == self.person.id) & (D.c.messenger == self.envelope.messenger)
-        return bool(self.work.session.execute(select(D.c.id).where(mine, D.c.id > (delivery.id or 0)).limit(1)).scalar())
+    def _press(self, hit: meant.Hit) -> Reply:
+        delivery = hit.delivery
+        self.envelope = replace(
+            self.envelope, delivery_id=delivery.id, ref="", action=hit.action, input=hit.given, seen_rev=delivery.rev
+        )
+        return self._about(self.tapped(), delivery)
+
+    def _without_card(self, named: meant.Nowhere) -> meant.Hit | Outcome:
+        """The card of an order that they name, as an answer of now; or why there is none."""
+        if named.order is None:
+            code = "order.unknown" if any(char.isdigit() for char in named.named) else "customer.no_card"
+            return Outcome(Result.invalid, code, {"number": named.named, "customer": named.named})
+        customer = self.work.session.get_one(Customer, named.order.customer_id)
+        short = customer.short_name or customer.name
+        none = Outcome(Result.invalid, "order.no_card", {"number": named.order.number, "customer": short})
+        message = questions.about_order(self.work, named.order, named.action, self.person.id)
+        card = self._opened(message, message.data) if message is not None else None
+        if card is None or card.delivery_id is None:
+            return none
+        delivery = self.work.session.get_one(Delivery, card.delivery_id)
+        button = next((a for a in load(delivery.card["dump"]).actions if a.id == named.action), None)
+        given = meant.read_rest(button, named.rest) if button is not None else None
+        return meant.Hit(delivery, named.action, given) if given is not None else none
 
     def _about(self, reply: Reply, delivery: Delivery) -> Reply:
-        """A number, or a link above which others have come, doesn't say whom it is about: the answer does."""
-        customer = self.work.session.get(Customer, delivery.customer_id) if delivery.customer_id is not None else None
-        if customer is None or not reply.message:
+        """A line, or a link above which others have come, doesn't say whom it is about: the answer does."""
+        named = questions.named(self.work, delivery, self.lang)
+        if not named or not reply.message:
             return reply
-        short = customer.short_name or customer.name
-        return replace(reply, message=f"{short}：{reply.message}" if self.lang == "zh" else f"{short}: {reply.message}")
+        return replace(reply, message=f"{named}：{reply.message}" if self.lang == "zh" else f"{named}: {reply.message}")
 
     # --- buttons ---
 
@@ -309,18 +307,25 @@ class Desk:
             customer_id=customer_id,
             data=data,
         )
+        return self._opened(message, data) or self._said(Outcome(Result.already, "card.closed"))
+
+    def _opened(self, message: Message, data: dict[str, Any]) -> Reply | None:
+        """The card as an answer; None where it is over."""
         loaded = load_view(self.work, message, self.lang)
         if isinstance(loaded, Cancel):
-            return self._said(Outcome(Result.already, "card.closed"))
+            return None
         card = self._fit(render(loaded.kind, loaded.view, self.lang))
         delivery_id = self._keep(
-            card, subject, int(number), data, customer_id=customer_id, code=loaded.customer_code, shows=loaded.shows
-        )
+            card, message.subject, message.subject_id, data, customer_id=message.customer_id, code=loaded.customer_code,
+            shows=loaded.shows,
+        )  # fmt: skip
         return Reply("done", "", card, {}, delivery_id)
 
     def _command(self, delivery: Delivery) -> Reply:
         if delivery.state == "closed":
             return self._said(Outcome(Result.already, "card.closed"), delivery)
+        if "which" in delivery.card["data"]:
+            return self._picked(delivery)
         pending = delivery.card["data"]["text"]
         if self.envelope.action == "reply.pick":
             pending = commands.picked(pending, clean(self.envelope.input.get("pick", "")))
@@ -328,9 +333,21 @@ class Desk:
             return self._said(Outcome(Result.invalid, "action.unknown", {"action": self.envelope.action}))
         return self.typed(pending, confirmed=True, delivery=delivery)
 
+    def _picked(self, question: Delivery) -> Reply:
+        """Which of several cards was meant: that button is pressed, and asked about like any line."""
+        number = clean(self.envelope.input.get("pick", ""))
+        those = question.card["data"]["which"]
+        if self.envelope.action != "reply.pick" or not (number.isdecimal() and 0 < int(number[:3]) <= len(those)):
+            return self._said(Outcome(Result.invalid, "action.unknown", {"action": self.envelope.action}))
+        one = those[int(number) - 1]
+        self._close(question)
+        self.envelope = replace(self.envelope, apart=True)
+        return self._press(meant.Hit(self.work.session.get_one(Delivery, one["delivery"]), one["action"], one["input"]))
+
     def _question(self, delivery: Delivery, request: ActionRequest) -> Reply | None:
         """Where the messenger could not ask “are you sure?” itself: beside a link, and before a number."""
-        if not (self.envelope.apart or self.envelope.text):
+        typed = bool(self.envelope.text) or self.envelope.apart
+        if not typed and request.action not in questions.ALWAYS:
             return None
         asked = questions.question(self.work, delivery, request, self.lang)
         if asked is None:
@@ -359,7 +376,7 @@ class Desk:
         if not self.capabilities.has_buttons:
             return reply
         over = replace(load(question.card["dump"]), title=reply.message, text="", fields=(), actions=(), closed=True)
-        return Reply(reply.outcome, reply.message, self._fit(over))
+        return Reply(reply.outcome, reply.message, self._fit(over), {}, question.id)
 
     # --- drawing ---
 
@@ -430,24 +447,3 @@ class Desk:
 
             return "、".join(format_money(Money(minor, currency), self.lang) for minor, currency in value)
         return value
-
-
-def _to_json(reply: Reply) -> dict[str, Any]:
-    return {
-        "outcome": reply.outcome,
-        "message": reply.message,
-        "card": dump(reply.card) if reply.card is not None else None,
-        "view": reply.view,
-        "delivery_id": reply.delivery_id,
-        "rev": reply.rev,
-        "asks": reply.asks,
-        "wrong": reply.wrong,
-    }
-
-
-def _from_json(data: Mapping[str, Any]) -> Reply:
-    card = load(data["card"]) if data.get("card") else None
-    return Reply(
-        data["outcome"], data["message"], card, data.get("view", {}), data.get("delivery_id"), data["rev"], data["asks"],
-        data.get("wrong", ""),
-    )  # fmt: skip

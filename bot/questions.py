@@ -1,25 +1,32 @@
-"""Taps that ask once more before they take effect, where the messenger itself can't: a link, a number that is typed.
+"""Taps that ask once more before they take effect, where the messenger itself can't: a link, a line that is typed. And what
+a line is asked back that might mean several cards.
 
 The question is a card of its own, kept as a delivery for the one who tapped. It holds the tap as it was read, with what the
 tapped card showed then: a yes does that and nothing else, and is stale if the card has changed meanwhile.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from bot.card import Action, Card, Lang, day_words, load
-from bot.notifications.load import Cancel
+from bot.meant import Hit
+from bot.notifications.load import Cancel, Message
 from bot.notifications.load import load as load_view
 from bot.notifications.parcel import of_delivery
 from bot.notifications.templates import render
-from bot.notifications.views import Line, SureView
+from bot.notifications.views import ChoiceView, Line, Option, SureView
+from bot.words import sentence
 from core import actions
 from core.actions import ActionRequest, Result
-from core.models import Delivery
+from core.credit import requests
+from core.models import CreditRequest, Customer, Delivery, Order
+from core.money import Money, format_money
 from core.work import Work
 
-KIND = "reply.sure"
+KIND, WHICH = "reply.sure", "reply.choice"
+ALWAYS = frozenset({"credit.approve_with"})  # of no button can a messenger know what its conditions come to
+_ASKED = ALWAYS | {"credit.reject"}
 YES, NO = "reply.confirm", "reply.cancel"
 
 
@@ -29,14 +36,83 @@ def question(
     """What to ask before this is done, and the tap to be kept with it; None where the button asks nothing, or nothing would
     be done anyway: a tap in vain is told so at once."""
     action = next((a for a in load(delivery.card["dump"]).actions if a.id == request.action), None)
-    if action is None or not action.confirm:
+    if action is None or not (action.confirm or request.action in _ASKED):
         return None
     kept = _to_json(request, delivery)  # as of what the question says: after the lock the card may be another
     if actions.would(work, request).result != Result.done:
         return None
-    given = _details(action, request.input, work.today, lang)
-    view = SureView(today=work.today, what=action.label, question=action.confirm, details=given)
+    if request.action in _ASKED:
+        asked, given = _about_order(work, delivery, action, request.input, lang)
+    else:
+        asked, given = action.confirm or "", _details(action, request.input, work.today, lang)
+    view = SureView(today=work.today, what=action.label, question=asked, details=given)
     return render(KIND, view, lang), {"tap": kept}
+
+
+def which(
+    work: Work, hits: Sequence[Hit], text: str, lang: Lang
+) -> tuple[Card, dict[str, Any]]:
+    """The cards that a line might mean, to pick one by its number, and what each of them would be told."""
+    options = []
+    for number, hit in enumerate(hits, start=1):
+        drawn = load(hit.delivery.card["dump"])
+        label = next((action.label for action in drawn.actions if action.id == hit.action), hit.action)
+        order, name = order_of(work, hit.delivery), named(work, hit.delivery, lang)
+        what = format_money(Money(order.amount_minor, order.currency), lang) if order is not None else drawn.title
+        options.append(Option(value=str(number), label=" · ".join(part for part in (label, name, what) if part)))
+    view = ChoiceView(today=work.today, asked=text, options=tuple(options), waiting=True)
+    kept = [{"delivery": hit.delivery.id, "action": hit.action, "input": hit.given} for hit in hits]
+    return render(WHICH, view, lang), {"which": kept}
+
+
+def named(work: Work, delivery: Delivery, lang: Lang) -> str:
+    """The customer that a card is about, and the order."""
+    customer = work.session.get(Customer, delivery.customer_id) if delivery.customer_id is not None else None
+    if customer is None:
+        return ""
+    short, order = customer.short_name or customer.name, order_of(work, delivery)
+    if order is None:
+        return short
+    return f"{short} 订单 {order.number}" if lang == "zh" else f"{short}, order {order.number}"
+
+
+def order_of(work: Work, delivery: Delivery) -> Order | None:
+    if delivery.subject == "credit":
+        return work.session.get_one(Order, work.session.get_one(CreditRequest, delivery.subject_id).order_id)
+    return work.session.get_one(Order, delivery.subject_id) if delivery.subject == "order" else None
+
+
+def about_order(work: Work, order: Order, action: str, person_id: int | None) -> Message | None:
+    """The card that has this button for an order, as if it had been sent to this person; None where nothing waits."""
+    kind = next((kind for kind, has in _CARDS.items() if action in has), None)
+    if kind is None:
+        return None
+    subject, subject_id = "order", order.id or 0
+    if kind == "credit.request":
+        pending = requests.pending(work, subject_id)
+        if pending is None:
+            return None
+        subject, subject_id = "credit", pending.id or 0
+    return Message(kind=kind, subject=subject, subject_id=subject_id, person_id=person_id, customer_id=order.customer_id)
+
+
+_CARDS = {
+    "credit.request": ("credit.approve", "credit.approve_with", "credit.reject"),
+    "order.held": ("credit.withdraw", "credit.explain"), "order.decided": ("credit.ask_again",),
+}  # fmt: skip
+
+
+def _about_order(
+    work: Work, delivery: Delivery, action: Action, given: Mapping[str, str], lang: Lang
+) -> tuple[str, tuple[Line, ...]]:
+    """What no card can say beforehand: which order it is, and what the conditions mean in money."""
+    order, lines = order_of(work, delivery), _details(action, given, work.today, lang)
+    customer = work.session.get(Customer, delivery.customer_id)
+    assert order is not None and customer is not None
+    facts = {"short": customer.short_name or customer.name, "order": order.number,
+             "amount": Money(order.amount_minor, order.currency)}  # fmt: skip
+    asked = sentence(f"question.{action.id.rpartition('.')[2]}", facts, lang)[0]
+    return asked, lines
 
 
 def _details(action: Action, given: Mapping[str, str], today: date, lang: Lang) -> tuple[Line, ...]:

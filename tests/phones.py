@@ -1,5 +1,6 @@
 """What a story looks at: chats with their cards, and the customers' mailboxes."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bot.adapters.local import store
@@ -36,8 +37,12 @@ class Card:
     def tap(
         self, action: str, *, by: str = "", rev: int | None = None, expect: str = "done", **values: str
     ) -> dict[str, Any]:
-        """Presses a button at the story's time. `expect`: done, already, stale, not_allowed or invalid."""
+        """Presses a button at the story's time, and says yes if that is asked about first. `expect`: done, already, stale,
+        not_allowed or invalid."""
         reply = self.hk.press(by or self.handle, self, action, rev, values)
+        if reply.card is not None and reply.card.kind == "reply.sure":
+            said = Chat(self.hk, by or self.handle).say(reply.card.actions[0].label)
+            reply = replace(reply, outcome=said["outcome"], message=said["message"])
         assert reply.outcome == expect, f"{action}: {reply.outcome} ({reply.message}), expected {expect}"
         self.hk.seen_version(self.id)
         return {"outcome": reply.outcome, "message": reply.message}

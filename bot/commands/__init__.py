@@ -19,13 +19,13 @@ from bot.commands import (
     tasks,
     trace,
 )
-from bot.commands.parser import Ask, parse
+from bot.commands.parser import Ask, is_command, parse
 from bot.commands.reply import CommandReply, picked, refused
 from core.errors import DomainError
 from core.models import Person
 from core.work import Work
 
-__all__ = ["CommandReply", "handle", "picked"]
+__all__ = ["CommandReply", "handle", "is_command", "picked"]
 
 COMMANDS: dict[str, Callable[[Ask], CommandReply]] = {
     "balance": balance.balance,
@@ -45,6 +45,9 @@ COMMANDS: dict[str, Callable[[Ask], CommandReply]] = {
     "trace": trace.trace,
     "approvals": orders.approvals_,
     "order": orders.order,
+    "approve": orders.undecided,
+    "reject": orders.undecided,
+    "withdraw": orders.undecided,
     "credit": credit.credit,
     "rating": rating.rating,
     "deviation": deviation.deviation,

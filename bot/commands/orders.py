@@ -21,6 +21,7 @@ from core.credit.progress import NOTHING, Progress, of_order
 from core.models import CreditRequest, CreditVote, Customer, Order, OrderState, Person, RequestState
 from core.models.base import table_of
 from core.money import Money, format_major, parse_major
+from core.permissions import Scope
 from core.waiting import Approval, approvals_now
 from core.work import Work
 
@@ -86,6 +87,11 @@ def approvals_json(handle: str, rows: Sequence[Approval], zone: ZoneInfo) -> dic
     }  # fmt: skip
 
 
+def undecided(ask: Ask) -> CommandReply:
+    """What a button says, typed where no card has such a button and no order is named: bot.meant reads the rest."""
+    return ask.error("command.usage", usage=ask.usage)
+
+
 # --- one order ---
 
 
@@ -137,7 +143,7 @@ def order(ask: Ask) -> CommandReply:
 def _find(ask: Ask, number: str) -> Found | None:
     """The order with this number that this person may see. If several sources have it, a held one, else the newest."""
     rows = orders.find(ask.work, number) or orders.find(ask.work, number.upper())
-    mine = [found for row in rows if _may_see(ask, found := _of(ask.work, row))]
+    mine = [_of(ask.work, row) for row in rows if may_see(ask.work, ask.person.id or 0, ask.scope, row)]
     return max(mine, key=lambda found: (found.order.state == OrderState.held, found.order.id), default=None)
 
 
@@ -162,11 +168,13 @@ def _missing(found: Found) -> Money | None:
     return Money(found.awaited.missing_minor, found.awaited.currency) if found.awaited is not None else None
 
 
-def _may_see(ask: Ask, found: Found) -> bool:
+def may_see(work: Work, person_id: int, scope: Scope, row: Order) -> bool:
     """Whoever sees the whole customer, whose order it is, and who was asked about it: they hold its card."""
-    if ask.scope.whole(found.customer.owner_id, found.customer.region) or found.order.asked_by_id == ask.person.id:
+    customer = work.session.get_one(Customer, row.customer_id)
+    if scope.whole(customer.owner_id, customer.region) or row.asked_by_id == person_id:
         return True
-    return any(ask.person.id in seats.may_decide(rung) for r in found.requests for rung in r.rungs[: r.rung + 1])
+    asked = requests_of(work, [row.id or 0]).get(row.id or 0, [])
+    return any(person_id in seats.may_decide(rung) for r in asked for rung in r.rungs[: r.rung + 1])
 
 
 def requests_of(work: Work, order_ids: Sequence[int]) -> dict[int, list[CreditRequest]]:

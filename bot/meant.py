@@ -1,0 +1,267 @@
+"""Which card a typed button is about: that of the order or customer which the line names, else the only one that waits with
+such a button. Where several do, it says so: about money nothing is guessed."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from sqlalchemy import func, select
+
+from bot.card import Action, load
+from bot.commands.orders import may_see
+from bot.plain import answers, heads
+from core.models import CreditRequest, Customer, Delivery, Order, Person
+from core.models.base import table_of
+from core.permissions import scope_of
+from core.search import find_prefix
+from core.work import Work
+
+# What may be typed about an order by its number, card or not. A longer one goes before what it begins with.
+VERBS: dict[str, tuple[str, ...]] = {
+    "credit.approve_with": ("附条件批准", "conditions"),
+    "credit.approve": ("批准", "approve"),
+    "credit.reject": ("驳回", "reject"),
+    "credit.withdraw": ("撤回申请", "撤回", "withdraw"),
+    "credit.ask_again": ("重新申请", "ask again"),
+    "credit.explain": ("补充说明", "explain"),
+}
+OPENS = "task.open"  # changes nothing, whichever list it stands on
+MOST = 60  # of the latest open cards
+_LISTS = ("command", "todo")  # questions of ours, and answers
+_GAPS = " ,:;。、!"  # NFKC has made ASCII of the full width
+_NUMBER = re.compile(r"[0-9A-Za-z][0-9A-Za-z_./#-]*")
+_LIKE_A_NUMBER = re.compile(r"[A-Za-z]+[-_/#.]?(?=[0-9A-Za-z_./#-]*\d)[0-9A-Za-z_./#-]+")
+_COMMAND = re.compile(r"/?hk\s+|/", re.I)
+D, O, Q, C = table_of(Delivery), table_of(Order), table_of(CreditRequest), table_of(Customer)  # noqa: E741
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A button of one card, with what was typed for its inputs."""
+
+    delivery: Delivery
+    action: str
+    given: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Nowhere:
+    """No open card is about what the line names. `order`: one that they may see; `action` and `rest` are what to do about
+    it, "" where only a number says so. None: nobody knows such an order or customer, or it is not for them to know."""
+
+    named: str
+    order: Order | None = None
+    action: str = ""
+    rest: str = ""
+
+
+Meant = Hit | Nowhere | list[Hit] | None
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A button with which the line may begin, and what follows."""
+
+    delivery: Delivery
+    action: Action
+    rest: str
+
+
+def is_verb(text: str) -> bool:
+    """Whether the line begins with what may be done about any order by its number."""
+    return _verb(_plain(text)) is not None
+
+
+def read(work: Work, person: Person, messenger: str, text: str) -> Meant:
+    """None: no button of theirs. A list: of these it might be any."""
+    return _Line(work, person, messenger, _plain(text)).meant()
+
+
+def read_rest(action: Action, rest: str) -> dict[str, str] | None:
+    return answers(action, rest)
+
+
+def _plain(text: str) -> str:
+    plain = unicodedata.normalize("NFKC", text).strip()
+    return _COMMAND.sub("", plain, count=1) if _COMMAND.match(plain) else plain
+
+
+def _verb(text: str) -> tuple[str, str] | None:
+    """(action, what follows)"""
+    low = text.casefold()
+    for action, words in VERBS.items():
+        for word in words:
+            if low.startswith(word) and not (word.isascii() and low[len(word) : len(word) + 1].isalpha()):
+                return action, text[len(word) :].strip(_GAPS)
+    return None
+
+
+@dataclass
+class _Line:
+    work: Work
+    person: Person
+    messenger: str
+    text: str
+
+    def meant(self) -> Meant:
+        answered = self._answered()
+        if answered is not None:
+            return answered
+        begun, verb = self._begun(), _verb(self.text)
+        if not begun and verb is None:
+            return None
+        rest = min([each.rest for each in begun] + ([verb[1]] if verb is not None else []), key=len)
+        if verb is not None or any(each.action.id.startswith("credit.") for each in begun):
+            named = self._order(begun, verb, rest)
+            if named is not None:
+                return named
+        return self._customer(begun, rest) or self._only(begun)
+
+    @cached_property
+    def cards(self) -> list[Delivery]:
+        mine = D.c.person_id == self.person.id, D.c.messenger == self.messenger, D.c.state == "open"
+        query = select(Delivery).where(*mine).order_by(D.c.id.desc()).limit(MOST)
+        return list(self.work.session.execute(query).scalars())
+
+    @cached_property
+    def _last(self) -> int:
+        """Of everything that they were sent, or answered."""
+        mine = D.c.person_id == self.person.id, D.c.messenger == self.messenger
+        return self.work.session.execute(select(func.max(D.c.id)).where(*mine)).scalar() or 0
+
+    def _is_last(self, card: Delivery) -> bool:
+        return card.outbox_id is None and card.id == self._last
+
+    def _answered(self) -> Hit | None:
+        """A question or a list of ours answers what is typed next, unless something has come in between."""
+        card = self.cards[0] if self.cards else None
+        if card is None or card.subject not in _LISTS or not self._is_last(card):
+            return None
+        if "which" in card.card["data"]:
+            match = re.fullmatch(r"#?(\d{1,2})[.、)]?", self.text)
+            return Hit(card, "reply.pick", {"pick": match[1]}) if match else None
+        for action, rest in heads(load(card.card["dump"]), self.text):
+            given = answers(action, rest)
+            if given is not None:
+                return Hit(card, action.id, given)
+        return None
+
+    def _begun(self) -> list[_Begun]:
+        """Of old questions and lists nothing, but to open what they list."""
+        found, verb = [], _verb(self.text)
+        for card in self.cards:
+            if card.subject == "command":
+                continue
+            drawn = load(card.card["dump"])
+            ways = heads(drawn, self.text)
+            if not ways and verb is not None:
+                ways = [(action, verb[1]) for action in drawn.actions if action.id == verb[0]][:1]
+            found += [_Begun(card, action, rest.lstrip(_GAPS)) for action, rest in ways]
+        return found
+
+    # --- what it names ---
+
+    def _order(self, begun: Sequence[_Begun], verb: tuple[str, str] | None, rest: str) -> Meant:
+        numbers = list(dict.fromkeys([*_NUMBER.findall(rest), *(word.strip(_GAPS) for word in rest.split())]))
+        named = self._named_orders([each for each in numbers if len(each) > 3 or not each.isdecimal()][:20])
+        about = self._orders_of(begun)
+        with_card = [order for order in named if order.id in about.values()]
+        order = next(iter(with_card or named), None)
+        if order is None:
+            first = _NUMBER.match(rest)
+            return Nowhere(first[0]) if first is not None and _LIKE_A_NUMBER.fullmatch(first[0]) else None
+        words = [order.number, *self._names_of([order.customer_id])[order.customer_id]]
+        mine = [each for each in begun if about.get(each.delivery.id or 0) == order.id]
+        if mine:
+            return self._only(mine, words) or Nowhere(order.number, order)
+        action, said = verb if verb is not None else ("", rest)
+        return Nowhere(order.number, order, action, _without(said, words))
+
+    def _named_orders(self, numbers: Sequence[str]) -> list[Order]:
+        """Those that they may see, as the line names them."""
+        if not numbers:
+            return []
+        spelled = {number: at for at, each in enumerate(numbers) for number in (each.upper(), each)}
+        found = self.work.session.execute(select(Order).where(O.c.number.in_(sorted(spelled)))).scalars().all()
+        scope = scope_of(self.work.session, self.person.id or 0)
+        mine = [order for order in found if may_see(self.work, self.person.id or 0, scope, order)]
+        return sorted(mine, key=lambda order: (spelled[order.number], order.state != "held", -(order.id or 0)))
+
+    def _orders_of(self, begun: Sequence[_Begun]) -> dict[int, int]:
+        """By card, the order that it is about."""
+        cards = {each.delivery.id or 0: each.delivery for each in begun}
+        asked = {card.subject_id for card in cards.values() if card.subject == "credit"}
+        of = dict(self.work.session.execute(select(Q.c.id, Q.c.order_id).where(Q.c.id.in_(sorted(asked)))).all())
+        found = {number: card.subject_id for number, card in cards.items() if card.subject == "order"}
+        return found | {number: of[card.subject_id] for number, card in cards.items() if card.subject == "credit"}
+
+    def _names_of(self, customer_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+        rows = self.work.session.execute(select(C.c.id, C.c.code, C.c.name, C.c.short_name).where(C.c.id.in_(customer_ids)))
+        return {row.id: tuple(name for name in (row.name, row.short_name, row.code) if name) for row in rows}
+
+    def _customer(self, begun: Sequence[_Begun], rest: str) -> Meant:
+        """Of their cards' customers any that is named; somebody else's name is no reason either, if the line begins with
+        it."""
+        if not rest or not begun:
+            return None
+        names = self._names_of({each.delivery.customer_id for each in begun if each.delivery.customer_id is not None})
+        said = {each: [name for name in spelled if _says(rest, name)] for each, spelled in names.items()}
+        longest = max((len(name) for each in said.values() for name in each), default=0)
+        meant = {each for each, spelled in said.items() if any(len(name) == longest for name in spelled)}
+        if meant:
+            words = [name for each in meant for name in names[each]]
+            return self._only([each for each in begun if each.delivery.customer_id in meant], words)
+        words_of = tuple(rest.replace(",", " ").split())
+        found = find_prefix(self.work.session, scope_of(self.work.session, self.person.id or 0), words_of[:6])
+        spelled = " ".join(words_of[: found.words])
+        one = found.customers[0] if found.exact and len(found.customers) == 1 else None
+        if one is not None and spelled.casefold() in (one.code.casefold(), one.name.casefold(), one.short_name.casefold()):
+            return Nowhere(one.short_name or one.name)
+        return None
+
+    # --- among the cards ---
+
+    def _only(self, begun: Sequence[_Begun], names: Sequence[str] = ()) -> Hit | list[Hit] | None:
+        """One hit a subject, the newest first; what they have just opened goes before everything else."""
+        hits: dict[tuple[str, int], Hit] = {}
+        for each in begun:
+            given = answers(each.action, _without(each.rest, names))
+            if given is not None:
+                hits.setdefault((each.delivery.subject, each.delivery.subject_id), Hit(each.delivery, each.action.id, given))
+        found = list(hits.values())
+        if not found:
+            return None
+        if len(found) == 1 or found[0].action == OPENS or (not names and self._is_last(found[0].delivery)):
+            return found[0]
+        found = [hit for hit in found if hit.action != OPENS and hit.delivery.subject not in _LISTS]
+        return found[0] if len(found) == 1 else found
+
+
+def _says(rest: str, name: str) -> bool:
+    """As a word of its own; a Chinese name also among other words."""
+    low, name = rest.casefold(), unicodedata.normalize("NFKC", name).casefold()
+    if len(name) > 1 and not name.isascii() and name in low:
+        return True
+    return re.search(rf"(?:^|[\s,:;。、]){re.escape(name)}(?:$|[\s,:;。、])", low) is not None
+
+
+def _without(rest: str, names: Sequence[str]) -> str:
+    """What follows the names with which it begins."""
+    spelled = sorted((unicodedata.normalize("NFKC", name).casefold() for name in names), key=lambda name: -len(name))
+    while True:
+        rest = rest.lstrip(_GAPS)
+        name = next((each for each in spelled if each and _begins(rest, each)), None)
+        if name is None:
+            return rest
+        rest = rest[len(name) :]
+
+
+def _begins(rest: str, name: str) -> bool:
+    if not rest.casefold().startswith(name):
+        return False
+    following = rest[len(name) : len(name) + 1]
+    if len(name) == 1 and not name.isascii():
+        return not following or following in _GAPS
+    return not (name[-1:].isascii() and following.isascii() and (following.isalnum() or following in "-_"))
