@@ -37,7 +37,7 @@ _SIDES = select(
     select(_PERSON.c.name).where(_PERSON.c.id == bindparam("owner")).scalar_subquery(),
     exists(_HOLD.c.id).where(
         _HOLD.c.customer_id == _ID, _HOLD.c.kind.in_(BLOCKING), _HOLD.c.ended_on.is_(None),
-        or_(_HOLD.c.until.is_(None), _HOLD.c.until >= _DAY),
+        _HOLD.c.from_on <= _DAY, or_(_HOLD.c.until.is_(None), _HOLD.c.until >= _DAY),
     ),
 )
 _PROMISES = (

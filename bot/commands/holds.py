@@ -28,7 +28,16 @@ def hold(ask: Ask) -> CommandReply:
 
 
 def unhold(ask: Ask) -> CommandReply:
-    return _with_reason(ask, "hold.lift")
+    name = _asked(ask, "hold.lift")
+    if isinstance(name, CommandReply):
+        return name
+    period = take_period(" ".join(name.rest), ask.work.today, quoted=ask.typed.in_quotes, lasting=True)
+    if period.start is not None and period.start > ask.work.today:
+        return ask.error("period.no_start", value=period.start)
+    if not period.rest:
+        return ask.error("command.usage", usage=ask.usage)
+    given = {"reason": period.rest} | {key: day for key, day in given_days(period).items() if key == "until"}
+    return change(ask, name, "hold.lift", given, joined(said_again(given), in_quotes(given["reason"])))
 
 
 def blacklist(ask: Ask) -> CommandReply:

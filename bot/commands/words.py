@@ -15,6 +15,12 @@ _DONE: dict[str, _Two] = {
     "pause.proposed": ("暂停已提交，等上级审批", "The manager is asked to approve the pause"),
     "group.limit_ended": ("集团额度已取消", "The group has no limit of its own any more"),
     "limit.raised": ("临时额度已生效，到期恢复原额度", "The limit is raised until then"),
+    "hold.suspended": ("催收流程的暂停下单已暂缓，到期未结清即恢复", "Dunning stops no orders until then"),
+    "hold.both": ("客户已解冻；催收流程的暂停下单也已暂缓", "The hold is lifted, and that of dunning rests until then"),
+    "hold.ladder_stays": (
+        "人工冻结已解除；催收流程的暂停下单仍在，要暂缓请写明到哪天",
+        "The hold is lifted; dunning still stops the orders: name a day until which it rests",
+    ),
     "limit.prepared": ("临时额度已设定，到开始日期生效", "The limit is raised from that day on"),
     "receipt.was_claim": ("收款已登记，即先前所称的付款", "Receipt recorded; it is the payment claimed before"),
     "dispute.accepted": ("争议已接受，已开红字", "Dispute accepted; a credit note is posted"),

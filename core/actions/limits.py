@@ -75,6 +75,15 @@ def _ends(end: Callable[[Work, int, str], bool], done: str, none: str) -> Handle
     return handler
 
 
+def _lift(c: Context) -> Outcome:
+    """`reason`; `until`: through which day a ladder's hold rests."""
+    until = c.day("until")
+    done = holds.lift(c.work, c.customer, c.need("reason"), until)
+    if not done:
+        return Outcome(Result.already, "hold.none")
+    return Outcome(Result.done, f"hold.{done}", {"until": until} if until else {})
+
+
 set_limit, hold, blacklist = (_in_sight(handler) for handler in (_limit, _hold, _blacklist))
-lift = _in_sight(_ends(holds.lift, "hold.lifted", "hold.none"))
+lift = _in_sight(_lift)
 unblacklist = _in_sight(_ends(holds.unblacklist, "hold.unblacklisted", "hold.not_blacklisted"))

@@ -125,7 +125,7 @@ def _subject(customer_id: int) -> str:
 
 def _holds(work: Work, customer_ids: Collection[int]) -> dict[int, list[dict[str, Any]]]:
     """What stops their orders today, as it is told."""
-    counts = and_(H.c.ended_on.is_(None), or_(H.c.until.is_(None), H.c.until >= work.today))
+    counts = and_(H.c.ended_on.is_(None), H.c.from_on <= work.today, or_(H.c.until.is_(None), H.c.until >= work.today))
     rows = work.session.execute(
         select(H).where(among(H.c.customer_id, customer_ids), H.c.kind.in_(BLOCKING), counts).order_by(H.c.id)
     )

@@ -24,7 +24,7 @@ from core.money import digits
 from core.work import Work
 
 C, G, H = table_of(Customer), table_of(GroupLimit), table_of(Hold)
-_COUNTS = and_(H.c.ended_on.is_(None), or_(H.c.until.is_(None), H.c.until >= TODAY))
+_COUNTS = and_(H.c.ended_on.is_(None), H.c.from_on <= TODAY, or_(H.c.until.is_(None), H.c.until >= TODAY))
 _HOLDS = select(H.c.kind).where(H.c.customer_id == ID, _COUNTS).distinct()
 _HOLDS_OF = select(H.c.customer_id, H.c.kind).where(H.c.customer_id.in_(IDS), _COUNTS)
 _SHARES = (G.c.group_name == C.c.group_name) & (C.c.group_name != "") & G.c.ended_on.is_(None)

@@ -1,7 +1,9 @@
-"""Holds and blacklisting by people, and their end by somebody else. A ladder's holds end with its steps: core.cases."""
+"""Holds and blacklisting by people, and their end by somebody else. A ladder's holds end with its steps (core.cases), or
+rest until a day by somebody's approval: the row that runs begins after that day, so the ladder sets no other one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import or_, select
 
@@ -13,7 +15,8 @@ from core.models.base import table_of
 from core.permissions import EVERYTHING, Scope
 from core.work import Work
 
-MANUAL, BLACKLIST = "manual", "blacklist"
+MANUAL, BLACKLIST, LADDER = "manual", "blacklist", "order"
+LONGEST_DAYS = 366  # what is meant for longer is a step that the policy shouldn't have
 SAME = ("group_name", "tax_id", "phone", "address")  # what relates two customers
 C, H = table_of(Customer), table_of(Hold)
 
@@ -42,15 +45,66 @@ def blacklist(work: Work, customer_id: int, reason: str) -> bool:
     return _set(work, customer_id, BLACKLIST, reason, None)
 
 
-def lift(work: Work, customer_id: int, reason: str) -> bool:
-    """The end of a hold that somebody else set. Whether there was one. Errors: hold.reason, hold.own, hold.ladder,
-    credit.own_order(number)."""
-    if _end(work, customer_id, MANUAL, reason):
-        return True
-    of_ladder = select(H.c.id).where(H.c.customer_id == customer_id, H.c.kind == "order", H.c.ended_on.is_(None)).limit(1)
-    if work.session.execute(of_ladder).first() is not None:
+def lift(work: Work, customer_id: int, reason: str, until: date | None = None) -> str:
+    """The end of a hold that somebody else set; with `until`, a ladder's rests through that day, and counts again after it
+    unless it has ended with its steps by then. What became of it: `lifted`, `suspended`, `both`, `ladder_stays` (the one by
+    hand is lifted), "" if there is nothing to lift.
+
+    Errors: hold.reason, hold.past(on), hold.too_long(on), hold.own, hold.ladder (no `until`), hold.no_ladder (`until`),
+    credit.own_order(number).
+    """
+    if not reason.strip():
+        raise DomainError("hold.reason")
+    if until is not None and until < work.today:
+        raise DomainError("hold.past", on=until)
+    if until is not None and until > work.today + timedelta(days=LONGEST_DAYS):
+        raise DomainError("hold.too_long", on=until)
+    locks.lock(work, customer_id)
+    of_ladder = _of_ladder(work, customer_id)
+    if until is not None and not of_ladder:
+        if _counts(work, manual(work, customer_id)):
+            raise DomainError("hold.no_ladder")
+        return ""
+    lifted = _end(work, customer_id, MANUAL, reason)
+    if until is not None:
+        suspended = _suspend(work, customer_id, of_ladder, reason, until)
+        return ("both" if suspended else "lifted") if lifted else "suspended" if suspended else ""
+    stays = any(row.from_on <= work.today for row in of_ladder)
+    if stays and not lifted:
         raise DomainError("hold.ladder")
-    return False
+    return ("ladder_stays" if stays else "lifted") if lifted else ""
+
+
+def _of_ladder(work: Work, customer_id: int) -> list[Hold]:
+    """By currency: those that run, and those that rest."""
+    query = select(Hold).where(H.c.customer_id == customer_id, H.c.kind == LADDER, H.c.ended_on.is_(None))
+    fresh = query.order_by(H.c.currency).execution_options(populate_existing=True)
+    return list(work.session.execute(fresh).scalars())
+
+
+def _suspend(work: Work, customer_id: int, rows: Sequence[Hold], reason: str, until: date) -> bool:
+    again = until + timedelta(days=1)
+    moved = [row for row in rows if row.from_on != again]
+    if not moved:
+        return False
+    own_orders.refuse(work, [customer_id])
+    was = [{"currency": row.currency, "step": row.step, "since": row.from_on.isoformat()} for row in moved]
+    for row in moved:
+        if row.from_on > work.today:  # it rests already, for longer or shorter
+            row.from_on = again
+            continue
+        row.ended_on, row.ended_by = work.today, work.actor
+        work.session.flush()  # one runs at a time
+        work.session.add(Hold(
+            customer_id=customer_id, currency=row.currency, kind=LADDER, case_id=row.case_id, step=row.step,
+            offset_days=row.offset_days, reason=row.reason, from_on=again,
+        ))  # fmt: skip
+    work.audit(
+        "hold.ladder_suspended", "customer", customer_id, customer_id, reason=reason, until=until.isoformat(), was=was
+    )
+    events.customers_changed(work, [customer_id])
+    _check_orders(work, customer_id)
+    return True
 
 
 def unblacklist(work: Work, customer_id: int, reason: str) -> bool:
@@ -106,7 +160,7 @@ def _end(work: Work, customer_id: int, kind: str, reason: str) -> bool:
         raise DomainError("hold.reason")
     locks.lock(work, customer_id)
     old = _running(work, customer_id, kind)
-    if old is None or (old.until is not None and old.until < work.today):
+    if old is None or not _counts(work, old):
         return False
     if old.made_by_id is not None and old.made_by_id == work.person_id:
         raise DomainError("hold.own")
@@ -119,6 +173,10 @@ def _end(work: Work, customer_id: int, kind: str, reason: str) -> bool:
     events.customers_changed(work, [customer_id])
     _check_orders(work, customer_id)
     return True
+
+
+def _counts(work: Work, row: Hold | None) -> bool:
+    return row is not None and (row.until is None or row.until >= work.today)
 
 
 def manual(work: Work, customer_id: int) -> Hold | None:

@@ -25,7 +25,7 @@ from core.credit import holds, orders, requests
 from core.credit.incoming import NewOrder
 from core.dunning.policy import default_policy, parse
 from core.dunning.stored import _store, active
-from core.models import CreditRequest, LimitProposal, Order, Person
+from core.models import CreditRequest, Hold, LimitProposal, Order, Person
 from core.permissions import ROLES
 from core.work import Work
 from tests.factories import DAY, customer, make_work, person
@@ -54,6 +54,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "group.limit_set":            ("nnnnn", "nnnnn", "nnnnn", "nnnnn", "nyyxy", "nyyxy", "nnnnn", "nyyxy", "nnnnn"),
     "hold.set":                   ("nnnnn", "nnnnn", "nnnnn", "nnnnn", "yyyny", "yyyny", "yyyny", "nnnnn", "nnnnn"),
     "hold.lift":                  ("nnnnn", "nnnnn", "nnnnn", "nnnnn", "nnnnn", "nyyny", "nnnnn", "nyyny", "nnnnn"),
+    "hold.lift of a ladder":      ("nnnnn", "nnnnn", "nnnnn", "nnnnn", "nnnnn", "nyyny", "nnnnn", "nyyny", "nnnnn"),
     "blacklist.set":              ("nnnnn", "nnnnn", "nnnnn", "nnnnn", "yyyny", "yyyny", "yyyny", "nnnnn", "nnnnn"),
     "blacklist.end":              ("nnnnn", "nnnnn", "nnnnn", "nnnnn", "nnnnn", "yyyny", "nnnnn", "yyyny", "nnnnn"),
     "rating.set":                 ("nnnnn", "nnnnn", "nnnnn", "nnnnn", "nyyny", "nyyny", "nyyny", "nyyny", "nnnnn"),
@@ -116,6 +117,10 @@ def _held(world: World) -> None:
     world.by_chief(holds.hold, "对账")
 
 
+def _of_ladder(world: World) -> None:
+    world.work.session.add(Hold(customer_id=world.ids["customer"], currency="CNY", kind="order", from_on=DAY))
+
+
 def _blacklisted(world: World) -> None:
     world.by_chief(holds.blacklist, "失信")
 
@@ -162,6 +167,7 @@ DEEDS: dict[str, Deed] = {
     "group.limit_set": Deed("group", {"amount": "9000.00", "reason": "旺季"}),
     "hold.set": Deed("customer", {"reason": "对账"}),
     "hold.lift": Deed("customer", {"reason": "已清"}, before=_held),
+    "hold.lift of a ladder": Deed("customer", {"reason": "有还款计划", "until": _UNTIL}, before=_of_ladder),
     "blacklist.set": Deed("customer", {"reason": "失信"}),
     "blacklist.end": Deed("customer", {"reason": "已清"}, before=_blacklisted),
     "rating.set": Deed("customer", {"rating": "B", "until": _UNTIL, "reason": "熟悉"}),

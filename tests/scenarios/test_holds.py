@@ -1,17 +1,22 @@
 """A customer that somebody holds or blacklists: what becomes of its orders, and who ends it."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from bot.app import App
 from core.actions import ActionRequest, execute
 from core.credit import holds, orders
 from core.dunning.stored import active
-from core.models import Hold
+from core.models import Audit, Hold
+from core.models.base import table_of
 from tests.harness import Harness
 from tests.scenarios.ordering import codes, opened, place, state, told
 from tests.scenarios.racing import at_once, deliveries, other, outcomes, tap
+
+U = table_of(Audit)
 
 
 @pytest.fixture
@@ -39,6 +44,36 @@ def test_a_hold_asks_about_every_order_until_somebody_else_lifts_it(shop: Harnes
     assert shop.holds("甲") == [] and state(shop, "SO1") == "released" and state(shop, "SO2") == "released"
     assert shop.act("boss", "hold.lift", "甲", reason="再来", expect="already")["code"] == "hold.none"
     read(shop)
+
+
+@pytest.mark.parametrize(
+    ("kind", "setting", "ending"), [("manual", "hold.set", "hold.lift"), ("blacklist", "blacklist.set", "blacklist.end")]
+)
+def test_who_ended_it_why_and_when_is_written_down(shop: Harness, kind: str, setting: str, ending: str) -> None:
+    shop.act("zhou", setting, "甲", reason="对账不清")
+    shop.at("2026-07-08 15:00")
+    shop.act("boss", ending, "甲", reason="已对清")
+    with shop.look() as work:
+        [row] = work.session.execute(select(Hold)).scalars()
+        assert (row.kind, row.reason, row.from_on.isoformat()) == (kind, "对账不清", "2026-07-06")
+        assert (row.ended_by, row.ended_on) == ("boss", work.today)
+        who = {handle: shop._person_id(work, handle) for handle in ("zhou", "boss")}
+        assert row.made_by_id == who["zhou"]
+        query = select(Audit).where(U.c.action.startswith("hold.")).order_by(U.c.id)
+        begun, ended = work.session.execute(query).scalars()
+        assert (begun.action, begun.actor, begun.person_id) == (f"hold.{kind}", "zhou", who["zhou"])
+        assert begun.data == {"reason": "对账不清", "until": None}
+        assert (ended.action, ended.actor, ended.person_id) == (f"hold.{kind}_ended", "boss", who["boss"])
+        assert ended.data == {"reason": "已对清", "was": "对账不清", "since": "2026-07-06"}
+        assert {begun.customer_id, ended.customer_id} == {row.customer_id} and ended.at == work.now
+
+
+def test_one_that_is_made_longer_says_by_whom(shop: Harness) -> None:
+    shop.act("zhou", "hold.set", "甲", reason="a", until="2026-07-20")
+    shop.act("fm", "hold.set", "甲", reason="b", until="2026-07-25")
+    with shop.look() as work:
+        first, second = work.session.execute(select(Hold).order_by(table_of(Hold).c.id)).scalars()
+        assert (first.ended_by, first.ended_on) == ("fm", work.today) and (second.ended_by, second.reason) == ("", "b")
 
 
 def test_it_ends_after_its_last_day(shop: Harness) -> None:
@@ -127,17 +162,86 @@ def test_a_tap_on_a_card_from_before_the_hold_is_stale(shop: Harness) -> None:
     read(shop)
 
 
-def test_a_ladders_hold_is_not_lifted_by_hand(shop: Harness) -> None:
-    with shop.db() as work:
-        work.session.add(Hold(customer_id=1, currency="CNY", kind="order", from_on=work.today))
-    assert shop.act("boss", "hold.lift", "甲", reason="x", expect="invalid")["code"] == "hold.ladder"
-    shop.pay("甲", "50.00")
-    assert place(shop, "甲", "50.00", "SO1", prepaid=True)["verdict"] == "released"  # paid in advance: not its concern
-    shop.act("zhou", "hold.set", "甲", reason="x")  # both stand side by side
-    assert shop.holds("甲") == ["manual", "order"]
-    shop.act("boss", "hold.lift", "甲", reason="x")
+@pytest.fixture
+def late(shop: Harness) -> Iterator[Harness]:
+    """甲 owes 100 for 30 days: the ladder holds its orders. What it says meanwhile is another story."""
+    shop.receivable("甲", "100.00", due="2026-06-07", number="I1")
+    shop.morning("2026-07-07")
     assert shop.holds("甲") == ["order"]
-    read(shop)
+    yield shop
+    for person in ("li", "wang", "zhao", "zhou", "cai", "fm", "fd2", "boss", "ray"):
+        for card in shop.chat(person).unread():
+            shop.read(card.id)
+
+
+def test_a_ladders_hold_rests_until_a_day_by_approval(late: Harness) -> None:
+    """dunning.md 6: it ends with its step, or earlier by approval."""
+    card = late.chat("zhao").expect_card("¥100.00")
+    assert "下单 已暂停" in card.text
+    assert "hold" in codes(place(late, "甲", "1.00", "SO1"))
+    assert late.act("boss", "hold.lift", "甲", reason="已谈妥还款计划", expect="invalid")["code"] == "hold.ladder"
+    done = late.act("boss", "hold.lift", "甲", reason="已谈妥还款计划", until="2026-07-09")
+    assert done["code"] == "hold.suspended" and late.holds("甲") == []
+    assert "下单 已暂停" not in card.text and late.type("li", "余额 甲").view["hold"] is False
+    assert "hold" not in codes(place(late, "甲", "1.00", "SO3"))
+    for day in ("08", "09"):  # nor does the ladder set it again, whatever else reaches the step
+        late.receivable("甲", "10.00", due=f"2026-06-{day}", number=f"J{day}")
+        late.morning(f"2026-07-{day}")
+        assert "order" not in late.holds("甲")
+    late.morning("2026-07-10")
+    assert "order" in late.holds("甲") and late.type("li", "余额 甲").view["hold"] is True
+    assert "hold" in codes(place(late, "甲", "1.00", "SO4"))
+    with late.look() as work:
+        [said] = work.session.execute(select(Audit).where(U.c.action == "hold.ladder_suspended")).scalars()
+        assert (said.actor, said.person_id) == ("boss", late._person_id(work, "boss"))
+        assert said.data == {
+            "reason": "已谈妥还款计划", "until": "2026-07-09",
+            "was": [{"currency": "CNY", "step": "director30", "since": "2026-07-07"}],
+        }  # fmt: skip
+
+
+def test_money_ends_it_while_it_rests(late: Harness) -> None:
+    late.act("boss", "hold.lift", "甲", reason="已谈妥", until="2026-07-09")
+    late.pay("甲", "100.00", "I1")
+    late.morning("2026-07-10")
+    assert late.holds("甲") == [] and place(late, "甲", "1.00", "SO1")["verdict"] == "released"
+
+
+def test_how_long_it_rests_may_be_changed(late: Harness) -> None:
+    late.act("boss", "hold.lift", "甲", reason="已谈妥", until="2026-07-20")
+    assert late.act("fd2", "hold.lift", "甲", reason="已谈妥", until="2026-07-20", expect="already")["code"] == "hold.none"
+    late.act("boss", "hold.lift", "甲", reason="只到明天", until="2026-07-08")
+    late.at("2026-07-09 10:00")
+    assert "order" in late.holds("甲")
+
+
+def test_both_stand_side_by_side(late: Harness) -> None:
+    late.act("zhou", "hold.set", "甲", reason="x")
+    assert late.holds("甲") == ["manual", "order"]
+    assert late.act("boss", "hold.lift", "甲", reason="x")["code"] == "hold.ladder_stays"
+    assert late.holds("甲") == ["order"]
+    late.act("zhou", "hold.set", "甲", reason="x")
+    assert late.act("boss", "hold.lift", "甲", reason="x", until="2026-07-09")["code"] == "hold.both"
+    assert late.holds("甲") == []
+
+
+def test_what_keeps_a_ladders_hold_from_resting(late: Harness) -> None:
+    for until, code in (("2026-07-06", "hold.past"), ("2028-01-01", "hold.too_long")):
+        assert late.act("boss", "hold.lift", "甲", reason="x", until=until, expect="invalid")["code"] == code
+    for nobody in ("li", "zhao", "fm"):
+        late.act(nobody, "hold.lift", "甲", reason="x", until="2026-07-09", expect="not_allowed")
+    place(late, "甲", "1.00", "SO1", asked_by="boss")
+    own = late.act("boss", "hold.lift", "甲", reason="x", until="2026-07-09", expect="invalid")
+    assert own["code"] == "credit.own_order" and late.holds("甲") == ["order"]
+
+
+def test_one_by_hand_does_not_come_back(shop: Harness) -> None:
+    """So an end of its lifting is refused, and not forgotten."""
+    shop.act("zhou", "hold.set", "甲", reason="x")
+    assert shop.act("boss", "hold.lift", "甲", reason="x", until="2026-07-09", expect="invalid")["code"] == "hold.no_ladder"
+    assert shop.holds("甲") == ["manual"]
+    assert shop.act("boss", "hold.lift", "甲", reason="x")["code"] == "hold.lifted"
+    assert shop.act("boss", "hold.lift", "甲", reason="x", until="2026-07-09", expect="already")["code"] == "hold.none"
 
 
 @pytest.mark.parametrize("person", ["li", "wang", "zhao", "cai", "ada"])

@@ -141,6 +141,22 @@ def test_the_ladder_locks_at_30_and_paying_unlocks(hk: Harness, shop: Receiver) 
     read_all(hk)
 
 
+def test_a_ladders_hold_that_rests_is_open_until_it_comes_back(hk: Harness, shop: Receiver) -> None:
+    hk.people(boss="management")
+    hk.receivable("甲", "300.00", due="2026-07-01", number="I1", issued="2026-06-01")
+    hk.morning("2026-07-31")
+    hk.act("boss", "hold.lift", "甲", reason="已谈妥还款计划", until="2026-08-04")
+    hk.morning("2026-08-04")
+    tell(hk, shop)
+    assert shop.about("甲") == ["customer.locked", "customer.unlocked"]
+    hk.morning("2026-08-05")
+    tell(hk, shop)
+    assert shop.about("甲") == ["customer.locked", "customer.unlocked", "customer.locked"]
+    [hold] = shop.last("customer.locked")["customer"]["holds"]
+    assert (hold["kind"], hold["since"], hold["step"]) == ("order", "2026-08-05", "director30")
+    read_all(hk)
+
+
 def test_a_receipt_that_bounces_opens_it_again(hk: Harness, shop: Receiver) -> None:
     hk.receivable("甲", "300.00", due="2026-08-01", number="I1", order_no="SO7")
     half = hk.pay("甲", "100.00", "I1", number="R1")

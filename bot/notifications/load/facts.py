@@ -63,7 +63,7 @@ _PAUSES = select(Pause).where(
     Z.c.customer_id.in_(_WHOSE), Z.c.state == PauseState.active, Z.c.from_on <= _TODAY, Z.c.until >= _TODAY
 )
 _HOLDS = select(H.c.customer_id, H.c.kind).where(
-    H.c.customer_id.in_(_WHOSE), H.c.ended_on.is_(None), H.c.until.is_(None) | (H.c.until >= _TODAY)
+    H.c.customer_id.in_(_WHOSE), H.c.ended_on.is_(None), H.c.from_on <= _TODAY, H.c.until.is_(None) | (H.c.until >= _TODAY)
 )
 _CONTACTS = select(Contact).where(N.c.customer_id.in_(_WHOSE))
 _LATEST = select(Audit).where(
