@@ -21,7 +21,7 @@ def main() -> None:
     read = argparse.ArgumentParser(description=__doc__)
     read.add_argument("--port", type=int, default=8061)
     read.add_argument("--user", action="append", help="id:email:name, may be given several times")
-    read.add_argument("--request-url", default="", help="send signed HTTP there (…/slack/events) instead of using Socket Mode")
+    read.add_argument("--request-url", default="", help="…/slack/events: send signed HTTP there, instead of Socket Mode")
     given = read.parse_args()
     with FakeSlack(given.port) as slack:
         slack.limit_posts()
