@@ -96,7 +96,7 @@ def _cash_only(read: Values, table: dict[str, Any]) -> tuple[str, ...]:
 def _role(read: Values, table: dict[str, Any]) -> str:
     role = read.text(table, "ask_within", _CREDIT, _DEFAULT.ask_within).removeprefix("role:")
     if role and role not in ROLES:
-        read.note((*_CREDIT, "ask_within"), "unknown_role", value=role, allowed=list(ROLES))
+        read.note((*_CREDIT, "ask_within"), "unknown_role", value=role, allowed=list(APPROVERS))
         return _DEFAULT.ask_within
     if role and role not in APPROVERS:
         read.note((*_CREDIT, "ask_within"), "never_decides", value=role, allowed=list(APPROVERS))

@@ -121,7 +121,7 @@ def _grade(read: Values, owner: dict[str, Any], key: str, parent: Path) -> Grade
 
 def approvers(read: Values, table: dict[str, Any], path: Path) -> tuple[str, ...]:
     """The `audience` that decides about credit: at least one, and none of them who never may."""
-    audience = read.audience(table, "audience", path, STAFF, "no_approver")
+    audience = read.audience(table, "audience", path, STAFF, "no_approver", APPROVERS)
     for one in audience:
         if one in _NEVER:
             use = [*(who for who in STAFF if who not in _NEVER), *(f"role:{role}" for role in APPROVERS), "person:…"]

@@ -189,16 +189,18 @@ class Values:
         return Window(start, end)
 
     def audience(
-        self, table: dict[str, Any], key: str, path: Path, people: Sequence[str], nobody: str | None = None
-    ) -> tuple[str, ...]:
-        """Any of `people`, `role:…`, `person:…`. `nobody` is the code for an audience that is missing or empty."""
+        self, table: dict[str, Any], key: str, path: Path, people: Sequence[str], nobody: str | None = None,
+        roles: Sequence[str] = ROLES,
+    ) -> tuple[str, ...]:  # fmt: skip
+        """Any of `people`, `role:…`, `person:…`. `nobody` is the code for an audience that is missing or empty; `roles` are
+        offered in place of one that there isn't."""
         audience = self.words(table, key, path)
         if nobody and not table.get(key):
             self.note((*path, key), nobody)
         for one in audience:
             kind, _, rest = one.partition(":")
             if kind == "role" and rest not in ROLES:
-                self.note((*path, key), "unknown_role", value=rest, allowed=list(ROLES))
+                self.note((*path, key), "unknown_role", value=rest, allowed=list(roles))
             elif not (one in people or kind == "role" or (kind == "person" and rest)):
                 self.note((*path, key), "unknown_word", value=one, allowed=[*people, "role:…", "person:…"])
         return audience

@@ -364,6 +364,8 @@ def test_whoever_can_never_decide_is_named_with_whom_to_ask_instead() -> None:
     assert [said for said, _ in zh] == [f"owner {rule}", f"role:rep {rule}"]
     assert en[0][0].startswith("owner can never decide") and en[1][0].startswith("role:rep can never decide")
     assert all("owner.manager" in hint and "role:sales_manager" in hint for _, hint in zh + en)
+    [unknown] = check(SMALL + route.replace("'role:risk', 'owner', 'role:rep'", "'role:boss'") + REST)[1]
+    assert "sales_manager" in unknown.say("zh")[1] and "rep" not in unknown.say("zh")[1]
 
 
 def test_over_by_any_amount_is_said_without_a_share() -> None:

@@ -193,7 +193,10 @@ def test_asked_anew_it_may_be_refused(shop: Harness) -> None:
 
 @pytest.mark.parametrize(
     ("good", "day", "then"),
-    [("", "2026-08-04", "released"), ("", "2026-08-05", "held"), ("7", "2026-07-12", "released"), ("7", "2026-07-13", "held")],
+    [
+        ("", "2026-08-04", "released"), ("", "2026-08-05", "held"),
+        ("7", "2026-07-12", "released"), ("7", "2026-07-13", "held"),
+    ],
 )
 def test_an_approval_is_good_for_thirty_days_or_as_the_policy_says(shop: Harness, good: str, day: str, then: str) -> None:
     if good:
