@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, or_, select, union, update
 from sqlalchemy.exc import IntegrityError
 
 from core import outbox
-from core.credit import asking, events, lines, locks, prepayment, reminders, requests, verdict
+from core.credit import asking, events, lines, locks, prepayment, reminders, requests, route, verdict
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
 from core.credit.judge import judge
@@ -215,10 +215,15 @@ def check_customer(work: Work, policy: Policy, customer_id: int) -> None:
 
 
 def check_locked(work: Work, policy: Policy, members: Collection[int]) -> None:
-    """The same for customers that are locked."""
-    for order in held_by(work, members):
-        check_again(work, policy, order)
-        work.session.flush()
+    """The same for customers that are locked; once more after one is released, where that may be why another one's approver
+    isn't the one to decide any more."""
+    again = True
+    while again:
+        again = False
+        for order in held_by(work, members):
+            check_again(work, policy, order)
+            work.session.flush()
+            again = again or (order.state == OrderState.released and route.by_exposure(policy.credit))
 
 
 def held_by(work: Work, customer_ids: Collection[int]) -> Sequence[Order]:
