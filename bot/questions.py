@@ -6,6 +6,7 @@ tapped card showed then: a yes does that and nothing else, and is stale if the c
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -19,7 +20,10 @@ from bot.notifications.views import ChoiceView, Line, Option, SureView
 from bot.words import sentence
 from core import actions
 from core.actions import ActionRequest, Result
-from core.credit import requests
+from core.credit import lines as lines_
+from core.credit import prepayment, requests
+from core.credit.conditions import merged
+from core.dunning.stored import active
 from core.models import CreditRequest, Customer, Delivery, Order
 from core.money import Money, format_money
 from core.work import Work
@@ -112,7 +116,39 @@ def _about_order(
     facts = {"short": customer.short_name or customer.name, "order": order.number,
              "amount": Money(order.amount_minor, order.currency)}  # fmt: skip
     asked = sentence(f"question.{action.id.rpartition('.')[2]}", facts, lang)[0]
-    return asked, lines
+    return asked, lines if action.id not in ALWAYS else _in_money(work, delivery, order, action, given, lang)
+
+
+def _in_money(
+    work: Work, delivery: Delivery, order: Order, action: Action, given: Mapping[str, str], lang: Lang
+) -> tuple[Line, ...]:
+    """What the conditions come to, with those of whoever has said yes before."""
+    request, policy = work.session.get_one(CreditRequest, delivery.subject_id), active(work)[1]
+    mine = {"prepay_percent": int(given["prepay_percent"].rstrip("%"))} if given.get("prepay_percent") else {}
+    others = {name: given[name] for name in ("until",) if given.get(name)} | ({"terms": 0} if given.get("terms") else {})
+    agreed = requests.agreed_so_far(work, request)
+    prepay = Money(prepayment.agreed_minor(order, merged([agreed, mine]) | others), order.currency)
+    promised = Money(prepayment.promised_minor(order), order.currency)
+
+    def say(code: str, **facts: object) -> str:
+        return sentence(f"question.approve_with_{code}", facts, lang)[0]
+
+    lines = []
+    for item in action.inputs:
+        line = next(iter(_details(replace(action, inputs=(item,)), given, work.today, lang)), None)
+        if line is None:
+            continue
+        if item.name == "prepay_percent":
+            line = replace(line, value=say("share", percent=line.value, amount=prepay))
+        elif item.name == "until":
+            more = Money(lines_.addition(work, policy, request, order), request.facts["currency"])
+            line = replace(line, value=say("line" if more.minor else "no_line", until=line.value, amount=more))
+        lines.append(line)
+    if promised.minor and "prepay_percent" not in {**agreed, **mine}:
+        lines.append(Line(label=say("kept_label"), value=say("kept" if prepay.minor else "less", amount=promised)))
+    elif promised.minor > prepay.minor:
+        lines.append(Line(label=say("kept_label"), value=say("less", amount=promised)))
+    return tuple(lines)
 
 
 def _details(action: Action, given: Mapping[str, str], today: date, lang: Lang) -> tuple[Line, ...]:

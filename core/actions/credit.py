@@ -6,7 +6,7 @@ from typing import Any
 from core.actions.request import Context, Handler, Outcome, Result
 from core.credit import asking, requests
 from core.errors import DomainError
-from core.models import CreditRequest, Order, Person, RequestState
+from core.models import CreditRequest, Order, OrderState, Person, RequestState
 
 LONGEST_TERMS = 365
 YES = frozenset({"yes", "true", "1", "是"})
@@ -71,8 +71,19 @@ def _voted(c: Context, approve: bool, conditions: dict[str, Any], reason: str) -
             return Outcome(Result.not_allowed, "credit.not_yours")
         case "stale":  # an answer and no error: the figures that got worse stay written down
             return Outcome(Result.stale, "action.stale")
+        case "approved" if conditions:
+            return _on_conditions(c, request)
         case _:
             return Outcome(Result.done, f"credit.{voted.code}")
+
+
+def _on_conditions(c: Context, request: CreditRequest) -> Outcome:
+    """Whether that releases the order, or what it waits for."""
+    order = c.work.session.get_one(Order, request.order_id)
+    if order.state != OrderState.held:
+        return Outcome(Result.done, "credit.approved_with")
+    prepay = [[order.conditions.get("prepay_minor", 0), order.currency]]
+    return Outcome(Result.done, "credit.approved_waits", {"amount": prepay})
 
 
 def _already(c: Context, request: CreditRequest, state: str) -> Outcome:

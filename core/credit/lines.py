@@ -21,12 +21,7 @@ def grant(work: Work, policy: Policy, request: CreditRequest, order: Order, unti
     after `until`. Nothing is added while an order waits that is the own one of somebody who agreed before. The customer is
     locked. Errors: credit.own_order(number)."""
     own_orders.refuse(work, [request.customer_id])
-    agreed = select(V.c.person_id).where(V.c.request_id == request.id, V.c.request_rev == request.rev, V.c.approve)
-    people = work.session.execute(agreed.order_by(V.c.person_id)).scalars().all()
-    if any(own_orders.held_of(work, person, [request.customer_id]) for person in people):
-        return
-    over = judge(work, policy.credit, order, standing(work, request.customer_id)).over_minor
-    amount = min(request.facts["over_minor"], over)
+    amount = addition(work, policy, request, order)
     if not amount:
         return
     work.session.add(CreditLine(
@@ -35,6 +30,16 @@ def grant(work: Work, policy: Policy, request: CreditRequest, order: Order, unti
         request_id=request.id,
     ))  # fmt: skip
     work.audit("credit.line", "credit", request.id, request.customer_id, amount_minor=amount, until=until.isoformat())
+
+
+def addition(work: Work, policy: Policy, request: CreditRequest, order: Order) -> int:
+    """What `grant` would add now, minor units of the limit's currency."""
+    agreed = select(V.c.person_id).where(V.c.request_id == request.id, V.c.request_rev == request.rev, V.c.approve)
+    people = work.session.execute(agreed.order_by(V.c.person_id)).scalars().all()
+    if any(own_orders.held_of(work, person, [request.customer_id]) for person in people):
+        return 0
+    over = judge(work, policy.credit, order, standing(work, request.customer_id)).over_minor
+    return min(int(request.facts["over_minor"]), over)
 
 
 def end(work: Work, order: Order) -> None:

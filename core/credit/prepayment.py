@@ -1,8 +1,9 @@
 """Prepayment that held orders wait for: one task for whoever has the order lists them, closed once the money is there or
 they wait for it no longer."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import BigInteger, bindparam, select
 
@@ -61,10 +62,25 @@ def awaited(work: Work, customer_id: int) -> list[Awaited]:
     return found
 
 
+def agreed_minor(order: Order, conditions: Mapping[str, Any]) -> int:
+    """What must be there before an order that was approved on these conditions is released, minor units of the order: the
+    share that they name, else what the order itself promises and hasn't brought. Only a yes without any condition takes
+    that back."""
+    percent = int(conditions.get("prepay_percent") or 0)
+    if percent:
+        return -(-order.amount_minor * percent // 100)
+    return promised_minor(order) if conditions else 0
+
+
+def promised_minor(order: Order) -> int:
+    """What the order itself says is prepaid, as long as it is one of the reasons why the order is held."""
+    return order.prepaid_minor if any(reason["code"] == REASON for reason in order.reasons) else 0
+
+
 def _prepay_minor(order: Order) -> int:
     if "prepay_minor" in order.conditions:
         return int(order.conditions["prepay_minor"])
-    return order.prepaid_minor if any(reason["code"] == REASON for reason in order.reasons) else 0
+    return promised_minor(order)
 
 
 def ask(work: Work, policy: Policy, order: Order) -> set[int]:

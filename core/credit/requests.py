@@ -172,7 +172,7 @@ def vote(
     ))  # fmt: skip
     work.audit(
         "credit.voted", "credit", request.id, request.customer_id, approve=approve, rung=request.rung,
-        **in_place_of(request, person_id, org),
+        rev=request.rev, conditions=dict(conditions or {}), reason=reason, **in_place_of(request, person_id, org),
     )  # fmt: skip
     work.session.flush()
     if not approve:
@@ -281,14 +281,13 @@ def _decided(
     if state == RequestState.rejected:
         settle_order(work, policy, order, OrderState.rejected, by="request")
         return Voted("rejected")
-    percent = int(conditions.get("prepay_percent") or 0)
+    prepay = prepayment.agreed_minor(order, conditions)
     if "until" in conditions:
         own_orders.refuse(work, [order.customer_id])
-    if not percent:
+    if not prepay:
         raise_limit(work, policy, request, order)
     order.conditions = {"terms_days": conditions["terms"]} if "terms" in conditions else {}
-    if percent:
-        prepay = -(-order.amount_minor * percent // 100)
+    if prepay:
         order.conditions = {**order.conditions, "prepay_minor": prepay}
         order.reasons = [{"code": "prepayment_awaited", "amount": [prepay, order.currency]}]
         work.session.flush()
@@ -298,7 +297,7 @@ def _decided(
         outbox.touch(work, "order", [order.id or 0])
     else:
         settle_order(work, policy, order, OrderState.released, by="request")
-    if percent or "until" in conditions:  # the money may be there, and the limit may be enough for others
+    if prepay or "until" in conditions:  # the money may be there, and the limit may be enough for others
         mark(work, [order.customer_id])
     return Voted("approved")
 
@@ -353,7 +352,11 @@ def settle_order(work: Work, policy: Policy, order: Order, state: OrderState, *,
     """The order is released or not, and those who wait for it are told."""
     order.state = state
     order.decided_at = order.decided_at or work.now
-    work.audit(f"order.{state}", "order", order.id, order.customer_id, by=by, conditions=order.conditions)
+    figures = {name: order.facts[name] for name in ("used_minor", "over_minor") if name in order.facts}
+    work.audit(
+        f"order.{state}", "order", order.id, order.customer_id, by=by, conditions=order.conditions, reasons=order.reasons,
+        **figures,
+    )  # fmt: skip
     events.order_changed(work, order)
     work.session.flush()
     if state == OrderState.released:

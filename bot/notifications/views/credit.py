@@ -103,6 +103,12 @@ class CreditView:
         return self.available is not None and not self.exceeds
 
     @property
+    def waives(self) -> Money | None:
+        """The order's own prepayment that a plain yes would take back; with conditions it stays."""
+        awaited = any(reason.code == "credit.prepayment_awaited" for reason in self.reasons)
+        return self.prepaid if awaited and self.conditions is None and not self.anew else None
+
+    @property
     def promised(self) -> bool:
         return self.promise_on is not None or self.not_kept > 0
 
