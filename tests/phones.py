@@ -40,7 +40,7 @@ class Card:
         """Presses a button at the story's time, and says yes if that is asked about first. `expect`: done, already, stale,
         not_allowed or invalid."""
         reply = self.hk.press(by or self.handle, self, action, rev, values)
-        if reply.card is not None and reply.card.kind == "reply.sure":
+        if reply.card is not None and reply.card.kind == "reply.sure" and reply.card.actions:  # and is not answered yet
             said = Chat(self.hk, by or self.handle).say(reply.card.actions[0].label)
             reply = replace(reply, outcome=said["outcome"], message=said["message"])
         assert reply.outcome == expect, f"{action}: {reply.outcome} ({reply.message}), expected {expect}"
