@@ -6,10 +6,11 @@ Phones are those of `tests.rigs`. A place adds its messenger's faults to them, u
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
-from aiohttp import web
+from aiohttp import WSMsgType, web
 
 from bot.adapters.base import Envelope, Reply, Sent, Unknown
 from bot.adapters.local import store
@@ -97,6 +98,13 @@ def _local(message_id: int, card: dict[str, Any]) -> Shown:
     return Shown(str(message_id), "\n".join(words), actions, not actions)
 
 
+async def text_frame(socket: web.WebSocketResponse, raw: bytes) -> None:
+    """Whatever the bytes are; aiohttp itself sends text only."""
+    assert socket._writer is not None
+    with contextlib.suppress(ConnectionError):
+        await socket._writer.send_frame(raw, WSMsgType.TEXT)
+
+
 class Slack(slack.Rig):
     """Over Socket Mode."""
 
@@ -143,6 +151,9 @@ class Slack(slack.Rig):
 
     def swallow(self, on: bool = True) -> None:
         self.fake.black_hole(on)
+
+    def bad_frame(self, raw: bytes) -> None:
+        self.fake.run(text_frame(self.fake.sockets.open[0].socket, raw))
 
     def forge(self, handle: str, ref: str) -> None:
         """The socket is ours and carries no signatures; what can be wrong about an envelope is whose it is."""
@@ -257,6 +268,9 @@ class _Dingtalk(dingtalk.Rig):
 
     def swallow(self, on: bool = True) -> None:
         self.fake.freeze_stream(on)
+
+    def bad_frame(self, raw: bytes) -> None:
+        self.fake.run(text_frame(self.fake.stream.open_connections()[0].socket, raw))
 
 
 class Dingtalk(_Dingtalk):

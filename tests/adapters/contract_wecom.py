@@ -132,6 +132,11 @@ class WecomRobot(wecom_aibot.Rig):
 
     # --- faults ---
 
+    def bad_frame(self, raw: bytes) -> None:
+        from tests.adapters.contract_rigs import text_frame
+
+        self.fake.run(text_frame(self.fake._live()[0].socket, raw))
+
     def lose_answer(self) -> None:
         self.fake.faults.drop("aibot_send_msg")
 

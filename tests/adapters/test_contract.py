@@ -24,7 +24,7 @@ from core.models import Account, InboundEvent
 from core.models.base import table_of
 from tests.adapters.contract_rigs import PLACES
 from tests.adapters.contract_wecom import ROBOT
-from tests.adapters.contract_words import DAY, WORD
+from tests.adapters.contract_words import DAY, NO_FRAMES, WORD
 from tests.adapters.contract_world import World, hurried, quick, until
 from tests.databases import Databases
 from tests.logs import written
@@ -331,6 +331,32 @@ def test_a_lost_connection_comes_back(hk: World, place: Any, how: str) -> None:
     hk.tap("li", card.ref)
     until(lambda: hk.promises("甲") == ["open"])
     forgiven(place)  # an event into the hole had no ack
+
+
+@pytest.mark.parametrize("raw", NO_FRAMES.values(), ids=NO_FRAMES)
+def test_a_frame_that_nobody_can_read_is_one_line(
+    hk: World, place: Any, raw: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    card, before = hk.first(), events(hk)
+    if not place.streams:  # no frames come there; a body that can't be read is `forge`'s
+        return
+    opened, known = place.opened(), len(caplog.records)
+
+    def said() -> list[str]:
+        return [r.getMessage() for r in caplog.records[known:] if r.name.startswith("bot.") and r.levelno >= logging.WARNING]
+
+    place.bad_frame(raw)
+    until(said)
+    time.sleep(0.3)
+    if place.opened() > opened or "connection" in " ".join(said()):
+        until(lambda: place.opened() > opened)  # whoever breaks the protocol is not listened to any longer
+    lost = [line for line in said() if "connect" in line]  # that the connection went and came back is two lines at most
+    assert len(said()) - len(lost) <= 1 and len(lost) <= 2 and said(), said()
+    assert events(hk) == before and WORD not in written(caplog)
+    until(hk.app.adapters[place.messenger].connected)  # type: ignore[attr-defined]
+    hk.tap("li", card.ref)
+    until(lambda: hk.promises("甲") == ["open"])
+    forgiven(place)
 
 
 def test_a_database_slower_than_the_deadline(hk: World, place: Any, monkeypatch: pytest.MonkeyPatch) -> None:

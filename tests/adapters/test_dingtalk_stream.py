@@ -143,6 +143,15 @@ def test_sending_needs_no_connection(product: Callable[..., Product], fake: Fake
     assert len(fake.screen("li")) == 1 and fake.calls(OPEN) == []
 
 
+def test_what_comes_late_was_meant_all_the_same(product: Callable[..., Product], fake: FakeDingTalk) -> None:
+    hk = product().start()
+    hour_ago = int((time.time() - 3600) * 1000)
+    late = fake.say("li", "/todo", replies=1, patience=10, change={"createAt": hour_ago})
+    assert late.messages[0].text == "好" and len(hk.heard) == 1
+    assert fake.redeliver(late).acked
+    assert len({each.event_id for each in hk.heard}) == 1  # what has been done is not done again
+
+
 def test_neither_secret_nor_ticket_is_logged(
     product: Callable[..., Product], fake: FakeDingTalk, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -27,7 +27,7 @@ def test_stopped_in_the_moment_in_which_it_connects(monkeypatch: pytest.MonkeyPa
             async def is_connected(self) -> bool:
                 return True
 
-        monkeypatch.setattr(socket, "SocketModeClient", Client)
+        monkeypatch.setattr(socket, "_Client", Client)
         line = socket.Line(called, "xapp-1", SimpleNamespace(introduce=introduced))
         keeping = asyncio.create_task(line.keep())
         await asyncio.sleep(0.05)

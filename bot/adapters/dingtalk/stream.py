@@ -133,6 +133,9 @@ class Stream(DingTalkStreamClient):  # type: ignore[misc]
         return found
 
     async def _callback(self, frame: dict[str, Any]) -> Any:
+        """However old a frame is, it counts: nobody but DingTalk writes on this connection, so it can't be somebody's copy,
+        and what was said while we were away was meant. A second one of the same id is answered as the first; what a card
+        says by now is compared where the tap is handled."""
         headers = frame["headers"]
         try:
             data = json.loads(frame.get("data") or "")
