@@ -218,7 +218,7 @@ def test_who_reads_in_wechat_is_asked_once_more_before_an_order_is_released(hk: 
         assert part in question, question
     assert "已取消" in says("2") and state(hk, "SO1") == "held"
     says("1")
-    assert says("1").startswith("甲：") and state(hk, "SO1") == "released"
+    assert says("1").startswith("甲 订单 SO1：") and state(hk, "SO1") == "released"
     assert says("1")  # about nothing any more
     assert len(audited(hk, "credit.voted")) == 1
 
