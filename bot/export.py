@@ -83,6 +83,7 @@ def _receivables(session: Session, as_of: date, _currency: str) -> list[dict[str
             "owner": handles.get(row.owner_id, ""), "terms": row.terms, "event": row.event, "event_on": row.event_on,
             "disputed": Money(row.disputed, row.currency) if row.disputed else None,
             "settled_on": row.settled_on if row.settled_on and row.settled_on <= as_of else None,
+            "tags": ";".join(row.tags),
         }
         for row in session.execute(statement)
     ]  # fmt: skip

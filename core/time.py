@@ -1,5 +1,6 @@
 """Time as data: instants are aware UTC, business dates are `date` in the company's zone. Only `utcnow` asks the clock."""
 
+from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -16,6 +17,12 @@ def utcnow() -> datetime:
 def local_instant(day: date, at: time, zone: ZoneInfo) -> datetime:
     """The UTC instant of a wall-clock time. A time inside a DST gap moves forward by the gap."""
     return datetime.combine(day, at, zone).astimezone(UTC)
+
+
+def months_before(day: date, months: int) -> date:
+    """The same day of the month so many months earlier, or that month's last: 12 before 29 February is 28 February."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def parse_instant(text: str, zone: ZoneInfo) -> datetime:

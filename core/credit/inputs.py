@@ -11,7 +11,6 @@ own currency (`customer.currency`, else the company's). Promises, disputes, risk
 now (`overdue_days`) are of every currency.
 """
 
-from calendar import monthrange
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, time, timedelta
@@ -39,6 +38,7 @@ from core.models import (
 )
 from core.models.base import table_of
 from core.time import local_instant
+from core.time import months_before as months_before
 from core.work import Work
 
 CHUNK = 500  # customers in one statement
@@ -218,12 +218,6 @@ def items(work: Work, of: Inputs) -> list[Item]:
         for r in work.session.execute(query, asked)
     ]
     return sorted(made, key=lambda i: (not i.weighed, i.paid_on is not None, -i.days_late, i.due_on, i.receivable_id))
-
-
-def months_before(day: date, months: int) -> date:
-    """The same day of the month so many months earlier, or that month's last: 12 before 29 February is 28 February."""
-    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def months_between(first: date, last: date) -> int:

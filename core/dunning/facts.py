@@ -6,6 +6,7 @@ Amounts are minor units of the case's currency; ages are calendar days since the
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 
 from core.dunning.ladder import SEVERITIES
 
@@ -83,6 +84,7 @@ class CaseFacts:
     case_id: int | None = None
     case_severity: str = ""
     policy_id: int | None = None
+    average_minor: Decimal | None = None  # of what was invoiced in the rating's window; only read where a ladder asks for it
     receivables: list[ReceivableFacts] = field(default_factory=list)
 
     @property

@@ -36,6 +36,8 @@ class CustomerFacts(Protocol):
     def tags(self) -> Collection[str]: ...
     @property
     def region(self) -> str: ...
+    @property
+    def average_minor(self) -> Decimal | None: ...
 
 
 class ReceivableFacts(Protocol):
@@ -43,6 +45,8 @@ class ReceivableFacts(Protocol):
     def tags(self) -> Collection[str]: ...
     @property
     def region(self) -> str: ...
+    @property
+    def amount_minor(self) -> int: ...
     @property
     def open_minor(self) -> int: ...
     @property
@@ -98,10 +102,11 @@ class When:
     tag: tuple[str, ...] = ()
     region: tuple[str, ...] = ()
     min_amount: Mapping[str, int] = field(default_factory=dict, hash=False)  # minor units
+    above_average: Decimal | None = None  # invoiced at so many times the customer's average, or more
 
     @property
     def everybody(self) -> bool:
-        return not (self.rating or self.type or self.tag or self.region or self.min_amount)
+        return self == When()
 
     def fits(self, customer: CustomerFacts, receivable: ReceivableFacts) -> bool:
         """The receivable's own region wins over its customer's; a currency without a `min_amount` doesn't fit one."""
@@ -113,6 +118,10 @@ class When:
             return False
         if self.tag and not {*customer.tags, *receivable.tags}.intersection(self.tag):
             return False
+        if self.above_average is not None:
+            average = customer.average_minor
+            if average is None or receivable.amount_minor < average * self.above_average:
+                return False
         if not self.min_amount:
             return True
         least = self.min_amount.get(receivable.currency)
@@ -211,6 +220,11 @@ class Policy:
         if not self.watches:
             return ()
         return tuple(w.tag for w in self.watches if w.of == "receivable" and w.passed(amount_minor, currency))
+
+    @cached_property
+    def asks_averages(self) -> bool:
+        """Whether a ladder goes by what a customer's receivables are on average."""
+        return any(ladder.when.above_average is not None for ladder in self.ladders)
 
     def watch(self, name: str) -> Watch | None:
         return next((watch for watch in self.watches if watch.name == name), None)

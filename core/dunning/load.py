@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,7 @@ from core.models import (
     Receivable,
 )
 from core.models.base import table_of
+from core.time import months_before
 from core.work import Work
 
 R = table_of(Receivable)
@@ -45,6 +47,7 @@ _WHOSE = bindparam("customers", expanding=True, literal_execute=True, type_=BigI
 _WHICH = bindparam("ids", expanding=True, literal_execute=True, type_=BigInteger)
 _DAY = bindparam("day", type_=Date)
 _AFTER = bindparam("after", type_=BigInteger)
+_SINCE = bindparam("since", type_=Date)
 
 _PEOPLE = select(
     *(table_of(Person).c[name] for name in (
@@ -64,6 +67,11 @@ _LATER = (
     select(E.c.receivable_id, cast(func.sum(E.c.amount_minor), BigInteger))
     .where(E.c.customer_id.in_(_WHOSE), E.c.effective_on > _DAY, E.c.receivable_id.is_not(None))
     .group_by(E.c.receivable_id)
+)
+_AVERAGES = (
+    select(R.c.customer_id, R.c.currency, cast(func.sum(R.c.amount_minor), BigInteger), func.count())
+    .where(R.c.customer_id.in_(_WHOSE), R.c.amount_minor > 0, R.c.issued_on > _SINCE, R.c.issued_on <= _DAY)
+    .group_by(R.c.customer_id, R.c.currency)
 )
 _PAUSED = select(Z.c.customer_id, Z.c.receivable_id).where(
     Z.c.customer_id.in_(_WHOSE), Z.c.state == PauseState.active, Z.c.from_on <= _DAY, Z.c.until >= _DAY
@@ -199,6 +207,11 @@ def load_cases(work: Work, policy: Policy, customer_ids: Sequence[int], day: dat
         if (customer_id, currency) in cases:
             cases[customer_id, currency].unapplied_minor = -minor
 
+    if policy.asks_averages:
+        since = months_before(day, policy.credit.rating.window_months)
+        for customer_id, currency, minor, count in session.execute(_AVERAGES, asked | {"since": since}):
+            if (customer_id, currency) in cases:
+                cases[customer_id, currency].average_minor = Decimal(minor) / count
     _pauses(work, asked, cases.values(), by_id)
     _covers(work, asked, cases, by_id)
     _fired(work, asked, by_id)

@@ -196,13 +196,31 @@ class _Reader(Values):
         table = self.table(owner, "when", path)
         path = (*path, "when")
         keys = ("rating", "type", "tag", "region")
-        self.known(table, path, (*keys, "min_amount"))
+        self.known(table, path, (*keys, "min_amount", "above_average"))
         if "when" in owner and not table:
             self.note(path, "empty_when")
         for key in (key for key in keys if key in table and table[key] in ([], "")):
             self.note((*path, key), "empty_list", key=key)
         found = {key: self.words(table, key, path) for key in keys}
-        return When(**found, min_amount=self.amounts(table, "min_amount", path))
+        return When(
+            **found, min_amount=self.amounts(table, "min_amount", path),
+            above_average=self.times(table, "above_average", path),
+        )  # fmt: skip
+
+    def times(self, owner: dict[str, Any], key: str, path: Path) -> Decimal | None:
+        """From 1 to 1,000; a half is `"1.5"`."""
+        if key not in owner:
+            return None
+        times = self.number(owner[key])
+        if times is None:
+            self.note((*path, key), "not_a_figure", value=str(owner[key]))
+        elif times < 1:
+            self.note((*path, key), "too_small", value=str(times), least=1)
+        elif times > 1000:
+            self.note((*path, key), "too_big", value=str(times), most=1000)
+        else:
+            return times
+        return None
 
     def steps(self, owner: dict[str, Any], path: Path, ladder: str) -> tuple[Step, ...]:
         tables = self.tables(owner, "step", path)

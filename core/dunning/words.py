@@ -303,6 +303,9 @@ def _when(when: "When", lang: str) -> str:
     if when.min_amount:
         amounts = (" / ").join(format_money(Money(minor, code), lang) for code, minor in when.min_amount.items())
         parts.append(f"单笔未收至少 {amounts}" if zh else f"at least {amounts} open")
+    if when.above_average is not None:
+        times = f"{when.above_average:f}"
+        parts.append(f"金额至少为客户均额的 {times} 倍" if zh else f"at {times} times the customer's average or more")
     return ("，" if zh else ", ").join(parts)
 
 

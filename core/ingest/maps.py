@@ -28,7 +28,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "receivables": (
         "number", "customer", "kind", "issued_on", "due_on", "amount", "open_amount", "currency", "order", "contract",
-        "product", "region", "owner", "terms", "event", "event_on", "disputed", "settled_on",
+        "product", "region", "owner", "terms", "event", "event_on", "disputed", "settled_on", "tags",
     ),
     "receipts": (
         "number", "customer", "received_on", "amount", "currency", "receivable", "order", "contract", "payer",

@@ -31,11 +31,12 @@ R: Table = Receivable.__table__  # type: ignore[attr-defined]
 FIELDS = {
     "kind": "kind", "order": "order_no", "contract": "contract_no", "product": "product", "region": "region",
     "owner": "owner_id", "terms": "terms", "event": "event", "event_on": "event_on", "due_on": "due_on",
+    "tags": "tags",
 }  # fmt: skip
 _READ = (
     R.c.id, R.c.number, R.c.customer_id, R.c.currency, R.c.kind, R.c.issued_on, R.c.due_on, R.c.amount_minor,
     R.c.open_minor, R.c.order_no, R.c.contract_no, R.c.product, R.c.region, R.c.owner_id, R.c.terms, R.c.event,
-    R.c.event_on, R.c.edited,
+    R.c.event_on, R.c.tags, R.c.edited,
 )  # fmt: skip
 
 
@@ -187,6 +188,7 @@ class Receivables:
                     "terms": row.get("terms", ""),
                     "event": row.get("event", ""),
                     "event_on": row.get("event_on"),
+                    "tags": row.get("tags", []),
                     "start": start,
                     "next_step_on": first_look(self.policy, due),
                 }
@@ -291,7 +293,8 @@ class Receivables:
             old.due_on is None or new.keys() & {"terms", "event", "event_on"}
         ) and not self._edited(item, edited, "due_on", "due_on", plain(old.due_on)):  # fmt: skip
             new["due_on"] = computed
-        if "due_on" in new or (face is not None and not old.open_minor):  # the engine had stopped looking at it
+        # The engine had stopped looking at it, or another ladder may be the one that fits.
+        if "due_on" in new or "tags" in new or (face is not None and not old.open_minor):
             new["next_step_on"] = first_look(self.policy, new.get("due_on", old.due_on))
         return new, face
 

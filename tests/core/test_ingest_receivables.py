@@ -142,6 +142,19 @@ def test_what_was_edited_here_wins(importer: Importer) -> None:
     assert importer.one(Receivable, number="B").due_on == date(2026, 9, 1)
 
 
+def test_receivables_carry_tags(importer: Importer) -> None:
+    head = [*HEAD, "tags"]
+    importer("receivables", [head, ["I1", "001", "2026-05-01", "2026-06-01", "10.00", "低利润;大额"],
+                             ["I2", "001", "2026-05-01", "2026-06-01", "10.00", ""]])  # fmt: skip
+    assert [importer.one(Receivable, number=number).tags for number in ("I1", "I2")] == [["低利润", "大额"], []]
+    report = importer("receivables", [head, ["I1", "001", "2026-05-01", "2026-06-01", "10.00", "低利润;大额"],
+                                      ["I2", "001", "2026-05-01", "2026-06-01", "10.00", "低利润"]])  # fmt: skip
+    assert (report.updated, report.unchanged) == (1, 1)
+    assert importer.one(Receivable, number="I2").tags == ["低利润"]
+    importer("receivables", [HEAD, ["I2", "001", "2026-05-01", "2026-06-01", "10.00"]])
+    assert importer.one(Receivable, number="I2").tags == ["低利润"], "a file without the column changes nothing of it"
+
+
 def test_two_sources_have_their_own_numbers(importer: Importer) -> None:
     row = ["A", "001", "2026-01-05", "2026-02-05", "100"]
     for source in ("erp", "shop"):

@@ -122,6 +122,9 @@ def test_a_handful_of_lines_is_a_policy() -> None:
         ('name = "small"', 'name = "small"\n[dispute_owners]\nprice = "boss"', 3, "unknown_role"),
         ('name = "all"', 'name = "all"\n[ladder.when]', 4, "empty_when"),
         ('name = "all"', 'name = "all"\n[ladder.when]\nrating = []', 5, "empty_list"),
+        ('name = "all"', 'name = "all"\n[ladder.when]\nabove_average = 0.5', 5, "too_small"),
+        ('name = "all"', 'name = "all"\n[ladder.when]\nabove_average = 5000', 5, "too_big"),
+        ('name = "all"', 'name = "all"\n[ladder.when]\nabove_average = "much"', 5, "not_a_figure"),
         ('name = "small"', 'name = "small', 1, "not_toml"),
     ],
 )
@@ -188,6 +191,8 @@ class Fact:
     tags: tuple[str, ...] = ()
     region: str = ""
     open_minor: int = 0
+    amount_minor: int = 0
+    average_minor: Decimal | None = None
     currency: str = "CNY"
 
 
@@ -217,6 +222,20 @@ def test_the_first_ladder_that_fits_is_chosen() -> None:
     assert chosen(Fact(), Fact(open_minor=10**12, currency="EUR")) == "rest", "no threshold for this currency"
     assert chosen(Fact(region="华南"), Fact()) == "south"
     assert chosen(Fact(region="华南"), Fact(region="华北")) == "rest", "the receivable's own region wins"
+
+
+@pytest.mark.parametrize(
+    ("average", "amount", "fits"),
+    [(None, 10**9, False), ("100", 299, False), ("100", 300, True), ("99.6", 298, False), ("99.6", 299, True)],
+)
+def test_a_ladder_for_what_is_far_above_the_customers_average(average: str | None, amount: int, fits: bool) -> None:
+    text = SMALL.replace('name = "all"', 'name = "large"\n[ladder.when]\nabove_average = 3') + "\n" + SMALL.split("\n", 1)[1]
+    policy = parse(text.replace('"l1"', '"l2"', 1))
+    customer = Fact(average_minor=None if average is None else Decimal(average))
+    ladder = policy.choose(customer, Fact(amount_minor=amount, open_minor=1))
+    assert policy.asks_averages and not parse(SMALL).asks_averages
+    assert ladder is not None and ladder.name == ("large" if fits else "all")
+    assert "3 倍" in "".join(describe(policy)) and "3 times" in "".join(describe(policy, "en"))
 
 
 def test_a_threshold_without_a_currency_means_the_companys() -> None:

@@ -1,5 +1,8 @@
 """The policies that ship beside the default: fit for use, said in words, and on the days that their sources name."""
 
+from decimal import Decimal
+from typing import Any
+
 import pytest
 
 from core.credit.exposure import Standing
@@ -20,13 +23,13 @@ def preset(name: str) -> Policy:
     return parse(found, f"{name}.toml")
 
 
-def days(policy: Policy, rating: str = "B", minor: int = 1_000_000) -> dict[int, set[tuple[str, str]]]:
+def days(policy: Policy, rating: str = "B", minor: int = 1_000_000, **more: Any) -> dict[int, set[tuple[str, str]]]:
     """Age in days -> (audience, action) of what is reached then, for a receivable that is looked at daily and never paid."""
     found: dict[int, set[tuple[str, str]]] = {}
     fired: int | None = None
     tags = policy.tags_of(minor, "CNY")
     for age in range(-20, 61):
-        decided = decide(policy, case(owed(minor=minor, age=age, fired_offset=fired, tags=tags), rating=rating), DAY)
+        decided = decide(policy, case(owed(minor=minor, age=age, fired_offset=fired, tags=tags), rating=rating, **more), DAY)
         for hit in decided.hits:
             assert hit.outcome == "acted", "looked at every day, nothing is caught up"
             found.setdefault(age, set()).add((hit.audience, hit.step.action))
@@ -72,6 +75,10 @@ def test_s1_goes_by_rating_and_amount() -> None:
     key = days(preset("s1"), minor=50_000_001)
     assert ("role:finance_manager", "task") in key[1] and OWNER not in key[1]
     assert days(preset("s1"), minor=50_000_000) == found, "500,000 is not more than 500,000"
+    large = days(preset("s1"), rating="A", average_minor=Decimal(300_000))
+    assert large == days(preset("s1"), tags=("低利润",)), "three times the average, or a low margin"
+    assert set(found) < set(large) and min(large) == -15, "earlier and more often"
+    assert days(preset("s1"), average_minor=Decimal(333_334)) == found
 
 
 def test_s2_is_before_the_money_is_late() -> None:

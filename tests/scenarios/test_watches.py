@@ -191,3 +191,52 @@ def test_a_large_receivable_is_tagged_and_run_by_the_finance_manager_until_it_is
     view = shop.type("fm", "余额 甲").view
     assert {row["number"]: row["tags"] for row in view["open"]} == {"BIG": ["重点监控"], "SMALL": []}
     rest(shop)
+
+
+LARGE = """
+name = "large"
+letters = "off"
+[[ladder]]
+name = "large"
+[ladder.when]
+above_average = "2"
+[[ladder.step]]
+id = "large_pre7"
+at = -7
+audience = ["owner"]
+action = "task"
+message = "task.due_soon"
+[[ladder]]
+name = "margin"
+[ladder.when]
+tag = ["低利润"]
+[[ladder.step]]
+id = "margin_pre3"
+at = -3
+audience = ["owner"]
+action = "task"
+message = "task.due_soon"
+"""
+
+
+def test_what_is_far_above_the_customers_average_is_reminded_of_earlier(shop: Harness) -> None:
+    shop.policy(LARGE + ONE_STEP.split('letters = "off"')[1])
+    for n in range(4):
+        shop.receivable("甲", "100.00", due="2026-07-14", issued=f"2026-0{n + 1}-10", number=f"N{n}")
+    shop.receivable("甲", "900.00", due="2026-07-14", issued="2026-06-10", number="LARGE")
+    shop.receivable("甲", "5000.00", due="2026-07-14", issued="2025-06-10", number="OLD")
+    shop.morning("2026-07-07")
+    card = shop.chat("li").expect_card("LARGE", kind="task.due_soon")
+    assert "OLD" in card.text and "N1" not in card.text, "5,000 is far above 260, too, though a year old and not in it"
+
+
+def test_a_tag_of_the_file_chooses_the_ladder_even_when_it_comes_later(shop: Harness) -> None:
+    shop.policy(LARGE + ONE_STEP.split('letters = "off"')[1])
+    head = "number,customer,issued_on,due_on,amount,tags"
+    shop.imports("receivables", head, "M1,甲,2026-06-01,2026-07-10,100.00,", "M2,甲,2026-06-01,2026-07-10,100.00,")
+    shop.morning("2026-07-06")
+    shop.chat("li").expect_nothing()
+    shop.imports("receivables", head, "M1,甲,2026-06-01,2026-07-10,100.00,低利润", "M2,甲,2026-06-01,2026-07-10,100.00,")
+    shop.morning("2026-07-07")
+    card = shop.chat("li").expect_card("M1", "低利润", kind="task.due_soon")
+    assert "M2" not in card.text
