@@ -134,6 +134,43 @@ def decisions_are_by_those_who_were_asked(session: Session) -> list[Problem]:
     ]
 
 
+def what_was_decided_stands_in_the_audit(session: Session) -> list[Problem]:
+    """Of each request that is over that it is, by whoever decided, on what facts; of each order how it became what it is;
+    of each hold by a person who set and who ended it, and why."""
+
+    def says(subject: str, of: Any, customer: Any, *what: Any) -> Any:
+        about = A.c.customer_id == customer, A.c.subject == subject, A.c.subject_id == of
+        return exists().where(*about, *what)
+
+    ended = says(
+        "credit", Q.c.id, Q.c.customer_id, A.c.action == "credit." + Q.c.state, A.c.at == Q.c.decided_at,
+        _has(A.c.data, "facts"), _has(A.c.data, "conditions"), _has(A.c.data, "reason"),
+        or_(Q.c.decided_by_id.is_(None), A.c.person_id == Q.c.decided_by_id),
+    )  # fmt: skip
+    by_itself = says(
+        "credit", Q.c.id, Q.c.customer_id, A.c.action == "credit." + Q.c.state, A.c.at == Q.c.decided_at,
+        A.c.person_id.is_(None), _has(A.c.data, "facts"),
+    )  # fmt: skip
+    left = says("credit", Q.c.id, Q.c.customer_id, A.c.action == "credit.left")  # the last of them who had said nothing
+    became = or_(A.c.action == "order." + O.c.state, A.c.action.in_(("order.changed", "credit.anew")))
+    told = says("order", O.c.id, O.c.customer_id, became)
+    by_hand = H.c.kind.in_(("manual", "blacklist"))
+    begun = says("customer", H.c.customer_id, H.c.customer_id, A.c.action == "hold." + H.c.kind, _has(A.c.data, "reason"))
+    over = and_(by_hand, H.c.ended_on.is_not(None))
+    return [
+        *found(
+            session, select(Q.c.id, Q.c.state).where(Q.c.state != RequestState.pending, ~ended, ~and_(by_itself, left)),
+            "request.audit", "credit_request", "{}, and the audit doesn't say by whom, when and on what facts",
+        ),
+        *found(
+            session, select(O.c.id, O.c.number, O.c.state).where(~told), "order.audit", "sales_order",
+            "{} is {}, and the audit doesn't say how",
+        ),
+        *found(session, select(H.c.id, H.c.kind).where(by_hand, ~begun), "hold.audit", "hold", "{}, unknown to the audit"),
+        *found(session, select(H.c.id, H.c.kind).where(over, H.c.ended_by == ""), "hold.by", "hold", "{}, ended by nobody"),
+    ]  # fmt: skip
+
+
 # --- what is used up ----------------------------------------------------------------------------------
 
 
@@ -218,6 +255,7 @@ INVARIANTS: list[Callable[[Session], list[Problem]]] = [
     requests_end_once,
     orders_are_what_their_requests_made_them,
     decisions_are_by_those_who_were_asked,
+    what_was_decided_stands_in_the_audit,
     exposures_are_what_the_entries_say,
     customers_show_the_rating_in_force,
     one_of_each_runs,
@@ -227,3 +265,7 @@ INVARIANTS: list[Callable[[Session], list[Problem]]] = [
 def _empty(column: Any) -> Any:
     """Of a column with a JSON list or object."""
     return cast(column, String).in_(("[]", "{}"))
+
+
+def _has(column: Any, key: str) -> Any:
+    return cast(column, String).like(f'%"{key}":%')

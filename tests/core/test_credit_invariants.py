@@ -59,6 +59,17 @@ BREAKS: dict[Callable[[Session], list[Problem]], list[tuple[str, list[str]]]] = 
         ("vote.no", ["UPDATE credit_vote SET approve = (1 = 0)"]),
         ("request.vote", ["DELETE FROM credit_vote"]),
     ],
+    invariants.what_was_decided_stands_in_the_audit: [
+        ("request.audit", ["DELETE FROM audit WHERE action = 'credit.approved'"]),
+        ("request.audit", ["UPDATE audit SET person_id = 1 WHERE action = 'credit.rejected'"]),
+        ("request.audit", ["UPDATE audit SET data = '{}' WHERE action = 'credit.approved'"]),
+        ("order.audit", ["DELETE FROM audit WHERE action = 'order.released'"]),
+        ("order.audit", ["DELETE FROM audit WHERE action = 'order.rejected'"]),
+        ("order.audit", ["DELETE FROM audit WHERE action = 'order.held'"]),
+        ("order.audit", [state("SO2", "cancelled")]),
+        ("hold.audit", ["DELETE FROM audit WHERE action = 'hold.manual'"]),
+        ("hold.by", ["UPDATE hold SET ended_on = from_on"]),
+    ],
     invariants.exposures_are_what_the_entries_say: [
         ("credit.exposure", ["UPDATE receivable SET open_minor = open_minor + 1"]),
         ("credit.exposure", ["UPDATE receivable SET amount_minor = amount_minor + 1"]),
@@ -136,6 +147,7 @@ def test_every_invariant_can_fail(sound: Session) -> None:
 
 def test_the_command_names_what_is_broken(sound: Session) -> None:
     sound.execute(text(state("SO4", "released")))
-    [first, second] = invariants.check(sound)
+    [first, second, third] = invariants.check(sound)
     assert first.code == "order.released" and "SO4 is released" in first.detail
     assert second.code == "request.order" and "SO4" in second.detail
+    assert third.code == "order.audit" and "SO4" in third.detail

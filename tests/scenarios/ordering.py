@@ -60,6 +60,13 @@ def state(hk: Harness, number: str) -> str:
         return str(order.state)
 
 
+def closed(hk: Harness, number: str) -> None:
+    """Nothing more of it is delivered: the next order begins anew."""
+    with hk.db() as work:
+        [order] = orders.find(work, number)
+        changes.close(work, order)
+
+
 def told(hk: Harness, *kinds: str) -> None:
     """Everybody reads what they were sent of these kinds; anything else that nobody expected fails the story."""
     for person in ("li", "wang", "zhao", "zhou", "cai", "fm"):

@@ -29,7 +29,8 @@ def test_a_deputy_decides_while_the_director_is_away(shop: Harness) -> None:
     card.tap("credit.approve")
     assert state(shop, "SO1") == "released" and "ma 代 zhou 已批准" in card.text
     shop.chat("li").expect_card("经ma 代 zhou批准", kind="order.decided")
-    assert audited(shop, "credit.voted") == [{"approve": True, "rung": 0, "for": ["zhou"]}]
+    [voted] = audited(shop, "credit.voted")
+    assert (voted["approve"], voted["rung"], voted["for"]) == (True, 0, ["zhou"])
     settled(shop)
 
 

@@ -9,11 +9,11 @@ import pytest
 from core.actions import ActionRequest, execute
 from core.credit import orders
 from core.dunning.stored import active
-from core.models import CreditRequest, Customer, Order
+from core.models import CreditRequest, Customer
 from core.time import Calendar, Window, work_hours_later
 from tests.harness import ONE_STEP, Harness, instant
 from tests.scenarios.approving import BOTH, REQUEST, asked, audited, everybody_reads, held, person, request, settled, staffed
-from tests.scenarios.ordering import opened, place, state, stored
+from tests.scenarios.ordering import closed, opened, place, state, stored
 from tests.scenarios.racing import at_once, count, deliveries, other, outcomes, tap
 
 
@@ -125,9 +125,7 @@ def test_a_tap_and_a_reminder_at_one_moment(shop: Harness) -> None:
             replies = at_once(lambda card=card: tap(shop.app, shop.now, "zhou", card, "credit.approve"), remind)
             assert outcomes(replies[:1]) == ["done"] and state(shop, f"SO{number}") == "released"
             shop.deliver()
-            with shop.db() as work:
-                for order in (stored(shop, f"SO{number}"),):
-                    work.session.merge(order).state = "closed"
+            closed(shop, f"SO{number}")
     for delivery in deliveries(shop, "zhou", "credit"):
         reply = tap(shop.app, shop.now, "zhou", delivery, "credit.approve")
         assert reply.outcome == "already", reply
@@ -146,9 +144,7 @@ def test_a_tap_and_a_withdrawal_at_one_moment(shop: Harness) -> None:
             assert outcomes(replies) in (["already", "done"], ["done", "invalid"]), replies
             assert (state(shop, f"SO{number}"), request(shop).state) in (("released", "approved"), ("held", "withdrawn"))
             shop.deliver()
-            with shop.db() as work:
-                work.session.get_one(Order, number + 1).state = "closed"
-                work.session.get_one(Order, number + 1).reasons = []
+            closed(shop, f"SO{number}")
     everybody_reads(shop)
 
 
