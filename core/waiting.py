@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, exists, func, literal, null, or_, select
+from sqlalchemy import BigInteger, Select, cast, exists, func, literal, null, or_, select
 from sqlmodel import SQLModel
 
 from core.credit import seats
@@ -21,7 +21,7 @@ _TABLES = SQLModel.metadata.tables
 _PERSON, _CUSTOMER, _RECEIVABLE, _COVER = (_TABLES[name] for name in ("person", "customer", "receivable", "cover"))
 _PROMISE, _CLAIM, _DISPUTE, _PAUSE = (_TABLES[name] for name in ("promise", "claim", "dispute", "pause"))
 _TASK, _FIRING, _OUTBOX = _TABLES["task"], _TABLES["firing"], _TABLES["outbox"]
-_PROPOSAL = _TABLES["limit_proposal"]
+_PROPOSAL, _HOLD = _TABLES["limit_proposal"], _TABLES["hold"]
 _REQUEST, _VOTE, _ORDER = _TABLES["credit_request"], _TABLES["credit_vote"], _TABLES["sales_order"]
 
 
@@ -60,7 +60,7 @@ def waiting(work: Work, person_id: int) -> list[Waiting]:
                     currency=row.currency or "", on=row.day, who=row.who or "",
                 )
             )  # fmt: skip
-    found += _proposals(work, person_id)
+    found += [*_proposals(work, person_id), *_watched(work, person_id)]
     letters = _letters(work, person_id)
     if letters is not None:
         found.append(letters)
@@ -216,6 +216,35 @@ def _proposals(work: Work, person_id: int) -> list[Waiting]:
         Waiting(
             kind="limit.proposed", subject="proposal", id=row.id, customer_id=row.customer_id, code=row.code,
             customer=row.short_name or row.name, amount_minor=row.after_minor, currency=row.currency, on=row.expires_on,
+        )
+        for row in work.session.execute(query)
+    ]  # fmt: skip
+
+
+def _watched(work: Work, person_id: int) -> list[Waiting]:
+    """The agenda of management: customers whose overdue total was reported to this person and is still above, the largest
+    first; with the total of now."""
+    h, r, c, o = _HOLD.c, _RECEIVABLE.c, _CUSTOMER.c, _OUTBOX.c
+    told = select(literal(1)).where(
+        o.subject == "watch", o.subject_id == h.id, o.person_id == person_id, o.kind == "watch.report", o.op == "send"
+    )
+    total = (
+        select(cast(func.coalesce(func.sum(r.open_minor), 0), BigInteger))
+        .where(r.customer_id == h.customer_id, r.currency == h.currency, r.due_on < work.today, r.open_minor != 0)
+        .correlate(_HOLD)
+        .scalar_subquery()
+        .label("minor")
+    )
+    query = (
+        select(h.id, h.customer_id, h.currency, h.from_on, c.code, c.short_name, c.name, total)
+        .join(_CUSTOMER, c.id == h.customer_id)
+        .where(h.kind == "watch", h.ended_on.is_(None), exists(told))
+        .order_by(h.currency, total.desc(), h.id)
+    )
+    return [
+        Waiting(
+            kind="watch.report", subject="watch", id=row.id, customer_id=row.customer_id, code=row.code,
+            customer=row.short_name or row.name, amount_minor=row.minor, currency=row.currency, on=row.from_on,
         )
         for row in work.session.execute(query)
     ]  # fmt: skip

@@ -50,6 +50,7 @@ _DECISIONS = {
     "dispute.open": "todo.dispute",
     "promise.due": "todo.promise_due",
     "letters.release": "todo.letters",
+    "watch.report": "todo.watch",
 }
 _CHORES = {
     "allocate": "todo.allocate",

@@ -12,6 +12,7 @@ from tests.harness import ONE_STEP, Harness
 from tests.phones import Card
 from tests.scenarios.ordering import place
 from tests.scenarios.racing import at_once, other
+from tests.scenarios.test_todo import listed, opened
 
 REPORT = """
 [[watch]]
@@ -128,6 +129,23 @@ def test_of_two_amounts_each_is_reported_on_the_way_up(shop: Harness) -> None:
     owed(shop, "4000.00", "I3")
     looked(shop, "2026-07-06 12:00")
     shop.chat("boss").expect_card("超过 ¥5,000.00", kind="watch.report")
+
+
+def test_what_was_reported_is_the_agenda_of_the_next_meeting_as_long_as_it_is_above(shop: Harness) -> None:
+    shop.customer("乙", "li")
+    owed(shop, "1200.00", "I1")
+    shop.receivable("乙", "3000.00", due="2026-07-01", issued="2026-06-01", number="J1")
+    looked(shop, "2026-07-06 09:00")
+    assert len(reports(shop)) == 2
+    shop.pay("甲", "100.00", "I1")
+    items, rows = listed(shop, "boss")
+    assert len(items) == 2 and all(item.startswith("watch:") for item in items)
+    assert rows.index("乙 会议议题：逾期合计 ¥3,000.00") < rows.index("甲 会议议题：逾期合计 ¥1,100.00")
+    assert "逾期专题报告 · ¥3,000.00" in opened(shop, "boss", items[0])
+    shop.pay("乙", "2500.00", "J1")
+    looked(shop, "2026-07-06 10:00")
+    assert len(listed(shop, "boss")[0]) == 1 and listed(shop, "zhou")[0] == []
+    rest(shop)
 
 
 def test_each_currency_for_itself_and_what_is_not_due_not_at_all(shop: Harness) -> None:
