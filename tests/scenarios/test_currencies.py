@@ -66,3 +66,17 @@ def test_credit_of_one_currency_nets_only_that_one(hk: Harness) -> None:
     hk.chat("cai").expect_card("$80.00", kind="receipt.allocate")
     card.expect_update("¥100.00")
     assert "逾期金额 ¥100.00\n" in card.text
+
+
+def test_an_amount_says_which_currency_is_promised_on_any_card(hk: Harness) -> None:
+    """No form asks for a currency: it stands with the amount, and the answer repeats it."""
+    card = two_currencies(hk)
+    said = card.tap("task.promise", date="2026-07-08", amount="US$50")
+    assert "$50.00" in said["message"], said
+    assert hk.promises("甲") == ["open"]
+    assert (hk.state("甲", "CNY"), hk.state("甲", "USD")) == ("open", "waiting")
+    hk.morning("2026-07-03")
+    rest = hk.chat("li").expect_card("¥100.00")
+    rest.tap("task.dispute", reason="price", amount="100")  # of what is still chased, or else the company's own
+    hk.chat("fm").expect_card("¥100.00", kind="dispute.open")
+    assert (hk.state("甲", "CNY"), hk.state("甲", "USD")) == ("waiting", "waiting")
