@@ -91,7 +91,7 @@ def _may(found: Caller | None, scope: str) -> Caller:
     if found is None:
         raise DomainError("api.no_token")
     if scope not in found.scopes:
-        raise DomainError("api.no_scope")
+        raise DomainError("api.no_scope", scope=scope)
     return found
 
 
