@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import String, bindparam, select
 
-from core.credit import orders, verdict
+from core.credit import orders, requests, route, verdict
 from core.credit.exposure import Standing, standings
 from core.credit.incoming import NewOrder
 from core.credit.locks import lock_free
@@ -38,7 +38,10 @@ def submit(work: Work, policy: Policy, many: Mapping[int, Incoming]) -> dict[int
     found = _judged(policy, _standing_apart(work, many), many)
     work.session.add_all([order for order, _, _ in found.values()])
     work.session.flush()
-    return {place: orders.begun(many[place].work, policy, *what) for place, what in found.items()}
+    made = {place: orders.begun(many[place].work, policy, *what) for place, what in found.items()}
+    released = {each.order.customer_id for each in made.values() if each.order.state == OrderState.released}
+    requests.mark_others(work, policy, released, shares=False)
+    return made
 
 
 def _standing_apart(work: Work, many: Mapping[int, Incoming]) -> dict[int, Standing]:
@@ -78,10 +81,14 @@ def check(work: Work, policy: Policy, customer_ids: Collection[int]) -> set[int]
     """The held orders of these customers in the light of what is true now, as core.credit.orders.check_customer does for
     each. Whose were checked: left out is who shares a limit, and whom somebody else is at."""
     now = standings(work, lock_free(work, customer_ids))
-    found = set(now)
+    found, released = set(now), set()
     for order in orders.held_by(work, found):
         orders.check_again(work, policy, order, now.get(order.customer_id))
         work.session.flush()
         if order.state != OrderState.held:
             now.pop(order.customer_id, None)  # it counts for the next
+        if order.state == OrderState.released:
+            released.add(order.customer_id)
+    if released and route.by_exposure(policy.credit):
+        orders.check_locked(work, policy, released)
     return found

@@ -68,7 +68,10 @@ def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submi
             work.session.flush()
     except IntegrityError:  # the same number came for another customer just now
         raise DomainError("order.conflict", number=new.number) from None
-    return begun(work, policy, order, found, now)
+    made = begun(work, policy, order, found, now)
+    if order.state == OrderState.released:
+        requests.mark_others(work, policy, [customer_id], shares=now.group is not None)
+    return made
 
 
 def judged(work: Work, policy: Policy, new: NewOrder, source: str, now: Standing) -> tuple[Order, verdict.Verdict]:
@@ -105,8 +108,6 @@ def begun(work: Work, policy: Policy, order: Order, found: verdict.Verdict, now:
         currency=order.currency, reasons=order.reasons, used_minor=found.used_minor, over_minor=found.over_minor,
     )  # fmt: skip
     request = requests.open_(work, policy, order, now, found) if order.state == OrderState.held else None
-    if order.state == OrderState.released:
-        requests.mark_others(work, policy, order, shares=now.group is not None)
     events.order_changed(work, order)
     return Submitted(order, request.id if request is not None else None)
 

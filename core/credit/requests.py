@@ -34,7 +34,11 @@ Q, V, O, D = table_of(CreditRequest), table_of(CreditVote), table_of(Order), out
 KEPT = ("agreed", "anew")  # of a request's facts, besides what its cards show of the customer
 _PENDING = select(CreditRequest).where(Q.c.order_id == bindparam("order"), Q.c.state == RequestState.pending)
 _HELD: Any = literal_column(f"'{OrderState.held.value}'")  # written out, for the index of the held ones
-_HELD_OF = select(O.c.id).where(O.c.customer_id == bindparam("customer"), O.c.state == _HELD).limit(1)
+_WITH_HELD = (
+    select(O.c.customer_id)
+    .where(O.c.customer_id.in_(bindparam("customers", expanding=True)), O.c.state == _HELD)
+    .distinct()
+)
 _HELD_CARD = (
     select(D.c.id)
     .where(
@@ -360,19 +364,21 @@ def settle_order(work: Work, policy: Policy, order: Order, state: OrderState, *,
     events.order_changed(work, order)
     work.session.flush()
     if state == OrderState.released:
-        mark_others(work, policy, order)
+        mark_others(work, policy, [order.customer_id])
     prepayment.settle(work, [order.customer_id])
     outbox.touch(work, "order", [order.id or 0])
     tell_outcome(work, policy, order)
 
 
-def mark_others(work: Work, policy: Policy, released: Order, *, shares: bool = True) -> None:
-    """What it uses up may take held orders to other approvers: the customer's, and those of its group if it `shares` a
-    limit."""
-    if not route.by_exposure(policy.credit):
+def mark_others(work: Work, policy: Policy, customer_ids: Collection[int], *, shares: bool = True) -> None:
+    """Orders of theirs were released: what they use up may take held ones to other approvers, the customers' own and, if
+    they `share` limits, those of their groups."""
+    if not customer_ids or not route.by_exposure(policy.credit):
         return
-    if shares or work.session.execute(_HELD_OF, {"customer": released.customer_id}).first() is not None:
-        mark(work, [released.customer_id])
+    asked = {"customers": sorted(customer_ids)}
+    whose = customer_ids if shares else work.session.execute(_WITH_HELD, asked).scalars().all()
+    if whose:
+        mark(work, whose)
 
 
 def _to_be_told(work: Work, order: Order) -> list[int | None]:
