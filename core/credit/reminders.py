@@ -1,6 +1,8 @@
 """What becomes of a request that nobody answers: those asked are reminded, then whoever is above them is asked as well, and
 at last it expires (core.credit.requests). Times are hours of work; `request.reminders` counts them for the rung."""
 
+from typing import Any
+
 from core import outbox
 from core.credit import requests, route, seats, shown, verdict
 from core.credit.deciders import Deciders
@@ -15,32 +17,37 @@ from core.work import Work
 def look_after(
     work: Work, policy: Policy, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict
 ) -> None:
-    """A pending request whenever its order is checked: whoever decides by now has its card, nobody waits for those who have
-    left, and when it is time, those who haven't answered get it once more. The customer is locked. Done twice at one
-    instant, it is done once."""
+    """A pending request whenever its order is checked: whoever decides by now has its card, with the figures of now, nobody
+    waits for those who have left, and when it is time, those who haven't answered get it once more. Worse figures are asked
+    about anew. The customer is locked. Done twice at one instant, it is done once."""
     org = load_org(work)
     by_now = requests.deciders_now(work, request, order, now, found, policy, org)
     if by_now is None:
         requests.nobody_left(work, policy, request, order)
-    elif by_now.anew:
+    elif by_now.anew or shown.is_worse(request.facts, shown.of(now, found)):
         requests.begin_anew(work, policy, request, order, now, found, by_now)
-    elif not _goes_on(work, policy, request, order, now, found, by_now):
+    elif not _goes_on(work, policy, request, order, by_now):
+        _keep_true(work, request, order, shown.of(now, found))
         _reseat(work, policy, request, order, by_now)
         if request.remind_at is not None and request.remind_at <= work.now:
             _remind(work, policy, request, order, now, org)
 
 
-def _goes_on(
-    work: Work, policy: Policy, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict, by_now: Deciders
-) -> bool:
-    """Everybody who is still to be asked on this rung has said yes: the last one of the others has left. That decides it, as
-    long as things are no worse than what they saw."""
+def _keep_true(work: Work, request: CreditRequest, order: Order, facts: dict[str, Any]) -> None:
+    """Better figures, or another day of delay, as long as nobody has spoken on those that were shown."""
+    kept = {key: request.facts[key] for key in requests.KEPT if key in request.facts}
+    if request.facts == facts | kept or requests.voters(work, request):
+        return
+    request.facts = facts | kept
+    _draw(work, request, order)
+
+
+def _goes_on(work: Work, policy: Policy, request: CreditRequest, order: Order, by_now: Deciders) -> bool:
+    """Everybody who is still to be asked on this rung has said yes: the last one of the others has left. That decides it;
+    things are no worse than what they saw."""
     mine, said = by_now.rungs[request.rung], requests.voted(work, request)
     if not said or not seats.is_filled(mine, said):
         return False
-    if shown.is_worse(request.facts, shown.of(now, found)):
-        requests.begin_anew(work, policy, request, order, now, found, by_now)
-        return True
     request.route, request.rungs = by_now.route, by_now.rungs
     still = [person for person in said if seats.has_a_say(mine, person)]
     work.audit("credit.left", "credit", request.id, request.customer_id, rung=request.rung, people=said)

@@ -583,3 +583,33 @@ def test_what_has_grown_goes_to_whose_it_is_in_any_messenger(hk: Harness) -> Non
     assert state(hk, "SO1") == "released"
     hk.chat("li").expect_card("SO1", "已放行", kind="order.decided")
     hk.chat("cai").expect_card("SO1", kind="order.decided")
+
+
+# --- what its card shows -----------------------------------------------------------------------------------------------
+
+
+def test_an_open_card_follows_the_figures_without_a_tap(shop: Harness) -> None:
+    """An invoice comes meanwhile: whoever opens the card later reads what is true by then."""
+    small(shop)
+    card = shop.chat("fm").expect_card("¥500.00", kind="credit.request")
+    shop.receivable("甲", "200.00", due="2026-08-30")
+    with shop.db() as work:
+        marks.mark(work, [1])
+    shop.deliver()
+    card.expect_update("¥700.00")
+    card.tap("credit.approve")
+    assert state(shop, "SO1") == "released"
+    settled(shop)
+
+
+def test_better_figures_are_shown_and_nothing_is_asked_anew(shop: Harness) -> None:
+    shop.receivable("甲", "200.00", due="2026-08-30", number="I1")
+    shop.policy(ONE_STEP + BY_SIZE)
+    place(shop, "甲", "1500.00", "SO1")
+    card = shop.chat("fm").expect_card("¥700.00", kind="credit.request")
+    shop.pay("甲", "150.00", "I1")
+    card.expect_update("¥550.00")
+    assert request(shop).rev == 1
+    card.tap("credit.approve")
+    assert state(shop, "SO1") == "released"
+    settled(shop)
