@@ -20,10 +20,12 @@ from core.credit import risks, uninvoiced
 from core.credit.events import reasons
 from core.credit.exposure import Exposure, Standing, standing
 from core.credit.granted import available, granted
+from core.credit.incoming import days_of
 from core.credit.inputs import months_before
 from core.credit.rules import BLOCKING
 from core.credit.shown import over_of
 from core.credit.uninvoiced import Uninvoiced
+from core.credit.verdict import allowed_days
 from core.dunning.stored import active
 from core.models import CreditRequest, Customer, Order, OrderState, Person, RequestState, RiskEvent
 from core.models.base import table_of
@@ -52,6 +54,8 @@ class Found:
     people: Mapping[int, Person]
     risks: Sequence[RiskEvent] = ()
     uninvoiced: Sequence[Uninvoiced] = ()
+    terms_days: int = 0
+    terms_agreed: bool = False
 
     @property
     def main(self) -> Exposure:
@@ -123,7 +127,8 @@ def _find(work: Work, customer: Customer) -> Found:
         group_used_minor=now.group.used_minor(rules, work.company.currency) if now.group is not None else 0,
         requests=requests, pending=pending, people=_people(work, customer, pending),
         risks=risks.latest(work, customer.id, months_before(work.today, rules.rating.window_months)),
-        uninvoiced=uninvoiced.of_customer(work, customer.id),
+        uninvoiced=uninvoiced.of_customer(work, customer.id), terms_days=allowed_days(now, rules),
+        terms_agreed=days_of(now.terms) is not None,
     )  # fmt: skip
 
 
@@ -147,6 +152,7 @@ def _view(ask: Ask, found: Found) -> CreditStatusView:
         owner=found.owner,
         used=money(found.used_minor), open=money(main.open_minor), orders=money(main.orders_minor),
         shipments=money(main.shipments_minor),
+        terms_days=found.terms_days, terms_agreed=found.terms_agreed,
         unapplied=money(-main.unapplied_minor), limit=None if limit is None else money(limit),
         extra=money(now.extra_minor) if now.extra_minor and limit else None, extra_until=now.extra_until,
         available=None if available is None else money(available), usage=found.usage, cash_only=limit == 0,
@@ -219,7 +225,7 @@ def _json(work: Work, found: Found) -> dict[str, Any]:
     return {
         "customer": {"code": found.customer.code, "name": found.customer.name, "rating": now.rating, "owner": found.owner},
         "currency": now.currency, "limit": text(found.limit_minor), "limit_source": found.source,
-        "base_limit": text(now.base_minor),
+        "base_limit": text(now.base_minor), "terms": now.terms, "terms_days": found.terms_days,
         "temporary": extra if now.extra_minor else None, "used": text(found.used_minor),
         "group": _group_json(found), "insured": [
             {

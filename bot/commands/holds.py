@@ -44,7 +44,7 @@ def blacklist(ask: Ask) -> CommandReply:
     """The related customers that this person sees are named, before and after."""
     reply = _with_reason(ask, "blacklist.set")
     found = related(ask.work, reply.customer_id, ask.scope) if reply.customer_id is not None else []
-    if not found or reply.outcome != "done" or not isinstance(reply.view, ConfirmView | DoneView):
+    if not found or reply.outcome not in ("done", "already") or not isinstance(reply.view, ConfirmView | DoneView):
         return reply
     one_of, between = ("{}（{}）", "、") if ask.lang == "zh" else ("{} ({})", ", ")
     text = between.join(one_of.format(one.name, one.code) for one in found[:SHOWN]) + ("…" if found[SHOWN:] else "")

@@ -61,6 +61,7 @@ _CHORES = {
     "receipts": "event.receipts_stale",
     "invoice": "todo.invoice",
     "prepay": "todo.prepay",
+    "related": "todo.related",
 }
 
 

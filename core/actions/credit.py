@@ -114,7 +114,7 @@ def withdraw(c: Context) -> Outcome:
 
 def ask_again(c: Context) -> Outcome:
     order = _order(c)
-    if asking.ask_again(c.work, c.policy, order) is not None:
+    if asking.ask_again(c.work, c.policy, order, c.text("note")) is not None:
         return Outcome(Result.done, "credit.asked_again")
     return Outcome(Result.done, f"credit.order_{order.state}")
 

@@ -58,12 +58,12 @@ def _held_before(c: Context) -> Outcome:
 
 def _blacklist(c: Context) -> Outcome:
     """The related customers that this person sees are named: they are not blacklisted with it."""
-    if not holds.blacklist(c.work, c.customer, c.need("reason")):
-        return Outcome(Result.already, "hold.blacklisted_before")
+    news = holds.blacklist(c.work, c.customer, c.need("reason"))
     scope = scope_of(c.work.session, c.work.person_id or 0)
-    return Outcome(
-        Result.done, "hold.blacklisted", {"related": [one.code for one in holds.related(c.work, c.customer, scope)]}
-    )
+    known = {"related": [one.code for one in holds.related(c.work, c.customer, scope)]}
+    if not news:
+        return Outcome(Result.already, "hold.blacklisted_before", known)
+    return Outcome(Result.done, "hold.blacklisted", known)
 
 
 def _ends(end: Callable[[Work, int, str], bool], done: str, none: str) -> Handler:

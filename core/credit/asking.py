@@ -1,7 +1,7 @@
 """What whoever asks may do about a request: explain it, take it back, ask again.
 
 A request is asked again once a working day at most: the order's first one at once, later ones on the next working day.
-Nobody is worn down by the same question. What was approved on a prepayment is asked anew when it comes too late.
+Nobody is worn down by the same question: after a rejection it takes something new to say. What was approved on a prepayment is asked anew when it comes too late.
 """
 
 from collections.abc import Mapping
@@ -51,34 +51,53 @@ def withdraw(work: Work, policy: Policy, order: Order, reason: str = "") -> Cred
     return request
 
 
-def ask_again(work: Work, policy: Policy, order: Order) -> CreditRequest | None:
+def ask_again(work: Work, policy: Policy, order: Order, note: str = "") -> CreditRequest | None:
     """A new request on what is true now, or none where the order needs none any more: it is released, or refused by a rule.
-    The customer is locked.
+    `note`: the rep's words, in place of those before. The customer is locked.
 
     Errors: credit.not_held, credit.asked_already, credit.asked_today (`next`: the day from which it works again),
-    credit.nobody_to_ask.
+    credit.nothing_new (after a rejection, without words that are new), credit.note_too_long, credit.nobody_to_ask.
     """
     locks.lock_orders(work, locks.lock(work, order.customer_id))
-    if order.state != OrderState.held or order.conditions:
+    no = requests.latest(work, order.id or 0) if order.state == OrderState.rejected else None
+    if (order.state != OrderState.held and no is None) or order.conditions:
         raise DomainError("credit.not_held", number=order.number)
     if requests.pending(work, order.id or 0) is not None:
         raise DomainError("credit.asked_already", number=order.number)
     again = askable_from(work, order)
     if again > work.today:
         raise DomainError("credit.asked_today", next=again)
+    _say(work, order, note, needed=no is not None)
+    if no is not None:
+        order.state = OrderState.held
+        work.audit("credit.anew", "order", order.id, order.customer_id, request=no.id, rejected=True)
+        work.session.flush()
     now = standing(work, order.customer_id)
     found = judge(work, policy.credit, order, now)
     _as_found(order, found)
     if found.state != verdict.HELD:
         requests.settle_order(work, policy, order, OrderState(found.state), by="check")
         return None
-    agreed = _agreed(requests.latest(work, order.id or 0))
+    agreed = _agreed(requests.latest(work, order.id or 0)) if no is None else None
     request = requests.open_(work, policy, order, now, found, work.person_id, agreed=agreed)
     if request is None:
         raise DomainError("credit.nobody_to_ask")
+    if no is not None:
+        request.facts = {**request.facts, "rejected": {"by": no.decided_by_id, "reason": no.reason}}
     outbox.touch(work, "order", [order.id or 0])
     events.order_changed(work, order)
     return request
+
+
+def _say(work: Work, order: Order, note: str, *, needed: bool) -> None:
+    note = note.strip()
+    if len(note) > MAX_NOTE:
+        raise DomainError("credit.note_too_long", most=MAX_NOTE)
+    if needed and note in ("", order.note.strip()):
+        raise DomainError("credit.nothing_new", number=order.number)
+    if note and note != order.note:
+        work.audit("credit.explained", "order", order.id, order.customer_id, before=order.note, note=note)
+        order.note = note
 
 
 def of_somebody(work: Work, policy: Policy, order: Order, now: Standing, found: verdict.Verdict) -> None:

@@ -7,10 +7,12 @@ from datetime import date, timedelta
 
 from sqlalchemy import or_, select
 
+from core import chores
 from core.credit import events, locks, orders, own_orders
+from core.dunning.load import load_org
 from core.dunning.stored import active
 from core.errors import DomainError
-from core.models import Customer, Hold
+from core.models import Customer, Hold, TaskState
 from core.models.base import table_of
 from core.permissions import EVERYTHING, Scope
 from core.work import Work
@@ -18,6 +20,7 @@ from core.work import Work
 MANUAL, BLACKLIST, LADDER = "manual", "blacklist", "order"
 LONGEST_DAYS = 366  # what is meant for longer is a step that the policy shouldn't have
 SAME = ("group_name", "tax_id", "phone", "address")  # what relates two customers
+CHECK = "related"  # the chore of looking at the related customers
 C, H = table_of(Customer), table_of(Hold)
 
 
@@ -42,7 +45,10 @@ def hold(work: Work, customer_id: int, reason: str, until: date | None = None) -
 
 def blacklist(work: Work, customer_id: int, reason: str) -> bool:
     """Orders are refused, those that wait for approval as well. Whether that is news. Errors: hold.reason."""
-    return _set(work, customer_id, BLACKLIST, reason, None)
+    if not _set(work, customer_id, BLACKLIST, reason, None):
+        return False
+    _have_related_checked(work, customer_id, reason)
+    return True
 
 
 def lift(work: Work, customer_id: int, reason: str, until: date | None = None) -> str:
@@ -110,7 +116,10 @@ def _suspend(work: Work, customer_id: int, rows: Sequence[Hold], reason: str, un
 def unblacklist(work: Work, customer_id: int, reason: str) -> bool:
     """Off the blacklist that somebody else put it on. Whether it stood there. Errors: hold.reason, hold.own,
     credit.own_order(number)."""
-    return _end(work, customer_id, BLACKLIST, reason)
+    if not _end(work, customer_id, BLACKLIST, reason):
+        return False
+    chores.close(work, CHECK, customer_id, TaskState.answered)
+    return True
 
 
 def related(work: Work, customer_id: int, scope: Scope = EVERYTHING) -> list[Related]:
@@ -128,6 +137,16 @@ def related(work: Work, customer_id: int, scope: Scope = EVERYTHING) -> list[Rel
         Related(row.id, row.code, row.name, tuple(name for name, value in known.items() if getattr(row, name) == value))
         for row in work.session.execute(query)
     ]
+
+
+def _have_related_checked(work: Work, customer_id: int, reason: str) -> None:
+    """Finance looks at the related customers, where there are any: one task, once (R045)."""
+    if not related(work, customer_id) or chores.who_has(work, [customer_id], [CHECK])[CHECK]:
+        return
+    region = work.session.get_one(Customer, customer_id).region
+    people = chores.holders(load_org(work), "finance", region)[:1]
+    data = {"kind": "blacklist", "reason": reason, "by": work.actor}
+    chores.open_chore(work, active(work)[1], CHECK, people, customer_id=customer_id, data=data, severity="severe")
 
 
 def _set(work: Work, customer_id: int, kind: str, reason: str, until: date | None) -> bool:

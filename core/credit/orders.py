@@ -1,6 +1,7 @@
 """Orders: checked as they come in, checked again when what is behind the verdict changes, taken back, ended.
 
 held -> released | refused | rejected | cancelled     by a decision, by a new check, by the order system
+rejected -> held                                       asked again by the rep, with something new to say
 released -> cancelled | closed                         taken back; nothing more will be delivered or invoiced
 """
 

@@ -31,7 +31,7 @@ from core.time import work_hours_later
 from core.work import Work
 
 Q, V, O, D = table_of(CreditRequest), table_of(CreditVote), table_of(Order), outbox.D  # noqa: E741
-KEPT = ("agreed", "anew")  # of a request's facts, besides what its cards show of the customer
+KEPT = ("agreed", "anew", "rejected")  # of a request's facts, besides what its cards show of the customer
 _PENDING = select(CreditRequest).where(Q.c.order_id == bindparam("order"), Q.c.state == RequestState.pending)
 _HELD: Any = literal_column(f"'{OrderState.held.value}'")  # written out, for the index of the held ones
 _WITH_HELD = (

@@ -168,7 +168,11 @@ def test_holds_and_the_blacklist(hk: Harness) -> None:
     view, text = says(hk, "ray", "黑名单 甲 失信被执行人")
     assert "关联客户" in text and "乙" in text
     assert view["related"] == [{"code": "乙", "name": "乙", "same": ["group_name"]}]
-    assert "已经在黑名单" in says(hk, "ray", "黑名单 甲 x", "already")[1]
+    task = hk.chat("cai").expect_card("关联企业排查", "华兴商贸", "乙", "同集团", "失信被执行人", kind="task.related")
+    view, text = says(hk, "ray", "黑名单 甲 x", "already")
+    assert "已经在黑名单" in text and "乙" in text and view["related"][0]["code"] == "乙"
+    task.tap("task.other", note="乙另有担保，继续合作")
+    assert hk.tasks("甲", "related") == [("cai", "answered")]
     assert "移出黑名单" in says(hk, "boss", "/unblacklist 甲 settled")[1]
     assert hk.holds("甲") == []
 

@@ -71,11 +71,15 @@ def test_the_terms_agreed_with_a_customer_come_before_those_of_its_rating(shop: 
     shop.set_customer("甲", terms="net60")
     assert codes(place(shop, "甲", "1.00", "N60", terms="net60")) == []
     assert place(shop, "甲", "1.00", "N61", terms="net61")["reasons"] == [{"code": "terms", "days": 61, "allowed": 60}]
+    assert (credit(shop)["terms"], credit(shop)["terms_days"]) == ("net60", 60)
+    shop.type("li", "信用 甲")
+    shop.chat("li").expect_card("60 天以内（客户约定）", kind="reply.credit")
     shop.set_customer("甲", terms="月结 15 天")
     assert codes(place(shop, "甲", "1.00", "N15", terms="net15")) == []
     assert place(shop, "甲", "1.00", "N20", terms="net20")["reasons"] == [{"code": "terms", "days": 20, "allowed": 15}]
     assert codes(place(shop, "甲", "1.00", "NONE")) == [], "an order that says nothing has the customer's own terms"
     shop.set_customer("甲", terms="按合同")
+    assert credit(shop)["terms_days"] == 30
     assert place(shop, "甲", "1.00", "N31", terms="net31")["reasons"] == [{"code": "terms", "days": 31, "allowed": 30}]
     told(shop)
 

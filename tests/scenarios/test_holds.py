@@ -277,6 +277,33 @@ def test_who_is_related(shop: Harness) -> None:
         assert holds.related(work, 4) == []
     assert sorted(shop.act("ray", "blacklist.set", "甲", reason="x")["related"]) == ["丙", "乙"]
     assert shop.holds("乙") == []
+    told(shop, "task.related")
+
+
+def test_related_companies_are_checked_once(shop: Harness) -> None:
+    """R045: one task for finance, ended with what was found; none where nobody is related."""
+    shop.act("ray", "blacklist.set", "甲", reason="失信")
+    assert shop.tasks("甲", "related") == []
+    shop.act("boss", "blacklist.end", "甲", reason="误列")
+    shop.set_customer("甲", group_name="华兴集团")
+    shop.customer("乙", "li", group_name="华兴集团")
+    shop.act("ray", "blacklist.set", "甲", reason="失信被执行人")
+    shop.act("fm", "blacklist.set", "甲", reason="再列", expect="already")
+    assert shop.tasks("甲", "related") == [("cai", "open")]
+    card = shop.chat("cai").expect_card("关联企业排查", "乙", "同集团", kind="task.related", buttons=("task.other",))
+    assert "失信被执行人" in card.text
+    card.tap("task.other", note="乙正常经营，已加抵押")
+    assert card.json["state"] == "closed"
+    assert shop.tasks("甲", "related") == [("cai", "answered")]
+    with shop.look() as work:
+        [done] = work.session.execute(select(Audit).where(U.c.action == "chore.done")).scalars()
+        assert (done.data["kind"], done.data["note"], done.customer_id) == ("related", "乙正常经营，已加抵押", 1)
+    shop.act("boss", "blacklist.end", "甲", reason="已履行")
+    shop.act("ray", "blacklist.set", "甲", reason="又失信")
+    again = shop.chat("cai").expect_card("又失信", kind="task.related")
+    shop.act("boss", "blacklist.end", "甲", reason="已履行")
+    again.expect_update(state="closed")
+    assert [state for _, state in shop.tasks("甲", "related")] == ["answered", "answered"]
 
 
 def ask(shop: Harness, app: App, handle: str, action: str) -> str:

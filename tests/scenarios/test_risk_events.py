@@ -52,6 +52,7 @@ def test_risk_and_the_owner_hear_what_is_at_stake(shop: Harness) -> None:
     assert count(shop, Audit, A.c.action == "risk.recorded") == 1
     assert shop.type("feng", "拉黑 甲 已核实").outcome == "done"  # as the card says
     assert shop.holds("甲") == ["blacklist"] and state(shop, "SO1") == "refused"
+    shop.chat("cai").expect_card("关联企业排查", "乙", kind="task.related")
 
 
 def test_the_same_report_again_says_nothing_new(shop: Harness) -> None:

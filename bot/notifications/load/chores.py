@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from bot.notifications.load import disputes, fulfilment, payments
+from bot.notifications.load import disputes, fulfilment, payments, risks
 from bot.notifications.load.collect import ended_of
 from bot.notifications.load.facts import Cancel, Facts, Loaded, Message, days_of, overdue_of, parts_of, phrase
 from bot.notifications.views import CopyView, FailedView, GapView, Phrase, StaleView, UnsureView
@@ -211,4 +211,5 @@ _KINDS: dict[str, Callable[[Facts, Message, Task, Phrase | None], Loaded | Cance
     "receipts": stale,
     "invoice": fulfilment.invoice,
     "prepay": fulfilment.prepay,
+    "related": risks.check,
 }

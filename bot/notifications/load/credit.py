@@ -74,6 +74,8 @@ def request(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         changed=row.rev > 1 and shown.get("anew") != "moved",
         moved=row.rev > 1 and shown.get("anew") == "moved",
         anew="agreed" in shown,
+        refused_by=facts.name(shown.get("rejected", {}).get("by")),
+        refused_why=shown.get("rejected", {}).get("reason", ""),
         conditions=_agreed_so_far(facts, row) if ended is None else None,
         acts_for=tuple(facts.name(person) for person in seats.acts_for(mine, reader)),
         unanswered=tuple(facts.name(person) for person in seats.seats(mine)) if reader in mine.get("above", ()) else (),
@@ -202,7 +204,7 @@ def order(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
     return _told(facts, message, row, about, state, asked, lang, ended=ended)
 
 
-_ASKABLE = ("expired", "withdrawn", NOBODY)
+_ASKABLE = ("expired", "withdrawn", "rejected", NOBODY)
 
 
 def _closed_by(facts: Facts, row: Order, asked: CreditRequest | None, lang: str) -> Phrase:

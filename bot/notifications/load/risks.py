@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import select
 
 from bot.notifications.load.facts import Cancel, Facts, Loaded, Message
-from bot.notifications.views.risks import RiskView
-from core.credit.exposure import standing
+from bot.notifications.views import Phrase
+from bot.notifications.views.risks import RelatedRow, RelatedView, RiskView
+from core.chores import MESSAGES
+from core.credit.exposure import Standing, standing
 from core.credit.holds import related
 from core.credit.rules import BLOCKING
-from core.models import Order, OrderState, RiskEvent
+from core.models import Order, OrderState, RiskEvent, Task, TaskState
 from core.models.base import table_of
 from core.money import Money
 from core.permissions import may, scope_of
 
-SHOWN = 5
+SHOWN, LISTED = 5, 20
 O = table_of(Order)  # noqa: E741
 
 
@@ -53,3 +57,33 @@ def _related(facts: Facts, message: Message, lang: str) -> tuple[str, ...]:
     scope = scope_of(facts.work.session, message.person_id)
     one_of = "{}（{}）" if lang == "zh" else "{} ({})"
     return tuple(one_of.format(one.name, one.code) for one in related(facts.work, message.customer_id, scope)[:SHOWN])
+
+
+def _open(now: Standing) -> tuple[Money, ...]:
+    return tuple(Money(e.open_minor, code) for code, e in sorted(now.exposures.items()) if e.open_minor)
+
+
+def check(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loaded | Cancel:
+    """Whoever is related to a blacklisted customer, as the reader sees them."""
+    work, customer_id = facts.work, task.customer_id or 0
+    about, reader = facts.about(customer_id), task.person_id
+    found = related(work, customer_id, scope_of(work.session, reader))
+    standings = {one.customer_id: standing(work, one.customer_id) for one in found[:LISTED]}
+    said: dict[str, Any] = next((event for event in reversed(task.events) if event.get("kind") == "blacklist"), {})
+    view = RelatedView(
+        today=facts.today, customer=about.name, short=about.short, code=about.code, reason=str(said.get("reason", "")),
+        by=facts.actor(str(said.get("by", ""))),
+        related=tuple(
+            RelatedRow(
+                name=one.name, code=one.code, same=one.same,
+                holds=tuple(kind for kind in BLOCKING if kind in standings[one.customer_id].holds),
+                open=_open(standings[one.customer_id]),
+            )
+            for one in found[:LISTED]
+        ),
+        ended=ended,
+    )  # fmt: skip
+    return Loaded(
+        kind=MESSAGES[task.kind], view=view, customer_code=about.code, task_id=task.id, severity=task.severity,
+        over=task.state != TaskState.open,
+    )  # fmt: skip

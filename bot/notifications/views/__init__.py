@@ -58,7 +58,7 @@ from bot.notifications.views.replies import (
     TrialView,
     WhoamiView,
 )
-from bot.notifications.views.risks import RiskView
+from bot.notifications.views.risks import RelatedView, RiskView
 from bot.notifications.views.watches import WatchView
 
 REGISTRY: dict[str, type[Any]] = {
@@ -79,6 +79,7 @@ REGISTRY: dict[str, type[Any]] = {
     "credit": CreditView,
     "order": OrderView,
     "risk": RiskView,
+    "related": RelatedView,
     "watch": WatchView,
     "proposal": ProposalView,
     "payment": PaymentView,

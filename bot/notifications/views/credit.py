@@ -62,6 +62,8 @@ class CreditView:
     changed: bool = False  # the figures are worse than when the card was first sent
     moved: bool = False  # others decide than those who were asked first, though nothing is worse
     anew: bool = False  # approved before on a prepayment, which came too late or after things got worse
+    refused_by: str = ""  # who rejected the order before it was asked about again
+    refused_why: str = ""  # their words
     conditions: Phrase | None = None  # "credit.conditions": of those who have said yes already
     acts_for: tuple[str, ...] = ()  # who is away, so that the reader decides in their place
     unanswered: tuple[str, ...] = ()  # who was asked first and didn't answer: the reader is above them

@@ -179,6 +179,8 @@ class CreditStatusView:
     limit: Money | None = None  # with the temporary one; None: no limit
     limit_source: str = "own"  # own new grade cash_only none: core.credit.granted
     set_limit: Money | None = None  # what somebody set, where the rating leaves nothing of it
+    terms_days: int = 0  # longer ones need approval
+    terms_agreed: bool = False  # with this customer; else they are what its rating is worth
     extra: Money | None = None  # of it for a while
     extra_until: date | None = None
     available: Money | None = None  # the lower of what its own limit and the group's leave
@@ -247,7 +249,7 @@ class CreditStatusView:
         return cls(
             today=date(2026, 7, 8), code="C019", name=example_name(lang), rating="C", owner=example_person(lang),
             used=yuan(420_000), open=yuan(325_000), orders=yuan(60_000), shipments=yuan(40_000),
-            unapplied=yuan(-5_000), limit=yuan(600_000),
+            unapplied=yuan(-5_000), limit=yuan(600_000), terms_days=60, terms_agreed=True,
             extra=yuan(100_000), extra_until=date(2026, 7, 31), available=yuan(100_000), usage="70%",
             group="华兴集团" if lang == "zh" else "Huaxing Group", group_limit=yuan(2_000_000), group_used=yuan(1_900_000),
             insured=(InsuredLine.example(lang),),

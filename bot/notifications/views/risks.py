@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Self
 
-from bot.notifications.views.base import example_name, example_short, yuan
+from bot.notifications.views.base import Phrase, example_name, example_person, example_short, yuan
 from core.money import Money
 
 
@@ -80,4 +80,47 @@ class RiskView:
             url="https://risk.example/case/118", open=(yuan(420_000),), overdue=(yuan(100_000),), days=7,
             orders=(yuan(60_000),), shipments=(yuan(40_000),), waiting=("SO-2026-0118",), holds=("order",),
             related=("华兴物流（C031）" if zh else "Huaxing Logistics (C031)",), decides=True,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelatedRow:
+    """A customer beside one that is blacklisted. `same`: group_name, tax_id, phone, address."""
+
+    name: str
+    code: str
+    same: tuple[str, ...]
+    open: tuple[Money, ...]  # receivables
+    holds: tuple[str, ...] = ()  # order | manual | blacklist
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelatedView:
+    """task.related: finance looks at whoever is related to a blacklisted customer."""
+
+    today: date
+    customer: str
+    short: str
+    code: str
+    reason: str
+    by: str  # who blacklisted it
+    related: tuple[RelatedRow, ...]
+    ended: Phrase | None = None
+
+    @property
+    def count(self) -> int:
+        return len(self.related)
+
+    @property
+    def closed(self) -> bool:
+        return self.ended is not None
+
+    @classmethod
+    def example(cls, lang: str) -> Self:
+        zh = lang == "zh"
+        name = "华兴物流有限公司" if zh else "Huaxing Logistics Ltd"
+        return cls(
+            today=date(2026, 7, 8), customer=example_name(lang), short=example_short(lang), code="C019",
+            reason="失信被执行人" if zh else "dishonest debtor", by=example_person(lang),
+            related=(RelatedRow(name=name, code="C031", same=("group_name", "phone"), open=(yuan(60_000),)),),
         )  # fmt: skip

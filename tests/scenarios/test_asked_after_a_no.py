@@ -1,0 +1,87 @@
+"""A rejection is no end: with something new to say the rep asks again, and whoever decides reads who said no, and why."""
+
+import pytest
+from sqlalchemy import select
+
+from core.models import WebhookEvent
+from core.models.base import table_of
+from tests.harness import Harness
+from tests.phones import Card
+from tests.scenarios.approving import REQUEST, asked, request, settled, staffed
+from tests.scenarios.ordering import opened, state
+
+W = table_of(WebhookEvent)
+
+
+@pytest.fixture
+def shop(hk: Harness) -> Harness:
+    return staffed(hk)
+
+
+def rejected(hk: Harness) -> Card:
+    """li's card, which says that zhou said no."""
+    asked(hk).tap("credit.reject", reason="先收货款")
+    assert state(hk, "SO1") == "rejected"
+    return hk.chat("li").expect_card("先收货款", "可重新申请", kind="order.decided", buttons=("credit.ask_again",))
+
+
+def test_the_rep_asks_again_with_something_new_and_the_director_reads_of_the_no(shop: Harness) -> None:
+    card = rejected(shop)
+    card.tap("credit.ask_again", note="已收三成定金")
+    assert state(shop, "SO1") == "held" and "已重新申请" in card.text and card.buttons == []
+    again = shop.chat("zhou").expect_card("zhou", "驳回", "先收货款", "已收三成定金", kind=REQUEST)
+    assert request(shop).state == "pending"
+    again.tap("credit.approve")
+    assert state(shop, "SO1") == "released"
+    settled(shop)
+
+
+@pytest.mark.parametrize("note", ["", "  ", "老客户"])
+def test_not_without_a_new_explanation(shop: Harness, note: str) -> None:
+    """“老客户” is what was said before."""
+    card = rejected(shop)
+    said = card.tap("credit.ask_again", expect="invalid", **({"note": note} if note else {}))
+    assert "说明" in said["message"] and state(shop, "SO1") == "rejected"
+    settled(shop)
+
+
+def test_once_a_working_day(shop: Harness) -> None:
+    rejected(shop).tap("credit.ask_again", note="已收三成定金")
+    shop.at("2026-07-06 11:00")
+    shop.chat("zhou").expect_card(kind=REQUEST).tap("credit.reject", reason="仍不行")
+    card = shop.chat("li").expect_card("仍不行", kind="order.decided")
+    said = card.tap("credit.ask_again", note="已收五成", expect="invalid")
+    assert "7月7日" in said["message"] or "2026-07-07" in said["message"]
+    shop.at("2026-07-07 10:00")
+    card.tap("credit.ask_again", note="已收五成")
+    shop.chat("zhou").expect_card("仍不行", "已收五成", kind=REQUEST).tap("credit.approve")
+    assert state(shop, "SO1") == "released"
+    settled(shop)
+
+
+def test_nobody_else_does(shop: Harness) -> None:
+    card = rejected(shop)
+    for handle in ("zhou", "cai", "fm"):
+        card.tap("credit.ask_again", by=handle, note="我来问", expect="not_allowed")
+    told = shop.chat("cai").expect_card("先收货款", kind="order.decided")
+    assert told.buttons == [] and state(shop, "SO1") == "rejected"
+    settled(shop)
+
+
+def test_what_fits_by_now_is_released_without_a_word(shop: Harness) -> None:
+    card = rejected(shop)
+    shop.set_customer("甲", credit_limit_minor=1_000_000)
+    card.tap("credit.ask_again", note="额度已调整")
+    assert state(shop, "SO1") == "released"
+    settled(shop)
+
+
+def test_the_order_system_hears_of_it(hk: Harness) -> None:
+    opened(hk)
+    hk.company(webhooks=True)
+    asked(hk).tap("credit.reject", reason="先收货款")
+    hk.chat("li").expect_card(kind="order.decided").tap("credit.ask_again", note="已收三成定金")
+    with hk.look() as work:
+        kinds = list(work.session.execute(select(W.c.kind).order_by(W.c.id)).scalars())
+    assert kinds[-2:] == ["order.rejected", "order.held"]
+    settled(hk)
