@@ -1,7 +1,7 @@
 """What became of what was sent: the outbox row, the delivery, the answer-by that it sets."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -150,7 +150,7 @@ class _Shown:
             delivery, data = standing[parcel.ref.delivery_id], messages[parcel.id].data
             delivery.rev, delivery.kind, delivery.updated_at = parcel.ref.rev, parcel.card.kind, self._work.now
             kept = {"data": delivery.card.get("data", {}) | data, "stands": parcel.stands}
-            delivery.card = {**parcel.facts, "dump": dump(parcel.card), **kept}
+            delivery.card = {**parcel.facts, "dump": dump(parcel.card), **kept, **_shows(delivery.card, parcel)}
             delivery.state = "closed" if parcel.over else "open"
         tasks = [delivery.subject_id for delivery in standing.values() if delivery.subject == "task"]
         _answer_by(self._work, tasks, only_first=True)
@@ -200,6 +200,15 @@ class _Shown:
         outbox.touch(work, "task", tasks, drawn={made for _, _, made in fresh})
         again = [m.subject_id for m, _, _ in fresh if m.subject == "credit" and m.data.get("again")]
         outbox.touch(work, "credit", again, drawn={made for _, _, made in fresh})
+
+
+def _shows(before: Mapping[str, Any], parcel: Parcel) -> dict[str, Any]:
+    """What a tap is compared with, and since which drawing: on an older one something else was read."""
+    shows, was = parcel.facts.get("shows"), before.get("shows", {})
+    if shows is None or parcel.ref is None:
+        return {}
+    since = was.get("since", 1) if was.get("rev") == shows.get("rev") else parcel.ref.rev
+    return {"shows": {**shows, "since": since}}
 
 
 def _other_days(task_id: int | None, parcel: Parcel, expected: dict[int | None, datetime | None]) -> bool:

@@ -95,11 +95,13 @@ def _already(c: Context, request: CreditRequest, state: str) -> Outcome:
 
 
 def _seen(c: Context) -> int | None:
-    """The figures that were tapped on; those of a card that doesn't say which are older than any. None: no card."""
+    """The figures that were tapped on; those of a card that doesn't say which, or was drawn before them, are older than any.
+    None: no card."""
     if c.delivery is None:
         return None
     shown = c.request.shown if c.request.shown is not None else c.delivery.card.get("shows", {})
-    return int(shown.get("rev", 0))
+    drawn = c.request.seen_rev
+    return 0 if drawn is not None and drawn < shown.get("since", 1) else int(shown.get("rev", 0))
 
 
 def explain(c: Context) -> Outcome:

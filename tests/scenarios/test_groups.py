@@ -121,10 +121,11 @@ def test_a_lower_limit_makes_the_card_stale_and_takes_nothing_back(shop: Harness
     place(shop, "甲", "1000.00", "SO1")
     place(shop, "乙", "600.00", "SO2")
     card = shop.chat("zhou").expect_card("集团", "¥1,500.00", "¥1,000.00", "¥100.00", kind="credit.request")
+    seen = card.json["rev"]
     shares(shop, amount="1200", reason="评级下调")
     assert (state(shop, "SO1"), state(shop, "SO2")) == ("released", "held")
-    card.tap("credit.approve", expect="stale")
-    assert "¥1,200.00" in card.text and "¥400.00" in card.text
+    card.expect_update("¥1,200.00", "¥400.00")
+    card.tap("credit.approve", rev=seen, expect="stale")
     card.tap("credit.approve")
     assert state(shop, "SO2") == "released" and used(shop) == 160_000
     told(shop)
@@ -134,9 +135,10 @@ def test_what_another_member_takes_makes_the_card_stale(shop: Harness) -> None:
     place(shop, "甲", "1000.00", "SO1")
     place(shop, "乙", "600.00", "SO2")
     card = shop.chat("zhou").expect_card("¥100.00", kind="credit.request")
+    seen = card.json["rev"]
     place(shop, "丙", "200.00", "SO3")
-    card.tap("credit.approve", expect="stale")
-    assert "¥300.00" in card.text
+    card.expect_update("¥300.00")
+    card.tap("credit.approve", rev=seen, expect="stale")
     told(shop)
 
 

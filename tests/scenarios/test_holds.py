@@ -154,9 +154,10 @@ def test_the_blacklist_refuses_what_waits_and_what_comes(shop: Harness) -> None:
 def test_a_tap_on_a_card_from_before_the_hold_is_stale(shop: Harness) -> None:
     place(shop, "甲", "2000.00", "SO1")
     card = shop.chat("zhou").expect_card(kind="credit.request")
+    seen = card.json["rev"]
     shop.act("fm", "hold.set", "甲", reason="对账不清")
-    card.tap("credit.approve", expect="stale")
-    assert "人工冻结" in card.text
+    card.expect_update("人工冻结")
+    card.tap("credit.approve", rev=seen, expect="stale")
     card.tap("credit.approve")
     assert state(shop, "SO1") == "released"
     read(shop)

@@ -257,6 +257,8 @@ def test_ten_thousand_held_customers_cost_one_look(shop: Harness) -> None:
         many = range(1000, 11_000)
         work.session.connection().execute(insert(C), [one | {"id": n, "code": f"K{n}"} for n in many])
         work.session.connection().execute(insert(O), [held | {"id": n, "customer_id": n, "number": f"K{n}"} for n in many])
+        for n in many:
+            work.audit("order.held", "order", n, n)
     with statements(shop) as said:
         assert check_orders(shop.app.transactions, shop.now) == 0
     assert len([each for each in said if "sales_order" in each]) == 1, said
