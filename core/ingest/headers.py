@@ -26,8 +26,9 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
     "customers": {
         "code": ("客户编码", "客户编号", "客户代码", "客户号", "编码"), "name": ("客户名称", "客户", "名称", "客户全称"),
         "short_name": ("客户简称", "简称"), "aliases": ("别名",), "type": ("客户类型", "类型"),
-        "group": ("集团", "所属集团"), "rating": ("评级", "信用评级", "信用等级"), "credit_limit": ("信用额度", "授信额度", "额度"),
-        "language": ("语言",), "no_letters": ("不发信函",), "finance_contact": ("财务联系人", "对账联系人"),
+        "group": ("集团", "所属集团"), "rating": ("评级", "信用评级", "信用等级"),
+        "credit_limit": ("信用额度", "授信额度", "额度"), "language": ("语言",), "no_letters": ("不发信函",),
+        "finance_contact": ("财务联系人", "对账联系人"),
         "finance_email": ("财务邮箱", "对账邮箱"), "business_contact": ("业务联系人", "联系人"),
         "business_email": ("业务邮箱", "邮箱"), "phone": ("电话", "联系电话"),
         "tax_id": ("税号", "纳税人识别号", "统一社会信用代码"), "address": ("地址", "注册地址"),
