@@ -39,7 +39,7 @@ def _by_policy(ask: Ask, found: CustomerBalance) -> Credit | None:
     customer, own = found.customer, found.customer.currency or ask.work.company.currency
     if customer.credit_limit_minor is not None or found.currency != own:
         return None
-    if not ask.scope.whole(customer.owner_id, customer.region):  # they see single receivables of it
+    if not ask.scope.whole(customer.owner_id, customer.region, customer.id):  # they see single receivables of it
         return None
     rules = active(ask.work)[1].credit
     limit = None if customer.rating in rules.cash_only else of_rating(customer.rating, own, rules, ask.work.company.currency)
