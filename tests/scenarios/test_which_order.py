@@ -157,7 +157,7 @@ def test_by_number_without_a_card_of_it_here(shop: Harness) -> None:
     assert say(shop, "zhou", "1")["outcome"] == "done" and state(shop, "SO-M3") == "rejected"
     shop.deliver()
     assert say(shop, "cai", "/reject SO-M4 太高")["outcome"] == "invalid" and state(shop, "SO-M4") == "held"
-    assert say(shop, "zhou", "/reject")["outcome"] == "invalid"
+    assert say(shop, "cai", "/reject")["outcome"] == "invalid"
     told(shop)
 
 
