@@ -264,4 +264,4 @@ def _begins(rest: str, name: str) -> bool:
     following = rest[len(name) : len(name) + 1]
     if len(name) == 1 and not name.isascii():
         return not following or following in _GAPS
-    return not (name[-1:].isascii() and following.isascii() and (following.isalnum() or following in "-_"))
+    return not (following and name[-1:].isascii() and following.isascii() and (following.isalnum() or following in "-_"))

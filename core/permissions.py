@@ -37,11 +37,13 @@ class Scope:
     all: bool = False
     owner_ids: frozenset[int] = field(default_factory=frozenset)
     region: str | None = None  # of customers
+    customer_ids: frozenset[int] = frozenset()  # about which they decide in somebody's place just now
     within: "Scope | None" = None  # and only what this one sees
 
     @property
     def nothing(self) -> bool:
-        return not (self.all or self.owner_ids or self.region) or (self.within is not None and self.within.nothing)
+        here = self.all or self.owner_ids or self.region or self.customer_ids
+        return not here or (self.within is not None and self.within.nothing)
 
     def narrowed(self, to: "Scope") -> "Scope":
         """What both see: `scope.narrowed(Scope(region="华东"))`."""
@@ -49,10 +51,11 @@ class Scope:
             return to if self.all else self
         return replace(to, within=self if to.within is None else to.within.narrowed(self))
 
-    def whole(self, owner_id: int | None, region: str) -> bool:
-        """The same as `customers_whole`, of a customer that has been loaded."""
+    def whole(self, owner_id: int | None, region: str, customer_id: int | None = None) -> bool:
+        """The same as `customers_whole`, of a customer that has been loaded; `customer_id`: where deputies count, too."""
         here = self.all or owner_id in self.owner_ids or (bool(self.region) and region == self.region)
-        return here and (self.within is None or self.within.whole(owner_id, region))
+        here = here or customer_id in self.customer_ids
+        return here and (self.within is None or self.within.whole(owner_id, region, customer_id))
 
     def customers_whole(self) -> ColumnElement[bool]:
         """Condition on `customer`: seen with everything that belongs to it."""
@@ -63,6 +66,8 @@ class Scope:
             ways.append(customers.c.owner_id.in_(sorted(self.owner_ids)))
         if self.region:
             ways.append(customers.c.region == self.region)
+        if self.customer_ids:
+            ways.append(customers.c.id.in_(sorted(self.customer_ids)))
         here = or_(*ways) if ways else false()
         return here if self.within is None else and_(here, self.within.customers_whole())
 
@@ -265,6 +270,11 @@ def may(verb: str, roles: Collection[str], relation: Relation = Relation.none) -
     if rule is None or (rule.not_own and relation == Relation.own):
         return False
     return relation in rule.relations or not rule.roles.isdisjoint(roles)
+
+
+def decides_credit(roles: Collection[str]) -> bool:
+    """Whether somebody with these roles may decide about an order at all, be it in somebody's place."""
+    return may("credit.approve", roles)
 
 
 def relation_to(session: Session, person_id: int, roles: Collection[str], subject_person_id: int | None) -> Relation:

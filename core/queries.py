@@ -103,7 +103,7 @@ def customer_balance(work: Work, customer: Customer, scope: Scope) -> CustomerBa
     """Everything on the answer to `/balance`."""
     assert customer.id is not None
     # Who sees the whole customer needs no conditions in any statement.
-    whole = scope.whole(customer.owner_id, customer.region)
+    whole = scope.whole(customer.owner_id, customer.region, customer.id)
     today, figures = work.today, balance(work.session, customer.id, work.today, None if whole else scope)
     currency = main_currency(customer.currency or work.company.currency, {key: row.total for key, row in figures.items()})
     pauses = _pauses(work, customer.id)

@@ -83,7 +83,7 @@ def _by_code(session: Session, scope: Scope, texts: list[str]) -> Found | None:
     """The usual way, so without building a statement: who owns the customer sees it, only others must be looked up."""
     hits = sorted(session.execute(_BY_CODE, {"codes": texts}).scalars(), key=lambda customer: -len(customer.code))
     for hit in hits:
-        if scope.whole(hit.owner_id, hit.region) or may_see_customer(session, scope, hit.id or 0):
+        if scope.whole(hit.owner_id, hit.region, hit.id) or may_see_customer(session, scope, hit.id or 0):
             return Found(texts.index(hit.code) + 1, True, [hit])
     return None
 

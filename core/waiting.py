@@ -127,6 +127,14 @@ def approvals(work: Work, person_id: int) -> list[Approval]:
     ]  # fmt: skip
 
 
+def in_place_of_somebody(work: Work, person_id: int) -> frozenset[int]:
+    """Customers whose orders wait for this person's word because somebody is away whose deputy they are."""
+    deputy_of = select(_PERSON.c.id).where(_PERSON.c.deputy_id == person_id, _PERSON.c.id != person_id).limit(1)
+    if work.session.execute(deputy_of).first() is None:
+        return frozenset()
+    return frozenset(row.customer_id for row in approvals(work, person_id) if row.instead_of)
+
+
 def approvals_now(work: Work, person_id: int) -> list[Approval]:
     """The same, with the excess of this moment."""
     found = approvals(work, person_id)

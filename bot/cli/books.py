@@ -35,6 +35,8 @@ Kind = Literal[
     "risk-events", "insurance", "group-limits",
 ]  # fmt: skip
 
+_MAP_ZH = "列的对应关系；列名是英文名或常用的中文名（订单号、客户、金额……）时不需要"
+_MAP_EN = "fits another layout of columns; not needed where headers are ours or usual in Chinese (订单号, 客户, 金额, …)"
 _KINDS = "people, accounts, customers, receivables, receipts, orders, shipments, risk-events, insurance, group-limits"
 
 
@@ -42,7 +44,7 @@ def import_(
     kind: Annotated[Kind, typer.Argument(metavar="KIND", help=t(f"文件的种类：{_KINDS}", f"what the rows are: {_KINDS}"))],
     file: Annotated[Path, typer.Argument(metavar="FILE", help=t("CSV 或 XLSX 文件", "CSV or XLSX"))],
     map_: Annotated[
-        Path | None, typer.Option("--map", metavar="MAP.toml", help=t("列的对应关系", "fits another layout of columns"))
+        Path | None, typer.Option("--map", metavar="MAP.toml", help=t(_MAP_ZH, _MAP_EN))
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=t("只检查，不保存", "check only, save nothing"))] = False,
     start: Annotated[

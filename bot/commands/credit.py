@@ -96,7 +96,7 @@ def credit(ask: Ask) -> CommandReply:
     if len(name.customers) > 1:
         return pick(ask, name)
     customer = name.one
-    if not ask.scope.whole(customer.owner_id, customer.region):  # they see single receivables of it
+    if not ask.scope.whole(customer.owner_id, customer.region, customer.id):  # they see single receivables of it
         return ask.error("action.not_allowed", "not_allowed")
     found = _find(ask.work, customer)
     return CommandReply(

@@ -171,7 +171,7 @@ def _missing(found: Found) -> Money | None:
 def may_see(work: Work, person_id: int, scope: Scope, row: Order) -> bool:
     """Whoever sees the whole customer, whose order it is, and who was asked about it: they hold its card."""
     customer = work.session.get_one(Customer, row.customer_id)
-    if scope.whole(customer.owner_id, customer.region) or row.asked_by_id == person_id:
+    if scope.whole(customer.owner_id, customer.region, customer.id) or row.asked_by_id == person_id:
         return True
     asked = requests_of(work, [row.id or 0]).get(row.id or 0, [])
     return any(person_id in seats.may_decide(rung) for r in asked for rung in r.rungs[: r.rung + 1])

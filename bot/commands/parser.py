@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
@@ -16,6 +16,7 @@ from core.models import Customer, Person
 from core.money import format_major
 from core.permissions import Scope, scope_of
 from core.search import find_prefix
+from core.waiting import in_place_of_somebody
 from core.work import Work
 
 # What may be typed for each command; the first of either language is the one in the help.
@@ -123,8 +124,12 @@ class Ask:
 
     @cached_property
     def scope(self) -> Scope:
+        """With the customers about which they decide in somebody's place just now."""
         assert self.person.id is not None
-        return scope_of(self.work.session, self.person.id)
+        mine = scope_of(self.work.session, self.person.id)
+        if mine.all:
+            return mine
+        return replace(mine, customer_ids=in_place_of_somebody(self.work, self.person.id))
 
     def error(self, code: str, outcome: str = "invalid", **facts: object) -> CommandReply:
         return error(self.work, self.lang, code, facts, outcome)

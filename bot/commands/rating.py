@@ -8,16 +8,18 @@ from typing import Any
 
 from sqlalchemy import select
 
+from bot.commands import rating_list
 from bot.commands.collection import missing
 from bot.commands.credit import lines_of
 from bot.commands.parser import Ask, Named, named, pick
 from bot.commands.periods import in_quotes, said_again, take_period
+from bot.commands.rating_list import behind_json, item_json, worst
 from bot.commands.reply import CommandReply
 from bot.commands.write import change, joined
 from bot.notifications.views.ratings import BehindLine, RatingPart, RatingRow, RatingView, ScoreLine, letter_of
 from core.credit import risks
 from core.credit.behind import Behind, behind
-from core.credit.inputs import Inputs, Item
+from core.credit.inputs import Inputs
 from core.credit.profile import Count, Profile, profile
 from core.credit.rating import Explained, explain
 from core.credit.rules import RATINGS, RatingRules
@@ -29,7 +31,6 @@ from core.models.credit import Rating
 from core.money import Money, format_major
 from core.permissions import Relation, may
 
-WORST = 5  # receivables that are told
 NEWEST = 3  # promises, disputes and credit notes of each kind that are told
 T, P = table_of(Rating), table_of(Person)
 
@@ -38,14 +39,17 @@ def rating(ask: Ask) -> CommandReply:
     name = named(ask)
     if isinstance(name, CommandReply):
         return name
-    if name.rest:
+    what = rating_list.asked(name.rest)
+    if name.rest and not what:
         return _set(ask, name)
     if len(name.customers) > 1:
-        return pick(ask, name)
+        return pick(ask, name, " ".join(name.rest))
     customer = name.one
-    if not ask.scope.whole(customer.owner_id, customer.region):  # they see single receivables of it
+    if not ask.scope.whole(customer.owner_id, customer.region, customer.id):  # they see single receivables of it
         return ask.error("action.not_allowed", "not_allowed")
     assert customer.id is not None
+    if what:
+        return rating_list.listed(ask, name, what)
     policy = active(ask.work)[1]
     found, rules = explain(ask.work, policy, customer.id), policy.credit.rating
     rows = behind(ask.work, found.inputs)
@@ -85,11 +89,6 @@ def _set_by(ask: Ask, found: Explained) -> Person | None:
         query.where(T.c.customer_id == found.customer_id, T.c.version == found.version)
     ).scalar()
     return person
-
-
-def worst(items: Sequence[Item]) -> list[Item]:
-    """What is weighed first, the longest late first, of equals the largest."""
-    return sorted(items, key=lambda item: (not item.weighed, -item.days_late, -item.amount_minor, item.receivable_id))
 
 
 def _view(ask: Ask, customer: Customer, found: Explained, rules: RatingRules, by: Person | None) -> RatingView:
@@ -138,15 +137,7 @@ def _lines(rows: Sequence[Behind]) -> dict[str, Any]:
 
 def _told(rows: Sequence[Behind]) -> dict[str, Any]:
     """All of them."""
-    says = {"promise": "state", "dispute": "reason", "credit_note": "number"}
-    return {
-        f"{kind}s": [
-            {"date": row.on.isoformat(), "amount": format_major(row.amount.minor, row.amount.currency),
-             "currency": row.amount.currency, says[kind]: row.said}
-            for row in rows if row.kind == kind
-        ]
-        for kind in _KINDS
-    }  # fmt: skip
+    return {f"{kind}s": [behind_json(row) for row in rows if row.kind == kind] for kind in _KINDS}
 
 
 def _habits(buys: Profile, currency: str) -> dict[str, Any]:
@@ -221,15 +212,7 @@ def _json(customer: Customer, found: Explained, rules: RatingRules, by: Person |
             "broken_promises_d": rules.broken_promises_d, "overdue_days_d": rules.overdue_days_d,
             "lift_after_on_time": rules.lift_after_on_time, "method": rules.method, "score_cuts": dict(rules.score_cuts),
         },
-        "receivables": [
-            {
-                "number": item.number, "due": item.due_on.isoformat(), "paid": iso(item.paid_on),
-                "days_late": item.days_late, "amount": format_major(item.amount_minor, item.currency),
-                "currency": item.currency, "weighed": item.weighed,
-            }
-            for item in rows[:WORST]
-        ],
-        "more": max(0, len(rows) - WORST),
+        "receivables": [item_json(item) for item in rows],
     }  # fmt: skip
 
 

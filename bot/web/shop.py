@@ -16,7 +16,9 @@ from sqlmodel import Session
 
 from bot.commands.orders import asked_now, reasons_of, requests_of, state_of
 from bot.notifications.templates import templates
+from bot.notifications.views.credit import in_place_of
 from core import tokens
+from core.credit import seats
 from core.credit.exposure import standing
 from core.credit.verdict import OrderFacts, check
 from core.dunning.stored import active
@@ -118,7 +120,8 @@ def _lines(work: Work, shop: Shop, lang: str) -> dict[str, Any]:
 def _people(work: Work, orders: Iterable[Order], requests: Iterable[CreditRequest]) -> dict[int | None, dict[str, str]]:
     wanted = {order.asked_by_id for order in orders}
     for request in requests:
-        wanted |= {request.decided_by_id, *asked_now(request)}
+        by = request.decided_by_id
+        wanted |= {by, *asked_now(request), *seats.acts_for(request.rungs[request.rung], by)}
     rows = work.session.execute(select(P.c.id, P.c.handle, P.c.name).where(P.c.id.in_(wanted - {None})))
     return {row.id: {"handle": row.handle, "name": row.name} for row in rows}
 
@@ -139,6 +142,16 @@ def _line(
         "why": why if order.state != "released" else [],
         "asked": [people[person] for person in asked_now(pending) if person in people],
         "rep": people.get(order.asked_by_id),
-        "by": people.get(last.decided_by_id) if last is not None else None,
+        "by": _decider(last, people, lang) if last is not None else None,
         "reason": last.reason if last is not None else "",
     }
+
+
+def _decider(request: CreditRequest, people: dict[int | None, dict[str, str]], lang: str) -> dict[str, str] | None:
+    """With those in whose place they decided."""
+    by = people.get(request.decided_by_id)
+    if by is None:
+        return None
+    seated = seats.acts_for(request.rungs[request.rung], request.decided_by_id)
+    whom = [people[seat]["name"] for seat in seated if seat in people]
+    return {**by, "name": in_place_of(by["name"], whom, lang)}

@@ -4,21 +4,26 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from core import outbox
 from core.actions.request import Context, Outcome, Result, person_named
 from core.credit import seats
+from core.credit.route import LAST
+from core.dunning.load import is_away, load_org
 from core.errors import DomainError
 from core.ledger import marks
 from core.models import CreditRequest, Person, RequestState
 from core.models.base import table_of
-from core.permissions import Relation, relation_to
+from core.permissions import Relation, decides_credit, relation_to
 
 LONGEST_DAYS = 366
+NAMED = 5
 Q = table_of(CreditRequest)
 
 
 def away(c: Context) -> Outcome:
-    """`until`, `from` (today if it isn't said), `deputy` (who it was so far). Errors: away.over, away.too_long,
-    away.backwards, away.own_deputy, away.self_appointed, person.unknown."""
+    """`until`, `from` (today if it isn't said), `deputy` (who it was so far). Who decides in somebody's place has a role to
+    decide with, and is told. Errors: away.over, away.too_long, away.backwards, away.own_deputy, away.self_appointed,
+    away.no_authority(deputy, could: names), person.unknown."""
     person, today = c.work.session.get_one(Person, c.subject_id), c.work.today
     until = c.day("until", required=True)
     assert until is not None
@@ -34,7 +39,11 @@ def away(c: Context) -> Outcome:
         raise DomainError("away.own_deputy")
     if deputy is not None and deputy.id == c.work.person_id and not _is_above(c, person):
         raise DomainError("away.self_appointed")
-    before = _shown(person)
+    decides = decides_credit(person.roles)
+    if deputy is not None and decides and not decides_credit(deputy.roles):
+        raise DomainError("away.no_authority", deputy=deputy.name, could=_could(c, person))
+    before, was = _shown(person), person.deputy_id
+    had_deputy = is_away(person.away_from, person.away_until, today) and person.away_until is not None
     person.away_from, person.away_until = start, until
     if deputy is not None and deputy.id != person.deputy_id:
         person.deputy_id = deputy.id
@@ -42,7 +51,13 @@ def away(c: Context) -> Outcome:
     c.work.audit("person.away", "person", person.id, before=before, after=_shown(person))
     _look_again(c, person.id or 0)
     stands_in = c.work.session.get(Person, person.deputy_id) if person.deputy_id is not None else None
-    name = stands_in.name if stands_in is not None and stands_in.active else ""
+    if stands_in is not None and (not stands_in.active or (decides and not decides_credit(stands_in.roles))):
+        stands_in = None
+    name = stands_in.name if stands_in is not None else ""
+    if decides:
+        _tell(c, person, stands_in.id if stands_in is not None else None)
+        if had_deputy and was != person.deputy_id:
+            _tell(c, person, was, over="other_deputy")
     code = "away.set" if name else "away.without_deputy"
     return Outcome(Result.done, code, {"until": until, "from": start, "deputy": name})
 
@@ -55,7 +70,32 @@ def back(c: Context) -> Outcome:
     person.away_from = person.away_until = None
     c.work.audit("person.back", "person", person.id, before=before)
     _look_again(c, person.id or 0)
+    if before["until"] is not None and decides_credit(person.roles):
+        _tell(c, person, person.deputy_id, over="back")
     return Outcome(Result.done, "away.back")
+
+
+def _tell(c: Context, person: Person, deputy_id: int | None, over: str = "") -> None:
+    """To the deputy: that they decide from now on, or (`over`: why) no longer. Not to whoever does it themselves."""
+    c.work.session.flush()
+    deputy = load_org(c.work).members.get(deputy_id or 0)
+    if deputy is None or not (deputy.active and deputy.decides) or deputy.id == c.work.person_id:
+        return
+    outbox.enqueue(c.work, [
+        outbox.row(
+            c.work, key=f"deputy:{person.id}:{deputy.id}:{person.away_until}:{over}:{c.work.now.isoformat()}",
+            kind="note.deputy", subject="person", subject_id=person.id or 0, person_id=deputy.id,
+            data={"over": over} if over else {}, not_before=outbox.outside_quiet(c.work, c.policy.windows, deputy),
+        )
+    ])  # fmt: skip
+
+
+def _could(c: Context, person: Person) -> str:
+    """Names of a few who may decide about credit, those with a role of theirs first."""
+    org, mine = load_org(c.work), set(person.roles)
+    able = [m for m in org.members.values() if m.active and m.decides and not m.away and m.id != person.id]
+    able.sort(key=lambda member: (mine.isdisjoint(member.roles), not {*LAST[:3]} & member.roles, member.id))
+    return "、".join(member.name for member in able[:NAMED])
 
 
 def _is_above(c: Context, person: Person) -> bool:

@@ -1,7 +1,8 @@
 """What whoever asks may do about a request: explain it, take it back, ask again.
 
 A request is asked again once a working day at most: the order's first one at once, later ones on the next working day.
-Nobody is worn down by the same question: after a rejection it takes something new to say. What was approved on a prepayment is asked anew when it comes too late.
+Nobody is worn down by the same question: after a rejection it takes something new to say. What was approved on a
+prepayment is asked anew when it comes too late.
 """
 
 from collections.abc import Mapping

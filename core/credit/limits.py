@@ -26,8 +26,9 @@ def set_limit(
     With `until` the limit is `amount_minor` in all through that day, from `from_on` or today on, and what it was before
     afterwards. A temporary limit comes on top of the customer's own: setting that leaves it as it is, but for none and cash
     only, which end it.
-    Errors: limit.reason, limit.bad_amount, limit.past(on), limit.too_long(on), limit.no_base, limit.backwards(on, until),
-    limit.without_end, limit.not_above(amount: Money), credit.own_order(number).
+    Errors: limit.reason, limit.bad_amount, limit.past(on), limit.too_long(on), limit.no_base,
+    limit.none_until(amount: Money, on), limit.backwards(on, until), limit.without_end,
+    limit.not_above(amount: Money), credit.own_order(number).
     """
     if not reason.strip():
         raise DomainError("limit.reason")
@@ -77,8 +78,10 @@ def _temporary(
     if until > work.today + timedelta(days=LONGEST_DAYS):
         raise DomainError("limit.too_long", on=until)
     base, currency = customer.credit_limit_minor, currency_of(work, customer)
-    if base is None or amount_minor is None:
+    if base is None:
         raise DomainError("limit.no_base")
+    if amount_minor is None:
+        raise DomainError("limit.none_until", amount=Money(base, currency), on=until)
     if amount_minor <= base:
         raise DomainError("limit.not_above", amount=Money(base, currency))
     before = base + _make_room(work, customer, currency, start, until)

@@ -30,6 +30,7 @@ from core.models import (
     Receivable,
 )
 from core.models.base import table_of
+from core.permissions import decides_credit
 from core.time import months_before
 from core.work import Work
 
@@ -121,6 +122,7 @@ def load_org(work: Work) -> Org:
             lang=locale or work.company.lang,
             deputy_id=deputy_id,
             away=is_away(away_from, away_until, day),
+            decides=decides_credit(roles),
         )
         for (id_, handle, name, roles, manager_id, region, active, timezone, locale, deputy_id, away_from,
              away_until) in work.session.execute(_PEOPLE)

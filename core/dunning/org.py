@@ -21,6 +21,7 @@ class Member:
     lang: str = "zh"
     deputy_id: int | None = None
     away: bool = False
+    decides: bool = True  # has a role with which somebody decides about credit
 
 
 class Org:
@@ -54,14 +55,16 @@ class Org:
     def stand_in(self, person_id: int, never: Collection[int] = ()) -> int:
         """Who decides in somebody's place today: themselves, or while they are away their deputy, or the deputy's deputy.
 
-        Where that leads to nobody (no deputy, a circle, only somebody in `never`), it stays with the person.
+        Where that leads to nobody (no deputy, a circle, only somebody in `never` or without such a role), it stays with the
+        person.
         """
         seen, at = {person_id}, self.members[person_id]
         while at.away or not at.active:
-            if at.deputy_id is None or at.deputy_id in seen or at.deputy_id in never or at.deputy_id not in self.members:
+            deputy = self.members.get(at.deputy_id) if at.deputy_id is not None else None
+            if deputy is None or deputy.id in seen or deputy.id in never or not deputy.decides:
                 return person_id
-            seen.add(at.deputy_id)
-            at = self.members[at.deputy_id]
+            seen.add(deputy.id)
+            at = deputy
         return at.id
 
     def of_handle(self, handle: str) -> int | None:

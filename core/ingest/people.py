@@ -11,6 +11,7 @@ from core.ingest.lookups import People, audit_many, insert_ids, padded, plain, w
 from core.ingest.reasons import Reject
 from core.ledger.marks import mark_asked
 from core.models import Account, Person
+from core.permissions import decides_credit
 from core.revive import revive
 from core.work import Work
 
@@ -139,6 +140,16 @@ class PeopleLoader:
                 person = above[person]
             if person == start:
                 report.warn(item.number, "manager_cycle", "manager", item.row["handle"])
+            self._warn_of_deputy(session, item, start)
+
+    def _warn_of_deputy(self, session: Session, item: Item, person_id: int) -> None:
+        """A deputy without a role to decide with leaves decisions with whoever is away."""
+        if not item.row.get("deputy"):
+            return
+        person = session.execute(select(P.c.roles, P.c.deputy_id).where(P.c.id == person_id)).one()
+        roles = session.execute(select(P.c.roles).where(P.c.id == person.deputy_id)).scalar() or ()
+        if decides_credit(person.roles) and not decides_credit(roles):
+            self.run.report.warn(item.number, "deputy_no_authority", "deputy", item.row["deputy"])
 
 
 class AccountsLoader:

@@ -163,6 +163,10 @@ _ROWS: dict[str, tuple[str, str]] = {
         "receipt {number!r} differs from last time: the old one is reversed, the new one posted",
     ),
     "unknown_role": ("角色「{value}」没有权限，只作标签", "the role {value!r} carries no rights, it is only a label"),
+    "deputy_no_authority": (
+        "代理人「{value}」没有信用审批权限，外出期间审批仍发给本人",
+        "the deputy {value!r} has no role to decide about credit: while they are away, approvals still come to them",
+    ),
     "manager_cycle": ("「{value}」的上级关系成环", "the managers above {value!r} form a circle"),
     "messenger_off": (
         "账号已存，但没有启用「{value}」：加进 HUIKUAN_MESSENGERS 并重启后生效，不必再导入",
@@ -195,8 +199,9 @@ _FILES: dict[str, tuple[str, str, str, str]] = {
         "the column {column!r} is there twice", "a column's name may be there only once",
     ),
     "missing_column": (
-        "缺少必需的列「{column}」", "文件里的列：{found}",
-        "the required column {column!r} is missing", "columns in the file: {found}",
+        "缺少必需的列「{column}」{usual}", "文件里的列：{found}；列名不同可以用 --map 写对应关系",
+        "the required column {column!r} is missing{usual}",
+        "columns in the file: {found}; for other headers, --map names which is which",
     ),
     "mapped_column_missing": (
         "映射的列「{column}」不在文件里（{key}）", "文件里的列：{found}",

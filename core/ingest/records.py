@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from core.ingest import values
+from core.ingest import headers, values
 from core.ingest.files import Table
 from core.ingest.maps import COMPANY, REQUIRED, FileMap, Rule, columns_of
 from core.ingest.reasons import Reject, refusal
@@ -120,7 +120,7 @@ def _extra(cells: list[Any], columns: list[tuple[str, int]]) -> dict[str, str]:
 
 
 def _indexes(table: Table, filemap: FileMap, lang: str) -> dict[str, int]:
-    """Where each canonical column stands: by the map if it names columns, else by its own name."""
+    """Where each canonical column stands: by the map if it names columns, else by its own name or a usual one."""
     found = {column: index for index, column in enumerate(table.columns) if column}
     folded = {column.casefold(): index for column, index in found.items()}
     listed = ", ".join(found)
@@ -142,6 +142,8 @@ def _indexes(table: Table, filemap: FileMap, lang: str) -> dict[str, int]:
                 )
         else:
             index = place(name)
+            if index is None:
+                index = headers.place(filemap.kind, name, found)
         if index is not None:
             indexes[name] = index
     needed = list(REQUIRED[filemap.kind])
@@ -150,7 +152,10 @@ def _indexes(table: Table, filemap: FileMap, lang: str) -> dict[str, int]:
         needed.append("issued_on")
     for name in needed:
         if name not in have:
-            raise refusal("missing_column", lang, where=table.path, column=name, found=listed)
+            raise refusal(
+                "missing_column", lang, where=table.path, column=name, found=listed,
+                usual=headers.usual(filemap.kind, name, lang),
+            )  # fmt: skip
     return indexes
 
 

@@ -65,7 +65,7 @@ def test_every_input_with_its_figure_and_limit(hk: Harness) -> None:
     assert (view["rating"], view["source"], view["since"], view["current"]) == ("C", "computed", "2026-07-06", True)
     assert view["inputs"]["average_days_late"] == "21.7" and view["inputs"]["overdue_amount"] == "50.00"
     assert view["limits"]["cuts_days"] == {"A": 3, "B": 15, "C": 30} and view["limits"]["overdue_days_d"] == 30
-    assert [row["days_late"] for row in view["receivables"]] == [40, 35, 30, 25, 20] and view["more"] == 3
+    assert [row["days_late"] for row in view["receivables"]] == [40, 35, 30, 25, 20, 10, 5, 0]  # all of them
     for words in (
         "评级 C", "7月6日起", "平均逾期 21.7 天，不超过 30 天", "A ≤ 3 · B ≤ 15 · C ≤ 30", "7 笔（至少 3 笔）", "¥700.00",
         "86%", "7", "¥50.00，5天（超过 30 天为 D）", "0 次（2 次起为 D）", "0 笔（3 笔起上调一级）", "P0", "晚40天付",
@@ -102,6 +102,41 @@ def test_who_is_known_for_two_months_buys_in_two_months(hk: Harness) -> None:
     view, text = says(hk, "li", "评级 甲")
     assert view["profile"]["receivables"]["per_month"] == "1.5" and view["profile"]["payment_days"] is None
     assert "付款期" not in text and "下单频次" not in text
+
+
+def test_every_row_is_reached_page_by_page(hk: Harness) -> None:
+    for n in range(25):
+        hk.receivable("甲", "100.00", due="2026-03-02", issued="2026-01-02", number=f"P{n:02}")
+        hk.pay("甲", "100.00", f"P{n:02}", on=(DUE + timedelta(days=n + 1)).isoformat(), number=f"R{n:02}")
+    rated(hk)
+    assert len(says(hk, "li", "评级 甲")[0]["receivables"]) == 25
+    view, text = says(hk, "li", "评级 甲 明细")
+    assert len(view["rows"]) == 25
+    assert view["rows"][0] == {
+        "kind": "receivable", "number": "P24", "due": "2026-03-02", "paid": "2026-03-27", "days_late": 25,
+        "amount": "100.00", "currency": "CNY", "weighed": True,
+    }  # fmt: skip
+    assert "25 项" in text and "下一页：评级 甲 明细 2" in text and "P05" in text and "P04" not in text
+    view, text = says(hk, "li", "/rating 甲 details 2")
+    assert "第 2 页，共 2 页" in text and "P04" in text and "P05" not in text and "下一页" not in text
+    assert says(hk, "li", "评级 甲 明细 x", "invalid")[0]["error"]["code"] == "command.rest"
+
+
+def test_every_version_is_told(hk: Harness) -> None:
+    """When, from what to what, why and by whom, the newest first."""
+    paid(hk, 0, 0, 0, 0)
+    rated(hk)
+    hk.at("2026-07-08 10:00")
+    says(hk, "zhou", "评级 甲 C 到 9-30 更换负责人")
+    view, text = says(hk, "li", "评级 甲 历史")
+    newest, first = view["history"]
+    assert (newest["date"], newest["from"], newest["to"], newest["by"]) == ("2026-07-08", first["to"], "C", "zhou")
+    assert (newest["reason"], newest["until"], newest["source"]) == ("更换负责人", "2026-09-30", "override")
+    assert (first["from"], first["source"], first["by"], first["version"]) == (None, "computed", None, 1)
+    set_by_hand = "人工设定 · 更换负责人 · 至9月30日"
+    for words in ("评级变更 2 次", f"{first['to']} → C", set_by_hand, "zhou", "按付款记录计算", "7月8日"):
+        assert words in text, (words, text)
+    assert [row["to"] for row in says(hk, "li", "/rating 甲 history")[0]["history"]] == ["C", first["to"]]
 
 
 def test_set_by_hand_with_a_reason_and_an_end(hk: Harness) -> None:

@@ -31,7 +31,7 @@ rungs = [{ audience = ["role:finance_director", "role:sales_director"], need = "
 def staffed(hk: Harness) -> Harness:
     """Beside the usual people ma, who stands in for zhou, and gm above him."""
     opened(hk)
-    hk.people(gm="management", ma="rep")
+    hk.people(gm="management", ma="risk")
     hk.person("zhou", manager_id=person(hk, "gm"), deputy_id=person(hk, "ma"))
     return hk
 

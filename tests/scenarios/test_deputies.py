@@ -6,7 +6,7 @@ import pytest
 
 from core.credit import requests
 from core.dunning.stored import active
-from core.models import CreditRequest, CreditVote
+from core.models import CreditRequest, CreditVote, Person
 from tests.harness import Harness, instant
 from tests.phones import Card
 from tests.scenarios.approving import BOTH, REQUEST, asked, audited, person, settled, staffed
@@ -98,6 +98,7 @@ def test_whoever_asks_decides_neither_as_a_deputy(shop: Harness) -> None:
 
 def test_nor_does_whoever_looks_after_the_customer(shop: Harness) -> None:
     """Somebody else asked, and the rep gets the commission."""
+    shop.person("li", roles=["rep", "sales_manager"])
     card = asked_for_wang(shop)
     shop.person("zhou", deputy_id=person(shop, "li"), away_until=instant("2026-07-09 10:00").date())
     assert shop.chat("li").say("审批")["view"]["approvals"] == []
@@ -177,3 +178,68 @@ def test_a_deputy_says_yes_in_any_messenger(hk: Harness) -> None:
     assert state(hk, "SO1") == "released"
     hk.chat("li").expect_card("SO1", "fm 代 zhou", kind="order.decided")
     hk.chat("cai").expect_card("SO1", kind="order.decided")
+
+
+# --- who may be one, and what they know ---
+
+
+def test_a_rep_is_no_deputy_for_decisions_and_the_answer_says_who_could(shop: Harness) -> None:
+    said = shop.chat("zhou").say("外出 到 7月8日 代理 @li")
+    assert said["outcome"] == "invalid" and "li没有信用审批权限" in said["card"].title
+    assert "fm" in said["message"] and "gm" in said["message"]
+    with shop.look() as work:
+        zhou = work.session.get_one(Person, person(shop, "zhou"))
+    assert (zhou.away_until, zhou.deputy_id) == (None, person(shop, "ma"))
+    settled(shop)
+
+
+def test_a_rep_may_name_any_colleague(shop: Harness) -> None:
+    assert shop.chat("li").say("外出 到 7月8日 代理 @lin")["outcome"] == "done"
+    shop.chat("lin").expect_nothing()
+    settled(shop)
+
+
+def test_a_deputy_who_came_by_import_or_lost_the_role_decides_nothing(shop: Harness) -> None:
+    report = shop.imports("people", "handle,name,roles,deputy,away_until", "zhou,zhou,finance_director,lin,2026-07-10")
+    assert [warning["code"] for warning in report["warnings"]] == ["import.deputy_no_authority"]
+    place(shop, "甲", "2000.00", "SO1")
+    card = shop.chat("zhou").expect_card("SO1", kind=REQUEST)
+    shop.chat("lin").expect_nothing()
+    card.tap("credit.approve", by="lin", expect="invalid")
+    assert shop.chat("lin").say("审批")["view"]["approvals"] == [] and state(shop, "SO1") == "held"
+    settled(shop)
+
+
+def test_the_deputy_is_told_and_reads_when_it_is_over(shop: Harness) -> None:
+    shop.chat("zhou").say("外出 到 7月8日 代理 @ma")
+    shop.deliver()
+    shop.chat("ma").expect_card("zhou", "7月8日", kind="note.deputy")
+    shop.chat("zhou").say("回来")
+    shop.deliver()
+    shop.chat("ma").expect_card("已返岗", "代理结束", kind="note.deputy")
+    shop.chat("zhou").say("外出 到 7月9日 代理 @fm")
+    shop.deliver()
+    shop.chat("fm").expect_card("7月9日", kind="note.deputy")
+    shop.chat("zhou").say("外出 到 7月9日 代理 @ma")
+    shop.deliver()
+    shop.chat("fm").expect_card("他人代理", kind="note.deputy")
+    shop.chat("ma").expect_card("7月9日", kind="note.deputy")
+    settled(shop)
+
+
+def test_a_deputy_sees_the_customer_as_long_as_they_decide_about_it(shop: Harness) -> None:
+    shop.people(sun="sales_manager")
+    assert shop.chat("sun").say("信用 甲")["outcome"] == "invalid"
+    shop.chat("zhou").say("外出 到 7月8日 代理 @sun")
+    assert shop.chat("sun").say("信用 甲")["outcome"] == "invalid"  # nothing of it is theirs to decide
+    place(shop, "甲", "2000.00", "SO1")
+    shop.chat("sun").expect_card("SO1", kind=REQUEST)
+    for line in ("信用 甲", "订单 SO1", "余额 甲"):
+        assert shop.chat("sun").say(line)["outcome"] == "done", line
+    said = shop.chat("sun").say("批准 SO1")
+    assert said["card"] is not None and said["card"].kind == "reply.sure", said
+    assert shop.chat("sun").say("确认")["outcome"] == "done" and state(shop, "SO1") == "released"
+    assert shop.chat("sun").say("信用 甲")["outcome"] == "invalid"
+    for card in shop.chat("sun").unread():
+        shop.read(card.id)
+    settled(shop)

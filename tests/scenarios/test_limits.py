@@ -148,7 +148,7 @@ def test_cash_only_ends_the_temporary_limit(shop: Harness) -> None:
         ({"amount": "2000", "until": "2026-07-05"}, "limit.past"),
         ({"amount": "2000", "until": "2027-07-31"}, "limit.too_long"),
         ({"amount": "2000", "until": "morgen"}, "input.bad_date"),
-        ({"limit": "unlimited", "until": "2026-07-31"}, "limit.no_base"),
+        ({"limit": "unlimited", "until": "2026-07-31"}, "limit.none_until"),
         ({"amount": "2000", "from": "2026-07-31"}, "limit.without_end"),
         ({"amount": "2000", "from": "2026-07-31", "until": "2026-07-30"}, "limit.backwards"),
         ({"amount": "2000", "from": "2026-07-05", "until": "2026-07-30"}, "limit.past"),

@@ -131,6 +131,36 @@ def test_the_rep_takes_back_the_one_that_they_name(shop: Harness) -> None:
     told(shop)
 
 
+@pytest.mark.parametrize("line", ["批准 SO-M3", "/approve SO-M3", "/批准 甲", "1 SO-M3", "approve so-m3"])
+def test_a_yes_by_number_is_confirmed_with_the_amounts(shop: Harness, line: str) -> None:
+    asks(say(shop, "zhou", line), "批准", "SO-M3", "甲", "¥2,000.00", "¥1,000.00")
+    assert both_wait(shop)
+    said = say(shop, "zhou", "确认")
+    assert said["outcome"] == "done" and said["message"].startswith("甲 订单 SO-M3：")
+    assert (state(shop, "SO-M3"), state(shop, "SO-M4")) == ("released", "held")
+    shop.deliver()
+    told(shop)
+
+
+def test_words_after_a_yes_are_conditions_that_nobody_read(shop: Harness) -> None:
+    said = say(shop, "zhou", "批准 SO-M3 但先收三成")
+    assert said["outcome"] == "invalid" and both_wait(shop)
+    told(shop)
+
+
+def test_by_number_without_a_card_of_it_here(shop: Harness) -> None:
+    """It went to another messenger, say."""
+    with shop.db() as work:
+        for delivery in work.session.execute(select(Delivery).where(D.c.address == "zhou")).scalars():
+            delivery.state = "closed"
+    asks(say(shop, "zhou", "/reject SO-M3 太高"), "SO-M3", "太高")
+    assert say(shop, "zhou", "1")["outcome"] == "done" and state(shop, "SO-M3") == "rejected"
+    shop.deliver()
+    assert say(shop, "cai", "/reject SO-M4 太高")["outcome"] == "invalid" and state(shop, "SO-M4") == "held"
+    assert say(shop, "cai", "/reject")["outcome"] == "invalid"
+    told(shop)
+
+
 def test_a_single_one_needs_no_name_and_is_asked_about_all_the_same(shop: Harness) -> None:
     say(shop, "zhou", "驳回 SO-M3 太高")
     say(shop, "zhou", "1")

@@ -11,14 +11,16 @@ from bot.notifications.load.facts import Cancel, Facts, Loaded, Message, phrase
 from bot.notifications.views import Phrase, ProposalMonth, ProposalView
 from bot.notifications.views.ratings import letter_of
 from core.credit.exposure import standing
+from core.credit.inputs import inputs
+from core.credit.rating import rate
+from core.dunning.stored import active
 from core.models import Customer, LimitProposal, Rating
 from core.models.base import table_of
 from core.money import Money
 
 T = table_of(Rating)
 _WHY = {
-    "average_days_late": "rating.average_late", "broken_promises": "rating.broken_promises", "overdue": "rating.overdue",
-    "on_time": "rating.lifted",
+    "broken_promises": "rating.broken_promises", "overdue": "rating.overdue", "on_time": "rating.lifted",
 }  # fmt: skip
 
 
@@ -80,7 +82,8 @@ def _ended(facts: Facts, row: LimitProposal) -> Phrase | None:
 
 
 def rating_why(facts: Facts, customer_id: int, value: str) -> Phrase | None:
-    """What made the rating, of the version that says so; None where nothing but the letter is known."""
+    """What makes the rating: with the figures of today, as /rating has them, while they say the same letter; else with those
+    of the version that says it. None where nothing but the letter is known."""
     query = select(T.c.value, T.c.source, T.c.inputs, T.c.reason).where(T.c.customer_id == customer_id)
     row = facts.work.session.execute(query.order_by(T.c.version.desc()).limit(1)).first()
     if row is None or row.value != value:
@@ -90,10 +93,13 @@ def rating_why(facts: Facts, customer_id: int, value: str) -> Phrase | None:
     parts = row.inputs.get("parts") or ()
     if not parts:
         return None
-    last = parts[-1]
-    code, figure = last["code"], Decimal(last["is_"])
+    rules = active(facts.work)[1].credit.rating
+    today = rate(inputs(facts.work, [customer_id], rules.window_months)[customer_id], rules)
+    code, figure = parts[-1]["code"], Decimal(parts[-1]["is_"])
+    if today.value == value:
+        code, figure = today.parts[-1].code, Decimal(today.parts[-1].is_)
     if code == "score":
         return phrase("rating.score", text=str(figure))
-    if code == "average_days_late" and not round(figure):
-        return phrase("rating.on_time")
+    if code == "average_days_late":
+        return phrase("rating.average_late", text=str(figure)) if figure else phrase("rating.on_time")
     return phrase(_WHY[code], n=round(figure)) if code in _WHY else None

@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.notifications.views.base import Option, Part, Phrase, ReceivableRow
 from bot.notifications.views.collect import CollectView, CopyView, DigestLine, DigestView, NoteView
-from bot.notifications.views.credit import CreditView, OrderView
+from bot.notifications.views.credit import CreditView, DeputyView, OrderView
 from bot.notifications.views.deviation import DeviationLine, DeviationTotal, DeviationView
 from bot.notifications.views.figures import (
     AgingLine,
@@ -45,7 +45,7 @@ from bot.notifications.views.orders import (
 )
 from bot.notifications.views.promises import ClaimView, DisputeView, PauseView, PromiseView
 from bot.notifications.views.proposals import ProposalMonth, ProposalView
-from bot.notifications.views.ratings import RatingPart, RatingRow, RatingView, ScoreLine
+from bot.notifications.views.ratings import RatingListView, RatingPart, RatingRow, RatingView, ScoreLine
 from bot.notifications.views.replies import (
     ChoiceView,
     ConfirmView,
@@ -78,6 +78,7 @@ REGISTRY: dict[str, type[Any]] = {
     "pause": PauseView,
     "credit": CreditView,
     "order": OrderView,
+    "deputy": DeputyView,
     "risk": RiskView,
     "related": RelatedView,
     "watch": WatchView,
@@ -98,6 +99,7 @@ REGISTRY: dict[str, type[Any]] = {
     "reply_order": OrderStatusView,
     "reply_credit": CreditStatusView,
     "reply_rating": RatingView,
+    "reply_rating_list": RatingListView,
     "reply_group": GroupView,
     "reply_deviation": DeviationView,
     "reply_choice": ChoiceView,
@@ -111,11 +113,12 @@ REGISTRY: dict[str, type[Any]] = {
 __all__ = [
     "REGISTRY", "AgingLine", "AgingView", "AllocateView", "ApprovalLine", "ApprovalsView", "BalanceView", "ChoiceView",
     "ClaimView", "CollectView", "ConfirmView", "CopyView", "CreditStatusView", "CreditView", "CurrencyExposure",
-    "CurrencyLine", "DeviationLine", "DeviationTotal", "DeviationView", "DigestLine", "DigestView", "DisputeView",
-    "DoneView", "ErrorView", "FailedView", "GapView", "HelpView", "InvoiceView", "LetterRow", "LetterSample",
+    "CurrencyLine", "DeputyView", "DeviationLine", "DeviationTotal", "DeviationView", "DigestLine", "DigestView",
+    "DisputeView", "DoneView", "ErrorView", "FailedView", "GapView", "HelpView", "InvoiceView", "LetterRow", "LetterSample",
     "LetterView", "Line", "NoteView", "ObjectView", "OpenLine", "Option", "OrderLine", "OrderStatusView", "OrderStep",
     "OrderView", "OverdueLine", "OverdueView", "Part", "PauseView", "PaymentView", "PendingLine", "Phrase", "PrepayRow",
-    "PrepayView", "PromiseLine", "PromiseView", "ProposalMonth", "ProposalView", "RatingPart", "RatingRow", "RatingView",
+    "PrepayView", "PromiseLine", "PromiseView", "ProposalMonth", "ProposalView", "RatingListView",
+    "RatingPart", "RatingRow", "RatingView",
     "ReceivableRow", "ReleaseView", "RiskView", "ScoreLine", "ShipmentRow", "StaleView", "SureView", "TodoLine",
     "TodoView", "TraceStep", "TraceView", "TrialView", "UnsureView", "WhoamiView",
 ]  # fmt: skip

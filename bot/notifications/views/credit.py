@@ -127,7 +127,7 @@ class CreditView:
     def example(cls, lang: str) -> Self:
         return cls(
             today=date(2026, 7, 8), customer=example_name(lang), short=example_short(lang), code="C019",
-            rating="C", rating_why=Phrase(code="rating.average_late", n=18), order="SO-2026-0118",
+            rating="C", rating_why=Phrase(code="rating.average_late", text="18.4"), order="SO-2026-0118",
             amount=yuan(200_000), limit=yuan(500_000), used=yuan(420_000), available=yuan(80_000), over=yuan(120_000),
             share_over=24, group="华兴集团" if lang == "zh" else "Huaxing Group", group_limit=yuan(2_000_000),
             group_used=yuan(1_900_000), group_over=yuan(100_000), insured=(InsuredLine.example(lang),),
@@ -139,6 +139,29 @@ class CreditView:
             by=example_person(lang), note="老客户，月底回款后补齐" if lang == "zh" else "old customer, pays at month-end",
             expires_at=datetime(2026, 7, 10, 12, tzinfo=SHANGHAI), rung=1, of_rungs=2,
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeputyView:
+    """note.deputy: to whoever decides in somebody's place."""
+
+    today: date
+    who: str  # is away
+    start: date
+    until: date
+    ended: Phrase | None = None
+
+    @property
+    def closed(self) -> bool:
+        return self.ended is not None
+
+    @property
+    def open(self) -> bool:
+        return self.ended is None
+
+    @classmethod
+    def example(cls, lang: str) -> Self:
+        return cls(today=date(2026, 7, 8), who=example_person(lang, 2), start=date(2026, 7, 9), until=date(2026, 7, 17))
 
 
 def in_place_of(name: str, whom: Collection[str], lang: str) -> str:

@@ -206,3 +206,50 @@ class RatingView:
             ),
             risks=RiskLine.examples(lang),
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatingListLine:
+    """A row behind a rating, or a version of it. `what`: a number, or "B → C"; `by`: who set it, "" for nobody."""
+
+    on: date
+    what: str
+    said: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatingListView:
+    """reply.rating_list: a page of what is behind a rating (`about` rows), or of its versions (history)."""
+
+    today: date
+    code: str
+    name: str
+    about: str
+    count: int
+    page: int
+    pages: int
+    lines: tuple[RatingListLine, ...]
+
+    @property
+    def history(self) -> bool:
+        return self.about == "history"
+
+    @property
+    def following(self) -> int:
+        """The page after this one; 0 on the last."""
+        return self.page + 1 if self.page < self.pages else 0
+
+    @classmethod
+    def example(cls, lang: str) -> Self:
+        zh = lang == "zh"
+        return cls(
+            today=date(2026, 7, 8), code="C019", name=example_name(lang), about="history", count=23, page=1, pages=2,
+            lines=(
+                RatingListLine(
+                    on=date(2026, 7, 1), what="C → B", by=example_person(lang, 2),
+                    said="人工设定 · 已更换财务负责人 · 至9月30日" if zh else "set by hand · new head of finance",
+                ),
+                RatingListLine(on=date(2026, 4, 1), what="B → C", said="按付款记录计算" if zh else "computed", by=""),
+            ),
+        )  # fmt: skip
