@@ -1,5 +1,6 @@
 """/balance 客户: what a customer owes, how old it is, what is promised, how much credit is left."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from bot.notifications.views import BalanceView, CurrencyLine, OpenLine, Promise
 from bot.notifications.views.ratings import letter_of
 from core.credit.granted import of_rating
 from core.dunning.facts import said_tags
-from core.dunning.stored import active
+from core.dunning.stored import active, in_force
 from core.ledger.balances import Balance, Figures, OpenItem
 from core.money import Money, format_major
 from core.queries import Credit, CustomerBalance, customer_balance
@@ -28,8 +29,9 @@ def balance(ask: Ask) -> CommandReply:
     found = customer_balance(ask.work, name.one, ask.scope)
     if found.credit is None:
         found = replace(found, credit=_by_policy(ask, found))
+    tags = _tags(ask, found)
     return CommandReply(
-        kind="reply.balance", view=_view(ask, found), json=_json(ask, found), customer_id=name.one.id,
+        kind="reply.balance", view=_view(ask, found, tags), json=_json(ask, found, tags), customer_id=name.one.id,
         facts={"customer": name.one.name, "code": name.one.code},
     )  # fmt: skip
 
@@ -50,12 +52,14 @@ def late(item: OpenItem, ask: Ask) -> int:
     return max((ask.work.today - item.due_on).days, 0) if item.due_on else 0
 
 
-def tags_of(item: OpenItem, ask: Ask) -> list[str]:
-    """Its own, and those of the policy's watches."""
-    return [*item.tags, *active(ask.work)[1].tags_of(item.amount_minor, item.currency)]
+def _tags(ask: Ask, found: CustomerBalance) -> dict[int, list[str]]:
+    """By open receivable: its own tags, and those of the policy's watches."""
+    policy = in_force(ask.work)
+    items = [item for row in found.figures.values() for item in row.items]
+    return {i.receivable_id: [*i.tags, *policy.tags_of(i.amount_minor, i.currency)] for i in items}
 
 
-def _view(ask: Ask, found: CustomerBalance) -> BalanceView:
+def _view(ask: Ask, found: CustomerBalance, tags: Mapping[int, list[str]]) -> BalanceView:
     main, customer = found.main, found.customer
 
     def money(minor: int) -> Money:
@@ -78,7 +82,7 @@ def _view(ask: Ask, found: CustomerBalance) -> BalanceView:
         open=tuple(
             OpenLine(
                 number=item.number, issued=item.issued_on, due=item.due_on, open=Money(item.open_minor, item.currency),
-                days_overdue=late(item, ask), state=found.states[item.receivable_id], tags=said_tags(tags_of(item, ask)),
+                days_overdue=late(item, ask), state=found.states[item.receivable_id], tags=said_tags(tags[item.receivable_id]),
             )
             for item in main.items
         ),
@@ -90,7 +94,7 @@ def _view(ask: Ask, found: CustomerBalance) -> BalanceView:
     )  # fmt: skip
 
 
-def _json(ask: Ask, found: CustomerBalance) -> dict[str, Any]:
+def _json(ask: Ask, found: CustomerBalance, tags: Mapping[int, list[str]]) -> dict[str, Any]:
     customer, main, credit = found.customer, found.main, found.credit
 
     def text(minor: int) -> str:
@@ -105,7 +109,7 @@ def _json(ask: Ask, found: CustomerBalance) -> dict[str, Any]:
     receipt = found.last_receipt
     return {
         "customer": {"code": customer.code, "name": customer.name, "rating": customer.rating, "owner": found.owner},
-        **_figures(ask, found, main),
+        **_figures(ask, found, main, tags),
         "credit": limits,
         "promises": [
             {"date": p.due_on.isoformat(), "amount": format_major(p.amount_minor, p.currency), "currency": p.currency,
@@ -113,13 +117,13 @@ def _json(ask: Ask, found: CustomerBalance) -> dict[str, Any]:
             for p in found.promises
         ],
         "last_receipt": {"date": receipt[0].isoformat(), "amount": text(receipt[1])} if receipt else None,
-        "others": [_figures(ask, found, other) for other in found.others],
+        "others": [_figures(ask, found, other, tags) for other in found.others],
         "paused_until": found.paused_until.isoformat() if found.paused_until else None,
         "hold": found.hold,
     }  # fmt: skip
 
 
-def _figures(ask: Ask, found: CustomerBalance, row: Balance) -> dict[str, Any]:
+def _figures(ask: Ask, found: CustomerBalance, row: Balance, tags: Mapping[int, list[str]]) -> dict[str, Any]:
     return {
         "currency": row.currency,
         **{key: format_major(getattr(row, key), row.currency) for key in ("overdue", "not_due", "undated", "unapplied")},
@@ -132,7 +136,7 @@ def _figures(ask: Ask, found: CustomerBalance, row: Balance) -> dict[str, Any]:
                 "number": item.number, "issued": item.issued_on.isoformat(),
                 "due": item.due_on.isoformat() if item.due_on else None,
                 "open": format_major(item.open_minor, item.currency), "days_overdue": late(item, ask),
-                "state": found.states[item.receivable_id], "tags": tags_of(item, ask),
+                "state": found.states[item.receivable_id], "tags": tags[item.receivable_id],
             }
             for item in row.items
         ],

@@ -73,6 +73,13 @@ def active(work: Work) -> tuple[int, Policy]:
     return row.id or 0, of(row, work.company.currency)
 
 
+def in_force(work: Work) -> Policy:
+    """The same for who only reads: nothing is stored, and without a stored policy it is the shipped default."""
+    known = work.session.info.get(_KNOWN)
+    row = known[1] if known is not None and known[0] == work.now else active_row(work.session, work.now)
+    return default_policy(work.company.currency) if row is None else of(row, work.company.currency)
+
+
 def ensure(work: Work) -> StoredPolicy:
     """The active row; the first time, the shipped default is stored, so that cases can point to it.
 
