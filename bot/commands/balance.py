@@ -82,7 +82,8 @@ def _view(ask: Ask, found: CustomerBalance, tags: Mapping[int, list[str]]) -> Ba
         open=tuple(
             OpenLine(
                 number=item.number, issued=item.issued_on, due=item.due_on, open=Money(item.open_minor, item.currency),
-                days_overdue=late(item, ask), state=found.states[item.receivable_id], tags=said_tags(tags[item.receivable_id]),
+                days_overdue=late(item, ask), state=found.states[item.receivable_id],
+                tags=said_tags(tags[item.receivable_id]),
             )
             for item in main.items
         ),
@@ -136,8 +137,9 @@ def _figures(ask: Ask, found: CustomerBalance, row: Balance, tags: Mapping[int, 
                 "number": item.number, "issued": item.issued_on.isoformat(),
                 "due": item.due_on.isoformat() if item.due_on else None,
                 "open": format_major(item.open_minor, item.currency), "days_overdue": late(item, ask),
-                "state": found.states[item.receivable_id], "tags": tags[item.receivable_id],
+                "state": found.states[item.receivable_id],
             }
+            | ({"tags": tags[item.receivable_id]} if tags[item.receivable_id] else {})
             for item in row.items
         ],
     }  # fmt: skip
