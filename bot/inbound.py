@@ -27,7 +27,7 @@ from core.actions import ActionRequest, Outcome, Result
 from core.errors import DomainError
 from core.models import Account, Customer, Delivery, InboundEvent, OutboxMessage, Person
 from core.models.base import table_of
-from core.money import Money
+from core.money import Money, format_money
 from core.waiting import waiting
 from core.work import Work
 
@@ -125,10 +125,10 @@ class Desk:
     @property
     def capabilities(self) -> Capabilities:
         """Of the messenger, for a new message to this account."""
-        envelope = self.envelope
-        query = select(A.c.text_only).where(A.c.messenger == envelope.messenger, A.c.user_id == envelope.user_id)
-        to = Address(envelope.user_id, self.lang, bool(self.work.session.execute(query).scalar()))
-        return self.door.adapters[envelope.messenger].capabilities(to)
+        here, user = self.envelope.messenger, self.envelope.user_id
+        query = select(A.c.text_only).where(A.c.messenger == here, A.c.user_id == user)
+        to = Address(user, self.lang, bool(self.work.session.execute(query).scalar()))
+        return self.door.adapters[here].capabilities(to)
 
     # --- typed lines ---
 
@@ -138,12 +138,19 @@ class Desk:
             if pressed is not None:
                 return pressed
         answered = commands.handle(self.work, self.person, text, lang=self.lang, confirmed=confirmed)
-        card = self._fit(render(answered.kind, answered.view, self.lang))
+        card = render(answered.kind, answered.view, self.lang)
+        mine = questions.buttons(self.work, answered.order_id, self.person.id, self.lang)
+        card = self._fit(card if mine is None else replace(card, actions=mine.actions))
         outcome = answered.outcome or "done"
         message = "" if outcome == "done" else card.text or card.title
         delivery_id = None
         if answered.pending is not None and not confirmed:
             delivery_id = self._keep(card, "command", 0, {"text": answered.pending, "who": self.person.handle})
+        elif mine is not None and not self.envelope.looks:
+            about, kept_as = mine.message, replace(card, kind=mine.message.kind)  # which is what it is drawn anew as
+            delivery_id = self._keep(
+                kept_as, about.subject, about.subject_id, {}, customer_id=about.customer_id, shows=mine.shows
+            )
         elif card.actions and answered.pending is None and not self.envelope.looks:
             delivery_id = self._keep(card, "todo", 0, {})
         if delivery is not None:
@@ -257,8 +264,7 @@ class Desk:
         return may_see_customer(self.work.session, scope_of(self.work.session, self.person.id or 0), delivery.customer_id)
 
     def _must_ask(self, action: str, given: Mapping[str, str]) -> bool:
-        known = templates().action(action, self.lang)
-        return not given and any(i.required for i in known.inputs)
+        return not given and any(i.required for i in templates().action(action, self.lang).inputs)
 
     def _ask(self, delivery: Delivery, action: Action) -> Reply:
         """The button has a question: the card that asks it, drawn in place, without changing what is stored."""
@@ -300,12 +306,7 @@ class Desk:
                 return self._said(Outcome(Result.invalid, "task.none"))
             kind, customer_id, data = row.kind, row.customer_id, {}
         message = Message(
-            kind=kind,
-            subject=subject,
-            subject_id=int(number),
-            person_id=self.person.id,
-            customer_id=customer_id,
-            data=data,
+            kind=kind, subject=subject, subject_id=int(number), person_id=self.person.id, customer_id=customer_id, data=data
         )
         return self._opened(message, data) or self._said(Outcome(Result.already, "card.closed"))
 
@@ -443,7 +444,5 @@ class Desk:
     def _shown(self, value: Any) -> Any:
         """Amounts come as [[minor, currency], …]."""
         if isinstance(value, list) and value and isinstance(value[0], list):
-            from core.money import format_money
-
             return "、".join(format_money(Money(minor, currency), self.lang) for minor, currency in value)
         return value

@@ -6,7 +6,7 @@ tapped card showed then: a yes does that and nothing else, and is stale if the c
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -98,6 +98,33 @@ def about_order(work: Work, order: Order, action: str, person_id: int | None) ->
             return None
         subject, subject_id = "credit", pending.id or 0
     return Message(kind=kind, subject=subject, subject_id=subject_id, person_id=person_id, customer_id=order.customer_id)
+
+
+@dataclass(frozen=True)
+class Buttons:
+    """What somebody may press about an order, and the card that these buttons are of."""
+
+    message: Message
+    shows: Mapping[str, Any]
+    actions: tuple[Action, ...]
+
+
+def buttons(work: Work, order_id: int | None, person_id: int | None, lang: Lang) -> Buttons | None:
+    """Whoever decides about it, or asked for it, has theirs; everybody else none."""
+    order = work.session.get(Order, order_id) if order_id is not None else None
+    last = requests.latest(work, order.id or 0) if order is not None else None
+    if order is None or last is None:
+        return None
+    asks = person_id in (order.asked_by_id, last.asked_by_id)
+    for kind, has in _CARDS.items():
+        message = about_order(work, order, has[0], person_id)
+        if message is None or (kind == "order.held" and not asks):
+            continue
+        loaded = load_view(work, message, lang)
+        card = render(loaded.kind, loaded.view, lang) if not isinstance(loaded, Cancel) else None
+        if card is not None and not isinstance(loaded, Cancel) and card.actions and not card.closed:
+            return Buttons(message, loaded.shows, card.actions)
+    return None
 
 
 _CARDS = {

@@ -11,6 +11,15 @@ from core.errors import DomainError
 from core.money import Money, format_money
 
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
+NOT_ALLOWED = "action.not_allowed"
+_ROLES = (
+    "rep", "finance", "sales_manager", "sales_director", "finance_manager", "finance_director", "risk", "management",
+    "admin",
+)  # fmt: skip
+_ROUTED = ("审批规则指定的人", "those whom the approval rules name")
+_DECIDED = ("credit.approve", "credit.approve_with", "credit.reject", "limit.agree", "limit.decline")
+_BY_ROUTE = dict.fromkeys(_DECIDED, _ROUTED)
+_NOT_THEMSELVES = dict.fromkeys(("hold.lift", "blacklist.end"), ("（设置人本人除外）", " (but for whoever set it)"))
 _TYPED = ("value", "text", "usage", "next")  # by somebody, or to be
 # Facts that say where, most telling first.
 _WHERE = ("where", "file", "variable", "key", "option", "url", "field")
@@ -62,8 +71,29 @@ def sentence(code: str, facts: Mapping[str, Any] | None = None, lang: str = "zh"
         detail = ", ".join(f"{key}={value}" for key, value in shown.items())
         return (f"Not possible: {code}" if en else f"无法完成：{code}") + (f" ({detail})" if detail else ""), ""
     message = words[en].format_map(_Facts(shown))
+    if code == NOT_ALLOWED:
+        who = who_may(shown.get("action", ""), lang)
+        return message, words[2 + en].format(who=who) if who else ""
     hint = words[2 + en].format_map(_Hints(shown)) if len(words) > 2 else ""
     return message, hint
+
+
+def who_may(action: str, lang: str) -> str:
+    """Whose it is to do, by role or as they stand to the customer; "" where that is nobody's in particular."""
+    from core.dunning.words import audience
+    from core.permissions import RULES, Relation
+
+    en, rule = lang != "zh", RULES.get(action)
+    if action in _BY_ROUTE:
+        return _BY_ROUTE[action][en]
+    if rule is None or (not rule.roles and not rule.relations):
+        return ""
+    asked = action.startswith("credit.")
+    near = {Relation.own: ("申请人", "whoever asked") if asked else ("负责人", "the owner"),
+            Relation.above: ("其上级", "their managers")}  # fmt: skip
+    said = [words[en] for relation, words in near.items() if relation in rule.relations]
+    said += [audience(role, lang) for role in _ROLES if role in rule.roles]
+    return (", " if en else "、").join(said) + (_NOT_THEMSELVES.get(action, ("", ""))[en])
 
 
 def not_saved(lang: str, *, typed: bool) -> str:

@@ -253,6 +253,7 @@ RULES: dict[str, Rule] = {
     "limit.agree": _CREDIT,  # of these whom the policy names, never the customer's owner: core.credit.proposals
     "limit.decline": _CREDIT,
     "limit.set": _LIMIT,
+    "limit.ask": Rule(_LINE, frozenset({"finance", "risk"})),
     "group.limit_set": _LIMIT,  # and only who sees all of the group: core.actions.groups
     "hold.set": _HOLD,
     "hold.lift": _LIFT,

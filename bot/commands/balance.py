@@ -1,5 +1,6 @@
 """/balance 客户: what a customer owes, how old it is, what is promised, how much credit is left."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from bot.notifications.views.ratings import letter_of
 from core.credit.exposure import standing
 from core.credit.granted import available, granted
 from core.dunning.facts import said_tags
-from core.dunning.stored import active
+from core.dunning.stored import in_force
 from core.ledger.balances import Balance, Figures, OpenItem
 from core.money import Money, format_major
 from core.queries import CustomerBalance, customer_balance
@@ -43,9 +44,10 @@ def balance(ask: Ask) -> CommandReply:
     if len(name.customers) > 1:
         return pick(ask, name)
     found = customer_balance(ask.work, name.one, ask.scope)
-    credit = _credit(ask, found)
+    credit, tags = _credit(ask, found), _tags(ask, found)
     return CommandReply(
-        kind="reply.balance", view=_view(ask, found, credit), json=_json(ask, found, credit), customer_id=name.one.id,
+        kind="reply.balance", view=_view(ask, found, credit, tags), json=_json(ask, found, credit, tags),
+        customer_id=name.one.id,
         facts={"customer": name.one.name, "code": name.one.code},
     )  # fmt: skip
 
@@ -54,7 +56,7 @@ def _credit(ask: Ask, found: CustomerBalance) -> Credit | None:
     """None without a limit, where the figures are in another currency, or for who doesn't see the whole customer."""
     if not found.whole:
         return None
-    rules, company = active(ask.work)[1].credit, ask.work.company.currency
+    rules, company = in_force(ask.work).credit, ask.work.company.currency
     now = standing(ask.work, found.customer.id or 0)
     limit, left = granted(now, rules, company).minor, available(now, rules, company)
     if limit is None or left is None or found.currency != now.currency:
@@ -66,12 +68,16 @@ def late(item: OpenItem, ask: Ask) -> int:
     return max((ask.work.today - item.due_on).days, 0) if item.due_on else 0
 
 
-def tags_of(item: OpenItem, ask: Ask) -> list[str]:
-    """Its own, and those of the policy's watches."""
-    return [*item.tags, *active(ask.work)[1].tags_of(item.amount_minor, item.currency)]
+def _tags(ask: Ask, found: CustomerBalance) -> dict[int, list[str]]:
+    """By open receivable: its own tags, and those of the policy's watches."""
+    policy = in_force(ask.work)
+    items = [item for row in found.figures.values() for item in row.items]
+    return {i.receivable_id: [*i.tags, *policy.tags_of(i.amount_minor, i.currency)] for i in items}
 
 
-def _view(ask: Ask, found: CustomerBalance, credit: Credit | None) -> BalanceView:
+def _view(
+    ask: Ask, found: CustomerBalance, credit: Credit | None, tags: Mapping[int, list[str]]
+) -> BalanceView:
     main, customer = found.main, found.customer
 
     def money(minor: int) -> Money:
@@ -94,7 +100,8 @@ def _view(ask: Ask, found: CustomerBalance, credit: Credit | None) -> BalanceVie
         open=tuple(
             OpenLine(
                 number=item.number, issued=item.issued_on, due=item.due_on, open=Money(item.open_minor, item.currency),
-                days_overdue=late(item, ask), state=found.states[item.receivable_id], tags=said_tags(tags_of(item, ask)),
+                days_overdue=late(item, ask), state=found.states[item.receivable_id],
+                tags=said_tags(tags[item.receivable_id]),
             )
             for item in main.items
         ),
@@ -106,7 +113,9 @@ def _view(ask: Ask, found: CustomerBalance, credit: Credit | None) -> BalanceVie
     )  # fmt: skip
 
 
-def _json(ask: Ask, found: CustomerBalance, credit: Credit | None) -> dict[str, Any]:
+def _json(
+    ask: Ask, found: CustomerBalance, credit: Credit | None, tags: Mapping[int, list[str]]
+) -> dict[str, Any]:
     customer, main = found.customer, found.main
 
     def text(minor: int) -> str:
@@ -121,7 +130,7 @@ def _json(ask: Ask, found: CustomerBalance, credit: Credit | None) -> dict[str, 
     receipt = found.last_receipt
     return {
         "customer": {"code": customer.code, "name": customer.name, "rating": customer.rating, "owner": found.owner},
-        **_figures(ask, found, main),
+        **_figures(ask, found, main, tags),
         "credit": limits,
         "promises": [
             {"date": p.due_on.isoformat(), "amount": format_major(p.amount_minor, p.currency), "currency": p.currency,
@@ -129,13 +138,13 @@ def _json(ask: Ask, found: CustomerBalance, credit: Credit | None) -> dict[str, 
             for p in found.promises
         ],
         "last_receipt": {"date": receipt[0].isoformat(), "amount": text(receipt[1])} if receipt else None,
-        "others": [_figures(ask, found, other) for other in found.others],
+        "others": [_figures(ask, found, other, tags) for other in found.others],
         "paused_until": found.paused_until.isoformat() if found.paused_until else None,
         "hold": found.hold,
     }  # fmt: skip
 
 
-def _figures(ask: Ask, found: CustomerBalance, row: Balance) -> dict[str, Any]:
+def _figures(ask: Ask, found: CustomerBalance, row: Balance, tags: Mapping[int, list[str]]) -> dict[str, Any]:
     return {
         "currency": row.currency,
         **{key: format_major(getattr(row, key), row.currency) for key in ("overdue", "not_due", "undated", "unapplied")},
@@ -148,8 +157,9 @@ def _figures(ask: Ask, found: CustomerBalance, row: Balance) -> dict[str, Any]:
                 "number": item.number, "issued": item.issued_on.isoformat(),
                 "due": item.due_on.isoformat() if item.due_on else None,
                 "open": format_major(item.open_minor, item.currency), "days_overdue": late(item, ask),
-                "state": found.states[item.receivable_id], "tags": tags_of(item, ask),
+                "state": found.states[item.receivable_id],
             }
+            | ({"tags": tags[item.receivable_id]} if tags[item.receivable_id] else {})
             for item in row.items
         ],
     }  # fmt: skip

@@ -18,7 +18,7 @@ SHOWN, MOST = 10, 200
 
 def deviation(ask: Ask) -> CommandReply:
     if not may("deviation.see", ask.person.roles):
-        return ask.error("action.not_allowed", "not_allowed")
+        return ask.error("action.not_allowed", "not_allowed", action="deviation.see")
     most, typed = SHOWN, "".join(ask.typed.words)
     if typed:
         if not (typed.isdecimal() and typed.isascii() and len(typed) < 7 and int(typed)):

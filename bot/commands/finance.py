@@ -15,7 +15,7 @@ from core.permissions import Relation, may
 
 def receipt(ask: Ask) -> CommandReply:
     if not _may(ask, "receipt.record"):
-        return _not_allowed(ask)
+        return _not_allowed(ask, "receipt.record")
     name = named(ask)
     if isinstance(name, CommandReply):
         return name
@@ -34,7 +34,7 @@ def receipt(ask: Ask) -> CommandReply:
 
 def credit_note(ask: Ask) -> CommandReply:
     if not _may(ask, "credit_note.record"):
-        return _not_allowed(ask)
+        return _not_allowed(ask, "credit_note.record")
     name = named(ask)
     if isinstance(name, CommandReply):
         return name
@@ -55,7 +55,7 @@ def credit_note(ask: Ask) -> CommandReply:
 
 def allocate(ask: Ask) -> CommandReply:
     if not _may(ask, "receipt.allocate"):
-        return _not_allowed(ask)
+        return _not_allowed(ask, "receipt.allocate")
     words = ask.typed.words
     if len(words) < 2:
         return ask.error("command.usage", usage=ask.usage)
@@ -90,5 +90,5 @@ def _may(ask: Ask, verb: str) -> bool:
     return may(verb, ask.person.roles, Relation.none)
 
 
-def _not_allowed(ask: Ask) -> CommandReply:
-    return ask.error("action.not_allowed", "not_allowed")
+def _not_allowed(ask: Ask, verb: str) -> CommandReply:
+    return ask.error("action.not_allowed", "not_allowed", action=verb)

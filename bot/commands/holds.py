@@ -2,19 +2,23 @@
 
 from dataclasses import replace
 
-from bot.commands import words
+from bot.commands import lists, words
 from bot.commands.parser import Ask, Named, named
 from bot.commands.periods import given_days, in_quotes, said_again, take_period
 from bot.commands.reply import CommandReply
 from bot.commands.write import change, joined
 from bot.notifications.views import ConfirmView, DoneView, Line
-from core.credit.holds import related
+from core.credit.holds import BLACKLIST, related
+from core.credit.rules import BLOCKING
 from core.permissions import may
 
 SHOWN = 5  # related customers by name
 
 
 def hold(ask: Ask) -> CommandReply:
+    """Without a name: who is on hold, the blacklisted included."""
+    if not ask.typed.words:
+        return lists.holds(ask, BLOCKING)
     name = _asked(ask, "hold.set")
     if isinstance(name, CommandReply):
         return name
@@ -41,7 +45,9 @@ def unhold(ask: Ask) -> CommandReply:
 
 
 def blacklist(ask: Ask) -> CommandReply:
-    """The related customers that this person sees are named, before and after."""
+    """The related customers that this person sees are named, before and after. Without a name: who is blacklisted."""
+    if not ask.typed.words:
+        return lists.holds(ask, [BLACKLIST])
     reply = _with_reason(ask, "blacklist.set")
     found = related(ask.work, reply.customer_id, ask.scope) if reply.customer_id is not None else []
     if not found or reply.outcome not in ("done", "already") or not isinstance(reply.view, ConfirmView | DoneView):
@@ -58,7 +64,7 @@ def unblacklist(ask: Ask) -> CommandReply:
 
 
 def _asked(ask: Ask, verb: str) -> Named | CommandReply:
-    return named(ask) if may(verb, ask.person.roles) else ask.error("action.not_allowed", "not_allowed")
+    return named(ask) if may(verb, ask.person.roles) else ask.error("action.not_allowed", "not_allowed", action=verb)
 
 
 def _with_reason(ask: Ask, action: str) -> CommandReply:

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from dataclasses import replace
 
-from bot.commands import credit, groups
+from bot.commands import groups, lists
 from bot.commands.dates import dotted
 from bot.commands.parser import Ask, Fields, amount_input, fields, named
 from bot.commands.periods import Period, given_days, in_quotes, said_again, take_period
@@ -19,7 +19,7 @@ _NOUGHT = re.compile(r"(¥|￥)?0+(\.0+)?(元|万|万元|块)?")
 
 
 def limit(ask: Ask) -> CommandReply:
-    """A name alone asks for the customer's credit."""
+    """A name alone asks for the customer's limit, and who set it."""
     shared = groups.said(ask)
     if shared is not None:
         return _shared(ask, *shared)
@@ -27,14 +27,16 @@ def limit(ask: Ask) -> CommandReply:
     if isinstance(name, CommandReply):
         return groups.unknown(ask) or name
     if not name.rest:
-        return credit.credit(ask)
-    if not may("limit.set", ask.person.roles):
-        return ask.error("action.not_allowed", "not_allowed")
+        return lists.limit(ask)
+    sets = may("limit.set", ask.person.roles)
     given = _given(ask, name.rest, ask.currency_of(name.one))
+    if not sets and (isinstance(given, CommandReply) or "until" not in given):
+        return ask.error("action.not_allowed", "not_allowed", action="limit.set")
     if isinstance(given, CommandReply):
         return given
     amount = given.get("limit") or ("0" if given["amount"] == "0" else canonical_amount(given))
-    return change(ask, name, "limit.set", given, joined(amount, said_again(given), in_quotes(given["reason"])))
+    canonical = joined(amount, said_again(given), in_quotes(given["reason"]))
+    return change(ask, name, "limit.set" if sets else "limit.ask", given, canonical)
 
 
 def _shared(ask: Ask, group: str, words: tuple[str, ...]) -> CommandReply:
@@ -42,7 +44,7 @@ def _shared(ask: Ask, group: str, words: tuple[str, ...]) -> CommandReply:
     if not words:
         return groups.show(ask, group)
     if not may("group.limit_set", ask.person.roles):
-        return ask.error("action.not_allowed", "not_allowed")
+        return ask.error("action.not_allowed", "not_allowed", action="group.limit_set")
     if words[0].casefold() in ENDS:
         words = ("none", *words[1:])
     given = _given(ask, words, ask.work.company.currency, day=False)

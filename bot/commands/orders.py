@@ -136,7 +136,7 @@ def order(ask: Ask) -> CommandReply:
     )  # fmt: skip
     return CommandReply(
         kind="reply.order", view=view, json=_json(ask, found, votes, people), customer_id=found.customer.id,
-        facts={"number": row.number},
+        facts={"number": row.number}, order_id=row.id,
     )  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def rating(ask: Ask) -> CommandReply:
 
 def _set(ask: Ask, name: Named) -> CommandReply:
     if not may("rating.set", ask.person.roles, Relation.none):
-        return ask.error("action.not_allowed", "not_allowed")
+        return ask.error("action.not_allowed", "not_allowed", action="rating.set")
     value = name.rest[0].upper()
     if value not in RATINGS:
         raise DomainError("rating.unknown_value", value=name.rest[0], values=", ".join(RATINGS))

@@ -31,6 +31,7 @@ class CommandReply:
     facts: Mapping[str, Any] = field(default_factory=dict)
     pending: str | None = None
     customer_id: int | None = None
+    order_id: int | None = None  # whose buttons the reader has beside the answer
 
 
 def picked(pending: str, code: str) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bot.commands import lists
 from bot.commands.collection import missing
 from bot.commands.parser import Ask, fields, named
 from bot.commands.reply import CommandReply
@@ -19,9 +20,12 @@ def todo(ask: Ask) -> CommandReply:
     company = ask.work.company.calendar.zone
     zone = ZoneInfo(ask.person.timezone) if ask.person.timezone else company
     rows, asked = todo_rows(ask.work, ask.person.id), waiting(ask.work, ask.person.id)
+    held, held_told = lists.held_orders(ask)
     view = TodoView(
         today=ask.work.today,
         person=ask.person.name,
+        held=held[: lists.HELD_SHOWN],
+        held_more=len(held[lists.HELD_SHOWN :]),
         tasks=tuple(_decision(row, zone) for row in asked)
         + tuple(
             TodoLine(
@@ -37,6 +41,7 @@ def todo(ask: Ask) -> CommandReply:
         "person": ask.person.handle,
         "tasks": [_json(ask, row, company) for row in rows],
         "waiting": [_asked(row, company) for row in asked],
+        "held_orders": held_told,
     }
     return CommandReply(kind="reply.todo", view=view, json=json)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from bot.words import days_in_words, known, words_of
+from bot.words import NOT_ALLOWED, days_in_words, known, sentence, words_of
 from core.money import Money, format_money
 
 _Two = tuple[str, str]
@@ -43,6 +43,7 @@ DOES: dict[str, tuple[_Two, _Two]] = {
     "receipt.allocate": (("核销", "Allocate"), ("已核销", "Allocated")),
     "credit_note.record": (("登记红字", "Record a credit note"), ("红字已登记", "Credit note recorded")),
     "group.limit_set": (("设置集团额度", "Set the limit of the group"), ("集团额度已调整", "Group limit set")),
+    "limit.ask": (("申请临时额度", "Ask for a temporary limit"), ("申请已提交，等财务审批", "Asked; finance decides")),
     "limit.set": (("调整信用额度", "Set the credit limit"), ("信用额度已调整", "Credit limit set")),
     "hold.set": (("冻结客户，新订单须审批", "Hold the customer's orders"),
     ("客户已冻结，新订单须审批", "New orders need approval now")),
@@ -108,6 +109,8 @@ def say(code: str, facts: Mapping[str, Any], lang: str, today: date | None = Non
     words = words_of(code)
     if words is None:
         return code, ""
+    if code == NOT_ALLOWED:
+        return sentence(code, facts, lang)
     shown = {key: _shown(fact, lang) for key, fact in days_in_words(facts, today, lang).items()}
     shown.setdefault("handle", shown.get("person", shown.get("value", "…")))
     en = lang != "zh"

@@ -358,6 +358,7 @@ TABLE: dict[str, Spec] = {
     "limit.agree": Spec(proposals.decide(True), ("proposal",), ("limit.proposed",)),
     "limit.decline": Spec(proposals.decide(False), ("proposal",), ("limit.proposed",)),
     "limit.set": Spec(limits.set_limit, _TYPED),
+    "limit.ask": Spec(limits.ask, _TYPED),
     "group.limit_set": Spec(groups.set_limit, ("group",), no_customer=True),
     "hold.set": Spec(limits.hold, _TYPED),
     "hold.lift": Spec(limits.lift, _TYPED),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from core.actions.request import Context, Handler, Outcome, Result
-from core.credit import holds, limits
+from core.credit import asked_limits, holds, limits
 from core.errors import DomainError
 from core.models import Customer, Person
 from core.money import parse_major
@@ -38,6 +38,22 @@ def _limit(c: Context) -> Outcome:
     if start is not None and start > c.work.today:
         return Outcome(Result.done, "limit.prepared", facts | {"from": start})
     return Outcome(Result.done, "limit.raised" if until else "limit.set", facts)
+
+
+def _ask(c: Context) -> Outcome:
+    """A temporary limit, by somebody who may not set it: whoever may is asked."""
+    currency = limits.currency_of(c.work, c.work.session.get_one(Customer, c.customer))
+    if c.text("currency").upper() not in ("", currency):
+        raise DomainError("limit.currency", currency=currency)
+    until, start = c.day("until", required=True), c.day("from")
+    assert until is not None
+    if start is not None and start < c.work.today:
+        raise DomainError("limit.past", on=start)
+    amount = parse_major(c.need("amount").replace(",", ""), currency)
+    facts = {"currency": currency, "minor": amount, "until": until}
+    if asked_limits.ask(c.work, c.policy, c.customer, amount, until, c.need("reason"), start) is None:
+        return Outcome(Result.already, "limit.asked_same", facts)
+    return Outcome(Result.done, "limit.asked", facts)
 
 
 def _hold(c: Context) -> Outcome:
@@ -84,6 +100,6 @@ def _lift(c: Context) -> Outcome:
     return Outcome(Result.done, f"hold.{done}", {"until": until} if until else {})
 
 
-set_limit, hold, blacklist = (_in_sight(handler) for handler in (_limit, _hold, _blacklist))
+set_limit, ask, hold, blacklist = (_in_sight(handler) for handler in (_limit, _ask, _hold, _blacklist))
 lift = _in_sight(_lift)
 unblacklist = _in_sight(_ends(holds.unblacklist, "hold.unblacklisted", "hold.not_blacklisted"))

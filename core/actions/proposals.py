@@ -1,5 +1,7 @@
 """A limit that was proposed: somebody agrees, and it is set, or declines with a reason."""
 
+from datetime import date
+
 from core.actions.request import Context, Handler, Outcome, Result
 from core.credit import limits, own_orders, proposals
 from core.models import LimitProposal
@@ -24,6 +26,8 @@ def decide(agree: bool) -> Handler:
             return Outcome(Result.done, "limit.proposal_rejected")
         own_orders.refuse(c.work, [proposal.customer_id])
         proposals.end(c.work, proposal, "approved", reason)
+        if "asked_by" in proposal.facts:
+            return _granted(c, proposal)
         limits.set_limit(
             c.work, proposal.customer_id, proposal.after_minor, None, reason or _because(proposal), proposal_id=proposal.id
         )
@@ -32,6 +36,19 @@ def decide(agree: bool) -> Handler:
         )
 
     return handler
+
+
+def _granted(c: Context, proposal: LimitProposal) -> Outcome:
+    """What somebody asked for: until a day."""
+    until, start = (date.fromisoformat(day) if day else None for day in map(proposal.facts.get, ("until", "from")))
+    limits.set_limit(
+        c.work, proposal.customer_id, proposal.after_minor, until, proposal.facts["reason"], from_on=start,
+        proposal_id=proposal.id,
+    )  # fmt: skip
+    facts = {"currency": proposal.currency, "minor": proposal.after_minor, "until": until}
+    if start is not None and start > c.work.today:
+        return Outcome(Result.done, "limit.prepared", facts | {"from": start})
+    return Outcome(Result.done, "limit.raised", facts)
 
 
 def _ended(c: Context, proposal: LimitProposal, result: Result, state: str) -> Outcome:

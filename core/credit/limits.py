@@ -42,7 +42,7 @@ def set_limit(
     if until is None:
         _own(work, customer, amount_minor, reason, proposal_id)
     else:
-        _temporary(work, customer, amount_minor, max(from_on or work.today, work.today), until, reason)
+        _temporary(work, customer, amount_minor, max(from_on or work.today, work.today), until, reason, proposal_id)
     work.session.flush()
     orders.check_customer(work, active(work)[1], customer_id)
 
@@ -68,9 +68,18 @@ def _own(work: Work, customer: Customer, amount_minor: int | None, reason: str, 
     )  # fmt: skip
 
 
-def _temporary(
+def check_temporary(
     work: Work, customer: Customer, amount_minor: int | None, start: date, until: date, reason: str
-) -> None:
+) -> tuple[int, int]:
+    """Whether that can be a temporary limit: (the customer's own limit, `amount_minor`).
+
+    Errors: limit.reason, limit.bad_amount, limit.past(on), limit.backwards(on, until), limit.too_long(on), limit.no_base,
+    limit.none_until(amount: Money, on), limit.not_above(amount: Money).
+    """
+    if not reason.strip():
+        raise DomainError("limit.reason")
+    if amount_minor is not None and not 0 <= amount_minor <= MAX_MINOR:
+        raise DomainError("limit.bad_amount")
     if until < work.today:
         raise DomainError("limit.past", on=until)
     if start > until:
@@ -84,6 +93,15 @@ def _temporary(
         raise DomainError("limit.none_until", amount=Money(base, currency), on=until)
     if amount_minor <= base:
         raise DomainError("limit.not_above", amount=Money(base, currency))
+    return base, amount_minor
+
+
+def _temporary(
+    work: Work, customer: Customer, amount_minor: int | None, start: date, until: date, reason: str,
+    proposal_id: int | None = None,
+) -> None:  # fmt: skip
+    base, amount_minor = check_temporary(work, customer, amount_minor, start, until, reason)
+    currency = currency_of(work, customer)
     before = base + _make_room(work, customer, currency, start, until)
     work.session.flush()  # one runs at a time: the old one ends before the new one is written
     work.session.add(CreditLine(
@@ -94,7 +112,7 @@ def _temporary(
     work.audit(
         "limit.raised", "customer", customer.id, customer.id, before_minor=before, after_minor=amount_minor,
         currency=currency, until=until.isoformat(), reason=reason,
-        **({"from": start.isoformat()} if start > work.today else {}),
+        **({"from": start.isoformat()} if start > work.today else {}), **({"proposal": proposal_id} if proposal_id else {}),
     )  # fmt: skip
 
 

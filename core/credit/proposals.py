@@ -20,6 +20,7 @@ from core.credit.rules import ProposalRules
 from core.dunning.ladder import Policy
 from core.dunning.load import load_org
 from core.dunning.org import Org
+from core.dunning.stored import active
 from core.models import Customer, LimitProposal
 from core.models.base import among, table_of
 from core.money import MAX_MINOR
@@ -140,28 +141,52 @@ def _open(work: Work, policy: Policy, rules: ProposalRules, new: Sequence[_New])
             KIND, SUBJECT, proposal.id, one.customer_id, kind=one.kind, before_minor=one.before_minor,
             after_minor=one.after_minor, currency=one.currency, facts=one.facts, until=expires_on.isoformat(),
         )  # fmt: skip
-        rows += [
-            outbox.row(
-                work, key=f"proposal:{proposal.id}:{person}", kind=KIND, subject=SUBJECT, subject_id=proposal.id or 0,
-                customer_id=one.customer_id, person_id=person, windowed=True,
-                not_before=outbox.in_work_window(work, policy.windows, org.members.get(person)),
-            )
-            for person in _asked(org, people, one.owner_id)
-        ]  # fmt: skip
+        rows += _cards(work, policy, org, proposal, _asked(org, people, one.owner_id))
         made += 1
     outbox.enqueue(work, rows)
     return made
+
+
+def send(work: Work, policy: Policy, proposal: LimitProposal, people: Iterable[int]) -> None:
+    """A card for each of them."""
+    outbox.enqueue(work, _cards(work, policy, load_org(work), proposal, people))
+
+
+def _cards(work: Work, policy: Policy, org: Org, proposal: LimitProposal, people: Iterable[int]) -> list[dict[str, Any]]:
+    return [
+        outbox.row(
+            work, key=f"proposal:{proposal.id}:{person}", kind=KIND, subject=SUBJECT, subject_id=proposal.id or 0,
+            customer_id=proposal.customer_id, person_id=person, windowed=True,
+            not_before=outbox.in_work_window(work, policy.windows, org.members.get(person)),
+        )
+        for person in people
+    ]  # fmt: skip
 
 
 # --- who ------------------------------------------------------------------------------------------
 
 
 def may_decide(work: Work, policy: Policy, proposal: LimitProposal, person_id: int) -> bool:
-    """Whoever the policy names today, or their deputy; never whoever looks after the customer."""
+    """Whoever the policy names today, or their deputy; never whoever looks after the customer, or asked for it."""
+    asker = proposal.facts.get("asked_by")
     customer = work.session.get_one(Customer, proposal.customer_id)
     org, rules = load_org(work), policy.credit.proposals or ProposalRules()
-    seats = _seats(org, rules, customer.owner_id, customer.region)
-    return person_id != customer.owner_id and person_id in {*seats, *_asked(org, seats, customer.owner_id)}
+    seats = _others(org, rules, customer.owner_id, customer.region, asker)
+    return person_id not in (customer.owner_id, asker) and person_id in {*seats, *_asked(org, seats, customer.owner_id)}
+
+
+def deciders(org: Org, rules: ProposalRules, owner_id: int | None, region: str, asker: int | None) -> list[int]:
+    """Who is asked for what somebody wants: others than they."""
+    seats = _others(org, rules, owner_id, region, asker)
+    return [person for person in _asked(org, seats, owner_id) if person != asker]
+
+
+def _others(org: Org, rules: ProposalRules, owner_id: int | None, region: str, asker: int | None) -> list[int]:
+    """Without whoever asked; if they are all, whoever else sets limits."""
+    seats = [person for person in _seats(org, rules, owner_id, region) if person != asker]
+    for role in ("finance_manager", "finance_director", "management"):
+        seats = seats or [person for person in org.holders(role, region) if person not in (owner_id, asker)][:1]
+    return seats
 
 
 def _seats(org: Org, rules: ProposalRules, owner_id: int | None, region: str) -> list[int]:
@@ -212,6 +237,11 @@ def end(work: Work, proposal: LimitProposal, state: str, reason: str = "") -> No
     )  # fmt: skip
     work.session.flush()
     outbox.touch(work, SUBJECT, [proposal.id or 0])
+    if "asked_by" in proposal.facts:
+        outbox.decided(
+            work, active(work)[1].windows, load_org(work), subject=SUBJECT, subject_id=proposal.id or 0,
+            customer_id=proposal.customer_id, asked_by=proposal.facts["asked_by"],
+        )  # fmt: skip
 
 
 def limit_changed(work: Work, customer_id: int) -> None:

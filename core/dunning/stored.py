@@ -70,23 +70,36 @@ def by_id(work: Work, ids: Collection[int | None]) -> dict[int | None, Policy]:
 
 def active(work: Work) -> tuple[int, Policy]:
     """The policy in force now, and its id. The first time, the shipped default is stored."""
-    known = work.session.info.get(_KNOWN)
-    if known is None or known[0] != work.now:
-        known = work.session.info[_KNOWN] = work.now, *_in_force(work)
-    policy_id, policy = known[1:]
-    return policy_id, policy
+    found = _known(work)
+    if found is None:
+        row = ensure(work)
+        found = row.id or 0, of(row, work.company.currency)
+        work.session.info[_KNOWN] = work.now, found
+    return found
 
 
-def _in_force(work: Work) -> tuple[int, Policy]:
-    """Its text is read where this process doesn't know it yet: it is long, and never changes."""
+def in_force(work: Work) -> Policy:
+    """The same for who only reads: nothing is stored, and without a stored policy it is the shipped default."""
+    found = _known(work)
+    return default_policy(work.company.currency) if found is None else found[1]
+
+
+def _known(work: Work) -> tuple[int, Policy] | None:
+    """Asked for once a transaction; the text is read where this process doesn't know it yet: it is long, and never
+    changes."""
+    asked = work.session.info.get(_KNOWN)
+    if asked is not None and asked[0] == work.now:
+        known: tuple[int, Policy] = asked[1]
+        return known
     which = work.session.execute(_WHICH, {"now": work.now}).first()
     if which is None:
-        row = ensure(work)
-        return row.id or 0, of(row, work.company.currency)
-    known = _texts.get(tuple(which))
-    if known is None:
-        known = _texts[tuple(which)] = work.session.get_one(StoredPolicy, which.id).toml
-    return which.id, _parsed(*which, known, work.company.currency)
+        return None
+    text = _texts.get(tuple(which))
+    if text is None:
+        text = _texts[tuple(which)] = work.session.get_one(StoredPolicy, which.id).toml
+    found = which.id, _parsed(*which, text, work.company.currency)
+    work.session.info[_KNOWN] = work.now, found
+    return found
 
 
 def ensure(work: Work) -> StoredPolicy:

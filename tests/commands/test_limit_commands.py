@@ -8,7 +8,7 @@ import pytest
 from core.credit.exposure import standing
 from core.search import index_text
 from tests.harness import Harness
-from tests.scenarios.ordering import opened
+from tests.scenarios.ordering import opened, place
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_holds_and_the_blacklist(hk: Harness) -> None:
     assert "客户已冻结" in text and "7月31日" in text and "对账不清" in text
     again = says(hk, "fm", "/hold 甲 until 2026-07-20 again", "already")[1]
     assert "客户已由zhou于" in again and "7月31日" in again and "更晚的日期" in again
-    assert "您自己设的" in says(hk, "zhou", "解冻 甲 已对清", "invalid")[1]
+    assert "冻结人本人不能解冻" in says(hk, "zhou", "解冻 甲 已对清", "invalid")[1]
     assert "冻结 客户 原因" in says(hk, "zhou", "冻结 甲", "invalid")[1]
     assert "客户已解冻" in says(hk, "fd2", "解冻 甲 已对清")[1]
     assert "没有被冻结" in says(hk, "fd2", "解冻 甲 已对清", "already")[1]
@@ -198,3 +198,51 @@ def test_reps_may_not_and_are_not_offered_it(hk: Harness, text: str) -> None:
     offered = {row["name"] for row in says(hk, "li", "帮助")[0]["commands"]}
     assert not offered & {"limit", "hold", "unhold", "blacklist", "unblacklist"}
     assert {"limit", "hold", "unhold", "blacklist"} <= {row["name"] for row in says(hk, "zhou", "帮助")[0]["commands"]}
+
+
+def test_a_limit_tells_who_set_it(hk: Harness) -> None:
+    view, text = says(hk, "li", "额度 甲")
+    assert view["history"] == [] and "没有变更记录" in text
+    says(hk, "zhou", "额度 甲 5000 年度授信")
+    says(hk, "fd2", "额度 甲 8000 到 7月31日 旺季备货")
+    view, text = says(hk, "li", "额度 甲")
+    assert [(one["how"], one["before"], one["after"], one["until"], one["reason"]) for one in view["history"]] == [
+        ("raised", "5000.00", "8000.00", "2026-07-31", "旺季备货"), ("set", "1000.00", "5000.00", None, "年度授信"),
+    ]  # fmt: skip
+    assert view["limit"] == "8000.00" and view["history"][0]["by"] == "fd2"
+    for words in ("¥1,000.00 → ¥5,000.00", "zhou：年度授信", "至7月31日", "fd2：旺季备货"):
+        assert words in text
+    says(hk, "zhou", "额度 甲 无 集团担保")
+    assert "¥5,000.00 → 不限" in says(hk, "li", "额度 甲")[1]
+
+
+def test_who_is_on_hold(hk: Harness) -> None:
+    """Each sees their own customers."""
+    assert "没有冻结的客户" in says(hk, "zhou", "冻结")[1]
+    assert "黑名单里没有客户" in says(hk, "zhou", "/blacklist")[1]
+    hk.customer("丙", "wang")
+    says(hk, "zhou", "冻结 甲 对账未清 到 8月10日")
+    says(hk, "zhou", "冻结 丙 换法人")
+    says(hk, "ray", "黑名单 乙 失信")
+    view, text = says(hk, "zhou", "冻结")
+    assert "冻结和黑名单 3 项" in text and "至8月10日" in text and "zhou：对账未清" in text
+    assert [(one["customer"]["code"], one["kind"]) for one in view["holds"]] == [
+        ("乙", "blacklist"), ("丙", "manual"), ("甲", "manual"),
+    ]  # fmt: skip
+    view, text = says(hk, "zhou", "黑名单")
+    assert [(one["customer"]["code"], one["by"], one["reason"]) for one in view["holds"]] == [("乙", "ray", "失信")]
+    assert [one["customer"]["code"] for one in says(hk, "li", "/hold")[0]["holds"]] == ["乙", "甲"]
+    says(hk, "fd2", "解冻 甲 已对账")
+    assert [one["customer"]["code"] for one in says(hk, "li", "冻结")[0]["holds"]] == ["乙"]
+
+
+def test_todo_names_the_reps_own_orders_on_hold(hk: Harness) -> None:
+    assert says(hk, "li", "待办")[0]["held_orders"] == []
+    place(hk, "甲", "5000", "SO-1", asked_by="li")
+    place(hk, "乙", "9", "SO-2", asked_by="li")
+    view, text = says(hk, "li", "待办")
+    told = [(one["order"], one["amount"], one["asked"]) for one in view["held_orders"]]
+    assert told == [("SO-1", "5000.00", ["zhou", "fd2"])]
+    for words in ("暂停的订单", "SO-1", "¥5,000.00", "超信用额度", "待zhou、fd2审批"):
+        assert words in text
+    assert says(hk, "wang", "待办")[0]["held_orders"] == []

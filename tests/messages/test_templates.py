@@ -73,6 +73,8 @@ KINDS = [
     "reply.rating_list",
     "reply.group",
     "reply.deviation",
+    "reply.holds",
+    "reply.limit",
     "reply.choice",
     "reply.confirm",
     "reply.sure",

@@ -51,6 +51,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "limit.agree":                ("nnnnn", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy"),
     "limit.decline":              ("nnnnn", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy"),
     "limit.set":                  ("nnnnn", "nnnnn", "nnnnn", "nnnnn", "nyyny", "nyyny", "nnnnn", "nyyny", "nnnnn"),
+    "limit.ask":                  ("ynnnn", "yynnn", "yynnn", "yyyny", "yynnn", "yynnn", "yyyny", "yynnn", "nnnnn"),
     "group.limit_set":            ("nnnnn", "nnnnn", "nnnnn", "nnnnn", "nyyxy", "nyyxy", "nnnnn", "nyyxy", "nnnnn"),
     "hold.set":                   ("nnnnn", "nnnnn", "nnnnn", "nnnnn", "yyyny", "yyyny", "yyyny", "nnnnn", "nnnnn"),
     "hold.lift":                  ("nnnnn", "nnnnn", "nnnnn", "nnnnn", "nnnnn", "nyyny", "nnnnn", "nyyny", "nnnnn"),
@@ -62,9 +63,9 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "/rating":                    ("yxxxx", "yyxxx", "yyxxx", "yyyxy", "yyyxy", "yyyxy", "yyyxy", "yyyxy", "xxxxx"),
     "/rating B":                  ("nxxxx", "nnxxx", "nnxxx", "nnnxn", "nyyxy", "nyyxy", "nyyxy", "nyyxy", "xxxxx"),
     "/deviation":                 ("nnnnn", "nnnnn", "nnnnn", "yyyxy", "yyyxy", "yyyxy", "yyyxy", "yyyxy", "nnnnn"),
-    "/order":                     ("yyyyy", "yyyyy", "yyyyy", "yyyyy", "yyyyy", "yyyyy", "yyyyy", "yyyyy", "yyyyy"),
+    "/order":                     ("yxxxx", "yyyyy", "yyyyy", "yyyyy", "yyyyy", "yyyyy", "yyyyy", "yyyyy", "yyyyy"),
     "/order of others":           ("yxxxx", "yyxxx", "yyxxx", "yyyxy", "yyyxy", "yyyyy", "yyyxy", "yyyxy", "yxxxx"),
-    "/approvals":                 ("nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy"),
+    "/approvals":                 ("nnnnn", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy", "nyyyy"),
     "/limit":                     ("nxxxx", "nnxxx", "nnxxx", "nnnxn", "nyyxy", "nyyxy", "nnnxn", "nyyxy", "xxxxx"),
     "/hold":                      ("nnnnn", "nnnnn", "nnnnn", "nnnnn", "yyyxy", "yyyxy", "yyyxy", "nnnnn", "nnnnn"),
     "/unhold":                    ("nnnnn", "nnnnn", "nnnnn", "nnnnn", "nnnnn", "nyyxy", "nnnnn", "nyyxy", "nnnnn"),
@@ -121,6 +122,10 @@ def _of_ladder(world: World) -> None:
     world.work.session.add(Hold(customer_id=world.ids["customer"], currency="CNY", kind="order", from_on=DAY))
 
 
+def _no_proposal(world: World) -> None:
+    world.work.session.get_one(LimitProposal, world.ids["proposal"]).state = "expired"
+
+
 def _blacklisted(world: World) -> None:
     world.by_chief(holds.blacklist, "失信")
 
@@ -164,6 +169,7 @@ DEEDS: dict[str, Deed] = {
     "limit.agree": Deed("proposal"),
     "limit.decline": Deed("proposal", {"reason": "再看看"}),
     "limit.set": Deed("customer", {"amount": "5000.00", "reason": "旺季"}),
+    "limit.ask": Deed("customer", {"amount": "5000.00", "until": _UNTIL, "reason": "旺季"}, before=_no_proposal),
     "group.limit_set": Deed("group", {"amount": "9000.00", "reason": "旺季"}),
     "hold.set": Deed("customer", {"reason": "对账"}),
     "hold.lift": Deed("customer", {"reason": "已清"}, before=_held),
@@ -195,13 +201,14 @@ def build(session: Session, role: str, scope: str) -> World:
     x = person(work, "x", role, region={"region": "华北", "elsewhere": "华南"}.get(scope, ""))
     chief = person(work, "chief", "finance_director;management")
     owner = x if scope == "own" else person(work, "owner", "rep", manager=x if scope == "below" else None)
+    decides = "finance_director" if role == "rep" else role  # the rules never let a rep decide
     asks = f'''[credit.proposals]
-audience = ["role:{role}"]
+audience = ["role:{decides}"]
 
 [[credit.route]]
 name = "x"
 reasons = ["over_limit"]
-rungs = [{{ audience = ["role:{role}", "role:finance_director"] }}]
+rungs = [{{ audience = ["role:{decides}", "role:finance_director"] }}]
 
 [[credit.route]]'''
     toml = default_policy("CNY").text.replace("[[credit.route]]", asks, 1)

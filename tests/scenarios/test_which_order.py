@@ -161,6 +161,27 @@ def test_by_number_without_a_card_of_it_here(shop: Harness) -> None:
     told(shop)
 
 
+def test_an_order_is_answered_with_the_buttons_that_its_reader_has(shop: Harness) -> None:
+    mine = say(shop, "zhou", "订单 SO-M3")["card"]
+    assert mine.kind == "reply.order"
+    assert [a.id for a in mine.actions] == ["credit.approve", "credit.approve_with", "credit.reject"]
+    asks(say(shop, "zhou", "3 太高"), "SO-M3", "甲")
+    assert [a.id for a in say(shop, "li", "/order SO-M3")["card"].actions] == ["credit.explain", "credit.withdraw"]
+    assert say(shop, "cai", "/order SO-M3")["card"].actions == ()
+    assert say(shop, "zhou", "驳回 SO-M3 太高")["card"].kind == SURE and say(shop, "zhou", "确认")["outcome"] == "done"
+    shop.deliver()
+    assert say(shop, "zhou", "订单 SO-M3")["card"].actions == ()
+    assert [a.id for a in say(shop, "li", "订单 SO-M3")["card"].actions] == ["credit.ask_again"]
+    told(shop)
+
+
+def test_approvals_say_how_to_decide(shop: Harness) -> None:
+    card = say(shop, "zhou", "审批")["card"]
+    assert "批准 订单编号" in card.text and [a.id for a in card.actions] == ["task.open"]
+    asks(say(shop, "zhou", "批准 SO-M4"), "SO-M4", "乙")
+    told(shop)
+
+
 def test_a_single_one_needs_no_name_and_is_asked_about_all_the_same(shop: Harness) -> None:
     say(shop, "zhou", "驳回 SO-M3 太高")
     say(shop, "zhou", "1")

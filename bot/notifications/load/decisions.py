@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from bot.notifications.load.facts import Cancel, Facts, Loaded, Message, phrase, sums
 from bot.notifications.views import NoteView, Phrase
-from core.models import Audit, Pause, PauseState, Promise, PromiseState
+from core.models import Audit, LimitProposal, Pause, PauseState, Promise, PromiseState
 from core.models.base import table_of
 
 U = table_of(Audit)
@@ -14,6 +16,8 @@ def decided(facts: Facts, message: Message) -> Loaded | Cancel:
     """One short message, said once: an edit would change what somebody has read."""
     if message.for_update:
         return Cancel("stays")
+    if message.subject == "proposal":
+        return _limit(facts, message)
     promise = message.subject == "promise"
     told = _promise(facts, message.subject_id) if promise else _pause(facts, message.subject_id)
     approved = told.code.endswith("_approved")
@@ -28,6 +32,23 @@ def decided(facts: Facts, message: Message) -> Loaded | Cancel:
         events=(told,),
         ended=phrase(f"ended.{verdict}", who=who),
     )
+    return Loaded(kind="note.decided", view=view, customer_code=about.code, over=True)
+
+
+def _limit(facts: Facts, message: Message) -> Loaded:
+    """A temporary limit that was asked for."""
+    row, about = facts.work.session.get_one(LimitProposal, message.subject_id), facts.about(message.customer_id or 0)
+    agreed, who = row.state == "approved", facts.name(row.decided_by_id)
+    ended = phrase("ended.approved" if agreed else "ended.rejected", who=who) if who else phrase("ended.expired")
+    if row.state == "obsolete":
+        ended = phrase("ended.proposal_obsolete")
+    amount = sums([(row.after_minor, row.currency)])
+    on = date.fromisoformat(row.facts["until"])
+    told = phrase("event.limit_approved" if agreed else "event.limit_rejected", on=on, amount=amount, text=row.reason)
+    view = NoteView(
+        today=facts.today, customer=about.name, short=about.short, severity="due_soon" if agreed else "overdue",
+        events=(told,), ended=ended,
+    )  # fmt: skip
     return Loaded(kind="note.decided", view=view, customer_code=about.code, over=True)
 
 

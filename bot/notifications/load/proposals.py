@@ -46,7 +46,11 @@ def proposal(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         raises=raises,
         before=money(row.before_minor),
         after=money(row.after_minor),
-        percent=f"{(Decimal(row.facts['share']) * 100).normalize():f}%",
+        percent=f"{(Decimal(row.facts['share']) * 100).normalize():f}%" if "share" in row.facts else "",
+        asked_by=facts.name(row.facts.get("asked_by")),
+        reason=row.facts.get("reason", ""),
+        starts=_day(row, "from"),
+        lasts=_day(row, "until"),
         owner=facts.name(customer.owner_id),
         rating=letter_of(customer.rating),
         rated_before=letter_of(row.facts.get("before", "")),
@@ -60,6 +64,11 @@ def proposal(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         ended=ended,
     )
     return Loaded(kind=message.kind, view=view, customer_code=about.code, over=ended is not None)
+
+
+def _day(row: LimitProposal, name: str) -> date | None:
+    said = row.facts.get(name)
+    return date.fromisoformat(said) if said else None
 
 
 def _months(row: LimitProposal) -> list[tuple[date, int, int]]:

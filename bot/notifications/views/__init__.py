@@ -32,6 +32,7 @@ from bot.notifications.views.letters import (
     ReleaseView,
     UnsureView,
 )  # fmt: skip
+from bot.notifications.views.lists import HeldOrderLine, HoldLine, HoldsView, LimitLine, LimitView
 from bot.notifications.views.money import AllocateView, GapView, PaymentView, StaleView
 from bot.notifications.views.orders import (
     ApprovalLine,
@@ -101,6 +102,8 @@ REGISTRY: dict[str, type[Any]] = {
     "reply_rating": RatingView,
     "reply_rating_list": RatingListView,
     "reply_group": GroupView,
+    "reply_holds": HoldsView,
+    "reply_limit": LimitView,
     "reply_deviation": DeviationView,
     "reply_choice": ChoiceView,
     "reply_confirm": ConfirmView,
@@ -114,11 +117,11 @@ __all__ = [
     "REGISTRY", "AgingLine", "AgingView", "AllocateView", "ApprovalLine", "ApprovalsView", "BalanceView", "ChoiceView",
     "ClaimView", "CollectView", "ConfirmView", "CopyView", "CreditStatusView", "CreditView", "CurrencyExposure",
     "CurrencyLine", "DeputyView", "DeviationLine", "DeviationTotal", "DeviationView", "DigestLine", "DigestView",
-    "DisputeView", "DoneView", "ErrorView", "FailedView", "GapView", "HelpView", "InvoiceView", "LetterRow", "LetterSample",
-    "LetterView", "Line", "NoteView", "ObjectView", "OpenLine", "Option", "OrderLine", "OrderStatusView", "OrderStep",
-    "OrderView", "OverdueLine", "OverdueView", "Part", "PauseView", "PaymentView", "PendingLine", "Phrase", "PrepayRow",
-    "PrepayView", "PromiseLine", "PromiseView", "ProposalMonth", "ProposalView", "RatingListView",
-    "RatingPart", "RatingRow", "RatingView",
+    "DisputeView", "DoneView", "ErrorView", "FailedView", "GapView", "HeldOrderLine", "HelpView", "HoldLine",
+    "HoldsView", "InvoiceView", "LetterRow", "LetterSample", "LetterView", "LimitLine", "LimitView", "Line", "NoteView",
+    "ObjectView", "OpenLine", "Option", "OrderLine", "OrderStatusView", "OrderStep", "OrderView", "OverdueLine",
+    "OverdueView", "Part", "PauseView", "PaymentView", "PendingLine", "Phrase", "PrepayRow", "PrepayView", "PromiseLine",
+    "PromiseView", "ProposalMonth", "ProposalView", "RatingListView", "RatingPart", "RatingRow", "RatingView",
     "ReceivableRow", "ReleaseView", "RiskView", "ScoreLine", "ShipmentRow", "StaleView", "SureView", "TodoLine",
     "TodoView", "TraceStep", "TraceView", "TrialView", "UnsureView", "WhoamiView",
 ]  # fmt: skip

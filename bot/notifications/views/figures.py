@@ -15,6 +15,7 @@ from bot.notifications.views.base import (
     example_short,
     yuan,
 )  # fmt: skip
+from bot.notifications.views.lists import HeldOrderLine
 from core.money import Money
 
 
@@ -240,11 +241,14 @@ class TodoLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TodoView:
-    """reply.todo: what waits for a decision, then tasks, riskiest first; each line opens its card."""
+    """reply.todo: what waits for a decision, then tasks, riskiest first; each line opens its card. `held`: orders of theirs
+    that wait for others, the oldest few."""
 
     today: date
     person: str
     tasks: tuple[TodoLine, ...]
+    held: tuple[HeldOrderLine, ...] = ()
+    held_more: int = 0
 
     @property
     def count(self) -> int:
@@ -268,6 +272,7 @@ class TodoView:
                                          who=example_person(lang))),
                    TodoLine(task="T1", customer=example_short(lang), severity="overdue", overdue=(yuan(120_000),),
                             days_overdue_max=7, answer_by=datetime(2026, 7, 10, 18, tzinfo=SHANGHAI), state="open"),),
+            held=(HeldOrderLine.example(lang),),
         )  # fmt: skip
 
 

@@ -38,12 +38,24 @@ class ProposalView:
     why: Phrase | None = None  # of the rating
     used: Money | None = None
     months: tuple[ProposalMonth, ...] = ()  # of a raise, the oldest first
+    asked_by: str = ""  # who asks for it; "" where the figures do
+    reason: str = ""  # theirs
+    starts: date | None = None  # None: at once
+    lasts: date | None = None  # through this day; None: for good
     until: date | None = None  # the last day on which it can be decided
     ended: Phrase | None = None
 
     @property
     def closed(self) -> bool:
         return self.ended is not None
+
+    @property
+    def wanted(self) -> bool:
+        return self.lasts is not None
+
+    @property
+    def earned(self) -> bool:
+        return self.raises and not self.wanted
 
     @property
     def count(self) -> int:

@@ -7,7 +7,7 @@ const SHOP_WORDS = {
     name: '订单系统', note: '演示：代替贵司的订单系统，走 REST 接口', open: '订单系统', customer: '客户', amount: '金额', terms: '账期', prepaid: '预付',
     place: '下单', words: '给审批人的话（可不填）', usual: '按约定', none: '无', all: '全额', days: n => `${n} 天`, within: '额度内', over: '超额度', needed: '请填金额，例如 50,000',
     credit: c => [c.rating && c.rating !== 'new' ? `${c.rating} 级` : '新客户', c.limit === null ? '未设额度' : `额度 ${c.limit}`, c.limit === null ? '' : `可用 ${c.available}`, c.overdue_days ? `逾期 ${c.overdue_days} 天` : '', c.held ? '已暂停下单' : ''].filter(Boolean),
-    states: { held: '已暂停', released: '已放行', refused: '已拒绝', rejected: '已驳回', conditions: '附条件批准', expired: '审批超时', cancelled: '已取消', closed: '已完结' },
+    states: { held: '暂缓放行', released: '已放行', refused: '已拒绝', rejected: '已驳回', conditions: '附条件批准', expired: '审批超时', cancelled: '已取消', closed: '已完结' },
     asked: name => `等 ${name} 审批`, by: { released: name => `经 ${name} 批准`, conditions: name => `经 ${name} 附条件批准`, rejected: (name, reason) => `${name}：${reason}` }, empty: '还没有订单', sending: '提交中…', sep: '；',
   },
   en: {
