@@ -58,8 +58,12 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
         agreed = min(order.prepaid_minor, int(order.conditions.get("prepay_minor", 0)))
     worse = _is_worse(order, new, agreed)
     others = [dict(line) for line in new.lines] != order.lines
+    kept = min(order.prepaid_minor, done.done_minor)  # paid for what was delivered, whatever is said now
     _take_over(work, order, new, now)
-    order.prepaid_minor = min(new.amount_minor, max(new.prepaid_minor, agreed))
+    prepaid = min(new.amount_minor, max(new.prepaid_minor, kept))
+    order.prepaid_minor = min(new.amount_minor, max(prepaid, agreed))
+    work.session.flush()
+    now = standing(work, order.customer_id)
     found = judge(work, policy.credit, order, now)
     stays = was == OrderState.released and found.state == verdict.HELD and (
         done.shipped_minor >= order.amount_minor or not (worse or _new_reasons(found, codes, others))
@@ -69,8 +73,10 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
     if stays:  # by the verdict, or the approval, that it has
         order.state = OrderState.released
     else:
-        if order.prepaid_minor != new.prepaid_minor:
-            order.prepaid_minor = new.prepaid_minor
+        if order.prepaid_minor != prepaid:
+            order.prepaid_minor = prepaid
+            work.session.flush()
+            now = standing(work, order.customer_id)
             found = judge(work, policy.credit, order, now)
         orders.settle(order, found)
         order.conditions, order.decided_at = {}, None

@@ -148,7 +148,8 @@ def whose(work: Work, new: NewOrder, now: Standing, before: int | None = None) -
 def settle(order: Order, found: verdict.Verdict) -> None:
     order.state = OrderState(found.state)
     order.reasons = [reason.json() for reason in found.reasons]
-    order.facts = {**order.facts, "used_minor": found.used_minor, "over_minor": found.over_minor, LEANS: found.leans_minor}
+    leans = found.leans_minor if found.state == verdict.RELEASED else order.facts.get(LEANS, 0)
+    order.facts = {**order.facts, "used_minor": found.used_minor, "over_minor": found.over_minor, LEANS: leans}
 
 
 def check_again(work: Work, policy: Policy, order: Order, now: Standing | None = None) -> None:

@@ -18,7 +18,8 @@ _STOPS = frozenset(BLOCKING) - {"blacklist"}
 class OrderFacts:
     """What the rules look at. `terms_days`: None where the order says nothing of terms, or, if `terms_unclear`, nothing that
     can be read. `leaned_minor`: of the customer's money what made room for others (core.credit.leaning). `lines`: as they
-    came in; `price`, `list_price` and `cost` are texts in major units."""
+    came in; `price`, `list_price` and `cost` are texts in major units. `done_minor`: of the order, beside `amount_minor`, what
+    is shipped or invoiced already."""
 
     amount_minor: int
     currency: str
@@ -27,6 +28,7 @@ class OrderFacts:
     lines: Sequence[Mapping[str, Any]] = ()
     terms_unclear: bool = False
     leaned_minor: int = 0
+    done_minor: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Verdict:
     limit_source: str = "none"
     group: Shared | None = None
     leans_minor: int = 0  # of the order what only money of the customer's own made room for, in the limit's currency
+    done_minor: int = 0  # of the order, what the verdict didn't ask for since it was shipped or invoiced already
     available_minor: int | None = None  # the lower of what the customer's limit and its group's leave: granted.available
 
     @property
@@ -93,10 +96,36 @@ def check(order: OrderFacts, standing: Standing, rules: CreditRules, company_cur
         holds.append(Reason("ask_within", {"role": rules.ask_within}))
     state = REFUSED if refusals else HELD if holds else RELEASED
     leans = 0
-    if state == RELEASED and not paid and limit is not None and this:
-        leans = min(this, max(0, standing.used_minor(replace(rules, net_unapplied=False), company_currency) + this - limit))
+    if state == RELEASED and not (paid and order.amount_minor):
+        leans = _leans(order, mine, standing, rules, company_currency, limit)
     left = available(standing, rules, company_currency)
-    return Verdict(state, (*refusals, *holds), used, over, limit, may_owe.source, group, leans, left)
+    return Verdict(state, (*refusals, *holds), used, over, limit, may_owe.source, group, leans, order.done_minor, left)
+
+
+def _leans(
+    order: OrderFacts, mine: int, standing: Standing, rules: CreditRules, company_currency: str, limit: int | None
+) -> int:
+    """What of the order, delivered or not, only money makes room for in the customer's limit or in its group's; in the
+    currency of the customer's limit."""
+    gross = replace(rules, net_unapplied=False)
+
+    def by_money(own: int, without_money: int, others: int, limit_minor: int, currency: str) -> int:
+        this, whole = (
+            in_currency(minor, order.currency, currency, rules, company_currency) or 0
+            for minor in (mine, mine + order.done_minor)
+        )
+        return min(whole, max(0, others + without_money + this - limit_minor), without_money - own)
+
+    found = 0
+    if limit is not None:
+        used = (standing.used_minor(each, company_currency) for each in (rules, gross))
+        found = by_money(*used, 0, limit, standing.currency)
+    if (group := standing.group) is not None:
+        own = (group.own_minor(each, company_currency) for each in (rules, gross))
+        others = group.others_minor(rules, company_currency)
+        shared = by_money(*own, others, group.limit_minor, group.currency)
+        found = max(found, in_currency(shared, group.currency, standing.currency, rules, company_currency) or 0)
+    return found
 
 
 def _shared(
@@ -121,7 +150,7 @@ def _is_paid(order: OrderFacts, standing: Standing, rules: CreditRules) -> bool:
     """Paid in advance: such an order stays possible whatever the customer owes."""
     if order.prepaid_minor < order.amount_minor:
         return False
-    if rules.prepaid == "trust":
+    if rules.prepaid == "trust" or not order.amount_minor:  # nothing of it is still to come
         return True
     exposure = standing.exposures.get(order.currency)
     return exposure is not None and exposure.free_minor - order.leaned_minor >= order.amount_minor
