@@ -6,7 +6,7 @@ from core.actions.request import Context, Handler, Outcome, Result
 from core.credit import holds, limits
 from core.errors import DomainError
 from core.models import Customer, Person
-from core.money import parse_major
+from core.money import parse_major, ungrouped
 from core.permissions import scope_of, sees_whole_customer
 from core.work import Work
 
@@ -30,7 +30,7 @@ def _limit(c: Context) -> Outcome:
     if named and named != currency:
         raise DomainError("limit.currency", currency=currency)
     until = c.day("until")
-    amount = None if c.text("limit") == UNLIMITED else parse_major(c.need("amount").replace(",", ""), currency)
+    amount = None if c.text("limit") == UNLIMITED else parse_major(ungrouped(c.need("amount")), currency)
     limits.set_limit(c.work, c.customer, amount, until, c.need("reason"))
     facts = {"currency": currency, **({} if amount is None else {"minor": amount}), **({"until": until} if until else {})}
     return Outcome(Result.done, "limit.raised" if until else "limit.set", facts)
