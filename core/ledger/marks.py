@@ -6,7 +6,7 @@ Rows are locked in the order customers, orders, outbox; so mark after writing cu
 
 from collections.abc import Collection
 
-from sqlalchemy import BigInteger, String, bindparam, select, union, update
+from sqlalchemy import BigInteger, String, bindparam, select, tuple_, union, update
 
 from core.models import Customer, GroupLimit, Order, OrderState
 from core.models.base import table_of
@@ -33,6 +33,8 @@ _ANY = select(O.c.id).where(_HELD).limit(1)
 _MARK = update(O).values(recheck=True).where(
     O.c.id.in_(select(O.c.id).where(_HELD, O.c.customer_id.in_(_WHOSE)).order_by(O.c.id).with_for_update())
 )  # fmt: skip
+DONE = "done_minor"  # in an order's facts: what was shipped or invoiced of it already, and so not asked for
+_KEYS = tuple_(O.c.customer_id, O.c.number)
 _MARK_ALL = update(O).values(recheck=True).where(
     O.c.id.in_(select(O.c.id).where(_HELD).order_by(O.c.id).with_for_update())
 )  # fmt: skip
@@ -48,6 +50,20 @@ def mark(work: Work, customer_ids: Collection[int], groups: Collection[str] = ()
     for start in range(0, max(len(ordered), 1 if named else 0), CHUNK):
         asked = {"customers": ordered[start : start + CHUNK], "groups": [] if start else named}
         work.session.connection().execute(_MARK, asked)
+
+
+def doubt(work: Work, orders: Collection[tuple[int, str]]) -> None:
+    """(customer, number) of orders of which less was delivered than was said before: those that were released since it was
+    delivered are looked at again."""
+    work.session.flush()
+    keys = sorted(set(orders))
+    for start in range(0, len(keys), CHUNK):
+        some = select(O.c.id).where(
+            O.c.state == OrderState.released, _KEYS.in_(keys[start : start + CHUNK]), O.c.facts[DONE].as_integer() > 0
+        )
+        work.session.connection().execute(
+            update(O).values(recheck=True).where(O.c.id.in_(some.order_by(O.c.id).with_for_update()))
+        )
 
 
 def mark_all(work: Work) -> None:
