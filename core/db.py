@@ -81,7 +81,7 @@ def make_engine(url: str, *, migrating: bool = False) -> Engine:
     return engine
 
 
-class business_date(FunctionElement[Any]):  # noqa: N801
+class business_date(FunctionElement[Any]):
     """SQL: the day of an instant in a zone, (instant, name of the zone). `date()` of a database knows only its own zone."""
 
     name = "business_date"
@@ -195,6 +195,12 @@ def others_write(session: Session) -> bool:
     return session.get_bind().dialect.name != "sqlite"
 
 
+def patient(session: Session, seconds: float) -> None:
+    """The transaction waits for rows of others so long, and no longer. SQLite waits for its turn alone, PATIENCE."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"SET LOCAL lock_timeout = {int(seconds * 1000)}"))
+
+
 def alone(session: Session, what: str) -> None:
     """Until this transaction ends, whoever else asks for the same waits. On SQLite a writer is alone anyhow."""
     if session.get_bind().dialect.name == "postgresql":
@@ -217,7 +223,7 @@ def reachable(engine: Engine) -> Iterator[None]:
 def _explain(engine: Engine, error: DBAPIError) -> Unreachable:
     text = str(error.orig)
     where = engine.url.render_as_string(hide_password=True)
-    if "locked" in text:
+    if "locked" in text or "lock timeout" in text:
         return Unreachable("db.locked", url=where)
     if "readonly" in text or "read-only" in text:
         return Unreachable("db.read_only", url=where)

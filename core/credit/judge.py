@@ -32,6 +32,5 @@ def facts_of(order: Order, done_minor: int = 0) -> verdict.OrderFacts:
     amount = max(0, order.amount_minor - done_minor)
     prepaid = min(amount, max(0, order.prepaid_minor - done_minor))
     unclear = bool(order.terms) and order.terms_days is None
-    return verdict.OrderFacts(
-        amount, order.currency, prepaid, order.terms_days, tuple(order.lines), unclear, done_minor=order.amount_minor - amount
-    )
+    facts = verdict.OrderFacts(amount, order.currency, prepaid, order.terms_days, tuple(order.lines), unclear)
+    return replace(facts, done_minor=order.amount_minor - amount)

@@ -207,7 +207,7 @@ def _but_days(reasons: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _doubt(work: Work, policy: Policy, order: Order) -> None:
-    """Released because it was delivered anyway, which is put right by now: it is judged anew, unless somebody approved it."""
+    """Released since it was delivered anyway, which is put right by now: it is judged anew, unless somebody approved it."""
     asked = requests.latest(work, order.id or 0)
     if asked is not None and asked.state == RequestState.approved:
         return
@@ -274,8 +274,8 @@ def check_locked(work: Work, policy: Policy, members: Collection[int]) -> None:
 
 
 def held_by(work: Work, customer_ids: Collection[int]) -> Sequence[Order]:
-    """Their held orders, the oldest first, locked and marked no longer; before them those that were released and are in doubt
-    by now (core.ledger.marks). The customers are locked."""
+    """Their held orders, the oldest first, locked and marked no longer; before them those that were released and are in
+    doubt by now (core.ledger.marks). The customers are locked."""
     locks.lock_orders(work, customer_ids)
     marked = update(O).where(among(O.c.customer_id, customer_ids), O.c.recheck).values(recheck=False)
     states = work.session.execute(marked.returning(O.c.id, O.c.state)).all()

@@ -99,7 +99,8 @@ def _of_orders(whose: Whose) -> tuple[Any, ...]:
     first, and is spent once so much of the order's receivables is paid.
 
     Orders of several sources may have one number: together, what is invoiced or shipped under it counts for them once."""
-    each = _each(_numbers(O.c.amount_minor, O.c.prepaid_minor, whose(O.c.customer_id), O.c.state == _RELEASED).subquery("numbers"))
+    numbers = _numbers(O.c.amount_minor, O.c.prepaid_minor, whose(O.c.customer_id), O.c.state == _RELEASED)
+    each = _each(numbers.subquery("numbers"))
     left = _beyond(each.amount_minor, each.invoiced)
     out = _beyond(each.shipped, each.invoiced)
     unspent = _beyond(each.prepaid_minor, each.paid)

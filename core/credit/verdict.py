@@ -16,10 +16,10 @@ _STOPS = frozenset(BLOCKING) - {"blacklist"}
 
 @dataclass(frozen=True)
 class OrderFacts:
-    """What the rules look at. `terms_days`: None where the order says nothing of terms, or, if `terms_unclear`, nothing that
-    can be read. `leaned_minor`: of the customer's money what made room for others (core.credit.leaning). `lines`: as they
-    came in; `price`, `list_price` and `cost` are texts in major units. `done_minor`: of the order, beside `amount_minor`, what
-    is shipped or invoiced already."""
+    """What the rules look at. `terms_days`: None where the order says nothing of terms, or, if `terms_unclear`, nothing
+    that can be read. `leaned_minor`: of the customer's money what made room for others (core.credit.leaning). `lines`: as
+    they came in; `price`, `list_price` and `cost` are texts in major units. `done_minor`: of the order, beside
+    `amount_minor`, what is shipped or invoiced already."""
 
     amount_minor: int
     currency: str
@@ -118,12 +118,12 @@ def _leans(
 
     found = 0
     if limit is not None:
-        used = (standing.used_minor(each, company_currency) for each in (rules, gross))
-        found = by_money(*used, 0, limit, standing.currency)
+        own, without = (standing.used_minor(each, company_currency) for each in (rules, gross))
+        found = by_money(own, without, 0, limit, standing.currency)
     if (group := standing.group) is not None:
-        own = (group.own_minor(each, company_currency) for each in (rules, gross))
+        own, without = (group.own_minor(each, company_currency) for each in (rules, gross))
         others = group.others_minor(rules, company_currency)
-        shared = by_money(*own, others, group.limit_minor, group.currency)
+        shared = by_money(own, without, others, group.limit_minor, group.currency)
         found = max(found, in_currency(shared, group.currency, standing.currency, rules, company_currency) or 0)
     return found
 

@@ -61,4 +61,5 @@ def test_shipments_come_in_by_rows_and_what_is_signed_for_is_to_be_invoiced(api:
 
 def test_no_number_ends_like_the_address_that_closes_another_order(api: Api) -> None:
     for number in ("SO1/close", "/close"):
-        api.refused(422, "order.bad_number", api("POST", "/orders", json={"number": number, "customer": "甲", "amount": "1"}))
+        order = {"number": number, "customer": "甲", "amount": "1"}
+        api.refused(422, "order.bad_number", api("POST", "/orders", json=order))

@@ -22,6 +22,7 @@ from bot.web.api.auth import Caller, Callers, Host, looked
 from bot.web.api.errors import answer
 from bot.web.api.once import KEY_HEADER, Asked, key_of, once, unanswered
 from bot.web.api.schemas import fails
+from bot.web.api.writers import PATIENCE, Writers
 from core import tokens
 from core.credit import apart, changes, events, incoming, locks, orders, requests
 from core.dunning.stored import active
@@ -39,9 +40,9 @@ _ORDER = select(Order).where(O.c.source == bindparam("source"), O.c.number == bi
 _NEW = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewOrder"}}}, "required": True}
 
 
-def orders_router(host: Host) -> APIRouter:
+def orders_router(host: Host, writers: Writers) -> APIRouter:
     router = APIRouter(tags=["orders"], dependencies=[Security(HTTPBearer(auto_error=False))])
-    desk, callers = Desk(host), Callers(host)
+    desk, callers = Desk(host, writers), Callers(host)
 
     @router.post(
         "/orders",
@@ -72,7 +73,7 @@ def orders_router(host: Host) -> APIRouter:
         who = await callers.of(request, "orders:write")
         key = key_of(request)
         raw = await body.read(request)
-        found = await asyncio.to_thread(desk.change, who, number, raw, key)
+        found = await writers.do(desk.change, who, number, raw, key)
         host.follow()
         return answer(found)
 
@@ -85,7 +86,7 @@ def orders_router(host: Host) -> APIRouter:
     async def close(request: Request, number: Number) -> Response:
         who = await callers.of(request, "orders:write")
         key = key_of(request)
-        found = await asyncio.to_thread(desk.close, who, number, key)
+        found = await writers.do(desk.close, who, number, key)
         host.follow()
         return answer(found)
 
@@ -105,7 +106,7 @@ def orders_router(host: Host) -> APIRouter:
     )
     async def cancel(request: Request, number: Number) -> Response:
         who = await callers.of(request, "orders:write")
-        found = await asyncio.to_thread(desk.cancel, who, number)
+        found = await writers.do(desk.cancel, who, number)
         host.follow()
         return answer(found)
 
@@ -120,9 +121,11 @@ class Submission(Asked):
 class Desk:
     """Each of these is one transaction in a thread; `who` is in its audit."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, writers: Writers) -> None:
         self._host = host
-        self._lanes: Lanes[Submission, dict[str, Any]] = Lanes(partial(once, host), self._together)
+        self._lanes: Lanes[Submission, dict[str, Any]] = Lanes(
+            partial(once, host), self._together, threads=writers.threads
+        )
 
     async def submit(self, who: Caller, raw: bytes, key: str) -> dict[str, Any]:
         """Orders that come at about the same time share a transaction. Errors: those of body.decode, incoming.parse,
@@ -139,7 +142,7 @@ class Desk:
         """Answers by place to those that could be checked at once; the others are to be submitted alone. Errors:
         Unreachable."""
         try:
-            with self._host.transactions.work(self._host.clock(), channel="api") as work:
+            with self._host.transactions.work(self._host.clock(), channel="api", patience=PATIENCE) as work:
                 asked = {place: many[place] for place in unanswered(work, many)}
                 come = {
                     place: apart.Incoming(replace(work, **each.who.who), each.new, each.who.source)
@@ -192,7 +195,7 @@ class Desk:
 
     def cancel(self, who: Caller, number: str) -> dict[str, Any]:
         """Errors: order.unknown, order.ended."""
-        with self._host.transactions.work(self._host.clock(), **who.who) as work:
+        with self._host.transactions.work(self._host.clock(), patience=PATIENCE, **who.who) as work:
             order = _order(work, who, number)
             locks.lock(work, order.customer_id)
             work.session.refresh(order)  # somebody may have decided while we waited
