@@ -34,8 +34,8 @@ class Transactions:
         until: float | None = None,
         patience: float | None = None,
     ) -> Iterator[Work]:
-        """`until`: on time.monotonic(); nothing is saved later than that. `patience`: seconds that it waits for whoever is at
-        the same customer. Errors: TooLate; Unreachable(db.locked)."""
+        """`until`: on time.monotonic(); nothing is saved later than that. `patience`: seconds that it waits for whoever is
+        at the same customer. Errors: TooLate; Unreachable(db.locked)."""
         with transaction(self.engine) as session:
             if patience is not None:
                 patient(session, patience)

@@ -1,4 +1,4 @@
-"""Threads of their own for what writes: it may wait for a customer that somebody else is at, and nobody else waits for it."""
+"""Threads of their own for what writes: it waits a few seconds for its customer, and nobody waits for it."""
 
 from __future__ import annotations
 
