@@ -111,13 +111,14 @@ def _of_orders(whose: Whose) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _owing(whose: Whose) -> Any:
-    """Numbers of orders with something to pay, or to invoice: of the others customers have many that are long over."""
+def _owing(whose: Whose, without: Any) -> Any:
+    """Numbers of orders that are not released, with something to pay, or to invoice: of the others customers have many that
+    are long over."""
     owed = select(R.c.order_no).where(whose(R.c.customer_id), R.c.open_minor > 0, R.c.order_no != "")
-    return union(owed, select(S.c.order_no).where(whose(S.c.customer_id)))
+    return union(owed, select(without.c.order_no).where(without.c.shipped > without.c.invoiced))
 
 
-def _kept(whose: Whose) -> tuple[Any, ...]:
+def _kept(whose: Whose, without: Any) -> tuple[Any, ...]:
     """Customer, currency and sum of the prepayment for what was delivered of orders that are not released, or no longer,
     and is not paid yet."""
     there = O.alias("there")
@@ -127,7 +128,7 @@ def _kept(whose: Whose) -> tuple[Any, ...]:
     )  # fmt: skip
     numbers = _numbers(
         O.c.amount_minor, O.c.prepaid_minor,
-        whose(O.c.customer_id + 0), O.c.prepaid_minor > 0, O.c.state != _RELEASED, O.c.number.in_(_owing(whose)), ~live,
+        whose(O.c.customer_id + 0), O.c.prepaid_minor > 0, O.c.state != _RELEASED, O.c.number.in_(_owing(whose, without)), ~live,
     )  # fmt: skip
     each = _each(numbers.subquery("ended"))
     return each.customer_id, each.currency, _sum(_less(_beyond(each.prepaid_minor, each.paid), _due(each)))
@@ -142,7 +143,7 @@ def leaning(leans: Any, whose: Whose) -> Any:
     """Rows of (currency, `leans` of its orders, what they use up), for each number of an order that leans on something."""
     amount = case((O.c.state == _RELEASED, O.c.amount_minor), else_=0)
     live = select(O.c.id).where(whose(O.c.customer_id), O.c.state == _RELEASED)
-    ended = select(O.c.id).where(whose(O.c.customer_id + 0), O.c.number.in_(_owing(whose)))
+    ended = select(O.c.id).where(whose(O.c.customer_id + 0), O.c.number.in_(_owing(whose, _without(whose))))
     each = _each(_numbers(amount, leans, leans > 0, O.c.id.in_(union(live, ended))).subquery("leaning"))
     left = _beyond(each.amount_minor, each.invoiced)
     return select(each.currency, each.prepaid_minor, _due(each) + _beyond(left, _beyond(each.shipped, each.invoiced)))
@@ -153,8 +154,8 @@ def is_of(placed_on: Any) -> Any:
     return or_(R.c.settled_on.is_(None), R.c.settled_on >= placed_on)
 
 
-def _of_shipments(whose: Whose) -> tuple[Any, ...]:
-    """Customer, currency and sum of what was shipped, not invoiced, and not for a released order."""
+def _without(whose: Whose) -> Any:
+    """What was shipped not for a released order, and invoiced of it, by order number. Looked up once a statement."""
     gone = (
         select(S.c.customer_id, S.c.order_no, S.c.currency, _sum(S.c.amount_minor).label("shipped"))
         .where(whose(S.c.customer_id))
@@ -165,21 +166,25 @@ def _of_shipments(whose: Whose) -> tuple[Any, ...]:
     # By number: without statistics SQLite would read all orders of the customer for each of its shipments.
     mine = and_(O.c.customer_id + 0 == gone.customer_id, O.c.number == gone.order_no, O.c.currency == gone.currency)
     taken = and_(R.c.customer_id == gone.customer_id, R.c.currency == gone.currency, R.c.order_no == gone.order_no)
-    each = (
-        select(gone.customer_id, gone.currency, gone.shipped, _sum(R.c.amount_minor).label("invoiced"))
+    return (
+        select(gone.customer_id, gone.currency, gone.order_no, gone.shipped, _sum(R.c.amount_minor).label("invoiced"))
         .join_from(gone.order_no.table, R, taken, isouter=True)
         .where(~exists().where(mine, O.c.state == _RELEASED))
         .group_by(gone.customer_id, gone.order_no, gone.currency, gone.shipped)
-        .subquery("without")
-        .c
+        .cte("without")
     )
-    return each.customer_id, each.currency, _sum(_beyond(each.shipped, each.invoiced))
+
+
+def _of_shipments(without: Any) -> tuple[Any, ...]:
+    """Customer, currency and sum of what was shipped, not invoiced, and not for a released order."""
+    return without.c.customer_id, without.c.currency, _sum(_beyond(without.c.shipped, without.c.invoiced))
 
 
 def _parts(whose: Whose, added: Whose = lambda customer_id: customer_id == ID) -> Any:
     """Rows of (part, customer, currency, amounts …, day, insurer); what is `added` to limits, to whose. One statement, so
     one snapshot: an invoice that comes in between is never counted in neither part, or in both."""
-    orders, shipments, kept = _of_orders(whose), _of_shipments(whose), _kept(whose)
+    without = _without(whose)
+    orders, shipments, kept = _of_orders(whose), _of_shipments(without), _kept(whose, without)
     nothing = (_ZERO, _ZERO, _ZERO, _ZERO, _NEVER, _NOBODY)
     return union_all(
         select(

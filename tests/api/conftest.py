@@ -82,6 +82,6 @@ def api(hk: Harness, caplog: pytest.LogCaptureFixture) -> Iterator[Api]:
     yield found
     assert "hk_" not in caplog.text and found.token not in caplog.text
     with hk.look() as work:
-        broken = invariants.check(work.session) + credit.check(work.session)
+        broken = invariants.check(work.session) + credit.check(work.session, work.company.calendar.zone.key)
     assert not broken, broken
     told(hk)
