@@ -128,7 +128,8 @@ def _kept(whose: Whose, without: Any) -> tuple[Any, ...]:
     )  # fmt: skip
     numbers = _numbers(
         O.c.amount_minor, O.c.prepaid_minor,
-        whose(O.c.customer_id + 0), O.c.prepaid_minor > 0, O.c.state != _RELEASED, O.c.number.in_(_owing(whose, without)), ~live,
+        whose(O.c.customer_id + 0), O.c.number.in_(_owing(whose, without)), O.c.prepaid_minor > 0, O.c.state != _RELEASED,
+        ~live,
     )  # fmt: skip
     each = _each(numbers.subquery("ended"))
     return each.customer_id, each.currency, _sum(_less(_beyond(each.prepaid_minor, each.paid), _due(each)))

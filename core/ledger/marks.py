@@ -6,7 +6,7 @@ Rows are locked in the order customers, orders, outbox; so mark after writing cu
 
 from collections.abc import Collection
 
-from sqlalchemy import BigInteger, String, bindparam, select, tuple_, union, update
+from sqlalchemy import BigInteger, String, bindparam, select, union, update
 
 from core.models import Customer, GroupLimit, Order, OrderState
 from core.models.base import table_of
@@ -34,7 +34,6 @@ _MARK = update(O).values(recheck=True).where(
     O.c.id.in_(select(O.c.id).where(_HELD, O.c.customer_id.in_(_WHOSE)).order_by(O.c.id).with_for_update())
 )  # fmt: skip
 DONE = "done_minor"  # in an order's facts: what was shipped or invoiced of it already, and so not asked for
-_KEYS = tuple_(O.c.customer_id, O.c.number)
 _MARK_ALL = update(O).values(recheck=True).where(
     O.c.id.in_(select(O.c.id).where(_HELD).order_by(O.c.id).with_for_update())
 )  # fmt: skip
@@ -58,9 +57,11 @@ def doubt(work: Work, orders: Collection[tuple[int, str]]) -> None:
     work.session.flush()
     keys = sorted(set(orders))
     for start in range(0, len(keys), CHUNK):
-        some = select(O.c.id).where(
-            O.c.state == OrderState.released, _KEYS.in_(keys[start : start + CHUNK]), O.c.facts[DONE].as_integer() > 0
-        )
+        customers, numbers = (set(each) for each in zip(*keys[start : start + CHUNK], strict=True))
+        some = select(O.c.id).where(  # by number, of which customers have few
+            O.c.number.in_(sorted(numbers)), (O.c.customer_id + 0).in_(sorted(customers)),
+            O.c.state == OrderState.released, O.c.facts[DONE].as_integer() > 0,
+        )  # fmt: skip
         work.session.connection().execute(
             update(O).values(recheck=True).where(O.c.id.in_(some.order_by(O.c.id).with_for_update()))
         )
