@@ -12,7 +12,7 @@ from bench.profile import where
 from bench.reference import reference
 from bench.stores import Store
 from bot import commands
-from core.models import CreditNote, Customer, Hold, Pause, Person, Promise, Receipt, Receivable
+from core.models import CreditLine, CreditNote, Customer, Hold, Order, Pause, Person, Promise, Receipt, Receivable, Shipment
 from core.models.base import table_of
 from core.work import Work
 
@@ -77,7 +77,7 @@ def figures(store: Store, receivables: int, rounds: int, *, filled: bool) -> Ite
 _ID = bindparam("customer")
 _PLAIN = [select(table_of(Customer)).where(table_of(Customer).c.id == _ID)] + [
     select(table_of(model)).where(table_of(model).c.customer_id == _ID)
-    for model in (Receivable, Receipt, CreditNote, Promise, Pause, Hold)
+    for model in (Receivable, Receipt, CreditNote, Promise, Pause, Hold, Order, Shipment, CreditLine)
 ]
 
 

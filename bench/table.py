@@ -21,7 +21,7 @@ A spin loop before and after shows whether the machine was quiet; if the two dif
 - *Bare loop*: reads the receivables over the driver, decides in Python by age and step, and writes each action by a
   statement of its own into a table without an index, a commit every 500 actions. Ours is a whole cycle of the engine:
   decided, planned, state, firings, audit and outbox written.
-- *Plain SELECTs*: `SELECT *` of one customer's rows in each of the seven tables that a balance needs.
+- *Plain SELECTs*: `SELECT *` of one customer's rows in each of the ten tables that a balance and its credit line need.
 - *Ratings*, once a day after the cycle: a customer has three paid receivables and an open one. A version for everybody at
   first, for one in fifty the day after. The other side says the very statements that ours said, in the same transactions.
 - *An order held*: the order of a customer who pays cash is checked, held, and asked about, in a transaction of its own; the

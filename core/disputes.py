@@ -37,14 +37,16 @@ def start(
 ) -> list[Dispute]:
     """Takes the disputed amount (default: all, in each currency) out of dunning and gives it an owner.
 
-    Errors: dispute.reason, dispute.nothing_open, dispute.too_much, dispute.which_currency.
+    Errors: dispute.reason, dispute.nothing_open, dispute.all_covered (promised, claimed or disputed), dispute.too_much,
+    dispute.which_currency.
     """
     if reason not in DISPUTE_REASONS:
         raise DomainError("dispute.reason", reason=reason, reasons=", ".join(DISPUTE_REASONS))
     cases = [c for c in cases_of(work, policy, customer_id) if currency in (None, c.currency)]
     owed = [c for c in cases if covers.in_question(c, work.today)]
     if not owed:
-        raise DomainError("dispute.nothing_open")
+        is_open = any(r.open_minor for case in cases for r in case.receivables)
+        raise DomainError("dispute.all_covered" if is_open else "dispute.nothing_open")
     if amount_minor is not None and len(owed) > 1:
         raise DomainError("dispute.which_currency", currencies=", ".join(sorted(c.currency for c in owed)))
     org = load_org(work)

@@ -21,6 +21,7 @@ from core.dunning.state import Event
 from core.errors import DomainError
 from core.models import Promise, PromiseState, Receipt, Receivable
 from core.models.base import table_of
+from core.money import Money
 from core.time import local_instant
 from core.work import Work
 
@@ -76,7 +77,7 @@ def make(
 ) -> list[Made]:
     """Records a promise, one a currency where neither amount nor currency is named.
 
-    Errors: promise.past, promise.nothing_open, promise.which_currency.
+    Errors: promise.past, promise.nothing_open, promise.which_currency, promise.too_much (more than is open).
     """
     if due_on < work.today:
         raise DomainError("promise.past", on=due_on)
@@ -86,6 +87,8 @@ def make(
         raise DomainError("promise.nothing_open")
     if amount_minor is not None and len(owed) > 1:
         raise DomainError("promise.which_currency", currencies=", ".join(sorted(c.currency for c in owed)))
+    if amount_minor is not None and amount_minor > (most := sum(r.open_minor for r in owed[0].receivables)):
+        raise DomainError("promise.too_much", amount=Money(most, owed[0].currency))
     return [_make(work, policy, c, due_on, amount_minor, note, task_id) for c in owed]
 
 

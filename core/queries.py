@@ -75,26 +75,9 @@ class PromiseRow:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class Credit:
-    """`used` is what the customer owes in the currency of the limit, `available` may be below zero."""
-
-    limit: int
-    used: int
-
-    @property
-    def available(self) -> int:
-        return self.limit - self.used
-
-    @property
-    def usage(self) -> str:
-        """Whole percent, rounded up from the half; "" for who pays cash only."""
-        return f"{(self.used * 200 + self.limit) // (2 * self.limit)}%" if self.limit else ""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerBalance:
-    """One customer as one person sees it. Promises, receipts and credit are for who sees the whole customer."""
+    """One customer as one person sees it. Promises and receipts are for who sees the whole customer."""
 
     customer: Customer
     owner: str
@@ -103,7 +86,7 @@ class CustomerBalance:
     states: dict[int, str] = field(default_factory=dict)  # of open receivables
     promises: list[PromiseRow] = field(default_factory=list)  # newest first
     last_receipt: tuple[date, int] | None = None
-    credit: Credit | None = None
+    whole: bool = True
     paused_until: date | None = None
     hold: bool = False
 
@@ -126,11 +109,6 @@ def customer_balance(work: Work, customer: Customer, scope: Scope) -> CustomerBa
     pauses = _pauses(work, customer.id)
     states = receivable_states(work, customer.id, [item for row in figures.values() for item in row.items], pauses)
     row = work.session.execute(_SIDES, {"customer": customer.id, "owner": customer.owner_id, "today": today}).one()
-    credit = None
-    if whole and customer.credit_limit_minor is not None:
-        owed = figures[currency].total if currency in figures else 0
-        if currency == (customer.currency or work.company.currency):
-            credit = Credit(customer.credit_limit_minor, max(owed, 0))
     return CustomerBalance(
         customer=customer,
         owner=row[0] or "",
@@ -139,7 +117,7 @@ def customer_balance(work: Work, customer: Customer, scope: Scope) -> CustomerBa
         states=states,
         promises=_promises(work, customer.id) if whole else [],
         last_receipt=_last_receipt(work, customer.id, currency, today) if whole else None,
-        credit=credit,
+        whole=whole,
         paused_until=max((until for key, until in pauses.items() if key is None), default=None),
         hold=bool(row[1]),
     )

@@ -79,9 +79,9 @@ def list_(as_json: Json = False) -> None:
         if not rows:
             return line(t("没有令牌", "There are no tokens"))
         words = {"active": t("可用", "active"), "expired": t("已过期", "expired"), "revoked": t("已撤销", "revoked")}
-        heads = t("名称 来源 权限 状态 到期 最近使用", "name source scopes state expires used").split()
+        heads = t("名称 来源 权限 状态 最后一天 最近使用", "name source scopes state last_day used").split()
         shown = [
-            (r["name"], r["source"], " ".join(r["scopes"]), words[r["state"]], (r["expires"] or "")[:16], r["last_used"])
+            (r["name"], r["source"], " ".join(r["scopes"]), words[r["state"]], r["last_day"], r["last_used"])
             for r in rows
         ]
         table(heads, shown)
@@ -101,16 +101,20 @@ def revoke(name: Name, as_json: Json = False) -> None:
 
 
 def _json(row: "ApiToken", now: "datetime") -> dict[str, Any]:
+    from datetime import timedelta
+
     from core.tokens import state
 
     zone = settings().zone
+    ends = row.expires_at.astimezone(zone) if row.expires_at is not None else None
     return {
         "name": row.name,
         "source": row.source,
         "scopes": list(row.scopes),
         "state": state(row, now),
         "created": row.created_at.astimezone(zone).isoformat(),
-        "expires": row.expires_at.astimezone(zone).isoformat() if row.expires_at is not None else None,
+        "expires": ends.isoformat() if ends is not None else None,
+        "last_day": (ends - timedelta(microseconds=1)).date().isoformat() if ends is not None else None,
         "last_used": row.last_used_on.isoformat() if row.last_used_on is not None else None,
     }
 

@@ -53,11 +53,18 @@ def list_(
                  "parked": t("已放弃", "parked")}  # fmt: skip
         heads = t("编号 时间 事件 对象 状态 次数 最近结果", "number at event about state tries last").split()
         table(heads, [
-            (r["number"], r["at"][:19], r["event"], r["subject"], words[r["state"]], r["attempts"], r["said"]) for r in rows
+            (r["number"], r["at"][:19], r["event"], _about(r), words[r["state"]], r["attempts"], r["said"]) for r in rows
         ], right=(0, 5))  # fmt: skip
         return None
 
     show({"events": rows}, as_json, human)
+
+
+def _about(event: dict[str, Any]) -> str:
+    """The order's number or the customer's code: what people know it by."""
+    body = event["body"]
+    told = body.get("order", {}).get("number") or body.get("customer", {}).get("code")
+    return str(told or event["subject"])
 
 
 def _json(row: "WebhookEvent") -> dict[str, Any]:

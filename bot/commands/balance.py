@@ -1,17 +1,34 @@
 """/balance 客户: what a customer owes, how old it is, what is promised, how much credit is left."""
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
+from bot.commands.credit import usage
 from bot.commands.parser import Ask, named, pick
 from bot.commands.reply import CommandReply
 from bot.notifications.views import BalanceView, CurrencyLine, OpenLine, PromiseLine
 from bot.notifications.views.ratings import letter_of
-from core.credit.granted import of_rating
+from core.credit.exposure import standing
+from core.credit.granted import available, granted
 from core.dunning.stored import active
 from core.ledger.balances import Balance, Figures, OpenItem
 from core.money import Money, format_major
-from core.queries import Credit, CustomerBalance, customer_balance
+from core.queries import CustomerBalance, customer_balance
+
+
+@dataclass(frozen=True)
+class Credit:
+    """As `/credit` has it, minor units of the balance's currency: what counts as limit, what of it is used up (receivables,
+    orders, shipments: whatever the policy counts), and what is left, which may be below zero."""
+
+    limit_minor: int
+    used_minor: int
+    available_minor: int
+
+    @property
+    def usage(self) -> str:
+        return usage(self.used_minor, self.limit_minor)
+
 
 BUCKETS = ("not_due", "d1_30", "d31_60", "d61_90", "d90_plus")
 
@@ -25,45 +42,44 @@ def balance(ask: Ask) -> CommandReply:
     if len(name.customers) > 1:
         return pick(ask, name)
     found = customer_balance(ask.work, name.one, ask.scope)
-    if found.credit is None:
-        found = replace(found, credit=_by_policy(ask, found))
+    credit = _credit(ask, found)
     return CommandReply(
-        kind="reply.balance", view=_view(ask, found), json=_json(ask, found), customer_id=name.one.id,
+        kind="reply.balance", view=_view(ask, found, credit), json=_json(ask, found, credit), customer_id=name.one.id,
         facts={"customer": name.one.name, "code": name.one.code},
     )  # fmt: skip
 
 
-def _by_policy(ask: Ask, found: CustomerBalance) -> Credit | None:
-    """What the policy gives to the customer's rating, where it has no limit of its own."""
-    customer, own = found.customer, found.customer.currency or ask.work.company.currency
-    if customer.credit_limit_minor is not None or found.currency != own:
+def _credit(ask: Ask, found: CustomerBalance) -> Credit | None:
+    """None without a limit, where the figures are in another currency, or for who doesn't see the whole customer."""
+    if not found.whole:
         return None
-    if not ask.scope.whole(customer.owner_id, customer.region):  # they see single receivables of it
+    rules, company = active(ask.work)[1].credit, ask.work.company.currency
+    now = standing(ask.work, found.customer.id or 0)
+    limit, left = granted(now, rules, company).minor, available(now, rules, company)
+    if limit is None or left is None or found.currency != now.currency:
         return None
-    rules = active(ask.work)[1].credit
-    limit = None if customer.rating in rules.cash_only else of_rating(customer.rating, own, rules, ask.work.company.currency)
-    return None if limit is None else Credit(limit, max(found.main.total, 0))
+    return Credit(limit, now.used_minor(rules, company), left)
 
 
 def late(item: OpenItem, ask: Ask) -> int:
     return max((ask.work.today - item.due_on).days, 0) if item.due_on else 0
 
 
-def _view(ask: Ask, found: CustomerBalance) -> BalanceView:
+def _view(ask: Ask, found: CustomerBalance, credit: Credit | None) -> BalanceView:
     main, customer = found.main, found.customer
 
     def money(minor: int) -> Money:
         return Money(minor, main.currency)
 
-    credit = found.credit
     return BalanceView(
         today=ask.work.today, code=customer.code, name=customer.name, rating=letter_of(customer.rating), owner=found.owner,
         currency=main.currency, balance=money(main.total), overdue=money(main.overdue), not_due=money(main.not_due),
         undated=money(main.undated), unapplied=money(main.unapplied), d1_30=money(main.d1_30), d31_60=money(main.d31_60),
         d61_90=money(main.d61_90), d90_plus=money(main.d90_plus),
         oldest_due=main.oldest_due, days_overdue_max=main.days_overdue_max,
-        credit_limit=money(credit.limit) if credit else None, credit_used=money(credit.used) if credit else None,
-        credit_available=money(credit.available) if credit else None, credit_usage=credit.usage if credit else "",
+        credit_limit=money(credit.limit_minor) if credit else None,
+        credit_used=money(credit.used_minor) if credit else None,
+        credit_available=money(credit.available_minor) if credit else None, credit_usage=credit.usage if credit else "",
         promises=tuple(
             PromiseLine(date=p.due_on, amount=Money(p.amount_minor, p.currency), state=p.state) for p in found.promises
         ),
@@ -84,8 +100,8 @@ def _view(ask: Ask, found: CustomerBalance) -> BalanceView:
     )  # fmt: skip
 
 
-def _json(ask: Ask, found: CustomerBalance) -> dict[str, Any]:
-    customer, main, credit = found.customer, found.main, found.credit
+def _json(ask: Ask, found: CustomerBalance, credit: Credit | None) -> dict[str, Any]:
+    customer, main = found.customer, found.main
 
     def text(minor: int) -> str:
         return format_major(minor, main.currency)
@@ -93,7 +109,7 @@ def _json(ask: Ask, found: CustomerBalance) -> dict[str, Any]:
     limits = None
     if credit:
         limits = {
-            "limit": text(credit.limit), "used": text(credit.used), "available": text(credit.available),
+            "limit": text(credit.limit_minor), "used": text(credit.used_minor), "available": text(credit.available_minor),
             "usage": credit.usage or None,
         }  # fmt: skip
     receipt = found.last_receipt

@@ -55,9 +55,7 @@ class Found:
 
     @property
     def usage(self) -> str:
-        """Whole percent, rounded up from the half; "" without a limit, or for who pays cash only."""
-        used, limit = max(self.used_minor, 0), self.limit_minor
-        return f"{(used * 200 + limit) // (2 * limit)}%" if limit else ""
+        return usage(self.used_minor, self.limit_minor)
 
     @property
     def owner(self) -> str:
@@ -67,6 +65,11 @@ class Found:
     @property
     def holds(self) -> tuple[str, ...]:
         return tuple(kind for kind in BLOCKING if kind in self.now.holds)
+
+
+def usage(used_minor: int, limit_minor: int | None) -> str:
+    """Whole percent, rounded up from the half; "" without a limit, or for who pays cash only."""
+    return f"{(max(used_minor, 0) * 200 + limit_minor) // (2 * limit_minor)}%" if limit_minor else ""
 
 
 def credit(ask: Ask) -> CommandReply:

@@ -17,12 +17,10 @@ from core.work import Work
 
 MAY_APPLY = frozenset({"finance_manager", "finance_director", "management", "admin"})
 _KNOWN = "policy"  # in a session: when it was asked for, and which one holds
-_IN_FORCE = (
-    select(StoredPolicy)
-    .where(col(StoredPolicy.active_from) <= bindparam("now"))
-    .order_by(col(StoredPolicy.active_from).desc(), col(StoredPolicy.id).desc())
-    .limit(1)
-)
+_BEGUN = col(StoredPolicy.active_from) <= bindparam("now")
+_NEWEST = col(StoredPolicy.active_from).desc(), col(StoredPolicy.id).desc()
+_IN_FORCE = select(StoredPolicy).where(_BEGUN).order_by(*_NEWEST).limit(1)
+_WHICH = select(col(StoredPolicy.id), col(StoredPolicy.fingerprint)).where(_BEGUN).order_by(*_NEWEST).limit(1)
 JOB = "policy.migrate"  # one slot a stored policy, done when its running cases have been moved
 
 
@@ -44,6 +42,9 @@ class Applied:
     active_from: datetime
     already: bool  # the same text was the newest one before
     cases: list[RunningCase] = field(default_factory=list)
+
+
+_texts: dict[tuple[int, str], str] = {}  # by number and fingerprint
 
 
 @lru_cache(maxsize=32)
@@ -69,19 +70,27 @@ def by_id(work: Work, ids: Collection[int | None]) -> dict[int | None, Policy]:
 
 def active(work: Work) -> tuple[int, Policy]:
     """The policy in force now, and its id. The first time, the shipped default is stored."""
-    row = ensure(work)
-    return row.id or 0, of(row, work.company.currency)
+    known = work.session.info.get(_KNOWN)
+    if known is None or known[0] != work.now:
+        known = work.session.info[_KNOWN] = work.now, *_in_force(work)
+    policy_id, policy = known[1:]
+    return policy_id, policy
+
+
+def _in_force(work: Work) -> tuple[int, Policy]:
+    """Its text is read where this process doesn't know it yet: it is long, and never changes."""
+    which = work.session.execute(_WHICH, {"now": work.now}).first()
+    if which is None:
+        row = ensure(work)
+        return row.id or 0, of(row, work.company.currency)
+    known = _texts.get(tuple(which))
+    if known is None:
+        known = _texts[tuple(which)] = work.session.get_one(StoredPolicy, which.id).toml
+    return which.id, _parsed(*which, known, work.company.currency)
 
 
 def ensure(work: Work) -> StoredPolicy:
-    """The active row; the first time, the shipped default is stored, so that cases can point to it.
-
-    Read once a transaction.
-    """
-    known = work.session.info.get(_KNOWN)
-    if known is not None and known[0] == work.now:
-        found: StoredPolicy = known[1]
-        return found
+    """The active row; the first time, the shipped default is stored, so that cases can point to it."""
     row = active_row(work.session, work.now)
     if row is None:
         alone(work.session, "policy")
@@ -89,7 +98,6 @@ def ensure(work: Work) -> StoredPolicy:
     if row is None:
         row = _store(work, default_policy(work.company.currency), work.now)
         work.session.flush()
-    work.session.info[_KNOWN] = work.now, row
     return row
 
 

@@ -91,7 +91,7 @@ def test_nobody_gets_in_without_a_token_that_works(api: Api) -> None:
     for header in ({}, {"Authorization": api.token}, {"Authorization": "Basic eDp5"}, {"Authorization": "Bearer"}):
         api.refused(401, "api.no_token", api("POST", "/orders", token=None, headers=header, content=b"{"))
     answer = api.refused(403, "api.no_scope", api("POST", "/orders", token=reader, json={"customer": "甲"}))
-    assert "甲" not in answer.text and "orders:write" not in answer.text
+    assert "甲" not in answer.text and "orders:write" in answer.text
     api.refused(403, "api.no_scope", api("DELETE", "/orders/SO1", token=reader))
     api.refused(403, "api.no_scope", api("GET", "/orders/SO1", token=api.issue("writer", "orders:write")))
 

@@ -11,6 +11,7 @@ from sqlmodel import Session, func, select
 
 from bot.commands import CommandReply, handle
 from bot.notifications.templates import render
+from core.dunning import stored
 from core.models import (
     Audit,
     Cover,
@@ -38,6 +39,7 @@ class Firm:
 
     def __init__(self, session: Session) -> None:
         self.work = make_work(session, AT)
+        stored.ensure(self.work)  # as the application does when it starts
         self.wang = person(self.work, "wang", "sales_manager", name="王总")
         self.li = person(self.work, "li", "rep", self.wang, name="小李")
         self.zhang = person(self.work, "zhang", "rep", name="小张")
@@ -345,6 +347,7 @@ def test_a_balance_takes_the_same_few_statements_for_many_invoices(firm: Firm) -
     def add(*_: Any) -> None:
         count[0] += 1
 
+    firm.says(firm.li, "/balance C001")  # what was added is written, and the policy's text is known
     event.listen(session.get_bind(), "before_cursor_execute", add)
     firm.says(firm.li, "/balance C001")
     few, count[0] = count[0], 0

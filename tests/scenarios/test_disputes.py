@@ -68,3 +68,15 @@ def test_a_dispute_accepted_in_part_brings_back_the_rest(hk: Harness) -> None:
     hk.at("2026-07-03 11:00")
     hk.chat("li").expect_card("¥70.00")
     chore.tap("dispute.settle", outcome="accepted", expect="already")
+
+
+def test_what_is_promised_is_not_called_paid_when_it_is_disputed(hk: Harness) -> None:
+    """Everything is promised: the answer says so, and what to do; which works."""
+    hk.overdue().tap("task.promise", date="2026-07-10")
+    hk.type("li", "争议 甲 质量 30")
+    hk.chat("li").expect_card("都已承诺", "先把承诺改小", kind="reply.error")
+    hk.type("li", "承诺 甲 7月10日 70")
+    hk.chat("li").expect_card(kind="reply.done")
+    hk.type("li", "争议 甲 质量 30")
+    hk.chat("li").expect_card("争议已登记", kind="reply.done")
+    hk.chat("fm").expect_card("¥30.00", kind="dispute.open")

@@ -67,12 +67,25 @@ def test_a_part_promised_before_work_leaves_the_rest_for_this_morning(hk: Harnes
     hk.chat("li").expect_card("¥40.00", "继续催收")
 
 
-def test_a_promise_of_more_than_is_open_is_kept_by_what_was_open(hk: Harness) -> None:
-    hk.overdue().tap("task.promise", date="2026-07-10", amount="150")
+def test_a_promise_of_more_than_is_open_by_then_is_kept_by_what_was_open(hk: Harness) -> None:
+    hk.overdue().tap("task.promise", date="2026-07-10", amount="100")
     hk.at("2026-07-03 10:00")
-    hk.pay("甲", "100.00", "I1")
+    hk.credit_note("甲", "40.00", "I1")
+    hk.pay("甲", "60.00", "I1")
     assert hk.promises("甲") == ["kept"]
     hk.chat("li").expect_card(kind="payment.arrived")
+
+
+def test_nobody_promises_more_than_is_open(hk: Harness) -> None:
+    """What isn't due yet may be promised, too; a figure with two zeros too many would stop all dunning."""
+    card = hk.overdue()
+    hk.receivable("甲", "50.00", due="2026-08-01")
+    card.tap("task.promise", date="2026-07-10", amount="150.01", expect="invalid")
+    assert hk.promises("甲") == []
+    reply = hk.type("li", "承诺 甲 7月10日 99999999")
+    assert reply.outcome == "invalid" and "¥150.00" in hk.chat("li").expect_card(kind="reply.error").text
+    card.tap("task.promise", date="2026-07-10", amount="150")
+    assert hk.promises("甲") == ["open"]
 
 
 def test_a_kept_promise_is_kept_at_once_and_nobody_is_reminded(hk: Harness) -> None:

@@ -65,13 +65,7 @@ class Callers:
 
     async def of(self, request: Request, scope: str) -> Caller:
         """Errors: api.no_token, api.no_scope, Unreachable."""
-        token = _bearer(request)
-        found = await self._lanes.do(token) if token else None
-        if found is None:
-            raise DomainError("api.no_token")
-        if scope not in found.scopes:
-            raise DomainError("api.no_scope")
-        return found
+        return _may(await self._lanes.do(bearer(request)), scope)
 
     def _find(self, given: Sequence[str]) -> dict[int, Caller | None]:
         with self._host.transactions.look(self._host.clock()) as work:
@@ -79,11 +73,27 @@ class Callers:
         return {place: known[token] for place, token in enumerate(given)}
 
 
-def _bearer(request: Request) -> str:
+def bearer(request: Request) -> str:
+    """The token that a request brings, which may be anything. Errors: api.no_token."""
     given = request.headers.getlist("authorization")
     scheme, _, token = given[0].strip().partition(" ") if len(given) == 1 else ("", "", "")
     token = token.strip()
-    return token if scheme.lower() == "bearer" and len(token) <= MAX_TOKEN else ""
+    if scheme.lower() != "bearer" or not 0 < len(token) <= MAX_TOKEN:
+        raise DomainError("api.no_token")
+    return token
+
+
+def caller(work: Work, token: str, scope: str) -> Caller:
+    """Whose token it is. Errors: api.no_token, api.no_scope."""
+    return _may(_known(work, token), scope)
+
+
+def _may(found: Caller | None, scope: str) -> Caller:
+    if found is None:
+        raise DomainError("api.no_token")
+    if scope not in found.scopes:
+        raise DomainError("api.no_scope", scope=scope)
+    return found
 
 
 def _known(work: Work, token: str) -> Caller | None:

@@ -29,12 +29,20 @@ STATUS = {
     "api.unavailable": 503, "credit.group_moved": 503, "internal": 500,
 }  # fmt: skip
 OTHERWISE = 422
+# Chat takes names as well; other systems say codes.
+FIELDS = {
+    "customer.unknown": ("customer", "这里是客户编号，不是名称", "Here it is the customer's code, not its name"),
+    "person.unknown": ("asked_by", "这里是工号", "Here it is the person's handle"),
+}
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def install(api: FastAPI, company_lang: str) -> None:
     def refused(request: Request, error: DomainError, headers: Mapping[str, str] | None = None) -> Response:
-        said = explain(error, language(request.headers.get("accept-language", ""), company_lang))
+        lang = language(request.headers.get("accept-language", ""), company_lang)
+        said = explain(error, lang)
+        if error.code in FIELDS:
+            said |= {"where": FIELDS[error.code][0], "hint": FIELDS[error.code][1 if lang == "zh" else 2]}
         return answer({"error": said}, STATUS.get(error.code, OTHERWISE), {**_headers(error), **(headers or {})})
 
     async def domain(request: Request, error: Exception) -> Response:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import String, bindparam, select
 from sqlalchemy.exc import IntegrityError
@@ -70,6 +70,9 @@ class Asked:
             work.session.add(InboundEvent(messenger=self.who.events, event_id=self.key, at=work.now, answer=kept))
 
 
+A = TypeVar("A", bound=Asked)
+
+
 def once(host: Host, asked: Asked) -> dict[str, Any]:
     """What is asked for, in a transaction of its own. Errors: those of Asked.answer; Unreachable."""
     now, who = host.clock(), asked.who
@@ -88,18 +91,18 @@ def once(host: Host, asked: Asked) -> dict[str, Any]:
     raise Unreachable("db.locked", url="")
 
 
-def unanswered(work: Work, many: Sequence[Asked]) -> dict[int, Asked]:
-    """By place, those with no key, or the first with a key that nobody has used before."""
+def unanswered(work: Work, many: Mapping[int, A]) -> dict[int, A]:
+    """Of these, those with no key, or the first with a key that nobody has used before."""
     keys: dict[str, set[str]] = {}
-    for asked in many:
+    for asked in many.values():
         if asked.key:
             keys.setdefault(asked.who.events, set()).add(asked.key)
     used: set[tuple[str, str]] = set()
     for messenger, events in keys.items():
         rows = work.session.execute(_USED, {"messenger": messenger, "events": sorted(events)})
         used |= {(messenger, key) for key in rows.scalars()}
-    found: dict[int, Asked] = {}
-    for place, asked in enumerate(many):
+    found: dict[int, A] = {}
+    for place, asked in many.items():
         if not asked.key or (asked.who.events, asked.key) not in used:
             found[place] = asked
             used.add((asked.who.events, asked.key))

@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Security
 from fastapi.security import HTTPBearer
 from sqlalchemy import bindparam, select
-from sqlalchemy.exc import IntegrityError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bot.lanes import Lanes
 from bot.web.api import body, schemas
 from bot.web.api.auth import Caller, Callers, Host, looked
 from bot.web.api.errors import answer
-from bot.web.api.once import KEY_HEADER, Asked, key_of, once, unanswered
+from bot.web.api.once import KEY_HEADER, Asked, key_of, once
 from bot.web.api.schemas import fails
+from bot.web.api.submit import Submissions
 from bot.web.api.writers import PATIENCE, Writers
 from core import tokens
-from core.credit import apart, changes, events, incoming, locks, orders, requests
+from core.credit import changes, events, incoming, locks, orders, requests
 from core.dunning.stored import active
-from core.errors import DomainError, Unreachable
+from core.errors import DomainError
 from core.models import Customer, Order, OrderState
 from core.models.base import table_of
 from core.work import Work
 
 MAX_NUMBER = 100
-SHORT = 10_000  # bytes of an order that are read while others wait
 Number = Annotated[str, Path(examples=["SO-1001"])]
 NOT_POST = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 C, O = table_of(Customer), table_of(Order)  # noqa: E741
@@ -42,7 +37,7 @@ _NEW = {"content": {"application/json": {"schema": {"$ref": "#/components/schema
 
 def orders_router(host: Host, writers: Writers) -> APIRouter:
     router = APIRouter(tags=["orders"], dependencies=[Security(HTTPBearer(auto_error=False))])
-    desk, callers = Desk(host, writers), Callers(host)
+    desk, callers, submissions = Desk(host), Callers(host), Submissions(host, writers)
 
     @router.post(
         "/orders",
@@ -52,9 +47,7 @@ def orders_router(host: Host, writers: Writers) -> APIRouter:
     )
     async def submit(request: Request) -> Response:
         with host.answering():
-            who = await callers.of(request, "orders:write")
-            key = key_of(request)
-            found = await desk.submit(who, await body.read(request), key)
+            found = await submissions.submit(request)
         host.follow()
         return answer(found)
 
@@ -113,55 +106,11 @@ def orders_router(host: Host, writers: Writers) -> APIRouter:
     return router
 
 
-@dataclass(frozen=True, kw_only=True)
-class Submission(Asked):
-    new: incoming.NewOrder
-
-
 class Desk:
     """Each of these is one transaction in a thread; `who` is in its audit."""
 
-    def __init__(self, host: Host, writers: Writers) -> None:
+    def __init__(self, host: Host) -> None:
         self._host = host
-        self._lanes: Lanes[Submission, dict[str, Any]] = Lanes(
-            partial(once, host), self._together, threads=writers.threads
-        )
-
-    async def submit(self, who: Caller, raw: bytes, key: str) -> dict[str, Any]:
-        """Orders that come at about the same time share a transaction. Errors: those of body.decode, incoming.parse,
-        orders.submit and once."""
-        new = self._read(raw) if len(raw) <= SHORT else await asyncio.to_thread(self._read, raw)
-
-        def act(work: Work) -> dict[str, Any]:
-            made = orders.submit(work, active(work)[1], new, who.source)
-            return orders.as_json(made.order, made.request_id)
-
-        return await self._lanes.do(Submission(who, key, new.fingerprint, act, new=new))
-
-    def _together(self, many: Sequence[Submission]) -> dict[int, dict[str, Any]]:
-        """Answers by place to those that could be checked at once; the others are to be submitted alone. Errors:
-        Unreachable."""
-        try:
-            with self._host.transactions.work(self._host.clock(), channel="api", patience=PATIENCE) as work:
-                asked = {place: many[place] for place in unanswered(work, many)}
-                come = {
-                    place: apart.Incoming(replace(work, **each.who.who), each.new, each.who.source)
-                    for place, each in asked.items()
-                }
-                made = apart.submit(work, active(work)[1], come)
-                found = {place: orders.as_json(each.order, each.request_id) for place, each in made.items()}
-                for place, told in found.items():
-                    many[place].keep(work, told)
-                for who in {each.who.id: each.who for each in many}.values():
-                    if not who.seen_on(work.today):
-                        tokens.used(work, who.id)
-                return found
-        except IntegrityError:
-            return {}
-        except Unreachable:
-            if self._host.transactions.engine.dialect.name == "sqlite":  # everybody has waited long enough
-                raise
-            return {}  # perhaps two transactions waited for each other, and only this one had to give way
 
     def _read(self, raw: bytes) -> incoming.NewOrder:
         return incoming.parse(body.decode(raw), self._host.company.currency)
