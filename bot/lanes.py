@@ -4,6 +4,7 @@ more than what is in it."""
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Executor
 from typing import Any, Generic, TypeVar
 
 from core.errors import Unreachable
@@ -24,7 +25,7 @@ class Lanes(Generic[W, R]):
 
     `alone` does one piece of work and returns its answer or raises. `together` does many, in one transaction: by place,
     the answers, or what `alone` would raise; what is missing is done alone, and everything if it fails. Both block, in
-    threads. Raises it Unreachable, all of them get that. `spawn` runs steps that somebody waits for when the process ends.
+    `threads`. Raises it Unreachable, all of them get that. `spawn` runs steps that somebody waits for when the process ends.
     """
 
     def __init__(
@@ -32,8 +33,10 @@ class Lanes(Generic[W, R]):
         alone: Callable[[W], R],
         together: Callable[[Sequence[W]], Mapping[int, R | Exception]],
         spawn: Callable[[Coroutine[Any, Any, None]], object] | None = None,
+        threads: Executor | None = None,
     ) -> None:
         self._one, self._many = alone, together
+        self._threads = threads
         self._spawn = spawn or self._keep
         self._waiting: list[tuple[W, asyncio.Future[R]]] = []
         self._open = 0
@@ -76,7 +79,7 @@ class Lanes(Generic[W, R]):
             await self._alone(*now[0])
             return
         try:
-            found = await asyncio.to_thread(self._many, [work for work, _ in now])
+            found = await self._in_thread(self._many, [work for work, _ in now])
         except Unreachable as error:
             found = {place: error for place in range(len(now))}
         except Exception as error:  # alone, it shows whose it is; the others must not suffer for it
@@ -88,9 +91,12 @@ class Lanes(Generic[W, R]):
             else:
                 self._spawn(self._alone(work, answer))
 
+    async def _in_thread(self, do: Callable[[Any], Any], what: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, do, what)
+
     async def _alone(self, work: W, answer: asyncio.Future[R]) -> None:
         try:
-            _say(answer, await asyncio.to_thread(self._one, work))
+            _say(answer, await self._in_thread(self._one, work))
         except Exception as error:
             _say(answer, error)
 

@@ -8,7 +8,7 @@ from time import monotonic
 
 from sqlalchemy import Engine
 
-from core.db import reading, transaction
+from core.db import patient, reading, transaction
 from core.work import Company, Work
 
 
@@ -32,9 +32,13 @@ class Transactions:
         person_id: int | None = None,
         channel: str = "system",
         until: float | None = None,
+        patience: float | None = None,
     ) -> Iterator[Work]:
-        """`until`: on time.monotonic(); nothing is saved later than that. Errors: TooLate."""
+        """`until`: on time.monotonic(); nothing is saved later than that. `patience`: seconds that it waits for whoever is
+        at the same customer. Errors: TooLate; Unreachable(db.locked)."""
         with transaction(self.engine) as session:
+            if patience is not None:
+                patient(session, patience)
             yield Work(session, self.company, now, actor, person_id, channel)
             if until is not None and monotonic() > until:
                 raise TooLate

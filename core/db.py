@@ -3,17 +3,21 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import lru_cache
 from operator import methodcaller
 from pathlib import Path
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Dialect, Engine, Table, event, insert, text
+from sqlalchemy import Connection, Date, Dialect, Engine, Table, event, insert, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import Session, create_engine
 
 from core.errors import ConfigError, Unreachable
@@ -67,6 +71,7 @@ def make_engine(url: str, *, migrating: bool = False) -> Engine:
             dbapi.execute("PRAGMA " + pragma)
         with suppress(Exception):  # a read-only file keeps its mode; the first write says so in words
             dbapi.execute("PRAGMA journal_mode=WAL")
+        dbapi.create_function("business_date", 2, _business_date, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def _begun(conn: Connection) -> None:
@@ -74,6 +79,33 @@ def make_engine(url: str, *, migrating: bool = False) -> Engine:
         conn.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+class business_date(FunctionElement[Any]):
+    """SQL: the day of an instant in a zone, (instant, name of the zone). `date()` of a database knows only its own zone."""
+
+    name = "business_date"
+    type = Date()
+    inherit_cache = True
+
+
+@compiles(business_date, "sqlite")
+def _on_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"business_date({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(business_date, "postgresql")
+def _on_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    instant, zone = element.clauses
+    return f"CAST(timezone({compiler.process(zone, **kw)}, {compiler.process(instant, **kw)}) AS DATE)"
+
+
+@lru_cache(maxsize=4096)
+def _business_date(instant: str | None, zone: str) -> str | None:
+    """SQLite keeps instants as text, in UTC."""
+    if instant is None:
+        return None
+    return datetime.fromisoformat(instant).replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date().isoformat()
 
 
 def insert_many(
@@ -163,6 +195,12 @@ def others_write(session: Session) -> bool:
     return session.get_bind().dialect.name != "sqlite"
 
 
+def patient(session: Session, seconds: float) -> None:
+    """The transaction waits for rows of others so long, and no longer. SQLite waits for its turn alone, PATIENCE."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"SET LOCAL lock_timeout = {int(seconds * 1000)}"))
+
+
 def alone(session: Session, what: str) -> None:
     """Until this transaction ends, whoever else asks for the same waits. On SQLite a writer is alone anyhow."""
     if session.get_bind().dialect.name == "postgresql":
@@ -185,7 +223,7 @@ def reachable(engine: Engine) -> Iterator[None]:
 def _explain(engine: Engine, error: DBAPIError) -> Unreachable:
     text = str(error.orig)
     where = engine.url.render_as_string(hide_password=True)
-    if "locked" in text:
+    if "locked" in text or "lock timeout" in text:
         return Unreachable("db.locked", url=where)
     if "readonly" in text or "read-only" in text:
         return Unreachable("db.read_only", url=where)

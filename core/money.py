@@ -13,6 +13,7 @@ _SYMBOLS = {"CNY": "¥", "USD": "US$", "EUR": "€", "GBP": "£", "HKD": "HK$", 
 # 10 billion yuan: above every real invoice, below anything that could overflow a sum of BIGINTs.
 MAX_MINOR = 10**14
 _PLAIN = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,10})?")
+_GROUPED = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,11 @@ def to_minor(value: Decimal, currency: str, *, rounding: bool = False) -> int:
 def plain_number(text: str) -> Decimal | None:
     """`1234.50` as machines write it: ASCII digits, no exponent, no separators. None for anything else."""
     return Decimal(text) if _PLAIN.fullmatch(text) else None
+
+
+def ungrouped(text: str) -> str:
+    """`1234.50` of `1,234.50`. Any other comma stays, and makes it no number: `1,50` may be one and a half."""
+    return text.replace(",", "") if _GROUPED.fullmatch(text) else text
 
 
 def parse_major(text: str, currency: str) -> int:

@@ -478,7 +478,7 @@ class Harness:
                 left = [
                     f"{r.channel}:{r.address}: {self._shown(work, r.id)}" for r in rows if r.id not in self._read
                 ]
-                broken = invariants.check(work.session) + credit.check(work.session)
+                broken = invariants.check(work.session) + credit.check(work.session, work.company.calendar.zone.key)
             assert not left, "nobody expected:\n" + "\n".join(left)
             assert not broken, broken
         finally:

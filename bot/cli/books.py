@@ -163,12 +163,14 @@ def export(
 
 
 def ledger_check(as_json: Json = False) -> int:
+    from bot.settings import to_company
     from core.credit import invariants as credit
     from core.db import reading
     from core.ledger import invariants
 
+    zone = to_company(settings()).calendar.zone.key
     with reading(database(make=False)) as session:
-        problems = invariants.check(session) + credit.check(session)
+        problems = invariants.check(session) + credit.check(session, zone)
     checked = len(invariants.INVARIANTS) + len(credit.INVARIANTS)
     found = [{"code": p.code, "table": p.table, "id": p.id, "detail": p.detail} for p in problems]
     document = {"ok": not found, "checked": checked, "problems": found}

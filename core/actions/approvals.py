@@ -10,7 +10,7 @@ from core.models import (
     Pause,
     Promise,
 )
-from core.money import parse_major
+from core.money import parse_major, ungrouped
 
 
 def confirm_claim(c: Context) -> Outcome:
@@ -98,7 +98,7 @@ def settle_dispute(c: Context) -> Outcome:
         return Outcome(Result.already, f"dispute.{dispute.state}")
     outcome = c.need("outcome")
     value = c.text("amount")
-    amount = parse_major(value.replace(",", ""), dispute.currency) if value else None
+    amount = parse_major(ungrouped(value), dispute.currency) if value else None
     event = disputes.settle(c.work, dispute, outcome, amount)
     if event is not None:
         c.after.append(event)

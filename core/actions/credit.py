@@ -26,7 +26,7 @@ def approve_with(c: Context) -> Outcome:
     conditions: dict[str, Any] = {}
     percent = c.text("prepay_percent").rstrip("%")
     if percent:
-        if not percent.isdecimal() or not 1 <= int(percent[:4]) <= 100:
+        if not _whole(percent, 1, 100):
             raise DomainError("credit.bad_condition", value=percent[:20])
         conditions["prepay_percent"] = int(percent)
     if c.text("terms"):
@@ -46,9 +46,14 @@ def _terms(c: Context, days: str) -> int:
     """No longer than what the order asks for, where it says so: a condition gives nothing away."""
     order = c.work.session.get_one(Order, c.work.session.get_one(CreditRequest, c.subject_id).order_id)
     most = LONGEST_TERMS if order.terms_days is None else min(order.terms_days, LONGEST_TERMS)
-    if not days.isdecimal() or not 0 <= int(days[:6]) <= most:
+    if not _whole(days, 0, most):
         raise DomainError("credit.bad_terms", value=days[:20], most=most)
     return int(days)
+
+
+def _whole(text: str, least: int, most: int) -> bool:
+    """Nobody means so many digits, and thousands of them take long to read."""
+    return text.isdecimal() and len(text) <= 6 and least <= int(text) <= most
 
 
 def _within(c: Context, until: date) -> date:

@@ -16,7 +16,7 @@ from core.models import (
     Receivable,
 )
 from core.models.base import table_of
-from core.money import parse_major
+from core.money import parse_major, ungrouped
 from core.permissions import letters_of
 
 
@@ -72,7 +72,7 @@ def allocate_receipt(c: Context) -> Outcome:
     value, currency = c.text("amount"), c.text("currency").upper()
     if currency and currency != receipt.currency:
         raise DomainError("receipt.other_currency", currency=currency, receipt=receipt.currency)
-    amount = parse_major(value.replace(",", ""), receipt.currency) if value else None
+    amount = parse_major(ungrouped(value), receipt.currency) if value else None
     allocation = allocate(c.work, receipt, receivable, amount)
     facts = {"receipt": receipt.number, "receivable": number, "minor": allocation.amount_minor, "currency": receipt.currency}
     return Outcome(Result.done, "receipt.allocated", facts)

@@ -4,7 +4,7 @@ from core.actions.limits import UNLIMITED
 from core.actions.request import Context, Outcome, Result
 from core.credit import groups
 from core.errors import DomainError
-from core.money import known_currency, parse_major
+from core.money import known_currency, parse_major, ungrouped
 from core.permissions import scope_of
 
 
@@ -22,6 +22,6 @@ def set_limit(c: Context) -> Outcome:
     currency = c.text("currency").upper() or c.work.company.currency
     if not known_currency(currency):
         raise DomainError("limit.bad_currency", value=currency[:20])
-    amount = parse_major(c.need("amount").replace(",", ""), currency)
+    amount = parse_major(ungrouped(c.need("amount")), currency)
     groups.set_limit(c.work, name, amount, currency, c.need("reason"))
     return Outcome(Result.done, "group.limit_set", {"group": name, "minor": amount, "currency": currency})

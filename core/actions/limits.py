@@ -6,7 +6,7 @@ from core.actions.request import Context, Handler, Outcome, Result
 from core.credit import asked_limits, holds, limits
 from core.errors import DomainError
 from core.models import Customer, Person
-from core.money import parse_major
+from core.money import parse_major, ungrouped
 from core.permissions import scope_of, sees_whole_customer
 from core.work import Work
 
@@ -32,7 +32,7 @@ def _limit(c: Context) -> Outcome:
     until, start = c.day("until"), c.day("from")
     if start is not None and start < c.work.today:
         raise DomainError("limit.past", on=start)
-    amount = None if c.text("limit") == UNLIMITED else parse_major(c.need("amount").replace(",", ""), currency)
+    amount = None if c.text("limit") == UNLIMITED else parse_major(ungrouped(c.need("amount")), currency)
     limits.set_limit(c.work, c.customer, amount, until, c.need("reason"), from_on=start)
     facts = {"currency": currency, **({} if amount is None else {"minor": amount}), **({"until": until} if until else {})}
     if start is not None and start > c.work.today:

@@ -19,7 +19,7 @@ from core.models import (
     Task,
 )
 from core.models.base import table_of
-from core.money import parse_major
+from core.money import parse_major, ungrouped
 from core.work import Work
 
 MAX_YEARS = 10  # how far a day may lie from today that somebody types or picks
@@ -110,7 +110,7 @@ class Context:
         value = self.need(name) if required else self.text(name)
         if not value:
             return None
-        minor = parse_major(value.replace(",", ""), self.currency() or self.work.company.currency)
+        minor = parse_major(ungrouped(value), self.currency() or self.work.company.currency)
         if minor <= 0:
             raise DomainError("input.bad_amount", name=name, value=value)
         return minor

@@ -83,11 +83,12 @@ def check(work: Work, policy: Policy, customer_ids: Collection[int]) -> set[int]
     now = standings(work, lock_free(work, customer_ids))
     found, released = set(now), set()
     for order in orders.held_by(work, found):
+        was = order.state
         orders.check_again(work, policy, order, now.get(order.customer_id))
         work.session.flush()
-        if order.state != OrderState.held:
-            now.pop(order.customer_id, None)  # it counts for the next
-        if order.state == OrderState.released:
+        if order.state != was or was != OrderState.held:
+            now.pop(order.customer_id, None)  # it counts for the next, or no longer
+        if order.state == OrderState.released != was:
             released.add(order.customer_id)
     if released and route.by_exposure(policy.credit):
         orders.check_locked(work, policy, released)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from core import outbox
-from core.credit import asking, events, locks, orders, own_orders, prepayment, progress, requests, shown, verdict
+from core.credit import asking, events, lines, locks, orders, own_orders, prepayment, progress, requests, shown, verdict
 from core.credit.deciders import Deciders
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
@@ -18,6 +18,7 @@ from core.credit.judge import facts_of, judge
 from core.credit.orders import Submitted
 from core.dunning.ladder import Policy
 from core.dunning.load import load_org
+from core.dunning.stored import active
 from core.errors import DomainError
 from core.ledger.marks import mark
 from core.models import CreditRequest, Customer, Order, OrderState
@@ -48,7 +49,7 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
     pending = requests.pending(work, order.id or 0)
     if _asks_nobody(work, order, new, pending):
         return _reworded(work, order, new, pending)
-    before = _told(order)
+    before, amount = _told(order), order.amount_minor
     was = OrderState(order.state)
     order.state = OrderState.held  # nobody's limit is used up by it while it is judged
     work.session.flush()
@@ -59,9 +60,11 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
         agreed = min(order.prepaid_minor, int(order.conditions.get("prepay_minor", 0)))
     worse = _is_worse(order, new, agreed)
     others = [dict(line) for line in new.lines] != order.lines
+    kept = min(order.prepaid_minor, done.done_minor)  # paid for what was delivered, whatever is said now
     _take_over(work, order, new, now)
-    order.prepaid_minor = min(new.amount_minor, max(new.prepaid_minor, agreed))
-    found = judge(work, policy.credit, order, now)
+    prepaid = min(new.amount_minor, max(new.prepaid_minor, kept))
+    order.prepaid_minor = min(new.amount_minor, max(prepaid, agreed))
+    now, found = _anew(work, policy, order)
     stays = was == OrderState.released and found.state == verdict.HELD and (
         done.shipped_minor >= order.amount_minor or not (worse or _new_reasons(found, codes, others))
     )  # fmt: skip
@@ -71,12 +74,18 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
             return _eased(work, policy, order, pending, now, found, by_now, before)
     if pending is not None:
         requests.end(work, pending, "obsolete")
+    less = amount - max(order.amount_minor, done.done_minor)
     if stays:  # by the verdict, or the approval, that it has
         order.state = OrderState.released
+        lines.shorten(work, policy.credit, order, less)
     else:
-        if order.prepaid_minor != new.prepaid_minor:
-            order.prepaid_minor = new.prepaid_minor
-            found = judge(work, policy.credit, order, now)
+        if order.prepaid_minor != prepaid:
+            order.prepaid_minor = prepaid
+            now, found = _anew(work, policy, order)
+        if was == OrderState.released:
+            fits = found.state == verdict.RELEASED
+            lines.shorten(work, policy.credit, order, less if fits else amount - done.done_minor)
+            now, found = (now, found) if fits else _anew(work, policy, order)
         orders.settle(order, found)
         order.conditions, order.decided_at = {}, None
     work.audit("order.changed", "order", order.id, order.customer_id, before=before, after=_told(order))
@@ -128,8 +137,15 @@ def _eased(
     return Submitted(order, pending.id)
 
 
+def _anew(work: Work, policy: Policy, order: Order) -> tuple[Standing, verdict.Verdict]:
+    work.session.flush()
+    now = standing(work, order.customer_id)
+    return now, judge(work, policy.credit, order, now)
+
+
 def close(work: Work, order: Order) -> None:
-    """Nothing more of it will be delivered: what is not shipped uses up nothing any more. Again changes nothing.
+    """Nothing more of it will be delivered: what is not shipped uses up nothing any more, and needs no limit that was raised
+    for it. Again changes nothing.
 
     Errors: order.ended.
     """
@@ -141,6 +157,8 @@ def close(work: Work, order: Order) -> None:
     pending = requests.pending(work, order.id or 0)
     if pending is not None:
         requests.end(work, pending, "withdrawn")
+    done = progress.of_order(work, order.customer_id, order.number, order.currency).done_minor
+    lines.shorten(work, active(work)[1].credit, order, order.amount_minor - done)
     order.state, order.ended_at = OrderState.closed, work.now
     work.audit("order.closed", "order", order.id, order.customer_id)
     work.session.flush()

@@ -40,7 +40,7 @@ class Exposure:
     """Of one currency, minor units. `orders_minor`: of released orders what is neither shipped nor invoiced;
     `shipments_minor`: what is shipped and not invoiced. `reserved_minor`: prepayment that released orders are waiting to
     use, `reserved_shipped_minor` of it for what is shipped. `reserved_invoiced_minor`: prepayment for what of them is
-    invoiced and not paid yet."""
+    invoiced and not paid yet, and for what was delivered of orders that have ended, or are held again."""
 
     open_minor: int = 0
     overdue_minor: int = 0
@@ -173,16 +173,21 @@ def in_currency(minor: int, currency: str, to: str, rules: CreditRules, company_
 
 def standing(work: Work, customer_id: int) -> Standing:
     """As the books are now; for a decision, lock the customer first: core.credit.locks."""
-    asked: dict[str, Any] = {"customer": customer_id, "today": work.today}
+    asked: dict[str, Any] = {"customer": customer_id} | moment(work)
     row = work.session.execute(_CUSTOMER, asked).one()
     shares = row.group_minor is not None
     parts = work.session.execute(OF_GROUP if shares else OF_CUSTOMER, asked | ({"group": row.group_name} if shares else {}))
     return _standing(work, row, parts, work.session.execute(_HOLDS, asked).scalars())
 
 
+def moment(work: Work) -> dict[str, Any]:
+    """What the statements of core.credit.parts ask of every look."""
+    return {"today": work.today, "zone": work.company.calendar.zone.key}
+
+
 def standings(work: Work, customer_ids: Collection[int]) -> dict[int, Standing]:
     """The same for several, in three statements. Whoever shares a limit with a group is left out."""
-    asked = {"customers": sorted(customer_ids), "today": work.today}
+    asked: dict[str, Any] = {"customers": sorted(customer_ids)} | moment(work)
     rows = [row for row in work.session.execute(_CUSTOMERS, asked) if row.group_minor is None]
     parts: dict[int, list[Any]] = {}
     for part in work.session.execute(OF_CUSTOMERS, asked):
@@ -232,7 +237,7 @@ def _standing(work: Work, row: Any, parts: Iterable[Any], holds: Iterable[str]) 
 
 def of_group(work: Work, name: str) -> dict[int, Mapping[str, Exposure]]:
     """By customer and currency, of those of the group who have any."""
-    rows = work.session.execute(OF_GROUP, {"group": name, "customer": 0, "today": work.today})
+    rows = work.session.execute(OF_GROUP, {"group": name, "customer": 0} | moment(work))
     found: dict[int, dict[str, dict[str, Any]]] = {}
     for part, whose, code, *minors, day, _ in rows:
         _add(found.setdefault(whose, {}).setdefault(code, {}), part, minors, day)
@@ -249,7 +254,9 @@ def _add(mine: dict[str, Any], part: str, minors: Sequence[int], day: date | Non
             mine["unapplied_minor"] = mine.get("unapplied_minor", 0) + first
         case "orders":
             mine |= {"orders_minor": first, "reserved_minor": third, "reserved_shipped_minor": fourth}
-            mine["reserved_invoiced_minor"] = fifth
+            mine["reserved_invoiced_minor"] = mine.get("reserved_invoiced_minor", 0) + fifth
             mine["shipments_minor"] = mine.get("shipments_minor", 0) + second
+        case "kept":
+            mine["reserved_invoiced_minor"] = mine.get("reserved_invoiced_minor", 0) + first
         case _:
             mine["shipments_minor"] = mine.get("shipments_minor", 0) + first

@@ -15,17 +15,27 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.errors import DomainError
-from core.money import MAX_MINOR, known_currency, parse_major, plain_number
+from core.money import MAX_MINOR, known_currency, parse_major, plain_number, ungrouped
 
 FIELDS = ("number", "customer", "amount", "currency", "terms", "prepaid", "lines", "note", "asked_by", "extra")
 PRICES = ("price", "list_price", "cost")
-_UNITS = {"月": 30, "m": 30, "周": 7, "星期": 7, "w": 7, "季": 90, "年": 365, "y": 365}  # others are days
-_CN = {"半": 0.5, "一": 1, "两": 2, **{word: n for n, word in enumerate("二三四五六七八九", start=2)}}
-_UNIT = r"月|months?|m\b|周|星期|weeks?|w\b|季|年|years?|y\b"
+_CLOSE = "/close"
+_UNITS = (  # how long one is, in days; an unknown one makes the terms unreadable
+    (r"天|日|days?|d", 1), (r"月|months?|mths?|mons?|mos?|m", 30), (r"周|星期|礼拜|weeks?|wks?|w", 7),
+    (r"季度?|quarters?|qtrs?", 90), (r"年|years?|yrs?|y", 365),
+)  # fmt: skip
+_UNIT = "|".join(unit for unit, _ in _UNITS)
+_DIGITS = {"零": 0, "两": 2, **{word: n for n, word in enumerate("一二三四五六七八九", start=1)}}
+_TENS = {"十": 10, "百": 100, "千": 1000}
+_SAME = str.maketrans("個週兩〇壹贰貳叁參肆伍陆陸柒捌玖拾佰仟後", "个周两零一二二三三四五六六七八九十百千后")
 _COUNT = re.compile(
-    rf"(?P<digits>[0-9]{{1,4}})\s*个?\s*(?P<unit>{_UNIT}|%)?"
-    rf"|(?P<words>半|[一二两三四五六七八九十]{{1,3}})\s*个?\s*(?P<of>{_UNIT}|天|日)"
+    r"(?P<before>第|[a-z]+)?(?P<number>[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+(?:\.[0-9]+)?|[半零一二两三四五六七八九十百千]+)"
+    rf"\s*(?P<of>个?)(?P<half>半?)\s*(?P<unit>%|(?:{_UNIT})(?![a-z]))?(?P<after>\s*(?:[a-z]+|[^\W_]))?"
 )
+_BEFORE = frozenset({"net", "nett", "n", "t", "tt", "d", "da", "dp", "oa", "eom"})  # net30
+_AFTER = frozenset({"net", "eom", "and", "or", "to", "after", "from", "upon", "on", "at"})  # 60 net
+_UNCOUNTED = re.compile(r"[月季年旬]|weeks?|months?|quarters?|years?")
+_READABLE = 99_999  # days
 _LATER = re.compile(r"[次下隔]个?月|next month")  # counted from a day that nobody told
 _AT_ONCE = frozenset({
     "现结", "现款", "现金", "现付", "预付", "预付款", "预付100%", "100%预付", "全款预付", "款到发货", "先款后货", "货到付款",
@@ -63,8 +73,8 @@ class NewOrder:
 
 
 def parse(data: object, company_currency: str) -> NewOrder:
-    """Errors: order.not_an_object, order.unknown_field, order.field_missing, order.bad_field, order.bad_lines,
-    order.amount."""
+    """Errors: order.not_an_object, order.unknown_field, order.field_missing, order.bad_field, order.bad_number,
+    order.bad_lines, order.amount."""
     if not isinstance(data, Mapping):
         raise DomainError("order.not_an_object")
     for name in data:
@@ -80,7 +90,7 @@ def parse(data: object, company_currency: str) -> NewOrder:
         raise DomainError("order.amount", field="amount", value=str(data.get("amount"))[:40])
     terms = _text(data, "terms")
     return NewOrder(
-        number=_needed(data, "number"),
+        number=_number(data),
         customer=_needed(data, "customer"),
         amount_minor=amount,
         currency=currency,
@@ -96,23 +106,66 @@ def parse(data: object, company_currency: str) -> NewOrder:
 
 def days_of(terms: str) -> int | None:
     """The longest wait for money that payment terms speak of, in days: 60 of `2/10 net 60`, 90 of `3个月`. None: nothing is
-    said, or it can't be read; a person must look at it then."""
-    text = unicodedata.normalize("NFKC", terms).casefold().strip()
+    said, or not all of it can be read: a number of something else, or of nobody knows what; a person must look at it then.
+    """
+    text = unicodedata.normalize("NFKC", terms).casefold().strip().translate(_SAME)
     if _LATER.search(text):
         return None
-    counts = [_days(found) for found in _COUNT.finditer(text) if found["unit"] != "%"]
+    counts: list[float | None] = []
+    at, rest, before = 0, "", 0
+    while found := _COUNT.search(text, at):
+        said = text[at : found.start()]
+        rest, at = rest + said, found.start("after") if found["after"] else found.end()
+        if found["unit"] == "%" or _is_word(found):
+            before = before if found["number"] == "零" else 0
+            continue
+        days, one = _days(found), _one(found)
+        if one < before and said.strip() in ("", "and", "又") and None not in (days, counts[-1]):  # 1年6个月
+            days = (days or 0) + (counts.pop() or 0)
+        counts.append(days)
+        before = one if found["unit"] else 0
     if counts:
-        return max(counts)
+        longest = max((days for days in counts if days is not None), default=0.0)
+        unclear = None in counts or _UNCOUNTED.search((rest + text[at:]).replace("月结", "")) or longest > _READABLE
+        return None if unclear else int(longest)
     return 0 if text in _AT_ONCE else 30 if text in ("月结", "eom") else None
 
 
-def _days(found: re.Match[str]) -> int:
-    number = found["digits"] or found["words"]
-    if not number.isdecimal():
-        tens, ten, ones = number.rpartition("十")
-        number = 10 * _CN.get(tens, 1) * bool(ten) + _CN.get(ones, 0)
-    days = next((days for unit, days in _UNITS.items() if (found["unit"] or found["of"] or "").startswith(unit)), 1)
-    return int(float(number) * days)
+def _is_word(found: re.Match[str]) -> bool:
+    """一次, 三方: no number."""
+    return found["number"] in _DIGITS and not found["unit"] and not found["of"]
+
+
+def _days(found: re.Match[str]) -> float | None:
+    number, unit, before, after = found["number"], found["unit"], found["before"], (found["after"] or "").strip()
+    if before and before not in _BEFORE:
+        return None
+    if not unit and (found["of"] or found["half"] or not number.isascii() or (after and after not in _AFTER)):
+        return None
+    count = float(number.replace(",", "")) if number.isascii() else _chinese(number)
+    if count is None:
+        return None
+    return (count + (0.5 if found["half"] else 0)) * _one(found)
+
+
+def _one(found: re.Match[str]) -> int:
+    return next((days for units, days in _UNITS if found["unit"] and re.fullmatch(units, found["unit"])), 1)
+
+
+def _chinese(words: str) -> float | None:
+    """120 of 一百二十 and 一百二, 0.5 of 半."""
+    if words == "半":
+        return 0.5
+    total, digit, last = 0, None, 0
+    for word in words:
+        if word in _TENS:
+            total += (1 if digit is None else digit) * _TENS[word]
+            digit, last = None, _TENS[word]
+        elif word not in _DIGITS or digit:
+            return None
+        else:
+            digit, last = _DIGITS[word], 0 if word == "零" else last
+    return total + (digit or 0) * (last // 10 if last > 10 else 1)
 
 
 def _text(data: Mapping[Any, Any], name: str) -> str:
@@ -135,12 +188,20 @@ def _needed(data: Mapping[Any, Any], name: str) -> str:
     return value
 
 
+def _number(data: Mapping[Any, Any]) -> str:
+    """With such an end, its address in the REST API would be that of ending another order."""
+    number = _needed(data, "number")
+    if number.endswith(_CLOSE):
+        raise DomainError("order.bad_number", value=number, end=_CLOSE)
+    return number
+
+
 def _amount(data: Mapping[Any, Any], name: str, currency: str) -> int:
     value = data.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise DomainError("order.amount", field=name, value=str(value)[:40])
     try:
-        minor = parse_major(str(value).replace(",", ""), currency)
+        minor = parse_major(ungrouped(str(value).strip()), currency)
     except DomainError:
         raise DomainError("order.amount", field=name, value=str(value)[:40]) from None
     if not 0 <= minor <= MAX_MINOR:
@@ -169,7 +230,7 @@ def _lines(data: Mapping[Any, Any]) -> tuple[Mapping[str, Any], ...]:
 
 def _price(line: Mapping[Any, Any], name: str) -> str:
     """One that can't be read would slip past the checks of discounts and costs."""
-    value = _text(line, name).replace(",", "")
+    value = ungrouped(_text(line, name))
     if value and plain_number(value) is None:
         raise DomainError("order.bad_field", field=name, value=value[:40])
     return value

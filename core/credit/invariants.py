@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import String, and_, cast, exists, func, or_, select
 from sqlmodel import Session
@@ -43,12 +44,15 @@ CHANGED = exists().where(
     A.c.subject == "order", A.c.subject_id == Q.c.order_id, A.c.action.in_(("order.changed", "credit.anew")),
     A.c.at >= Q.c.decided_at,
 )  # fmt: skip
+_ZONE = "zone"  # in the session's notes
 FREE = (OrderState.released, OrderState.closed)
 Key = tuple[int, str, str]  # customer, currency, order number
 Uses = dict[tuple[str, int, str], int]  # (part, customer, currency): minor units
 
 
-def check(session: Session) -> list[Problem]:
+def check(session: Session, zone: str = "Asia/Shanghai") -> list[Problem]:
+    """`zone`: of the company's days."""
+    session.info[_ZONE] = zone
     return [problem for invariant in INVARIANTS for problem in invariant(session)]
 
 
@@ -177,7 +181,8 @@ def what_was_decided_stands_in_the_audit(session: Session) -> list[Problem]:
 def exposures_are_what_the_entries_say(session: Session) -> list[Problem]:
     """By the statement that verdicts go by, and added up here from entries, orders and shipments."""
     counted: Uses = defaultdict(int)
-    for part, customer, currency, first, second, *_ in session.execute(OF_ALL, {"customer": 0, "today": date.min}):
+    asked = {"customer": 0, "today": date.max, "zone": _zone(session)}  # of money to come, too
+    for part, customer, currency, first, second, *_ in session.execute(OF_ALL, asked):
         if part in ("open", "paid", "orders", "shipments"):
             counted[part, customer, currency] += first
         if part == "orders":
@@ -188,6 +193,10 @@ def exposures_are_what_the_entries_say(session: Session) -> list[Problem]:
         for key in sorted({*counted, *plain})
         if counted[key] != plain[key]
     ]
+
+
+def _zone(session: Session) -> str:
+    return str(session.info.get(_ZONE, "Asia/Shanghai"))
 
 
 def _uses(session: Session) -> Uses:
@@ -210,7 +219,10 @@ def _uses(session: Session) -> Uses:
     shipped = Counter({(row[0], row[1], row[2]): int(row[3]) for row in session.execute(gone)})
     ordered = select(O.c.customer_id, O.c.currency, O.c.number, func.sum(O.c.amount_minor), func.min(O.c.placed_at))
     ordered = ordered.where(O.c.state == OrderState.released).group_by(O.c.customer_id, O.c.currency, O.c.number)
-    released = {(row[0], row[1], row[2]): (int(row[3]), row[4].date()) for row in session.execute(ordered)}
+    zone = ZoneInfo(_zone(session))
+    released = {
+        (row[0], row[1], row[2]): (int(row[3]), row[4].astimezone(zone).date()) for row in session.execute(ordered)
+    }
     for key, (amount, placed) in released.items():
         taken = sum(minor for settled_on, minor in invoiced[key] if settled_on is None or settled_on >= placed)
         out = max(0, shipped[key] - taken)

@@ -16,12 +16,15 @@ def judge(work: Work, rules: CreditRules, order: Order, now: Standing) -> verdic
     if asked.prepaid_minor and rules.prepaid != "trust":
         asked = replace(asked, leaned_minor=leaned(work, rules, now, order.currency))
     found = verdict.check(asked, now, rules, company)
-    if not found.is_over:
+    if found.state != verdict.HELD or not (found.is_over or asked.prepaid_minor):
         return found
-    done = progress.done_minor(work, order)
-    if not done:
+    done = progress.done(work, order)
+    if not done.minor:
         return found
-    return verdict.check(replace(facts_of(order, done), leaned_minor=asked.leaned_minor), now, rules, company)
+    # Of an order that is written down, the standing knows what of the money it keeps for what was delivered.
+    kept = done.kept_minor if order.id is None else 0
+    rest = replace(facts_of(order, done.minor), leaned_minor=asked.leaned_minor + kept)
+    return verdict.check(rest, now, rules, company)
 
 
 def facts_of(order: Order, done_minor: int = 0) -> verdict.OrderFacts:
@@ -29,4 +32,5 @@ def facts_of(order: Order, done_minor: int = 0) -> verdict.OrderFacts:
     amount = max(0, order.amount_minor - done_minor)
     prepaid = min(amount, max(0, order.prepaid_minor - done_minor))
     unclear = bool(order.terms) and order.terms_days is None
-    return verdict.OrderFacts(amount, order.currency, prepaid, order.terms_days, tuple(order.lines), unclear)
+    facts = verdict.OrderFacts(amount, order.currency, prepaid, order.terms_days, tuple(order.lines), unclear)
+    return replace(facts, done_minor=order.amount_minor - amount)

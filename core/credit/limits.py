@@ -1,14 +1,15 @@
 """Credit limits set by people: the customer's own, or more of it until a day."""
 
+from collections.abc import Collection
 from datetime import date, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 
 from core.credit import locks, orders, own_orders, proposals
 from core.dunning.stored import active
 from core.errors import DomainError
 from core.models import CreditLine, Customer
-from core.models.base import table_of
+from core.models.base import among, table_of
 from core.money import MAX_MINOR, Money
 from core.work import Work
 
@@ -45,6 +46,14 @@ def set_limit(
         _temporary(work, customer, amount_minor, max(from_on or work.today, work.today), until, reason, proposal_id)
     work.session.flush()
     orders.check_customer(work, active(work)[1], customer_id)
+
+
+def end_temporary(work: Work, customer_ids: Collection[int]) -> None:
+    """Of customers who pay cash only, or have no limit any more: nothing is added to that. They are locked."""
+    if customer_ids:
+        runs = or_(L.c.ended_on.is_(None), L.c.ended_on > work.today)
+        running = update(L).where(among(L.c.customer_id, customer_ids), L.c.kind == "temporary", runs)
+        work.session.execute(running.values(ended_on=work.today))
 
 
 def currency_of(work: Work, customer: Customer) -> str:

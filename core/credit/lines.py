@@ -6,8 +6,9 @@ from datetime import date, timedelta
 from sqlalchemy import select, update
 
 from core.credit import own_orders
-from core.credit.exposure import standing
+from core.credit.exposure import in_currency, standing
 from core.credit.judge import judge
+from core.credit.rules import CreditRules
 from core.dunning.ladder import Policy
 from core.models import CreditLine, CreditRequest, CreditVote, Order
 from core.models.base import table_of
@@ -47,3 +48,24 @@ def end(work: Work, order: Order) -> None:
     of_order = L.c.request_id.in_(select(Q.c.id).where(Q.c.order_id == order.id))
     runs = L.c.customer_id == order.customer_id, L.c.ended_on > work.today
     work.session.execute(update(L).where(*runs, of_order).values(ended_on=work.today))
+
+
+def shorten(work: Work, rules: CreditRules, order: Order, less_minor: int) -> None:
+    """The order is smaller by so much, or so much of it will never be delivered: that needs nothing added to the limit. The
+    customer is locked."""
+    if less_minor <= 0:
+        return
+    of_order = L.c.request_id.in_(select(Q.c.id).where(Q.c.order_id == order.id))
+    runs = L.c.customer_id == order.customer_id, L.c.ended_on > work.today
+    found = select(CreditLine).where(*runs, of_order).order_by(L.c.id.desc())
+    for line in work.session.execute(found.execution_options(populate_existing=True)).scalars():
+        off = in_currency(less_minor, order.currency, line.currency, rules, work.company.currency)
+        if off is None or off >= line.amount_minor:
+            line.ended_on = work.today
+        else:
+            line.amount_minor -= off
+        work.audit(
+            "credit.line_less", "credit", line.request_id, order.customer_id,
+            amount_minor=0 if line.ended_on == work.today else line.amount_minor, until=line.until.isoformat(),
+        )  # fmt: skip
+    work.session.flush()

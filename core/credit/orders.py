@@ -5,24 +5,24 @@ rejected -> held                                       asked again by the rep, w
 released -> cancelled | closed                         taken back; nothing more will be delivered or invoiced
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, union, update
+from sqlalchemy import and_, bindparam, or_, select, union, update
 from sqlalchemy.exc import IntegrityError
 
 from core import outbox
-from core.credit import asking, events, lines, locks, prepayment, reminders, requests, route, verdict
+from core.credit import asking, events, lines, locks, prepayment, progress, reminders, requests, route, verdict
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
 from core.credit.judge import judge
-from core.credit.leaning import LEANS, LEANS_ON_GROUP, leaned
+from core.credit.leaning import LEANS, leaned
 from core.db import others_write
 from core.dunning.ladder import Policy
 from core.errors import DomainError
-from core.ledger.marks import NOBODY, mark
+from core.ledger.marks import DONE, NOBODY, mark
 from core.models import CreditRequest, Customer, Order, OrderState, Person, RequestState
 from core.models.base import among, table_of
 from core.permissions import scope_of
@@ -152,15 +152,19 @@ def whose(work: Work, new: NewOrder, now: Standing, before: int | None = None) -
 def settle(order: Order, found: verdict.Verdict) -> None:
     order.state = OrderState(found.state)
     order.reasons = [reason.json() for reason in found.reasons]
-    leans = {LEANS: found.leans_minor, LEANS_ON_GROUP: found.leans_group_minor}
-    order.facts = {**order.facts, "used_minor": found.used_minor, "over_minor": found.over_minor, **leans}
+    leans = found.leans_minor if found.state == verdict.RELEASED else order.facts.get(LEANS, 0)
+    done = {DONE: found.done_minor} if found.state == verdict.RELEASED and found.done_minor else {}
+    kept = {name: value for name, value in order.facts.items() if name != DONE}
+    order.facts = {**kept, **done, "used_minor": found.used_minor, "over_minor": found.over_minor, LEANS: leans}
 
 
 def check_again(work: Work, policy: Policy, order: Order, now: Standing | None = None) -> None:
     """A held order in the light of what is true now: money came, a limit was raised, a hold has ended, or a blacklist
     begun. Its customer is locked, and `now` how it stands, if that is known. One that was approved waits for its
     prepayment, whatever else there is room for; a request that nobody answered in time ends, unless it is needed no
-    longer."""
+    longer. One that stays held says why by now. A released one is doubted: held_by."""
+    if order.state == OrderState.released:
+        _doubt(work, policy, order)
     if order.state != OrderState.held:
         return
     now = now or standing(work, order.customer_id)
@@ -170,7 +174,9 @@ def check_again(work: Work, policy: Policy, order: Order, now: Standing | None =
         _approved(work, policy, order, now, found)
         return
     if found.state == verdict.HELD:
-        if pending is not None and pending.expires_at <= work.now:
+        expires = pending is not None and pending.expires_at <= work.now
+        _stays_held(work, policy, order, found, told=expires)
+        if pending is not None and expires:
             requests.expire(work, policy, pending, order)
         elif pending is not None:
             reminders.look_after(work, policy, pending, order, now, found)
@@ -181,6 +187,56 @@ def check_again(work: Work, policy: Policy, order: Order, now: Standing | None =
         requests.end(work, pending, "obsolete")
     settle(order, found)
     requests.settle_order(work, policy, order, OrderState(found.state), by="check")
+
+
+def _stays_held(work: Work, policy: Policy, order: Order, found: verdict.Verdict, *, told: bool) -> None:
+    """Its reasons and figures are those of now. Who follows it hears of other reasons; another day of delay is none. `told`:
+    they hear of it anyway."""
+    before, reasons = order.reasons, [reason.json() for reason in found.reasons]
+    if (reasons, found.used_minor) == (before, order.facts.get("used_minor")):
+        return
+    order.reasons = reasons
+    order.facts = {**order.facts, "used_minor": found.used_minor, "over_minor": found.over_minor}
+    if _but_days(reasons) == _but_days(before):
+        return
+    work.session.flush()
+    if {reason["code"] for reason in reasons} != {reason["code"] for reason in before}:
+        prepayment.settle(work, [order.customer_id])
+        prepayment.ask(work, policy, order)
+    outbox.touch(work, "order", [order.id or 0])
+    if not told:
+        events.order_changed(work, order)
+
+
+def _but_days(reasons: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in reason.items() if name != "days"} for reason in reasons]
+
+
+def _doubt(work: Work, policy: Policy, order: Order) -> None:
+    """Released since it was delivered anyway, which is put right by now: it is judged anew, unless somebody approved it."""
+    asked = requests.latest(work, order.id or 0)
+    if asked is not None and asked.state == RequestState.approved:
+        return
+    if progress.done(work, order).minor >= order.facts.get(DONE, 0):
+        return
+    order.state = OrderState.held  # nobody's limit is used up by it while it is judged
+    work.session.flush()
+    now = standing(work, order.customer_id)
+    found = judge(work, policy.credit, order, now)
+    settle(order, found)
+    if found.state == verdict.RELEASED:
+        return
+    order.decided_at = None
+    work.audit("order.doubted", "order", order.id, order.customer_id, reasons=order.reasons)
+    work.session.flush()
+    mark(work, [order.customer_id])
+    if found.state != verdict.HELD:
+        requests.settle_order(work, policy, order, OrderState(found.state), by="check")
+        return
+    requests.open_(work, policy, order, now, found)
+    prepayment.settle(work, [order.customer_id])
+    outbox.touch(work, "order", [order.id or 0])
+    events.order_changed(work, order)
 
 
 def _approved(work: Work, policy: Policy, order: Order, now: Standing, found: verdict.Verdict) -> None:
@@ -223,19 +279,22 @@ def check_locked(work: Work, policy: Policy, members: Collection[int]) -> None:
     while again:
         again = False
         for order in held_by(work, members):
+            was = order.state
             check_again(work, policy, order)
             work.session.flush()
-            again = again or (order.state == OrderState.released and route.by_exposure(policy.credit))
+            again = again or (order.state == OrderState.released != was and route.by_exposure(policy.credit))
 
 
 def held_by(work: Work, customer_ids: Collection[int]) -> Sequence[Order]:
-    """Their held orders, the oldest first, locked and marked no longer. The customers are locked."""
+    """Their held orders, the oldest first, locked and marked no longer; before them those that were released and are in
+    doubt by now (core.ledger.marks). The customers are locked."""
     locks.lock_orders(work, customer_ids)
-    work.session.execute(update(O).where(among(O.c.customer_id, customer_ids), O.c.recheck).values(recheck=False))
-    rows = work.session.execute(
-        select(Order).where(among(O.c.customer_id, customer_ids), O.c.state == OrderState.held).order_by(O.c.id)
-    )
-    return rows.scalars().all()
+    marked = update(O).where(among(O.c.customer_id, customer_ids), O.c.recheck).values(recheck=False)
+    states = work.session.execute(marked.returning(O.c.id, O.c.state)).all()
+    doubted = [row.id for row in states if row.state == OrderState.released]
+    held = and_(among(O.c.customer_id, customer_ids), O.c.state == OrderState.held)
+    rows = work.session.execute(select(Order).where(or_(held, O.c.id.in_(doubted)) if doubted else held).order_by(O.c.id))
+    return sorted(rows.scalars(), key=lambda order: order.state != OrderState.released)
 
 
 def cancel(work: Work, policy: Policy, order: Order) -> None:

@@ -23,18 +23,21 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union,
     union_all,
 )
 
-from core.models import CreditLine, CreditNote, Customer, Order, OrderState, Receipt, Receivable, Shipment
+from core.db import business_date
+from core.models import Allocation, CreditLine, CreditNote, Customer, Order, OrderState, Receipt, Receivable, Shipment
 from core.models.base import table_of
 
-C, R, N, G, O, L, S = (  # noqa: E741
-    table_of(m) for m in (Customer, Receivable, Receipt, CreditNote, Order, CreditLine, Shipment)
+A, C, R, N, G, O, L, S = (  # noqa: E741
+    table_of(m) for m in (Allocation, Customer, Receivable, Receipt, CreditNote, Order, CreditLine, Shipment)
 )
 ID = bindparam("customer", type_=BigInteger)
 IDS: Any = bindparam("customers", expanding=True, type_=BigInteger)
 TODAY = bindparam("today", type_=Date)
+ZONE: Any = bindparam("zone", type_=String)  # the company's, whose day an instant is of
 _GROUP: Any = bindparam("group", type_=String)
 # Written out: for a parameter, no database would look into the index of the released ones.
 _RELEASED: Any = literal_column(f"'{OrderState.released.value}'")
@@ -55,6 +58,40 @@ def _beyond(one: Any, other: Any) -> Any:
     return case((one > other, one - other), else_=0)
 
 
+def _each(numbers: Any) -> Any:
+    """Of each of these order numbers what is invoiced, still open, paid, and shipped."""
+    N = numbers.c
+    shipped = select(_sum(S.c.amount_minor)).where(
+        S.c.customer_id == N.customer_id, S.c.order_no == N.number, S.c.currency == N.currency
+    )
+    mine = and_(R.c.customer_id == N.customer_id, R.c.currency == N.currency, R.c.order_no == N.number, is_of(N.placed_on))
+    paid = (
+        select(_sum(A.c.amount_minor))
+        .join_from(R, A, A.c.receivable_id == R.c.id)
+        .where(mine, A.c.receipt_id.is_not(None), A.c.undone_on.is_(None))
+    )
+    # Grouped, so that what is invoiced is summed once a number and not wherever it is named below.
+    return (
+        select(
+            N.customer_id, N.currency, N.amount_minor, N.prepaid_minor, _sum(R.c.amount_minor).label("invoiced"),
+            _sum(R.c.open_minor).label("open"), shipped.correlate(numbers).scalar_subquery().label("shipped"),
+            case((N.prepaid_minor > 0, paid.correlate(numbers).scalar_subquery()), else_=0).label("paid"),
+        )
+        .join_from(numbers, R, mine, isouter=True)
+        .group_by(N.customer_id, N.currency, N.number, N.amount_minor, N.prepaid_minor, N.placed_on)
+        .subquery("each")
+        .c
+    )  # fmt: skip
+
+
+def _numbers(amount: Any, prepaid: Any, *where: Any) -> Any:
+    """These orders, by number."""
+    return select(
+        O.c.customer_id, O.c.currency, O.c.number, _sum(amount).label("amount_minor"),
+        _sum(prepaid).label("prepaid_minor"), business_date(func.min(O.c.placed_at), ZONE).label("placed_on"),
+    ).where(*where).group_by(O.c.customer_id, O.c.currency, O.c.number)  # fmt: skip
+
+
 def _of_orders(whose: Whose) -> tuple[Any, ...]:
     """Customer, currency and sums of the released orders: not shipped, shipped, prepayment for what is not invoiced, of that
     for what is shipped, and for what is invoiced and not paid. An order uses up what of it no receivable has taken over,
@@ -62,34 +99,11 @@ def _of_orders(whose: Whose) -> tuple[Any, ...]:
     first, and is spent once so much of the order's receivables is paid.
 
     Orders of several sources may have one number: together, what is invoiced or shipped under it counts for them once."""
-    numbers = (
-        select(
-            O.c.customer_id, O.c.currency, O.c.number, _sum(O.c.amount_minor).label("amount_minor"),
-            _sum(O.c.prepaid_minor).label("prepaid_minor"), func.min(O.c.placed_at).label("placed_at"),
-        )
-        .where(whose(O.c.customer_id), O.c.state == _RELEASED)
-        .group_by(O.c.customer_id, O.c.currency, O.c.number)
-        .subquery("numbers")
-    )  # fmt: skip
-    N = numbers.c
-    shipped = select(_sum(S.c.amount_minor)).where(
-        S.c.customer_id == N.customer_id, S.c.order_no == N.number, S.c.currency == N.currency
-    )
-    mine = and_(R.c.customer_id == N.customer_id, R.c.currency == N.currency, R.c.order_no == N.number)
-    # Grouped, so that what is invoiced is summed once a number and not wherever it is named below.
-    each = (
-        select(
-            N.customer_id, N.currency, N.amount_minor, N.prepaid_minor, _sum(R.c.amount_minor).label("invoiced"),
-            _sum(R.c.open_minor).label("open"), shipped.correlate(numbers).scalar_subquery().label("shipped"),
-        )
-        .join_from(numbers, R, and_(mine, is_of(N.placed_at)), isouter=True)
-        .group_by(N.customer_id, N.currency, N.number, N.amount_minor, N.prepaid_minor)
-        .subquery("each")
-        .c
-    )  # fmt: skip
+    numbers = _numbers(O.c.amount_minor, O.c.prepaid_minor, whose(O.c.customer_id), O.c.state == _RELEASED)
+    each = _each(numbers.subquery("numbers"))
     left = _beyond(each.amount_minor, each.invoiced)
     out = _beyond(each.shipped, each.invoiced)
-    unspent = _beyond(each.prepaid_minor, each.invoiced - each.open)
+    unspent = _beyond(each.prepaid_minor, each.paid)
     prepaid = _less(unspent, left)
     return (
         each.customer_id, each.currency, _sum(_beyond(left, out)), _sum(out), _sum(prepaid), _sum(_less(prepaid, out)),
@@ -97,13 +111,52 @@ def _of_orders(whose: Whose) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def is_of(placed_at: Any) -> Any:
-    """Of receivables with an order's number: those settled before it came belong to another one, whose number it has."""
-    return or_(R.c.settled_on.is_(None), R.c.settled_on >= func.date(placed_at))
+def _owing(whose: Whose, without: Any) -> Any:
+    """Numbers of orders that are not released, with something to pay, or to invoice: of the others customers have many that
+    are long over."""
+    owed = select(R.c.order_no).where(whose(R.c.customer_id), R.c.open_minor > 0, R.c.order_no != "")
+    return union(owed, select(without.c.order_no).where(without.c.shipped > without.c.invoiced))
 
 
-def _of_shipments(whose: Whose) -> tuple[Any, ...]:
-    """Customer, currency and sum of what was shipped, not invoiced, and not for a released order."""
+def _kept(whose: Whose, without: Any) -> tuple[Any, ...]:
+    """Customer, currency and sum of the prepayment for what was delivered of orders that are not released, or no longer,
+    and is not paid yet."""
+    there = O.alias("there")
+    live = exists().where(
+        there.c.customer_id == O.c.customer_id, there.c.number == O.c.number, there.c.currency == O.c.currency,
+        there.c.state == _RELEASED,
+    )  # fmt: skip
+    numbers = _numbers(
+        O.c.amount_minor, O.c.prepaid_minor,
+        whose(O.c.customer_id + 0), O.c.number.in_(_owing(whose, without)), O.c.prepaid_minor > 0, O.c.state != _RELEASED,
+        ~live,
+    )  # fmt: skip
+    each = _each(numbers.subquery("ended"))
+    return each.customer_id, each.currency, _sum(_less(_beyond(each.prepaid_minor, each.paid), _due(each)))
+
+
+def _due(each: Any) -> Any:
+    """What was delivered and is not paid."""
+    return each.open + _beyond(each.shipped, each.invoiced)
+
+
+def leaning(leans: Any, whose: Whose) -> Any:
+    """Rows of (currency, `leans` of its orders, what they use up), for each number of an order that leans on something."""
+    amount = case((O.c.state == _RELEASED, O.c.amount_minor), else_=0)
+    live = select(O.c.id).where(whose(O.c.customer_id), O.c.state == _RELEASED)
+    ended = select(O.c.id).where(whose(O.c.customer_id + 0), O.c.number.in_(_owing(whose, _without(whose))))
+    each = _each(_numbers(amount, leans, leans > 0, O.c.id.in_(union(live, ended))).subquery("leaning"))
+    left = _beyond(each.amount_minor, each.invoiced)
+    return select(each.currency, each.prepaid_minor, _due(each) + _beyond(left, _beyond(each.shipped, each.invoiced)))
+
+
+def is_of(placed_on: Any) -> Any:
+    """Of receivables with an order's number: those settled before its day belong to another one, whose number it has."""
+    return or_(R.c.settled_on.is_(None), R.c.settled_on >= placed_on)
+
+
+def _without(whose: Whose) -> Any:
+    """What was shipped not for a released order, and invoiced of it, by order number. Looked up once a statement."""
     gone = (
         select(S.c.customer_id, S.c.order_no, S.c.currency, _sum(S.c.amount_minor).label("shipped"))
         .where(whose(S.c.customer_id))
@@ -114,21 +167,25 @@ def _of_shipments(whose: Whose) -> tuple[Any, ...]:
     # By number: without statistics SQLite would read all orders of the customer for each of its shipments.
     mine = and_(O.c.customer_id + 0 == gone.customer_id, O.c.number == gone.order_no, O.c.currency == gone.currency)
     taken = and_(R.c.customer_id == gone.customer_id, R.c.currency == gone.currency, R.c.order_no == gone.order_no)
-    each = (
-        select(gone.customer_id, gone.currency, gone.shipped, _sum(R.c.amount_minor).label("invoiced"))
+    return (
+        select(gone.customer_id, gone.currency, gone.order_no, gone.shipped, _sum(R.c.amount_minor).label("invoiced"))
         .join_from(gone.order_no.table, R, taken, isouter=True)
         .where(~exists().where(mine, O.c.state == _RELEASED))
         .group_by(gone.customer_id, gone.order_no, gone.currency, gone.shipped)
-        .subquery("without")
-        .c
+        .cte("without")
     )
-    return each.customer_id, each.currency, _sum(_beyond(each.shipped, each.invoiced))
+
+
+def _of_shipments(without: Any) -> tuple[Any, ...]:
+    """Customer, currency and sum of what was shipped, not invoiced, and not for a released order."""
+    return without.c.customer_id, without.c.currency, _sum(_beyond(without.c.shipped, without.c.invoiced))
 
 
 def _parts(whose: Whose, added: Whose = lambda customer_id: customer_id == ID) -> Any:
     """Rows of (part, customer, currency, amounts …, day, insurer); what is `added` to limits, to whose. One statement, so
     one snapshot: an invoice that comes in between is never counted in neither part, or in both."""
-    orders, shipments = _of_orders(whose), _of_shipments(whose)
+    without = _without(whose)
+    orders, shipments, kept = _of_orders(whose), _of_shipments(without), _kept(whose, without)
     nothing = (_ZERO, _ZERO, _ZERO, _ZERO, _NEVER, _NOBODY)
     return union_all(
         select(
@@ -138,13 +195,14 @@ def _parts(whose: Whose, added: Whose = lambda customer_id: customer_id == ID) -
             func.min(case((R.c.due_on < TODAY, R.c.due_on))).label("day"), _NOBODY.label("insurer"),
         ).where(whose(R.c.customer_id), R.c.open_minor > 0).group_by(R.c.customer_id, R.c.currency),
         select(literal("paid"), N.c.customer_id, N.c.currency, _sum(N.c.open_minor), *nothing)
-        .where(whose(N.c.customer_id), N.c.open_minor > 0, N.c.reversed_on.is_(None))
+        .where(whose(N.c.customer_id), N.c.open_minor > 0, N.c.reversed_on.is_(None), N.c.received_on <= TODAY)
         .group_by(N.c.customer_id, N.c.currency),
         select(literal("paid"), G.c.customer_id, G.c.currency, _sum(G.c.open_minor), *nothing)
         .where(whose(G.c.customer_id), G.c.open_minor > 0, G.c.cancelled_on.is_(None))
         .group_by(G.c.customer_id, G.c.currency),
         select(literal("orders"), *orders, _NEVER, _NOBODY).group_by(*orders[:2]),
         select(literal("shipments"), *shipments, *nothing).group_by(*shipments[:2]),
+        select(literal("kept"), *kept, *nothing).group_by(*kept[:2]),
         select(L.c.kind, L.c.customer_id, L.c.currency, L.c.amount_minor, *[_ZERO] * 4, L.c.until, L.c.insurer)
         .where(
             added(L.c.customer_id), L.c.from_on <= TODAY, L.c.until >= TODAY,

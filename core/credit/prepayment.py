@@ -1,13 +1,14 @@
 """Prepayment that held orders wait for: one task for whoever has the order lists them, closed once the money is there or
 they wait for it no longer."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BigInteger, bindparam, select
 
 from core import chores, outbox
+from core.credit import progress
 from core.credit.exposure import standing
 from core.credit.leaning import leaned
 from core.dunning.ladder import Policy
@@ -46,11 +47,14 @@ def awaited(work: Work, customer_id: int) -> list[Awaited]:
         return []
     now, org = standing(work, customer_id), load_org(work)
     rules = active(work)[1].credit
-    free = {
-        currency: max(0, e.free_minor - leaned(work, rules, now, currency)) for currency, e in now.exposures.items()
-    }
+    done = _done(work, customer_id, [order for order, _ in waiting])
+    free = {}
+    for currency, e in now.exposures.items():
+        kept = sum(done[order.id].kept_minor for order, _ in waiting if order.id in done and order.currency == currency)
+        free[currency] = max(0, e.free_minor + kept - leaned(work, rules, now, currency))
     found = []
-    for order, minor in waiting:
+    for order, all_of_it in waiting:
+        minor = max(0, all_of_it - done[order.id].paid_minor) if order.id in done else all_of_it
         there = min(minor, free.get(order.currency, 0))
         free[order.currency] = free.get(order.currency, 0) - there
         if there < minor:
@@ -75,6 +79,15 @@ def agreed_minor(order: Order, conditions: Mapping[str, Any]) -> int:
 def promised_minor(order: Order) -> int:
     """What the order itself says is prepaid, as long as it is one of the reasons why the order is held."""
     return order.prepaid_minor if any(reason["code"] == REASON for reason in order.reasons) else 0
+
+
+def _done(work: Work, customer_id: int, waiting: Sequence[Order]) -> dict[int | None, progress.Done]:
+    """By id, of those of which something is delivered already, as it may happen: prepayment is for that, too."""
+    begun = {number for _, number, _ in progress.of_orders(work, [customer_id], [order.number for order in waiting])}
+    return {
+        order.id: progress.done(work, order)
+        for order in waiting if order.number in begun and "prepay_minor" not in order.conditions
+    }  # fmt: skip
 
 
 def _prepay_minor(order: Order) -> int:

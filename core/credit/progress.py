@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import BigInteger, Date, String, and_, bindparam, case, cast, func, literal, select, union_all
 
 from core.credit.parts import is_of
-from core.models import Order, OrderState, Receivable, Shipment
+from core.models import Allocation, Order, OrderState, Receivable, Shipment
 from core.models.base import table_of
 from core.work import Work
 
-O, R, S = table_of(Order), table_of(Receivable), table_of(Shipment)  # noqa: E741
+A, O, R, S = table_of(Allocation), table_of(Order), table_of(Receivable), table_of(Shipment)  # noqa: E741
 CHUNK = 500
 
 
@@ -99,28 +99,41 @@ def _done() -> Any:
         return and_(customer_id == key[0], number == key[1], currency == key[2])
 
     shipped = select(_sum(S.c.amount_minor)).where(named(S.c.customer_id, S.c.order_no, S.c.currency))
-    mine = is_of(bindparam("placed_at", type_=O.c.placed_at.type))
-    invoiced = select(_sum(R.c.amount_minor)).where(named(R.c.customer_id, R.c.order_no, R.c.currency), mine)
+    mine = named(R.c.customer_id, R.c.order_no, R.c.currency), is_of(bindparam("placed_on", type_=Date))
+    invoiced, still_open = (select(_sum(minor)).where(*mine) for minor in (R.c.amount_minor, R.c.open_minor))
+    paid = select(_sum(A.c.amount_minor)).join_from(R, A, A.c.receivable_id == R.c.id)
+    paid = paid.where(*mine, A.c.receipt_id.is_not(None), A.c.undone_on.is_(None))
     others = select(_sum(O.c.amount_minor)).where(
         named(O.c.customer_id, O.c.number, O.c.currency), O.c.source != bindparam("source", type_=String),
         O.c.state.in_((OrderState.released, OrderState.closed)),
     )  # fmt: skip
-    return select(shipped.scalar_subquery(), invoiced.scalar_subquery(), others.scalar_subquery())
+    return select(*(one.scalar_subquery() for one in (shipped, invoiced, still_open, paid, others)))
 
 
 _DONE = _done()
 
 
-def done_minor(work: Work, order: Order) -> int:
-    """What of an order that is not released is exposure of another kind already: shipments, receivables. Other sources may
-    have used its number before: what is shipped or invoiced under it counts for their orders first, and what was settled
-    before this one came is not of it."""
+@dataclass(frozen=True)
+class Done:
+    """What of an order is exposure of another kind already, minor units of its currency. `paid_minor`: of its receivables,
+    by money. `kept_minor`: of its prepayment, for what was delivered and isn't paid."""
+
+    minor: int = 0
+    paid_minor: int = 0
+    kept_minor: int = 0
+
+
+def done(work: Work, order: Order) -> Done:
+    """What of an order that is not released is shipped or invoiced. Other sources may have used its number before: what is
+    shipped or invoiced under it counts for their orders first, and what was settled before this one came is not of it."""
     asked = {
-        "customer": order.customer_id, "number": order.number, "currency": order.currency, "placed_at": order.placed_at,
-        "source": order.source,
+        "customer": order.customer_id, "number": order.number, "currency": order.currency, "source": order.source,
+        "placed_on": work.company.calendar.business_date(order.placed_at),
     }  # fmt: skip
-    sent, owed, theirs = work.session.execute(_DONE, asked).one()
-    return max(0, int(max(sent, owed)) - int(theirs))
+    sent, owed, still_open, paid, theirs = map(int, work.session.execute(_DONE, asked).one())
+    mine = max(0, max(sent, owed) - theirs)
+    due = min(mine, still_open + max(0, sent - owed))
+    return Done(mine, paid, min(max(0, order.prepaid_minor - paid), due))
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ _STOPS = frozenset(BLOCKING) - {"blacklist"}
 
 @dataclass(frozen=True)
 class OrderFacts:
-    """What the rules look at. `terms_days`: None where the order says nothing of terms, or, if `terms_unclear`, nothing that
-    can be read. `leaned_minor`: of the customer's money what made room for others (core.credit.leaning). `lines`: as they
-    came in; `price`, `list_price` and `cost` are texts in major units."""
+    """What the rules look at. `terms_days`: None where the order says nothing of terms, or, if `terms_unclear`, nothing
+    that can be read. `leaned_minor`: of the customer's money what made room for others (core.credit.leaning). `lines`: as
+    they came in; `price`, `list_price` and `cost` are texts in major units. `done_minor`: of the order, beside
+    `amount_minor`, what is shipped or invoiced already."""
 
     amount_minor: int
     currency: str
@@ -28,6 +29,7 @@ class OrderFacts:
     lines: Sequence[Mapping[str, Any]] = ()
     terms_unclear: bool = False
     leaned_minor: int = 0
+    done_minor: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Verdict:
     limit_source: str = "none"
     group: Shared | None = None
     leans_minor: int = 0  # of the order what only money of the customer's own made room for, in the limit's currency
-    leans_group_minor: int = 0  # the same of the group's limit, by money of any of its members, in that limit's currency
+    done_minor: int = 0  # of the order, what the verdict didn't ask for since it was shipped or invoiced already
     available_minor: int | None = None  # the lower of what the customer's limit and its group's leave: granted.available
 
     @property
@@ -94,16 +96,37 @@ def check(order: OrderFacts, standing: Standing, rules: CreditRules, company_cur
     if rules.ask_within and not holds and not paid:
         holds.append(Reason("ask_within", {"role": rules.ask_within}))
     state = REFUSED if refusals else HELD if holds else RELEASED
-    leans = leans_on_group = 0
-    if state == RELEASED and not paid:
-        gross = replace(rules, net_unapplied=False)
-        if limit is not None and this:
-            leans = min(this, max(0, standing.used_minor(gross, company_currency) + this - limit))
-        if (shared := standing.group) is not None:
-            part = in_currency(mine, order.currency, shared.currency, rules, company_currency) or 0
-            leans_on_group = min(part, max(0, shared.used_minor(gross, company_currency) + part - shared.limit_minor))
+    leans = 0
+    if state == RELEASED and not (paid and order.amount_minor):
+        leans = _leans(order, mine, standing, rules, company_currency, limit)
     left = available(standing, rules, company_currency)
-    return Verdict(state, (*refusals, *holds), used, over, limit, may_owe.source, group, leans, leans_on_group, left)
+    return Verdict(state, (*refusals, *holds), used, over, limit, may_owe.source, group, leans, order.done_minor, left)
+
+
+def _leans(
+    order: OrderFacts, mine: int, standing: Standing, rules: CreditRules, company_currency: str, limit: int | None
+) -> int:
+    """What of the order, delivered or not, only money makes room for in the customer's limit or in its group's; in the
+    currency of the customer's limit."""
+    gross = replace(rules, net_unapplied=False)
+
+    def by_money(own: int, without_money: int, others: int, limit_minor: int, currency: str) -> int:
+        this, whole = (
+            in_currency(minor, order.currency, currency, rules, company_currency) or 0
+            for minor in (mine, mine + order.done_minor)
+        )
+        return min(whole, max(0, others + without_money + this - limit_minor), without_money - own)
+
+    found = 0
+    if limit is not None:
+        own, without = (standing.used_minor(each, company_currency) for each in (rules, gross))
+        found = by_money(own, without, 0, limit, standing.currency)
+    if (group := standing.group) is not None:
+        own, without = (group.own_minor(each, company_currency) for each in (rules, gross))
+        others = group.others_minor(rules, company_currency)
+        shared = by_money(own, without, others, group.limit_minor, group.currency)
+        found = max(found, in_currency(shared, group.currency, standing.currency, rules, company_currency) or 0)
+    return found
 
 
 def _shared(
@@ -128,7 +151,7 @@ def _is_paid(order: OrderFacts, standing: Standing, rules: CreditRules) -> bool:
     """Paid in advance: such an order stays possible whatever the customer owes."""
     if order.prepaid_minor < order.amount_minor:
         return False
-    if rules.prepaid == "trust":
+    if rules.prepaid == "trust" or not order.amount_minor:  # nothing of it is still to come
         return True
     exposure = standing.exposures.get(order.currency)
     return exposure is not None and exposure.free_minor - order.leaned_minor >= order.amount_minor

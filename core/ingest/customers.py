@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Table, select
 
-from core.credit import locks
+from core.credit import limits, locks
 from core.ingest.context import Item, Run
 from core.ingest.lookups import audit_many, insert_ids, padded, write_changes
 from core.ingest.people import changed
@@ -83,6 +83,7 @@ class CustomersLoader:
         audit_many(work, "customer.updated", "customer", audits)
         locks.lock_ones(work, changes)  # in the order of their ids, and not of the file
         write_changes(session, C, changes)
+        limits.end_temporary(work, [i for i, new in changes.items() if new.get("credit_limit_minor", 1) in (None, 0)])
         judged = {old.id: old.group_name for _, old in pairs if _JUDGED & changes.get(old.id, {}).keys()}
         mark(work, judged, judged.values())
         self.run.follow_up(work, moved)

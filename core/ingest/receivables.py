@@ -20,7 +20,7 @@ from core.ingest.reasons import Reject
 from core.ingest.terms import due_date, parse_terms
 from core.ingest.values import amount, flag
 from core.ledger import post
-from core.ledger.marks import mark
+from core.ledger.marks import doubt, mark
 from core.models import Customer, Receivable
 from core.money import format_major
 from core.work import Work
@@ -255,6 +255,9 @@ class Receivables:
         write_changes(work.session, R, changes)
         if changes:
             mark(work, touched)  # another due date or order number is behind a verdict, too
+        doubt(work, [
+            (old.customer_id, old.order_no) for _, old in pairs if old.order_no and "order_no" in changes.get(old.id, {})
+        ])  # fmt: skip
         audit_many(work, "receivable.updated", "receivable", audits)
         return touched
 

@@ -16,7 +16,7 @@ from core.ingest.events import date_by_shipments
 from core.ingest.lookups import audit_many, insert_ids, padded, plain, write_changes
 from core.ingest.reasons import Reject
 from core.ingest.values import amount
-from core.ledger.marks import mark
+from core.ledger.marks import doubt, mark
 from core.models import Customer, Order, Shipment
 from core.models.base import table_of
 from core.money import format_major
@@ -154,6 +154,10 @@ class ShipmentsLoader:
             touched |= {(old.customer_id, old.order_no), (old.customer_id, new.get("order_no", old.order_no))}
             self.run.report.updated += 1
         write_changes(work.session, S, changes)
+        doubt(work, [
+            (old.customer_id, old.order_no) for _, old in pairs
+            if "order_no" in (new := changes.get(old.id, {})) or new.get("amount_minor", old.amount_minor) < old.amount_minor
+        ])  # fmt: skip
         audit_many(work, "shipment.updated", "shipment", audits)
         return touched
 

@@ -38,6 +38,7 @@ _ASKED = union(
     select(Q.c.customer_id).where(Q.c.state == RequestState.pending),
     select(O.c.customer_id).where(_HELD, O.c.facts[NOBODY].as_boolean()),
 )
+DONE = "done_minor"  # in an order's facts: what was shipped or invoiced of it already, and so not asked for
 _MARK_ALL = update(O).values(recheck=True).where(
     O.c.id.in_(select(O.c.id).where(_HELD).order_by(O.c.id).with_for_update())
 )  # fmt: skip
@@ -59,6 +60,22 @@ def mark_asked(work: Work) -> None:
     """The held orders about which somebody is asked, or would be if there were anybody: who may decide has changed."""
     work.session.flush()
     mark(work, work.session.execute(_ASKED).scalars().all())
+
+
+def doubt(work: Work, orders: Collection[tuple[int, str]]) -> None:
+    """(customer, number) of orders of which less was delivered than was said before: those that were released since it was
+    delivered are looked at again."""
+    work.session.flush()
+    keys = sorted(set(orders))
+    for start in range(0, len(keys), CHUNK):
+        customers, numbers = (set(each) for each in zip(*keys[start : start + CHUNK], strict=True))
+        some = select(O.c.id).where(  # by number, of which customers have few
+            O.c.number.in_(sorted(numbers)), (O.c.customer_id + 0).in_(sorted(customers)),
+            O.c.state == OrderState.released, O.c.facts[DONE].as_integer() > 0,
+        )  # fmt: skip
+        work.session.connection().execute(
+            update(O).values(recheck=True).where(O.c.id.in_(some.order_by(O.c.id).with_for_update()))
+        )
 
 
 def mark_all(work: Work) -> None:

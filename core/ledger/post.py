@@ -13,6 +13,7 @@ from sqlalchemy import Row, Table, select, update
 
 from core.errors import DomainError
 from core.ledger.days import Days
+from core.ledger.marks import doubt
 from core.ledger.rows import (
     ALLOCATION,
     CREDIT_NOTE,
@@ -126,6 +127,8 @@ def adjust(work: Work, receivable: Receivable, amount_minor: int, reason: str, o
     insert_entries(work, [entry])
     session.execute(update(RECEIVABLE).where(RECEIVABLE.c.id == row.id).values(amount_minor=amount_minor))
     refresh_caches(session, receivables=[row.id])
+    if difference < 0 and row.order_no:
+        doubt(work, [(row.customer_id, row.order_no)])
     tell(work, {row.id: row})
     facts = {"number": row.number, "amount_minor": difference, "currency": row.currency, "customer_id": row.customer_id}
     audit_rows(work, "receivable.adjusted", "receivable", [(row.id, facts, day)], reason=reason, face_minor=amount_minor)

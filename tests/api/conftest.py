@@ -84,6 +84,6 @@ def api(hk: Harness, caplog: pytest.LogCaptureFixture) -> Iterator[Api]:
     log = written(caplog)
     assert "hk_" not in log and found.token not in log
     with hk.look() as work:
-        broken = invariants.check(work.session) + credit.check(work.session)
+        broken = invariants.check(work.session) + credit.check(work.session, work.company.calendar.zone.key)
     assert not broken, broken
     told(hk)

@@ -32,7 +32,7 @@ def test_a_key_answers_once_and_for_one_change(api: Api) -> None:
 
 
 def test_an_order_is_closed_whatever_its_number_looks_like(api: Api) -> None:
-    for number in ("SO1", "SO/1", "SO/close"):
+    for number in ("SO1", "SO/1", "close", "SO/closed"):
         api("POST", "/orders", json={"number": number, "customer": "甲", "amount": "900.00"})
         for _ in range(2):
             answer = api("POST", f"/orders/{number.replace('/', '%2F')}/close")
@@ -57,3 +57,9 @@ def test_shipments_come_in_by_rows_and_what_is_signed_for_is_to_be_invoiced(api:
     api.hk.deliver()
     api.hk.chat("cai").expect_card("D1", "¥400.00", kind="task.invoice")
     api.refused(403, "api.no_scope", api("POST", "/shipments", json={"rows": [row]}))
+
+
+def test_no_number_ends_like_the_address_that_closes_another_order(api: Api) -> None:
+    for number in ("SO1/close", "/close"):
+        order = {"number": number, "customer": "甲", "amount": "1"}
+        api.refused(422, "order.bad_number", api("POST", "/orders", json=order))

@@ -83,3 +83,19 @@ def stored(hk: Harness, number: str) -> Order:
     with hk.look() as work:
         [order] = orders.find(work, number)
         return order
+
+
+def close(hk: Harness, number: str) -> None:
+    """The order system: nothing more of it will be delivered."""
+    with hk.db() as work:
+        [order] = orders.find(work, number)
+        changes.close(work, order)
+    hk.deliver()
+
+
+def cancel(hk: Harness, number: str) -> None:
+    """The order system takes it back."""
+    with hk.db() as work:
+        [order] = orders.find(work, number)
+        orders.cancel(work, active(work)[1], order)
+    hk.deliver()

@@ -306,6 +306,8 @@ def test_shorter_terms_go_back_to_the_order_system(shop: Harness) -> None:
     shop.chat("li").expect_card(kind="order.held")
     card = shop.chat("zhou").expect_card(kind=REQUEST)
     card.tap("credit.approve_with", terms="90", expect="invalid")
+    card.tap("credit.approve_with", terms="0000001000", expect="invalid")
+    card.tap("credit.approve_with", prepay_percent="000150", expect="invalid")
     card.tap("credit.approve_with", terms="三十", expect="invalid")
     card.tap("credit.approve_with", once="yes", until="2026-07-31", expect="invalid")
     card.tap("credit.approve_with", terms="30")

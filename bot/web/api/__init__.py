@@ -13,6 +13,7 @@ from bot.web.api import errors, schemas
 from bot.web.api.auth import Host
 from bot.web.api.books import books_router
 from bot.web.api.orders import orders_router
+from bot.web.api.writers import Writers
 
 PREFIX = "/api/v1"
 
@@ -27,8 +28,9 @@ def create_api(host: Host) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    api.include_router(orders_router(host), prefix=PREFIX)
-    api.include_router(books_router(host), prefix=PREFIX)
+    writers = Writers()
+    api.include_router(orders_router(host, writers), prefix=PREFIX)
+    api.include_router(books_router(host, writers), prefix=PREFIX)
     errors.install(api, host.company.lang)
 
     def described() -> dict[str, Any]:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from bot.lanes import Lanes
 from bot.transactions import Transactions
+from bot.web.api.writers import PATIENCE
 from core import tokens
 from core.errors import DomainError, Unreachable
 from core.work import Company, Work
@@ -106,5 +107,5 @@ def looked(host: Host, who: Caller) -> None:
     """A call that only read: remembering the day is not worth failing for."""
     now = host.clock()
     if not who.seen_on(host.company.calendar.business_date(now)):
-        with suppress(Unreachable), host.transactions.work(now, **who.who) as work:
+        with suppress(Unreachable), host.transactions.work(now, patience=PATIENCE, **who.who) as work:
             tokens.used(work, who.id)

@@ -22,6 +22,7 @@ from bot.web.api.auth import Caller, Callers, Host, looked
 from bot.web.api.errors import answer, language
 from bot.web.api.once import KEY_HEADER, Asked, key_of, once
 from bot.web.api.schemas import fails
+from bot.web.api.writers import Writers
 from bot.words import explain
 from core.errors import DomainError
 from core.ingest import rows as ingest
@@ -60,13 +61,13 @@ class NothingIn(Exception):
         return {"error": explain(error, lang), **self._report}
 
 
-def books_router(host: Host) -> APIRouter:
+def books_router(host: Host, writers: Writers) -> APIRouter:
     router = APIRouter(tags=["books"], dependencies=[Security(HTTPBearer(auto_error=False))])
     callers = Callers(host)
     for kind in KINDS:
         router.add_api_route(
             f"/{kind}",
-            _taking(host, callers, kind),
+            _taking(host, writers, callers, kind),
             methods=["POST"],
             operation_id=f"take_{kind.replace('-', '_')}",
             summary=f"Up to {ingest.MAX_ROWS} rows of {kind}; those that can't go in are told, the others are in",
@@ -97,14 +98,14 @@ def _credit(host: Host, who: Caller, code: str) -> dict[str, Any]:
     return shown
 
 
-def _taking(host: Host, callers: Callers, kind: str) -> Callable[[Request], Awaitable[Response]]:
+def _taking(host: Host, writers: Writers, callers: Callers, kind: str) -> Callable[[Request], Awaitable[Response]]:
     async def take(request: Request) -> Response:
         who = await callers.of(request, SCOPES[kind])
         key = key_of(request)
         raw = await body.read(request)
         lang = language(request.headers.get("accept-language", ""), host.company.lang)
         try:
-            found = await asyncio.to_thread(_take, host, who, kind, raw, key, lang)
+            found = await writers.do(_take, host, who, kind, raw, key, lang)
         except NothingIn as nothing:
             return answer(nothing.as_json(lang), 422)
         host.follow()

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from starlette.requests import Request
 
 from bot.web.api.auth import Caller, Host
+from bot.web.api.writers import PATIENCE
 from core import tokens
 from core.errors import DomainError, Unreachable
 from core.models import InboundEvent
@@ -77,7 +78,7 @@ def once(host: Host, asked: Asked) -> dict[str, Any]:
     now, who = host.clock(), asked.who
     for _ in range(TRIES):
         try:
-            with host.transactions.work(now, **who.who) as work:
+            with host.transactions.work(now, patience=PATIENCE, **who.who) as work:
                 found = asked.answer(work)
                 if not who.seen_on(work.today):
                     tokens.used(work, who.id)

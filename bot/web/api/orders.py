@@ -18,6 +18,7 @@ from bot.web.api.once import KEY_HEADER, Asked, key_of, once
 from bot.web.api.schemas import fails
 from bot.web.api.stands import stands
 from bot.web.api.submit import Submissions
+from bot.web.api.writers import PATIENCE, Writers
 from core import tokens
 from core.credit import changes, incoming, locks, orders
 from core.dunning.stored import active
@@ -34,9 +35,9 @@ _ORDER = select(Order).where(O.c.source == bindparam("source"), O.c.number == bi
 _NEW = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewOrder"}}}, "required": True}
 
 
-def orders_router(host: Host) -> APIRouter:
+def orders_router(host: Host, writers: Writers) -> APIRouter:
     router = APIRouter(tags=["orders"], dependencies=[Security(HTTPBearer(auto_error=False))])
-    desk, callers, submissions = Desk(host), Callers(host), Submissions(host)
+    desk, callers, submissions = Desk(host), Callers(host), Submissions(host, writers)
 
     @router.post(
         "/orders",
@@ -65,7 +66,7 @@ def orders_router(host: Host) -> APIRouter:
         who = await callers.of(request, "orders:write")
         key = key_of(request)
         raw = await body.read(request)
-        found = await asyncio.to_thread(desk.change, who, number, raw, key)
+        found = await writers.do(desk.change, who, number, raw, key)
         host.follow()
         return answer(found)
 
@@ -78,7 +79,7 @@ def orders_router(host: Host) -> APIRouter:
     async def close(request: Request, number: Number) -> Response:
         who = await callers.of(request, "orders:write")
         key = key_of(request)
-        found = await asyncio.to_thread(desk.close, who, number, key)
+        found = await writers.do(desk.close, who, number, key)
         host.follow()
         return answer(found)
 
@@ -98,7 +99,7 @@ def orders_router(host: Host) -> APIRouter:
     )
     async def cancel(request: Request, number: Number) -> Response:
         who = await callers.of(request, "orders:write")
-        found = await asyncio.to_thread(desk.cancel, who, number)
+        found = await writers.do(desk.cancel, who, number)
         host.follow()
         return answer(found)
 
@@ -143,7 +144,7 @@ class Desk:
 
     def cancel(self, who: Caller, number: str) -> dict[str, Any]:
         """Errors: order.unknown, order.ended."""
-        with self._host.transactions.work(self._host.clock(), **who.who) as work:
+        with self._host.transactions.work(self._host.clock(), patience=PATIENCE, **who.who) as work:
             order = _order(work, who, number)
             locks.lock(work, order.customer_id)
             work.session.refresh(order)  # somebody may have decided while we waited

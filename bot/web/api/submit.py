@@ -14,6 +14,7 @@ from bot.lanes import Lanes
 from bot.web.api import body
 from bot.web.api.auth import Caller, Host, bearer, caller
 from bot.web.api.once import Asked, key_of, once, unanswered
+from bot.web.api.writers import PATIENCE, Writers
 from core import tokens
 from core.credit import apart, incoming, orders
 from core.dunning.stored import active
@@ -36,9 +37,9 @@ class _Submission(Asked):
 
 
 class Submissions:
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, writers: Writers) -> None:
         self._host = host
-        self._lanes: Lanes[_Sent, dict[str, Any]] = Lanes(self._alone, self._together)
+        self._lanes: Lanes[_Sent, dict[str, Any]] = Lanes(self._alone, self._together, threads=writers.threads)
 
     async def submit(self, request: Request) -> dict[str, Any]:
         """The order's verdict. Errors: those of auth.caller, body.read, body.decode, key_of, incoming.parse, orders.submit
@@ -54,7 +55,7 @@ class Submissions:
     def _together(self, many: Sequence[_Sent]) -> dict[int, dict[str, Any] | Exception]:
         """By place, verdicts and errors; left out is who had better come alone. Errors: Unreachable."""
         try:
-            with self._host.transactions.work(self._host.clock(), channel="api") as work:
+            with self._host.transactions.work(self._host.clock(), channel="api", patience=PATIENCE) as work:
                 return self._answers(work, many)
         except IntegrityError:
             return {}
