@@ -33,6 +33,14 @@ GROUP_SECRETS = {
 }
 
 
+class _Wrong(ValueError):
+    """A value that can't be, with facts for its sentence: `value` and `allowed`, or `shortest`."""
+
+    def __init__(self, text: str, **facts: object) -> None:
+        super().__init__(text)
+        self.facts = facts
+
+
 class CompanyProfile(BaseModel):
     """`[company]`: what letters say about us. Without name, bank account and signature no letter goes out."""
 
@@ -123,7 +131,7 @@ class WebhookSettings(BaseModel):
     @classmethod
     def _long(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value()) < SHORTEST_SECRET:
-            raise ValueError(f"≥ {SHORTEST_SECRET}")
+            raise _Wrong(f"≥ {SHORTEST_SECRET}", shortest=SHORTEST_SECRET)
         return value
 
 
@@ -165,7 +173,7 @@ class Settings(BaseSettings):
         found = tuple(dict.fromkeys(str(name).strip().lower() for name in names if str(name).strip()))
         unknown = [name for name in found if name not in MESSENGERS]
         if unknown or not found:
-            raise ValueError(f"{', '.join(unknown) or '-'} ≠ {', '.join(MESSENGERS)}")
+            raise _Wrong("unknown", value=", ".join(unknown), allowed=", ".join(MESSENGERS))
         return found
 
     @field_validator("timezone")
@@ -174,7 +182,7 @@ class Settings(BaseSettings):
         try:
             ZoneInfo(value)
         except (KeyError, ValueError, OSError):
-            raise ValueError(f"{value} ≠ Asia/Shanghai, Europe/Berlin, …") from None
+            raise _Wrong("unknown", value=value, allowed="Asia/Shanghai, Europe/Berlin, …") from None
         return value
 
     @field_validator("calendar")
@@ -185,7 +193,7 @@ class Settings(BaseSettings):
             import holidays
 
             if value not in holidays.list_supported_countries():
-                raise ValueError(f"{value} ≠ CN, HK, US, DE, …")
+                raise _Wrong("unknown", value=value, allowed="CN, HK, US, DE, …")
         return value
 
     @field_validator("currency")
@@ -194,7 +202,7 @@ class Settings(BaseSettings):
         from core.money import known_currency
 
         if not known_currency(value.upper()):
-            raise ValueError(f"{value} ≠ CNY, USD, EUR, …")
+            raise _Wrong("unknown", value=value, allowed="CNY, USD, EUR, …")
         return value.upper()
 
     @field_validator("database_url")
@@ -278,7 +286,9 @@ def unknown_environment(environ: Mapping[str, str] = os.environ) -> list[tuple[s
     # HUIKUAN_COMPANY as one JSON document is pydantic's own way, and fine.
     allowed |= {(PREFIX + name).upper() for name in Settings.model_fields}
     unknown = sorted(name for name in environ if name.upper().startswith(PREFIX) and name.upper() not in allowed)
-    return [(name, next(iter(difflib.get_close_matches(name.upper(), list(known), 1, 0.6)), "")) for name in unknown]
+    rests = [name.removeprefix(PREFIX) for name in known]  # what all of them begin with makes none of them nearer
+    near = {name: difflib.get_close_matches(name.upper().removeprefix(PREFIX), rests, 1, 0.6) for name in unknown}
+    return [(name, PREFIX + found[0] if found else "") for name, found in near.items()]
 
 
 def load(config: Path | None = None) -> Settings:
@@ -298,7 +308,9 @@ def load(config: Path | None = None) -> Settings:
             detail = str(problem["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
         variable = (PREFIX + key.replace(".", "_")).upper()
         where = {"file": here} if here and variable not in os.environ else {"variable": variable}
-        raise ConfigError("settings.invalid", key=key, detail=detail, **where) from None
+        told = problem.get("ctx", {}).get("error")
+        facts = told.facts if isinstance(told, _Wrong) else {}
+        raise ConfigError("settings.invalid", key=key, detail=detail, **facts, **where) from None
     except ConfigError:
         raise
     except Exception as error:  # pydantic-settings: a value of the environment that is no JSON

@@ -139,12 +139,27 @@ def explain(error: DomainError, lang: str = "zh") -> dict[str, str]:
         from core.dunning.words import say
 
         facts["problem"] = say(str(facts.get("problem", "")), facts.get("details", {}), lang)[0]  # type: ignore[arg-type]
+    if error.code == "settings.invalid":
+        facts["detail"] = _setting(facts, lang)
     message, hint = sentence(error.code, facts, lang)
     if not known(error.code) and facts.get("message"):  # whoever raised it found the words
         message, hint = str(facts["message"]), str(facts.get("hint", ""))
     if error.code == "settings.unknown_key" and not facts.get("near"):
         hint = ""
     return {"code": error.code, "message": message, "where": _where(facts), "hint": hint}
+
+
+def _setting(facts: Mapping[str, Any], lang: str) -> str:
+    """What is wrong with the value of a setting."""
+    zh = lang == "zh"
+    if "shortest" in facts:
+        return f"至少 {facts['shortest']} 个字符" if zh else f"at least {facts['shortest']} characters"
+    if "allowed" not in facts:
+        return str(facts.get("detail", ""))
+    value, allowed = facts["value"], facts["allowed"]
+    if not value:
+        return f"可用：{allowed}" if zh else f"use {allowed}"
+    return f"没有“{value}”，可用：{allowed}" if zh else f"there is no “{value}”; use {allowed}"
 
 
 def one_line(error: DomainError, lang: str = "zh") -> str:

@@ -270,6 +270,7 @@ class TraceFiring:
     severity: str
     outcome: str
     reason: str
+    offset_days: int  # of its step, from the due date
     to: list[str]  # handles, or addresses of contacts
     names: list[str]  # the same as people are called
 
@@ -367,14 +368,15 @@ def _entries(work: Work, receivable_id: int, names: dict[str, str]) -> list[Trac
 def _firings(work: Work, receivable_id: int, names: dict[str, str]) -> list[TraceFiring]:
     f = _FIRING.c
     query = (
-        select(f.fired_on, f.step, f.occurrence, f.audience, f.kind, f.severity, f.outcome, f.reason, f.to)
+        select(f.fired_on, f.step, f.occurrence, f.audience, f.kind, f.severity, f.outcome, f.reason,
+               f.offset_days, f.to)
         .where(f.receivable_id == receivable_id).order_by(f.fired_on, f.id)
     )  # fmt: skip
     return [
         TraceFiring(
             on=row.fired_on, step=row.step, occurrence=row.occurrence, audience=row.audience, kind=row.kind,
-            severity=row.severity, outcome=row.outcome, reason=row.reason, to=row.to,
-            names=[names.get(one, one) for one in row.to],
+            severity=row.severity, outcome=row.outcome, reason=row.reason, offset_days=row.offset_days,
+            to=row.to, names=[names.get(one, one) for one in row.to],
         )
         for row in work.session.execute(query)
     ]  # fmt: skip

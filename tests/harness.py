@@ -57,7 +57,6 @@ from tests.phones import Card, Chat, Mailbox
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
-
 # One reminder on the day after the due date, to be answered in two working days; no letters.
 ONE_STEP = """
 name = "one step"
@@ -475,9 +474,7 @@ class Harness:
                 rows = work.session.execute(
                     select(M.c.id, M.c.channel, M.c.address).where(M.c.direction == "out").order_by(M.c.id)
                 ).all()
-                left = [
-                    f"{r.channel}:{r.address}: {self._shown(work, r.id)}" for r in rows if r.id not in self._read
-                ]
+                left = [f"{r.channel}:{r.address}: {self._shown(work, r.id)}" for r in rows if r.id not in self._read]
                 broken = invariants.check(work.session) + credit.check(work.session, work.company.calendar.zone.key)
             assert not left, "nobody expected:\n" + "\n".join(left)
             assert not broken, broken

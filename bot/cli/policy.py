@@ -54,6 +54,8 @@ def _text(file: Path) -> str:
         return shipped
     try:
         return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError("file.no_policy", file=str(file), presets=", ".join(presets.ABOUT)) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError("file.unreadable", file=str(file), detail=getattr(error, "strerror", "") or "UTF-8") from None
 
@@ -166,11 +168,20 @@ def apply(
     def human() -> None:
         if applied.cases:
             heads = t("客户 名称 币种 级别 现策略 保留", "customer name currency severity policy keeps").split()
-            rows = [(*list(asdict(c).values())[:5], "✓" if c.keeps else "") for c in applied.cases]
+            rows = [
+                (*list(asdict(c).values())[:3], _severity(c.severity), c.policy, "✓" if c.keeps else "")
+                for c in applied.cases
+            ]
             table(heads, rows, t("在途案件", "Running cases"))
         line(t("策略 {} 自 {} 起生效", "Policy {} holds from {}").format(applied.name, f"{begins:%Y-%m-%d %H:%M}"))
 
     show(asdict(applied) | {"active_from": begins.isoformat()}, as_json, human)
+
+
+def _severity(code: str) -> str:
+    from bot.notifications.templates import templates
+
+    return templates().word(code, "severity", "zh" if language() == "zh" else "en")
 
 
 def _person(session: Any, handle: str) -> int:

@@ -18,14 +18,14 @@ from core.credit import orders, seats
 from core.credit.events import reasons
 from core.credit.prepayment import Awaited, awaited
 from core.credit.progress import NOTHING, Progress, of_order
-from core.models import CreditRequest, CreditVote, Customer, Order, OrderState, Person, RequestState
+from core.models import Audit, CreditRequest, CreditVote, Customer, Order, OrderState, Person, RequestState
 from core.models.base import table_of
 from core.money import Money, format_major, parse_major
 from core.permissions import Scope
 from core.waiting import Approval, approvals_now
 from core.work import Work
 
-Q, V, P = table_of(CreditRequest), table_of(CreditVote), table_of(Person)
+Q, V, P, A = (table_of(m) for m in (CreditRequest, CreditVote, Person, Audit))
 _BY_ITSELF = {
     RequestState.expired: "ended.request_expired", RequestState.withdrawn: "ended.withdrawn",
     RequestState.obsolete: "ended.obsolete",
@@ -36,6 +36,12 @@ def zone_of(ask: Ask) -> ZoneInfo:
     """The clock that this person reads."""
     return ZoneInfo(ask.person.timezone) if ask.person.timezone else ask.work.company.calendar.zone
 
+
+_SETTLED = {
+    ("order.released", "prepayment"): "order.released_prepaid", ("order.released", "check"): "order.released_check",
+    ("order.released", "change"): "order.released_change", ("order.refused", "check"): "order.refused_check",
+    ("order.refused", "change"): "order.refused_check",
+}  # fmt: skip
 
 # --- approvals ---
 
@@ -132,7 +138,7 @@ def order(ask: Ask) -> CommandReply:
         reasons=reasons_of(row.reasons, ask.lang),
         asked=tuple(people[person].name for person in asked_now(pending) if person in people),
         until=pending.expires_at.astimezone(zone) if pending is not None else None,
-        steps=_steps(found.requests, votes, people, zone, ask.lang),
+        steps=_steps(found.requests, votes, people, zone, ask.lang, _settled(ask.work, row)),
     )  # fmt: skip
     return CommandReply(
         kind="reply.order", view=view, json=_json(ask, found, votes, people), customer_id=found.customer.id,
@@ -246,7 +252,8 @@ def _name(people: Mapping[int, Person], person_id: int | None) -> str:
 
 
 def _steps(
-    requests: Sequence[CreditRequest], votes: Sequence[CreditVote], people: Mapping[int, Person], zone: ZoneInfo, lang: str
+    requests: Sequence[CreditRequest], votes: Sequence[CreditVote], people: Mapping[int, Person], zone: ZoneInfo, lang: str,
+    settled: Sequence[tuple[datetime, Phrase]],
 ) -> tuple[OrderStep, ...]:
     of = {request.id: request for request in requests}
     found = [
@@ -258,7 +265,24 @@ def _steps(
         if code is not None and request.decided_at is not None:
             who = _name(people, request.decided_by_id)
             found.append(OrderStep(at=request.decided_at.astimezone(zone), what=Phrase(code=code, who=who)))
+    found += [OrderStep(at=at.astimezone(zone), what=what) for at, what in settled]
     return tuple(sorted(found, key=lambda step: step.at))
+
+
+def _settled(work: Work, row: Order) -> list[tuple[datetime, Phrase]]:
+    """When it was released or refused by something else than a decision, and by what."""
+    query = select(A.c.at, A.c.action, A.c.data).where(
+        A.c.customer_id == row.customer_id, A.c.subject == "order", A.c.subject_id == row.id,
+        A.c.action.in_(("order.released", "order.refused")),
+    )  # fmt: skip
+    found = []
+    for at, action, data in work.session.execute(query.order_by(A.c.at, A.c.id)):
+        code = _SETTLED.get((action, str(data.get("by", ""))))
+        if code is not None:
+            prepay = data.get("conditions", {}).get("prepay_minor")
+            amount = (Money(int(prepay), row.currency),) if prepay and data["by"] == "prepayment" else ()
+            found.append((at, Phrase(code=code, amount=amount)))
+    return found
 
 
 def _voter(request: CreditRequest, vote: CreditVote, people: Mapping[int, Person], lang: str) -> str:
@@ -313,6 +337,7 @@ def _json(ask: Ask, found: Found, votes: Sequence[CreditVote], people: Mapping[i
              "reason": vote.reason, "request": vote.request_id}
             for vote in votes
         ],
+        "settled": [{"at": at(when), "what": what.code} for when, what in _settled(ask.work, row)],
         "requests": [
             {"request": request.id, "state": str(request.state), "opened": at(request.opened_at),
              "decided": at(request.decided_at), "by": handle(request.decided_by_id)}

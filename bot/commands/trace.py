@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 from bot.card import day_words
 from bot.commands.parser import Ask
 from bot.commands.reply import CommandReply
-from bot.commands.words import happened
+from bot.commands.words import became, happened
 from bot.notifications.views import TraceStep, TraceView
-from bot.words import reason
+from bot.words import reason, step_day
 from core.credit.progress import Sent, shipments
 from core.dunning.ladder import LETTER_KINDS
+from core.dunning.words import audience
 from core.money import Money, format_major
 from core.queries import Trace
 from core.queries import trace as find_trace
@@ -64,7 +65,7 @@ def _event(found: Trace, ask: Ask | None = None) -> str:
 
 def _steps(ask: Ask, found: Trace) -> tuple[TraceStep, ...]:
     zone: ZoneInfo = ask.work.company.calendar.zone
-    currency = found.row.currency
+    currency, zh = found.row.currency, ask.lang == "zh"
 
     def amount(minor: int | None) -> tuple[Money, ...]:
         return () if minor is None else (Money(minor, currency),)
@@ -80,13 +81,15 @@ def _steps(ask: Ask, found: Trace) -> tuple[TraceStep, ...]:
     for firing in found.firings:
         why = reason(firing.reason, ask.lang) if firing.outcome != "acted" else ""
         kind = firing.kind if firing.kind.startswith("letter.") else firing.kind.split(".")[0]
-        steps.append(step(firing.on, kind, [firing.step, "、".join(firing.names) or firing.audience, why]))
+        whom = ("、" if zh else ", ").join(firing.names) or audience(firing.audience, ask.lang)
+        steps.append(step(firing.on, kind, [step_day(firing.offset_days, zh), whom, why]))
     for contact in found.contacts:
         on = _day(contact.on, ask)
         day = contact.at.astimezone(zone).date()
         what = LETTER_KINDS.get(contact.stage, contact.what) if contact.what == "letter" else contact.what
         who = "" if contact.who == "system" else contact.who
-        steps.append(step(day, what, [who, on, contact.note], contact.amount_minor))
+        state = became(contact.what, contact.state, ask.lang)
+        steps.append(step(day, what, [who, on, state, contact.note], contact.amount_minor))
     return tuple(sorted(steps, key=lambda one: one.on))
 
 

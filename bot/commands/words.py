@@ -99,6 +99,23 @@ HAPPENED: dict[str, _Two] = {
 }  # fmt: skip
 
 
+# What became of what a customer said; nothing is said of what still stands, or of what a letter's line shows anyway.
+BECAME: dict[str, dict[str, _Two]] = {
+    "promise": {
+        "proposed": ("待审批", "waits for approval"), "kept": ("已兑现", "kept"),
+        "partly_kept": ("部分兑现", "kept in part"),
+        "broken": ("未兑现", "broken"), "replaced": ("已改期", "replaced"), "rejected": ("未获批准", "not approved"),
+    },
+    "claim": {
+        "confirmed": ("已到账", "confirmed"), "voided": ("未查到款项", "no such payment"), "expired": ("已过期", "expired"),
+    },
+    "dispute": {
+        "accepted": ("成立", "accepted"), "rejected": ("不成立", "rejected"), "part": ("部分成立", "accepted in part"),
+        "ended": ("已结束", "ended"),
+    },
+}  # fmt: skip
+
+
 def of(pair: _Two, lang: str) -> str:
     return pair[0] if lang == "zh" else pair[1]
 
@@ -151,3 +168,9 @@ def value(code: str, lang: str) -> str:
 
 def happened(code: str, lang: str) -> str:
     return of(HAPPENED.get(code, (code, code)), lang)
+
+
+def became(what: str, state: str, lang: str) -> str:
+    """What became of a promise, claim or dispute; "" while it stands, and of anything else."""
+    pair = BECAME.get(what, {}).get(state)
+    return of(pair, lang) if pair is not None else ""

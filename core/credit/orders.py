@@ -18,7 +18,7 @@ from core.credit import asking, events, lines, locks, prepayment, progress, remi
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
 from core.credit.judge import judge
-from core.credit.leaning import LEANS, leaned
+from core.credit.leaning import LEANS, LEANS_ON_GROUP, leaned
 from core.db import others_write
 from core.dunning.ladder import Policy
 from core.errors import DomainError
@@ -152,10 +152,12 @@ def whose(work: Work, new: NewOrder, now: Standing, before: int | None = None) -
 def settle(order: Order, found: verdict.Verdict) -> None:
     order.state = OrderState(found.state)
     order.reasons = [reason.json() for reason in found.reasons]
-    leans = found.leans_minor if found.state == verdict.RELEASED else order.facts.get(LEANS, 0)
+    leans = {LEANS: order.facts.get(LEANS, 0), LEANS_ON_GROUP: order.facts.get(LEANS_ON_GROUP, 0)}
+    if found.state == verdict.RELEASED:
+        leans = {LEANS: found.leans_minor, LEANS_ON_GROUP: found.leans_group_minor}
     done = {DONE: found.done_minor} if found.state == verdict.RELEASED and found.done_minor else {}
     kept = {name: value for name, value in order.facts.items() if name != DONE}
-    order.facts = {**kept, **done, "used_minor": found.used_minor, "over_minor": found.over_minor, LEANS: leans}
+    order.facts = {**kept, **done, "used_minor": found.used_minor, "over_minor": found.over_minor, **leans}
 
 
 def check_again(work: Work, policy: Policy, order: Order, now: Standing | None = None) -> None:

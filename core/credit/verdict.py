@@ -69,6 +69,7 @@ class Verdict:
     limit_source: str = "none"
     group: Shared | None = None
     leans_minor: int = 0  # of the order what only money of the customer's own made room for, in the limit's currency
+    leans_group_minor: int = 0  # the same of the group's limit, by money of any of its members, in that limit's currency
     done_minor: int = 0  # of the order, what the verdict didn't ask for since it was shipped or invoiced already
     available_minor: int | None = None  # the lower of what the customer's limit and its group's leave: granted.available
 
@@ -96,11 +97,17 @@ def check(order: OrderFacts, standing: Standing, rules: CreditRules, company_cur
     if rules.ask_within and not holds and not paid:
         holds.append(Reason("ask_within", {"role": rules.ask_within}))
     state = REFUSED if refusals else HELD if holds else RELEASED
-    leans = 0
+    leans = leans_on_group = 0
     if state == RELEASED and not (paid and order.amount_minor):
         leans = _leans(order, mine, standing, rules, company_currency, limit)
+        if (shared := standing.group) is not None and not paid:
+            used_up = shared.used_minor(replace(rules, net_unapplied=False), company_currency)
+            part = in_currency(mine, order.currency, shared.currency, rules, company_currency) or 0
+            leans_on_group = min(part, max(0, used_up + part - shared.limit_minor))
     left = available(standing, rules, company_currency)
-    return Verdict(state, (*refusals, *holds), used, over, limit, may_owe.source, group, leans, order.done_minor, left)
+    return Verdict(
+        state, (*refusals, *holds), used, over, limit, may_owe.source, group, leans, leans_on_group, order.done_minor, left
+    )
 
 
 def _leans(

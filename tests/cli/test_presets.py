@@ -33,4 +33,5 @@ def test_a_name_works_wherever_a_file_does(hk: CommandLine, company: Fill) -> No
 def test_a_file_of_that_name_comes_first(hk: CommandLine) -> None:
     hk.file("s3", 'name = "ours"\n[[ladder]]\n')
     assert hk("policy", "lint", "s3", "--json", code=1).json["ok"] is False
-    assert hk.refused("policy", "lint", "s9")["code"] == "file.unreadable"
+    refused = hk.refused("policy", "apply", "s9", "--as", "zhou")
+    assert refused["code"] == "file.no_policy" and "s0, s1, s2" in refused["hint"]

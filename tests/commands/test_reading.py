@@ -14,6 +14,7 @@ from bot.notifications.templates import render
 from core.dunning import stored
 from core.models import (
     Audit,
+    Case,
     Cover,
     Customer,
     Dispute,
@@ -23,6 +24,7 @@ from core.models import (
     Pause,
     Person,
     Promise,
+    StoredPolicy,
     Task,
     TaskReceivable,
 )
@@ -278,6 +280,15 @@ def test_the_trace_names_contacts(firm: Firm) -> None:
         ("promise", "小李", "60000.00", "2026-07-10", ""),
     ]
     assert firm.work.session.exec(select(func.count()).select_from(Firing)).one() == 0
+    assert "未兑现" not in firm.says(firm.li, "追溯 INV-1").view.steps[-1].detail
+    made.state = "broken"
+    policy = firm.add(StoredPolicy(name="p", fingerprint="f", toml="", applied_at=AT, active_from=AT))
+    case = firm.add(Case(customer_id=firm.jia.id, currency="CNY", opened_on=date(2026, 7, 2), policy_id=policy.id))
+    firm.add(Firing(receivable_id=firm.late.id, due_on=date(2026, 7, 1), step="over1", audience="owner",
+                    case_id=case.id, customer_id=firm.jia.id, ladder="standard", offset_days=1, action="task",
+                    kind="task.overdue", severity="overdue", fired_on=date(2026, 7, 2), recorded_at=AT, outcome="acted", reason=""))  # fmt: skip
+    steps = {step.what: step.detail for step in firm.says(firm.li, "追溯 INV-1").view.steps}
+    assert steps["承诺"] == "小李 7月10日 未兑现" and steps["提醒"] == "逾期第1天 负责人"
 
 
 def test_the_trace_names_results_and_who_logged_them(firm: Firm) -> None:

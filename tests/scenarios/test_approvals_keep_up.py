@@ -124,12 +124,12 @@ def test_looking_again_and_again_sends_nothing_more(shop: Harness) -> None:
     shop.receivable("甲", "600.00", due="2026-09-01", number="I1")
     shop.deliver()
     shop.chat("zhou").expect_card(kind=REQUEST)
-    shop.receivable("甲", "1.00", due="2026-09-01", number="I2")  # worse, for the same director: told at the tap
+    shop.receivable("甲", "1.00", due="2026-09-01", number="I2")  # worse, for the same director: the card says so
     for _ in range(3):
         shop.tick()
     shop.chat("zhou").expect_nothing()
     shop.chat("fm").expect_nothing()
-    assert request(shop).rev == 2
+    assert request(shop).rev == 3
     settled(shop)
 
 

@@ -39,11 +39,11 @@ def test_six_cards_in_the_morning_become_one_digest_and_later_ones_come_singly(h
     card = li.expect_card("客户3", "¥300.00", kind="task.overdue", buttons=("task.promise",))
     card.tap("task.promise", date="2026-07-10")
     assert hk.tasks("客户3") == [("li", "answered")]
-    digest.expect_update("5 项")
+    digest.expect_update("今日待办 5 项")
     assert "客户3" not in digest.text
 
     hk.morning("2026-07-07")  # six silent tasks: a digest for the manager as well
-    hk.chat("wang").expect_card("6 项", kind="digest.daily")
+    hk.chat("wang").expect_card("今日提示 6 项", kind="digest.daily")  # the tasks are li's
     digest.expect_update("最早的答复期限 7月6日 18:00 已超时")
     assert "请在" not in digest.text
 

@@ -165,6 +165,8 @@ def test_on_conditions_it_waits_for_the_prepayment(hk: Harness) -> None:
     assert state(shop, "SO1") == "released"
     due.expect_update("预付款已到账")
     shop.chat("li").expect_card("已放行", kind="order.decided")
+    assert [one["what"] for one in shop.type("li", "订单 SO1").view["settled"]] == ["order.released_prepaid"]
+    shop.chat("li").expect_card("附条件批准", "预付款 ¥600.00 已到，订单放行", kind="reply.order")
     told(shop)
 
 

@@ -20,6 +20,7 @@ import pytest
 from sqlmodel import Session
 
 from bot.commands import COMMANDS, handle
+from bot.commands.parser import BUTTONS
 from core.actions import TABLE, ActionRequest, execute
 from core.credit import holds, orders, requests
 from core.credit.incoming import NewOrder
@@ -305,4 +306,4 @@ def test_the_table_is_complete() -> None:
     assert list(MATRIX) == list(DEEDS)
     actions = {name for name in TABLE if not name.startswith(OTHER_ACTIONS)}
     assert actions == {name.split(" ")[0] for name in DEEDS if not name.startswith("/")}
-    assert COMMANDS.keys() - OTHER_COMMANDS == {name.split()[0][1:] for name in DEEDS if name.startswith("/")}
+    assert COMMANDS.keys() - OTHER_COMMANDS - BUTTONS == {name.split()[0][1:] for name in DEEDS if name.startswith("/")}

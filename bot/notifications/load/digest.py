@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from sqlalchemy import select
 
 from bot.notifications.load.facts import Cancel, Facts, Loaded, Message, phrase, sums, worst
 from bot.notifications.views import DigestLine, DigestView
 from core.dunning.ladder import SEVERITIES
+from core.models import Task, TaskState
+from core.models.base import table_of
 
+T = table_of(Task)
 Load = Callable[[Facts, Message, str], Loaded | Cancel]
 
 
@@ -35,6 +40,7 @@ def digest(facts: Facts, message: Message, lang: str, load: Load) -> Loaded | Ca
         total=sums((m.minor, m.currency) for line in total.values() for m in line.overdue),
         answer_by=answer_by,
         late=facts.passed(answer_by),
+        notices=_notices(facts, message, [loaded for _, loaded in ordered]),
         ended=None if ordered else phrase("ended.resolved"),
     )
     return Loaded(
@@ -44,6 +50,21 @@ def digest(facts: Facts, message: Message, lang: str, load: Load) -> Loaded | Ca
         severity=worst(line.severity for line, _ in ordered),
         over=not ordered,
     )
+
+
+# Decisions: in /todo without being tasks.
+_DECISIONS = frozenset({
+    "credit.request", "limit.proposed", "promise.approval", "pause.approval", "claim.review", "dispute.open", "promise.due",
+    "letters.release", "watch.report",
+})  # fmt: skip
+
+
+def _notices(facts: Facts, message: Message, drawn: Sequence[Loaded]) -> int:
+    """How many only tell of something: an alert about somebody else's task is no task of the reader's."""
+    ids = sorted({one.task_id for one in drawn if one.task_id is not None})
+    mine = select(T.c.id).where(T.c.id.in_(ids), T.c.person_id == message.person_id, T.c.state == TaskState.open)
+    tasks = set(facts.work.session.execute(mine).scalars()) if ids else set()
+    return sum(one.kind not in _DECISIONS and one.task_id not in tasks for one in drawn)
 
 
 def _message(item: dict[str, Any], message: Message) -> Message:

@@ -176,6 +176,7 @@ class DigestView:
     total: tuple[Money, ...] = ()  # overdue over all lines
     answer_by: datetime | None = None  # the earliest
     late: bool = False  # it has passed
+    notices: int = 0  # of the lines, those that tell of something and are no task or decision of the reader's
     ended: Phrase | None = None
 
     @property
@@ -185,6 +186,11 @@ class DigestView:
     @property
     def count(self) -> int:
         return len(self.lines)
+
+    @property
+    def todo(self) -> int:
+        """What /todo lists, too."""
+        return self.count - self.notices
 
     @classmethod
     def example(cls, lang: str) -> Self:
