@@ -108,8 +108,9 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def run(app: App, listening: socket.socket, *, engine: bool, ready: Callable[[str], None]) -> None:
-    """Serves until it is told to stop. `ready` gets the address of the page, with its one-time token."""
+async def run(app: App, listening: socket.socket, *, engine: bool, ready: Callable[..., None], links: int = 1) -> None:
+    """Serves until it is told to stop. `ready` gets the address of the page `links` times, each with a one-time token of
+    its own: one browser each."""
     await app.start()
     page = _page(app)
     server = uvicorn.Server(uvicorn.Config(page, log_level="warning", access_log=False, timeout_graceful_shutdown=3))
@@ -126,7 +127,8 @@ async def run(app: App, listening: socket.socket, *, engine: bool, ready: Callab
         metronome.start()
     host, port = listening.getsockname()[:2]
     front = getattr(page.state, "front", None)
-    ready(f"http://{host}:{port}/" + (f"enter?token={front.sign_in.new_token()}" if front is not None else ""))
+    here = f"http://{host}:{port}/"
+    ready(*(here + (f"enter?token={front.sign_in.new_token()}" if front is not None else "") for _ in range(links)))
     telling = asyncio.create_task(_tell_connected(app))
     try:
         await serving
@@ -207,6 +209,8 @@ def settle_in() -> None:
 def serve(settings: Settings, *, host: str, port: int, engine: bool) -> None:
     """`huikuan serve`. The page of the local messenger is only for this machine, behind a one-time token."""
     listening = bind(host, port)
+    print("正在启动…" if settings.lang == "zh" else "Starting…", flush=True)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a beat that comes late or is left out loses nothing
     app = App(settings)
 
     def ready(address: str) -> None:

@@ -159,18 +159,11 @@ def give_back(work: Work, events: Collection[Event]) -> None:
 def replay(work: Work, ids: Collection[str] = (), since: datetime | None = None) -> int:
     """Sends these again (a row's number or an event's id), or all since an instant; returns how many. What is being sent
     just now is left alone. Errors: webhook.unknown(value, days), webhook.gone(value, days): its number was given once."""
-    days = work.company.webhook_days
-    numbers = {int(one) for one in ids if _is_number(one)}
-    keys = {one for one in ids if not _is_number(one)}
     if ids:
-        rows = work.session.execute(select(W.c.id, W.c.key).where(or_(W.c.id.in_(numbers), W.c.key.in_(keys)))).all()
-        gone, unknown = sorted(numbers - {row.id for row in rows}), sorted(keys - {row.key for row in rows})
-        if gone:
-            given = gone[0] <= (work.session.execute(select(func.max(W.c.id))).scalar() or 0)
-            raise DomainError("webhook.gone" if given else "webhook.unknown", value=str(gone[0]), days=days)
-        if unknown:
-            raise DomainError("webhook.unknown", value=unknown[0][:100], days=days)
-        chosen: ColumnElement[bool] = W.c.id.in_([row.id for row in rows])
+        for problem in absent(work, ids).values():
+            raise problem
+        numbers, keys = _sorted_out(ids)
+        chosen: ColumnElement[bool] = or_(W.c.id.in_(numbers), W.c.key.in_(keys))
     elif since is not None:
         chosen = W.c.at >= since
     else:
@@ -180,6 +173,27 @@ def replay(work: Work, ids: Collection[str] = (), since: datetime | None = None)
     found: int = done.rowcount  # type: ignore[attr-defined]
     work.audit("webhook.replayed", count=found, ids=sorted(ids), since=since.isoformat() if since is not None else None)
     return found
+
+
+def absent(work: Work, ids: Collection[str]) -> dict[str, DomainError]:
+    """Those of these that can't be sent again, and why: webhook.unknown(value, days), webhook.gone(value, days)."""
+    days, (numbers, keys) = work.company.webhook_days, _sorted_out(ids)
+    rows = work.session.execute(select(W.c.id, W.c.key).where(or_(W.c.id.in_(numbers), W.c.key.in_(keys)))).all()
+    here, known = {row.id for row in rows}, {row.key for row in rows}
+    last = work.session.execute(select(func.max(W.c.id))).scalar() or 0
+    found = {}
+    for one in ids:
+        if _is_number(one) and int(one) not in here:
+            code = "webhook.gone" if int(one) <= last else "webhook.unknown"
+            found[one] = DomainError(code, value=str(int(one)), days=days)
+        elif not _is_number(one) and one not in known:
+            found[one] = DomainError("webhook.unknown", value=one[:100], days=days)
+    return found
+
+
+def _sorted_out(ids: Collection[str]) -> tuple[set[int], set[str]]:
+    """Numbers, and ids of events."""
+    return {int(one) for one in ids if _is_number(one)}, {one for one in ids if not _is_number(one)}
 
 
 def _is_number(text: str) -> bool:

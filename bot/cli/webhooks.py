@@ -102,7 +102,8 @@ def replay(
         str, typer.Option("--since", metavar="INSTANT", help=t("这个时刻以来的全部", "all since this instant"))
     ] = "",
     as_json: Json = False,
-) -> None:
+) -> int:
+    from bot.words import explain
     from core import webhooks
     from core.errors import ConfigError
     from core.time import parse_instant
@@ -112,11 +113,18 @@ def replay(
     begin = parse_instant(since, settings().zone) if since else None
     app = application()
     with app.work(instant(""), actor=f"cli:{os_user()}", channel="cli") as work:
+        absent = webhooks.absent(work, ids or ())
+        if ids and len(absent) < len(set(ids)):  # the others go all the same
+            ids = [one for one in ids if one not in absent]
         count = webhooks.replay(work, ids or (), begin)
         days = work.company.webhook_days
         gone = begin is not None and begin < work.now - timedelta(days=days)
 
+    left = [explain(problem, language()) for problem in absent.values()]
+
     def human() -> None:
+        for one in left:
+            line(f"{one['message']} — {one['hint']}", "yellow")
         line(t(
             f"{count} 条将由 huikuan serve 或 huikuan run-once 重新发送",
             f"{count} will be sent again by huikuan serve or huikuan run-once",
@@ -126,7 +134,8 @@ def replay(
                 f"对方接收后只保留 {days} 天，更早的已清理", f"Events are deleted {days} days after they were accepted"
             ))  # fmt: skip
 
-    show({"replayed": count}, as_json, human)
+    show({"replayed": count} | ({"left_out": left} if left else {}), as_json, human)
+    return FOUND if left else DONE
 
 
 def test(as_json: Json = False) -> int:

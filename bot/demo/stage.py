@@ -13,6 +13,7 @@ import tempfile
 import webbrowser
 from collections.abc import Iterator
 from datetime import datetime, time
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -55,7 +56,7 @@ async def _demo(settings: Settings, folder: Path, *, port: int, keep: bool, at: 
         app = await open_demo(settings, folder / FILE, at=at, say=say)
         try:
             kept = folder if keep else None
-            await serve(app, listening, engine=False, ready=lambda address: _ready(app, say, address, kept, browser))
+            await serve(app, listening, engine=False, links=2, ready=partial(_ready, app, say, kept, browser))
         finally:
             await app.stop()
 
@@ -265,7 +266,7 @@ class _Teller:
             print(en if self._en else zh, end=end, flush=True)
 
 
-def _ready(app: App, say: _Teller, address: str, kept: Path | None, browser: bool) -> None:
+def _ready(app: App, say: _Teller, kept: Path | None, browser: bool, address: str, second: str) -> None:
     now = app.clock().astimezone(app.company.calendar.zone)
     for role, (zh, en) in _POSTS.items():
         names = [f"{who.name} {who.handle}" for who in company.PEOPLE if who.role == role]
@@ -275,6 +276,7 @@ def _ready(app: App, say: _Teller, address: str, kept: Path | None, browser: boo
     say("页面右上角的“订单系统”：下一张单，看信用审批", "“Orders” at the top right: place one, and see it approved")
     if kept is not None:
         say(f"数据在 {kept}，下次用同一个 --data 接着看", f"The data stays in {kept}; the same --data opens it again")
+    say(f"另一个浏览器用这个链接（每个链接只能打开一次）：{second}", f"For another browser (each link opens once): {second}")
     say(f"打开：{address}", f"Open: {address}")
     say("Ctrl-C 结束", "Ctrl-C ends it")
     if browser and _has_display():

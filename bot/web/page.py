@@ -15,6 +15,7 @@ from bot.card import Card, dump, load
 from bot.fit import PROFILES, fit
 from bot.plain import to_text
 from core.models import Person
+from core.permissions import decides_credit
 
 VIEWS = ("full", "slack", "dingtalk", "wecom", "text")
 _MANAGERS = {"sales_manager", "sales_director"}
@@ -44,6 +45,7 @@ def people(session: Session) -> dict[str, Any]:
             {
                 "handle": p.handle, "name": p.name, "roles": list(p.roles), "sent": sent.get(p.handle, 0),
                 "manager": by_id[p.manager_id].name if p.manager_id in by_id else "",
+                "approves": decides_credit(p.roles),
             }
             for p in rows
         ],

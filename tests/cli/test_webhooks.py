@@ -69,6 +69,9 @@ def test_sent_again_by_number_by_id_and_by_time(hk: CommandLine, shop: Receiver)
     assert [one for one in shop.taken if one.id == first.id] == [first] * 3
     everything = len(hk("webhook", "list", "--json").json["events"])
     assert hk("webhook", "replay", "--since", "2026-01-01T00:00", "--json").json == {"replayed": everything}
+    some = hk("webhook", "replay", str(number), "999", "--json", code=1).json
+    assert some["replayed"] == 1 and [one["code"] for one in some["left_out"]] == ["webhook.unknown"]
+    assert "“999”" in hk("webhook", "replay", str(number), "999", code=1).out
     assert hk.refused("webhook", "replay", "999")["code"] == "webhook.unknown"
     assert hk.refused("webhook", "replay", "no-such-id")["code"] == "webhook.unknown"
     assert hk.refused("webhook", "replay")["code"] == "webhook.which"

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -299,3 +299,25 @@ def test_the_letter_that_a_card_names_is_a_link_for_its_reader(tab: Page, host: 
     with tab.context.expect_page() as opened:
         found.click()
     expect(opened.value.locator("h1")).to_have_text("没有这份催款函")  # this page has no folder of letters
+
+
+@PHONE
+def test_what_may_be_typed_is_readable_on_a_phone(tab: Page, host: Sample) -> None:
+    """A long command leaves its meaning room."""
+    from bot.commands.account import HELP
+    from bot.notifications.templates import render
+    from bot.notifications.views import HelpView, Line
+
+    lines = tuple(Line(label=usage[0], value=does[0]) for usage, does in HELP.values())
+    number = host.send("lina", render("reply.help", HelpView(today=date(2026, 7, 8), commands=lines), "zh"))
+    card = phone(tab, "lina").locator(f'[data-delivery="{number}"]')
+    expect(card).to_be_visible()
+    meanings = card.locator(".rows .pair > :last-child")
+    widths = meanings.evaluate_all("all => all.map(one => one.getBoundingClientRect().width)")
+    assert len(widths) > 20 and min(widths) > 120, sorted(widths)[:3]
+
+
+def test_an_approver_has_their_list_at_hand(tab: Page) -> None:
+    expect(phone(tab, "lina").locator(".quick button")).to_have_text(["待办", "逾期", "账龄", "帮助"])
+    told = tab.evaluate("['hexin', 'lina'].map(one => quickWords(one))")
+    assert told == [["待办", "审批", "逾期", "账龄", "帮助"], ["待办", "逾期", "账龄", "帮助"]]

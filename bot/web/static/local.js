@@ -6,7 +6,7 @@ const WORDS = {
     brand: '回款', view: '按谁的能力显示', people: '人员', hour: '+1 小时', day: '次日 9:00', workday: '下个工作日', pick: '选时间…',
     views: { full: '完整', slack: 'Slack', dingtalk: '钉钉', wecom: '企业微信', text: '纯文本' },
     mailbox: '客户邮箱', mailboxNote: '发给客户的信', say: '例如：余额 花果山', send: '发送',
-    quick: ['待办', '逾期', '账龄', '帮助'], nothing: '还没有消息', nothingNote: '到了该提醒的时候，消息会出现在这里。',
+    quick: ['待办', '逾期', '账龄', '帮助'], approvals: '审批', nothing: '还没有消息', nothingNote: '到了该提醒的时候，消息会出现在这里。',
     noLetters: '还没有信', noLettersNote: '政策打开信函后，发给客户的信会出现在这里。', older: '更早的消息', fresh: '新消息 ↓', closed: '已结束',
     cancel: '取消', ok: '确定', close: '关闭', dates: ['今天', '昨天', '明天', '3 天后', '周五', '月底'], all: '不填 = 全部', none: '不要求', choose: '请选择', search: '按姓名查找', which: '显示哪些人',
     preview: '写模板的人：消息预览 ›', whichNote: '手机上每次一人，在底部切换。', needed: '请填写', badAmount: '请填金额，例如 50,000 或 5万', lost: (where, n) => `${where}里有 ${n} 处不同`, offline: '连接断开，正在重连…',
@@ -18,7 +18,7 @@ const WORDS = {
     brand: 'Huikuan', view: 'Show as in', people: 'People', hour: '+1 hour', day: 'Next day 9:00', workday: 'Next workday', pick: 'Pick…',
     views: { full: 'Everything', slack: 'Slack', dingtalk: 'DingTalk', wecom: 'WeCom', text: 'Plain text' },
     mailbox: 'Customer mail', mailboxNote: 'Letters to customers', say: 'e.g. balance hgsgy', send: 'Send',
-    quick: ['/todo', '/overdue', '/aging', '/help'], nothing: 'No messages yet', nothingNote: 'When it is time to remind somebody, it shows here.',
+    quick: ['/todo', '/overdue', '/aging', '/help'], approvals: '/approvals', nothing: 'No messages yet', nothingNote: 'When it is time to remind somebody, it shows here.',
     noLetters: 'No letters yet', noLettersNote: 'Once the policy switches letters on, they show here.', older: 'Earlier messages', fresh: 'New messages ↓', closed: 'Closed',
     cancel: 'Cancel', ok: 'OK', close: 'Close', dates: ['Today', 'Yesterday', 'Tomorrow', 'In 3 days', 'Friday', 'Month end'], all: 'blank = everything', none: 'Not required', choose: 'Please choose', search: 'Find by name', which: 'Whose chats to show',
     preview: 'For who writes templates: message preview ›', whichNote: 'On a phone one at a time; switch at the bottom.', needed: 'Please fill in', badAmount: 'An amount, e.g. 50,000', lost: (where, n) => `${n} ${n === 1 ? 'thing' : 'things'} different in ${where}`, offline: 'Connection lost, trying again…',
@@ -116,6 +116,11 @@ function chatOf(handle) {
   return state.chats.get(handle);
 }
 
+function quickWords(handle) { // who may decide about orders has their list at hand
+  const who = state.people.get(handle);
+  return who?.approves ? [t.quick[0], t.approvals, ...t.quick.slice(1)] : t.quick;
+}
+
 function drawPhones() {
   $('phones').replaceChildren(...choice.shown.map(handle => {
     if (handle === SHOP) return shopPanel();
@@ -123,7 +128,7 @@ function drawPhones() {
     const feed = h('div.feed', { role: 'log', 'aria-live': 'polite', tabindex: '0', 'aria-label': nameOf(handle) });
     const input = h('input', { type: 'text', placeholder: t.say, 'aria-label': t.say, autocomplete: 'off', maxlength: '4000', enterkeyhint: 'send' });
     const compose = mail ? null : h('div.compose', {},
-      h('div.quick', {}, t.quick.map(word => h('button', { type: 'button', onclick: () => say(handle, word) }, word))),
+      h('div.quick', {}, quickWords(handle).map(word => h('button', { type: 'button', onclick: () => say(handle, word) }, word))),
       h('form.say', { onsubmit: event => { event.preventDefault(); const text = input.value.trim(); if (text) { input.value = ''; say(handle, text, input); } } },
         input, h('button.primary', { type: 'submit' }, t.send)));
     const node = h('section.phone' + (mail ? '.mail' : '') + (choice.active === handle ? '.active' : ''), { 'data-person': handle, 'aria-label': nameOf(handle) },
