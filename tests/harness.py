@@ -352,7 +352,8 @@ class Harness:
         with self.look() as work:
             H = table_of(Hold)
             mine = H.c.customer_id == self._customer_id(work, customer)
-            return sorted(work.session.execute(select(H.c.kind).where(mine, H.c.ended_on.is_(None), H.c.from_on <= work.today)).scalars())
+            runs = (mine, H.c.ended_on.is_(None), H.c.from_on <= work.today)
+            return sorted(work.session.execute(select(H.c.kind).where(*runs)).scalars())
 
     def policy(self, toml: str) -> None:
         with self.db() as work:

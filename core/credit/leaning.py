@@ -18,9 +18,8 @@ C, O = table_of(Customer), table_of(Order)  # noqa: E741
 LEANS, LEANS_ON_GROUP = "leans_minor", "leans_group_minor"
 _GROUP: Any = bindparam("group", type_=String)
 _LEANS = leaning(O.c.facts[LEANS].as_integer(), lambda customer_id: customer_id == ID)
-_LEANS_ON_GROUP = leaning(
-    O.c.facts[LEANS_ON_GROUP].as_integer(), lambda customer_id: customer_id.in_(select(C.c.id).where(C.c.group_name == _GROUP))
-)
+_MEMBERS = select(C.c.id).where(C.c.group_name == _GROUP)
+_LEANS_ON_GROUP = leaning(O.c.facts[LEANS_ON_GROUP].as_integer(), lambda customer_id: customer_id.in_(_MEMBERS))
 
 
 def leaned(work: Work, rules: CreditRules, now: Standing, currency: str) -> int:
@@ -44,10 +43,11 @@ def leaned(work: Work, rules: CreditRules, now: Standing, currency: str) -> int:
 
 def _sum(work: Work, rules: CreditRules, to: str, statement: Any, asked: dict[str, Any]) -> int:
     """Of all orders what each leans on, but no more than it still uses up."""
-    return sum(
-        min(leans, in_currency(due, code, to, rules, work.company.currency) or 0)
-        for code, leans, due in work.session.execute(statement, asked | moment(work))
-    )
+    rows = work.session.execute(statement, asked | moment(work))
+    least: list[int] = [
+        min(leans, in_currency(due, code, to, rules, work.company.currency) or 0) for code, leans, due in rows
+    ]
+    return sum(least)
 
 
 def _over(work: Work, rules: CreditRules, now: Standing) -> int:

@@ -286,7 +286,8 @@ def test_the_trace_names_contacts(firm: Firm) -> None:
     case = firm.add(Case(customer_id=firm.jia.id, currency="CNY", opened_on=date(2026, 7, 2), policy_id=policy.id))
     firm.add(Firing(receivable_id=firm.late.id, due_on=date(2026, 7, 1), step="over1", audience="owner",
                     case_id=case.id, customer_id=firm.jia.id, ladder="standard", offset_days=1, action="task",
-                    kind="task.overdue", severity="overdue", fired_on=date(2026, 7, 2), recorded_at=AT, outcome="acted", reason=""))  # fmt: skip
+                    kind="task.overdue", severity="overdue", fired_on=date(2026, 7, 2), recorded_at=AT, outcome="acted",
+                    reason=""))  # fmt: skip
     steps = {step.what: step.detail for step in firm.says(firm.li, "追溯 INV-1").view.steps}
     assert steps["承诺"] == "小李 7月10日 未兑现" and steps["提醒"] == "逾期第1天 负责人"
 
