@@ -60,7 +60,7 @@ def test_a_name_of_several_words_and_the_end_of_a_limit(hk: Harness) -> None:
     ("who", "text", "outcome", "said"),
     [
         ("zhou", "额度 集团 华兴集团 很多 x", "invalid", "很多"),
-        ("zhou", "额度 集团 华兴集团 5万", "invalid", "额度 客户 金额"),
+        ("zhou", "额度 集团 华兴集团 5万", "invalid", "额度 客户 [金额"),
         ("zhou", "额度 集团 谁 5万 x", "invalid", "没有集团“谁”"),
         ("zhou", "信用 集团 谁", "invalid", "没有集团“谁”"),
         ("li", "额度 集团 华兴集团 5万 x", "not_allowed", ""),

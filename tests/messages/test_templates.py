@@ -364,3 +364,14 @@ def test_a_whole_card_costs_little_more_than_its_leaves():
         return min(times)
 
     assert best(lambda: templates().render("task.overdue", view, lang)) <= 1.6 * best(loop)
+
+
+@pytest.mark.parametrize(
+    ("notices", "zh", "en"),
+    [(0, "今日待办 6 项 ·", "6 tasks today ·"), (5, "今日待办 1 项，提示 5 项 ·", "1 task and 5 notices today ·"),
+     (6, "今日提示 6 项 ·", "6 notices today ·")],
+)  # fmt: skip
+def test_a_digest_tells_tasks_from_notices(notices: int, zh: str, en: str) -> None:
+    for lang, words in (("zh", zh), ("en", en)):
+        view = dataclasses.replace(templates().view_of("digest.daily").example(lang), notices=notices)
+        assert words in templates().render("digest.daily", view, lang).title  # type: ignore[arg-type]

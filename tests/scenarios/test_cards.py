@@ -43,7 +43,7 @@ def test_six_cards_in_the_morning_become_one_digest_and_later_ones_come_singly(h
     assert "客户3" not in digest.text
 
     hk.morning("2026-07-07")  # six silent tasks: a digest for the manager as well
-    hk.chat("wang").expect_card("今日提示 6 项", kind="digest.daily")  # the tasks are li's
+    hk.chat("wang").expect_card("今日待办 6 项", kind="digest.daily")
     digest.expect_update("最早的答复期限 7月6日 18:00 已超时")
     assert "请在" not in digest.text
 
