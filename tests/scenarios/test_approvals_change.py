@@ -11,6 +11,7 @@ from core.dunning.stored import active
 from core.ledger import marks
 from core.models import CreditRequest
 from tests.harness import ONE_STEP, Harness
+from tests.phones import Card
 from tests.scenarios.approving import REQUEST, person, request, settled, staffed
 from tests.scenarios.ordering import opened, place, put, state, stored
 from tests.scenarios.racing import count, tap

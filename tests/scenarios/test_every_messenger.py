@@ -37,7 +37,7 @@ MESSENGERS = ("slack", "dingtalk", "dingtalk.TextRig", "wecom", "wecom_aibot")
 STORIES: list[Callable[..., Any]] = [
     test_worked_example.test_the_worked_example_comes_out_exactly,
     test_promises.test_a_part_promised_before_work_leaves_the_rest_for_this_morning,
-    test_promises.test_a_promise_of_more_than_is_open_is_kept_by_what_was_open,
+    test_promises.test_a_promise_of_more_than_is_open_by_then_is_kept_by_what_was_open,
     test_promises.test_a_kept_promise_is_kept_at_once_and_nobody_is_reminded,
     test_promises.test_a_receipt_dated_in_time_and_posted_late_corrects_the_promise,
     test_promises.test_the_second_in_a_row_goes_to_the_manager_who_hears_of_the_correction_too,
