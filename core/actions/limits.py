@@ -94,10 +94,18 @@ def _ends(end: Callable[[Work, int, str], bool], done: str, none: str) -> Handle
 def _lift(c: Context) -> Outcome:
     """`reason`; `until`: through which day a ladder's hold rests."""
     until = c.day("until")
-    done = holds.lift(c.work, c.customer, c.need("reason"), until)
-    if not done:
-        return Outcome(Result.already, "hold.none")
-    return Outcome(Result.done, f"hold.{done}", {"until": until} if until else {})
+    facts = {"until": until} if until else {}
+    match holds.lift(c.work, c.customer, c.need("reason"), until):
+        case "lifted":
+            return Outcome(Result.done, "hold.lifted", facts)
+        case "suspended":
+            return Outcome(Result.done, "hold.suspended", facts)
+        case "both":
+            return Outcome(Result.done, "hold.both", facts)
+        case "ladder_stays":
+            return Outcome(Result.done, "hold.ladder_stays", facts)
+        case _:
+            return Outcome(Result.already, "hold.none")
 
 
 set_limit, ask, hold, blacklist = (_in_sight(handler) for handler in (_limit, _ask, _hold, _blacklist))

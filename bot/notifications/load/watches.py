@@ -21,7 +21,7 @@ def report(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
     work = facts.work
     hold = work.session.get_one(Hold, message.subject_id)
     if hold.ended_on is not None and not message.for_update:
-        return Cancel("below")
+        return Cancel("eased")
     about, currency = facts.about(hold.customer_id), hold.currency
     owed = balance(work.session, hold.customer_id, facts.today).get(currency) or Balance(currency=currency)
     watch = facts.policy.watch(hold.step)
