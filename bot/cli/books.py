@@ -36,7 +36,7 @@ Kind = Literal[
 ]  # fmt: skip
 
 _MAP_ZH = "列的对应关系；列名是英文名或常用的中文名（订单号、客户、金额……）时不需要"
-_MAP_EN = "fits another layout of columns; not needed where headers are ours or usual in Chinese (订单号, 客户, 金额, …)"
+_MAP_EN = "fits another layout of columns; not needed where headers are ours, or usual ones in Chinese"
 _KINDS = "people, accounts, customers, receivables, receipts, orders, shipments, risk-events, insurance, group-limits"
 
 

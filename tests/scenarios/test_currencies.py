@@ -65,7 +65,7 @@ def test_credit_of_one_currency_nets_only_that_one(hk: Harness) -> None:
     hk.chat("li").expect_card("$80.00", kind="payment.arrived")
     hk.chat("cai").expect_card("$80.00", kind="receipt.allocate")
     card.expect_update("¥100.00")
-    assert "逾期金额 ¥100.00\n" in card.text
+    assert "逾期金额 ¥100.00，另有 US$50.00 不催收\n" in card.text
 
 
 def test_an_amount_says_which_currency_is_promised_on_any_card(hk: Harness) -> None:

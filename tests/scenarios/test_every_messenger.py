@@ -12,7 +12,7 @@ from tests.databases import Databases
 from tests.logs import errors
 from tests.remote import RemoteHarness, Rig
 from tests.scenarios import (
-    test_approvals_keep_up,
+    test_approvals_change,
     test_cards,
     test_claims,
     test_comes_back,
@@ -90,7 +90,7 @@ STORIES: list[Callable[..., Any]] = [
     test_deputies.test_a_deputy_says_yes_in_any_messenger,
     test_life_of_an_approval.test_a_reminder_is_the_card_again_in_any_messenger,
     test_life_of_an_approval.test_the_rep_explains_takes_back_and_asks_again_in_any_messenger,
-    test_approvals_keep_up.test_what_has_grown_goes_to_whose_it_is_in_any_messenger,
+    test_approvals_change.test_what_has_grown_goes_to_whose_it_is_in_any_messenger,
 ]
 TYPED = "wecom.TextRig"  # what is typed answers the newest card: for stories that press no older ones
 

@@ -49,7 +49,7 @@ def test_a_new_customer_has_the_limit_and_the_terms_of_new_ones(shop: Harness) -
     told(shop)
     shop.receivable("甲", "250.00", due="2026-12-31", number="I1")
     view = shop.type("li", "余额 甲").view
-    assert view["credit"] == {"limit": "1000.00", "used": "250.00", "available": "750.00", "usage": "25%"}
+    assert view["credit"] == {"limit": "1000.00", "used": "1250.00", "available": "-250.00", "usage": "125%"}
     shop.chat("li").expect_card("¥1,000.00", kind="reply.balance")
 
 

@@ -119,9 +119,11 @@ def test_cover_that_is_gone_makes_the_card_stale(shop: Harness) -> None:
     insure(shop, "甲,中国信保,500.00,,2026-01-01,2026-12-31")
     place(shop, "甲", "1100.00", "SO1")
     card = shop.chat("zhou").expect_card("信保额度", kind="credit.request")
+    seen = card.json["rev"]
     insure(shop, "甲,中国信保,0,,2026-07-06,2026-12-31")
-    card.tap("credit.approve", expect="stale")
+    card.expect_update()
     assert "信保额度" not in card.text
+    card.tap("credit.approve", rev=seen, expect="stale")
     told(shop)
 
 
