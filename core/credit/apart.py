@@ -17,7 +17,9 @@ from core.work import Work
 
 C, O = table_of(Customer), table_of(Order)  # noqa: E741
 _THESE = bindparam("these", expanding=True, type_=String)
-_CODED = select(C.c.code, C.c.id).where(C.c.code.in_(_THESE))
+_CODED = (
+    select(C.c.code, C.c.id).where(C.c.code.in_(_THESE)).order_by(C.c.id).with_for_update(key_share=True, skip_locked=True)
+)
 _NUMBERED = select(O.c.source, O.c.number).where(O.c.number.in_(_THESE))
 
 
@@ -45,7 +47,7 @@ def submit(work: Work, policy: Policy, many: Mapping[int, Incoming]) -> dict[int
 
 
 def _standing_apart(work: Work, many: Mapping[int, Incoming]) -> dict[int, Standing]:
-    """By place. The customers are locked."""
+    """By place. The customers are locked; nobody waits for those that somebody else has."""
     numbers, codes = {each.new.number for each in many.values()}, {each.new.customer for each in many.values()}
     ids = {code: i for code, i in work.session.execute(_CODED, {"these": sorted(codes)})}
     first: dict[int, int] = {}
@@ -55,9 +57,8 @@ def _standing_apart(work: Work, many: Mapping[int, Incoming]) -> dict[int, Stand
         if each.new.customer in ids and ids[each.new.customer] not in first and named not in taken:
             first[ids[each.new.customer]] = place
             taken.add(named)
-    free = lock_free(work, first) if first else []
     known = {(source, number) for source, number in work.session.execute(_NUMBERED, {"these": sorted(numbers)})}
-    now = standings(work, free) if free else {}
+    now = standings(work, first) if first else {}
     return {
         place: now[i] for i, place in first.items()
         if i in now and (many[place].source, many[place].new.number) not in known
