@@ -70,9 +70,9 @@ def add(
         "at": at, "updated_at": at, "version": _next_version(session),
     }  # fmt: skip
     dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    session.execute(dialect.insert(LocalMessage).values(**values).on_conflict_do_nothing(index_elements=["key"]))
-    found: int = session.execute(select(_ROW.id).where(_ROW.key == key)).scalar_one()
-    return found
+    insert = dialect.insert(LocalMessage).on_conflict_do_nothing(index_elements=["key"]).returning(_ROW.id)
+    made: int | None = session.connection().execute(insert, values).scalar()
+    return made if made is not None else int(session.execute(select(_ROW.id).where(_ROW.key == key)).scalar_one())
 
 
 def replace(session: Session, message_id: int, payload: dict[str, Any], at: datetime) -> bool:
