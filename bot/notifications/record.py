@@ -34,8 +34,12 @@ _SENT = (
         state=OutboxState.sent.value, done_at=bindparam("b_at"), reason="", delivery_id=bindparam("b_delivery")
     )
 )
-MAX_ATTEMPTS = 8
-ELSEWHERE_AFTER = 3  # failed attempts, none of them visible: the person's next messenger is tried
+ELSEWHERE_AFTER = 3  # failed attempts: the person's next messenger is tried
+TOO_LONG = 600.0  # seconds: who is told to wait so long tries the next messenger at once
+FIRST_PAUSE, LONGEST_PAUSE = 15.0, 1800.0  # seconds; from the third attempt on each is twice the one before
+AGAIN = 60.0  # seconds after which one is looked for whose fate is unclear
+GIVE_UP = timedelta(days=3)  # and TRIES: what waited for a holiday to end has its tries, too
+TRIES = 20
 
 
 @dataclass(slots=True)
@@ -63,10 +67,10 @@ def record(transactions: Transactions, parcels: Sequence[Parcel], now: datetime,
             match parcel.result:
                 case Retry(_, reason) | Refused(reason) if _elsewhere(work, message, parcel):
                     log.warning("outbox %s: %s says %s; tried elsewhere", message.id, parcel.adapter.name, reason)
-                case Retry(after, reason) if message.attempts < MAX_ATTEMPTS:
+                case Retry(after, reason) if not _in_vain(work, message):
                     message.state = OutboxState.retry
                     message.reason = reason
-                    message.not_before = now + timedelta(seconds=after)
+                    message.not_before = now + _pause(message.attempts, after)
                     if parcel.first:  # nothing was shown, so what is true then is drawn anew
                         message.payload = None
                 case Refused() if parcel.never_changes:
@@ -92,13 +96,30 @@ def _lock(work: Work, parcels: Sequence[Parcel]) -> None:
         work.session.execute(select(C.c.id).where(C.c.id.in_(customers)).order_by(C.c.id).with_for_update(key_share=True))
 
 
+def _pause(attempts: int, at_least: float) -> timedelta:
+    """Until the next attempt. `at_least`: what the messenger asks for, in seconds. Who is down for hours isn't called all
+    the time."""
+    grown = FIRST_PAUSE * 2 ** min(attempts - ELSEWHERE_AFTER, TRIES) if attempts >= ELSEWHERE_AFTER else 0.0
+    return timedelta(seconds=max(at_least, min(grown, LONGEST_PAUSE)))
+
+
+def _in_vain(work: Work, message: OutboxMessage) -> bool:
+    """Whether it was tried for days: an outage ends, and what is no longer true by then is cancelled when it is drawn."""
+    return message.attempts >= TRIES and work.now - message.created_at >= GIVE_UP
+
+
 def _elsewhere(work: Work, message: OutboxMessage, parcel: Parcel) -> bool:
     """Nothing was shown there: the message goes to the person's next messenger, if there is one."""
-    if message.op != "send" or message.person_id is None:
-        return False
     if not parcel.first or message.data.get("redelivered"):  # by an earlier attempt it may have been
         return False
-    if isinstance(parcel.result, Retry) and message.attempts < ELSEWHERE_AFTER:
+    if isinstance(parcel.result, Retry) and message.attempts < ELSEWHERE_AFTER and parcel.result.after_seconds < TOO_LONG:
+        return False
+    return _passed_on(work, message, parcel)
+
+
+def _passed_on(work: Work, message: OutboxMessage, parcel: Parcel) -> bool:
+    """To the person's next messenger, if there is one."""
+    if message.op != "send" or message.person_id is None:
         return False
     tried = [*message.data.get("tried", ()), parcel.adapter.name]
     others = [m for m in work.company.messengers if m not in tried]
@@ -287,15 +308,17 @@ def _closing(work: Work, message: OutboxMessage, parcel: Parcel, delivery_id: in
 
 def _unsure(work: Work, message: OutboxMessage, reason: str, parcel: Parcel) -> None:
     """A customer letter goes at most once: a human looks. A card goes at least once: it is looked for, and where nobody can
-    tell, sent again, marked 重发."""
+    tell, or that messenger gives no clear answer again and again, it is sent again or elsewhere, marked 重发."""
     message.reason = reason
     if message.subject != "letter":
-        if message.attempts >= MAX_ATTEMPTS:
+        if _in_vain(work, message):
             _dead(work, message, reason)
             return
-        message.state = OutboxState.retry
-        message.not_before = work.now + timedelta(minutes=1)
-        if parcel.untraceable or message.data.get("redelivered"):
+        passed = message.attempts >= ELSEWHERE_AFTER and _passed_on(work, message, parcel)
+        if not passed:
+            message.state = OutboxState.retry
+            message.not_before = work.now + _pause(message.attempts, AGAIN)
+        if passed or parcel.untraceable or message.data.get("redelivered"):
             message.data = {**message.data, "redelivered": int(message.data.get("redelivered", 0)) + 1}
             message.payload = None
         return

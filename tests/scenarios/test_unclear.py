@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ class Scripted:
         self.shown: list[tuple[str, Card]] = []
         self.updates: list[tuple[int, Card]] = []
         self.sends: list[SendResult | None] = []  # None: as it should be
+        self.tried = 0
+        self.never_shows = False  # what it gives no clear answer to
         self.finds: list[Sent | NotThere | Unknown] = []
         self.receive: Receive | None = None
 
@@ -36,7 +39,8 @@ class Scripted:
 
     async def send(self, to: Address, card: Card, key: str) -> SendResult:
         told = self.sends.pop(0) if self.sends else None
-        if told is None or isinstance(told, Unknown):
+        self.tried += 1
+        if told is None or (isinstance(told, Unknown) and not self.never_shows):
             self.shown.append((key, card))
         return Sent(f"{to.user_id}:{len(self.shown)}") if told is None else told
 
@@ -74,8 +78,6 @@ def join(hk: Harness, made: Scripted, *, first: bool = True) -> Scripted:
 
 
 def minutes(hk: Harness, count: int) -> None:
-    from datetime import timedelta
-
     for _ in range(count):
         hk.now += timedelta(minutes=1)
         hk.deliver()
@@ -149,6 +151,61 @@ def test_what_may_have_been_shown_never_goes_elsewhere(hk: Harness, chats: Scrip
     else:
         [(key, first), (again, second)] = chats.shown
         assert key == again and first == second
+
+
+def hours(hk: Harness, chats: Scripted, count: int, answer: SendResult) -> None:
+    """It answers like that for so long, looked at every minute."""
+    for _ in range(count * 60):
+        chats.sends, chats.finds = [answer] * 2, [NotThere()] * 2
+        minutes(hk, 1)
+    chats.sends, chats.finds = [], [NotThere()] * 2
+
+
+@pytest.mark.parametrize("answer", [Retry(15.0, "unreachable"), Unknown("http 500")])
+def test_what_a_messenger_could_not_take_for_hours_is_shown_once_it_can(
+    hk: Harness, chats: Scripted, answer: SendResult
+) -> None:
+    hk.company(messengers=("slack",))
+    chats.never_shows = True
+    hk.now = hk.now.replace(hour=1)
+    chats.sends = [answer]
+    hk.run(hk.app.tick(hk.now, recover=True))
+    hours(hk, chats, 5, answer)
+    assert chats.shown == [] and chats.tried < 30
+    minutes(hk, 31)
+    assert len(chats.shown) == 1 and states(hk) == ["sent"]
+
+
+def test_after_days_somebody_is_told(hk: Harness, chats: Scripted) -> None:
+    hk.company(messengers=("slack",))
+    hk.now = hk.now.replace(hour=1)
+    chats.sends = [Retry(15.0, "unreachable")]
+    hk.run(hk.app.tick(hk.now, recover=True))
+    for _ in range(100):
+        chats.sends = [Retry(15.0, "unreachable")] * 3
+        hk.now += timedelta(hours=1)
+        hk.deliver()
+    assert states(hk) == ["dead", "pending"]  # the manager of finance is told in working hours
+    assert hk.tasks("甲", "undelivered") == [("fm", "open")]
+
+
+def test_who_gives_no_clear_answer_three_times_is_passed_over_and_the_card_says_so(hk: Harness, chats: Scripted) -> None:
+    chats.never_shows = True
+    chats.sends, chats.finds = [Unknown("http 500")] * 3, [NotThere()] * 3
+    hk.now = hk.now.replace(hour=1)
+    hk.run(hk.app.tick(hk.now, recover=True))
+    minutes(hk, 3)
+    hk.chat("li").expect_card("¥100.00", "重发", kind="task.overdue")
+    minutes(hk, 60)
+    assert chats.shown == [] and states(hk) == ["sent"]
+
+
+def test_who_is_told_to_wait_for_hours_is_passed_over_at_once(hk: Harness, chats: Scripted) -> None:
+    chats.sends = [Retry(3 * 3600.0, "quota")]
+    hk.now = hk.now.replace(hour=1)
+    hk.run(hk.app.tick(hk.now, recover=True))
+    minutes(hk, 1)
+    hk.chat("li").expect_card("¥100.00", kind="task.overdue")
 
 
 def test_what_may_have_been_shown_is_looked_for_there_whatever_is_preferred_by_then(hk: Harness, chats: Scripted) -> None:
@@ -251,8 +308,6 @@ def test_at_the_end_what_has_begun_is_recorded_and_the_rest_given_back(hk: Harne
 def test_nobody_else_takes_what_a_slow_messenger_is_sending(
     hk: Harness, chats: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datetime import timedelta
-
     from bot.notifications import sender
 
     monkeypatch.setattr(sender, "RENEW_SECONDS", 0.01)
