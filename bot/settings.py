@@ -259,6 +259,7 @@ class _Environment(EnvSettingsSource):
                 value = Path(path).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError):
                 raise ConfigError("settings.secret_file", key=key.upper(), file=path) from None
+            del found[key]  # in a section it would be taken for a setting of that name
             if not found.get(name):
                 found[name] = value
         return found

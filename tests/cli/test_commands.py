@@ -184,6 +184,23 @@ def test_a_secret_comes_from_a_file_and_is_never_shown(hk: CommandLine, monkeypa
     assert "sesame" not in repr(found) + str(found) + found.model_dump_json()
 
 
+def test_every_secret_may_come_from_a_file(hk: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pydantic import BaseModel, SecretStr
+
+    from bot.settings import Settings, environment_names, load
+
+    inner = {name: field.annotation for name, field in Settings.model_fields.items()}
+    for name in environment_names():
+        section, _, part = name.lower().removeprefix("huikuan_").partition("_")
+        model = inner.get(section)
+        if not (isinstance(model, type) and issubclass(model, BaseModel) and model.model_fields[part].annotation is SecretStr):
+            continue
+        with monkeypatch.context() as one:
+            one.setenv(name + "_FILE", hk.file("secret", "sesame" * 8 + "\n"))
+            found = load()
+            assert getattr(getattr(found, section), part).get_secret_value() == "sesame" * 8, name
+
+
 # --- the doctor ---
 
 
