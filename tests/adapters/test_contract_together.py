@@ -23,7 +23,7 @@ from tests.adapters.contract_words import CANARY, DAY
 from tests.adapters.contract_world import World, hurried, quick, until
 from tests.databases import Databases
 from tests.harness import ONE_STEP
-from tests.logs import written
+from tests.logs import books, written
 from tests.rigs import wecom
 from tests.rigs.wecom_browser import ONCE, Browser
 
@@ -51,13 +51,14 @@ def company(databases: Databases, monkeypatch: pytest.MonkeyPatch, caplog: pytes
     yield make
     for world in made:
         trouble = [line for place in world.places.values() for line in place.trouble()]
+        kept = books(world.app.engine)
         world.end()
         for place in world.places.values():
             place.stop()
         databases.drop(world.settings.database)
         assert trouble == []
-        log = written(caplog)
-        assert [s for place in world.places.values() for s in place.secrets() if s in log] == []
+        said = written(caplog) + kept
+        assert [s for place in world.places.values() for s in place.secrets() if s in said] == []
 
 
 @pytest.fixture

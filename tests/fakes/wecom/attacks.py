@@ -37,6 +37,7 @@ class Attacks:
             "wrong corp": self._wrong_corp,
             "wrong key": self._wrong_key,
             "bomb": self._bomb,
+            "another app": self._another_app,
             "empty": lambda: (self._honest()[0], b""),
             "not encrypted": lambda: (self._honest()[0], self._event().encode()),
         }
@@ -74,6 +75,11 @@ class Attacks:
         own = self._own()
         other = Crypto(own.token, own.aes_key, "ww" + secrets.token_hex(8))
         return self._line.sealed(self._event(), self._agentid, crypto=other)
+
+    def _another_app(self) -> tuple[str, bytes]:
+        """All of it is good, but it is for another app of the company."""
+        other = self._event().replace(str(self._agentid), str(self._agentid + 1))
+        return self._line.sealed(other, self._agentid)
 
     def _wrong_key(self) -> tuple[str, bytes]:
         own = self._own()
