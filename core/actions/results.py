@@ -1,6 +1,6 @@
 """What a rep logs about a customer: the `task.*` actions, notes and owners."""
 
-from core import chores, claims, disputes, promises, tasks
+from core import chores, claims, disputes, promises, tasks, unsigned
 from core.actions.request import Context, Outcome, Result, amounts_of, person_named, task_id
 from core.credit import prepayment
 from core.errors import DomainError
@@ -85,7 +85,7 @@ def other(c: Context) -> Outcome:
     if task is not None and task.kind != "collect":
         note = c.need("note")
         c.work.audit("chore.done", "task", task.id, task.customer_id, kind=task.kind, note=note)
-        if task.kind == prepayment.KIND:  # each rep has orders of their own
+        if task.kind in (prepayment.KIND, unsigned.KIND):  # each rep has orders of their own
             chores.end(c.work, [task], TaskState.answered)
         else:
             chores.close(c.work, task.kind, task.customer_id, TaskState.answered)

@@ -29,6 +29,7 @@ from core.work import Work
 C = table_of(Customer)
 _ENDED = (OrderState.cancelled, OrderState.closed)
 _PRICES = frozenset({"discount", "below_cost"})
+CLOSED_FROM = "closed_from"  # in a closed order's facts: the state that it had
 
 
 def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted:
@@ -159,6 +160,7 @@ def close(work: Work, order: Order) -> None:
         requests.end(work, pending, "withdrawn")
     done = progress.of_order(work, order.customer_id, order.number, order.currency).done_minor
     lines.shorten(work, active(work)[1].credit, order, order.amount_minor - done)
+    order.facts = {**order.facts, CLOSED_FROM: str(order.state)}
     order.state, order.ended_at = OrderState.closed, work.now
     work.audit("order.closed", "order", order.id, order.customer_id)
     work.session.flush()

@@ -150,6 +150,8 @@ class CreditRules:
     remind_hours: int = 4
     escalate_at: int = 2  # with this reminder whoever is above is asked as well; 0 for never
     approval_good_days: int = 30  # an approval whose prepayment comes later is asked for again
+    unsigned_days: int = 10  # goods that left and that nobody has signed for by then: the rep is asked; 0 for never
+    uninvoiced_days: int = 10  # delivered, or closed, and not invoiced by then: finance is asked; 0 for never
     rates: Mapping[str, Decimal] = field(default_factory=dict, hash=False)  # company currency for one unit of another
     rating: RatingRules = RatingRules()
     grades: Mapping[str, Grade] = field(default_factory=dict, hash=False)  # by rating, `new` among them

@@ -32,6 +32,7 @@ _LONGEST_DAYS, _LONGEST_HOURS = 3650, 2000
 _SPANS = {
     "freeze_days_over": (0, _LONGEST_DAYS), "terms_days": (0, _LONGEST_DAYS), "expires_hours": (1, _LONGEST_HOURS),
     "remind_hours": (1, _LONGEST_HOURS), "escalate_at": (0, 100), "approval_good_days": (1, _LONGEST_DAYS),
+    "unsigned_days": (0, _LONGEST_DAYS), "uninvoiced_days": (0, _LONGEST_DAYS),
 }  # fmt: skip
 _HOURS = ("remind_hours", "expires_hours")
 _CONDITIONS = ("over_from", "over_share_from", "overdue_from", "overdue_days_from", "rating", "reasons")

@@ -43,6 +43,7 @@ def credit_lines(rules: CreditRules, word: Word, lang: str, currency: str) -> li
     if rules.insured == "extra":
         lines.append("信用保险额度加到客户额度上" if zh else "What an insurer answers for is added to the limit")
     lines.append(_events(rules, zh))
+    lines += _goods(rules, zh)
     if rules.rates:
         rates = [f"1 {code} = {rate:f} {currency}" for code, rate in rules.rates.items()]
         lines.append("内部汇率：" + "，".join(rates) if zh else "Internal rates: " + ", ".join(rates))
@@ -60,6 +61,19 @@ def _events(rules: CreditRules, zh: bool) -> str:
     then = {"hold": ", which stops orders", "blacklist": ", which blacklists the customer here", "alert": ""}
     told = "Warnings and major risk events" if warned else "Major risk events"
     return f"{told} are told to risk and the owner; so is a blacklisting elsewhere{then[rules.on_blacklist_event]}"
+
+
+def _goods(rules: CreditRules, zh: bool) -> list[str]:
+    """Who is asked about goods that nobody has signed for, or invoiced."""
+    said = []
+    if days := rules.unsigned_days:
+        said.append(f"发货满 {days} 天未签收，提醒负责人" if zh else f"not signed for after {days} days: the owner is asked")
+    if days := rules.uninvoiced_days:
+        said.append(
+            f"签收或订单关闭满 {days} 天未开票，提醒财务" if zh
+            else f"not invoiced {days} days after the signature, or the end of the order: finance is asked"
+        )  # fmt: skip
+    return [("发货：" if zh else "Goods: ") + ("；" if zh else "; ").join(said)] if said else []
 
 
 def _say(code: str, zh: bool) -> str:

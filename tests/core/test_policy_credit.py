@@ -79,6 +79,8 @@ expires_hours = 8
 remind_hours = 2
 escalate_at = 3
 approval_good_days = 14
+unsigned_days = 0
+uninvoiced_days = 20
 rates = { USD = "7.10", JPY = 0.048 }
 
 [credit.rating]
@@ -110,7 +112,7 @@ def test_every_key_is_read() -> None:
         parts=("open", "this"), net_unapplied=False, prepaid="trust", insured="extra", ask_within="sales_manager",
         freeze_days_over=0, hold_on_overdue=False, cash_only=("C", "new"), terms_days=60, discount=Decimal("0.1"),
         below_cost="hold", expires_hours=8, remind_hours=2, escalate_at=3, approval_good_days=14,
-        rates={"USD": Decimal("7.10"), "JPY": Decimal("0.048")},
+        unsigned_days=0, uninvoiced_days=20, rates={"USD": Decimal("7.10"), "JPY": Decimal("0.048")},
         rating=RatingRules(
             window_months=6, min_paid=1, cuts_days={"A": 0, "B": 30, "C": 90}, broken_promises_d=3, overdue_days_d=60,
             lift_after_on_time=5,
@@ -173,6 +175,7 @@ def test_an_amount_without_a_currency_is_in_the_companys() -> None:
         ("expires_hours = 0", "expires_hours", "too_small"),
         ("expires_hours = 2001", "expires_hours", "too_big"),
         ("remind_hours = 0", "remind_hours", "too_small"),
+        ("unsigned_days = -1", "unsigned_days", "too_small"),
         ("approval_good_days = 0", "approval_good_days", "too_small"),
         ("approval_good_days = 3651", "approval_good_days", "too_big"),
         ('approval_good_days = "30"', "approval_good_days", "not_whole"),
