@@ -39,7 +39,7 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
     same people must agree, they are asked still. Other words alone ask nobody anew before the next working day.
 
     Errors: order.ended; order.other(field): its number, customer and currency stay; order.below_done(amount: Money): so much
-    is shipped or invoiced; person.unknown.
+    is shipped or invoiced; person.unknown; order.to_come.
     """
     _fresh(work, order)
     if order.fingerprint == new.fingerprint:
@@ -179,6 +179,7 @@ def _fresh(work: Work, order: Order) -> None:
 def _may_change(work: Work, order: Order, new: NewOrder, done: progress.Progress) -> None:
     if order.state in _ENDED:
         raise DomainError("order.ended", number=order.number, state=str(order.state))
+    orders.own_day(work, new)
     code = work.session.execute(select(C.c.code).where(C.c.id == order.customer_id)).scalar()
     for field, one, other in (
         ("number", order.number, new.number), ("customer", code, new.customer), ("currency", order.currency, new.currency),
@@ -228,8 +229,10 @@ def _asks_nobody(work: Work, order: Order, new: NewOrder, pending: CreditRequest
 def _is_same_but_words(work: Work, order: Order, new: NewOrder) -> bool:
     asked_by = orders.whose(work, new, standing(work, order.customer_id))
     lines = [dict(line) for line in new.lines]
-    return (new.amount_minor, new.prepaid_minor, new.terms, new.terms_days, lines, asked_by) == (
-        order.amount_minor, order.prepaid_minor, order.terms, order.terms_days, order.lines, order.asked_by_id
+    is_now = (new.amount_minor, new.prepaid_minor, new.terms, new.terms_days, lines, asked_by, new.ordered_on)
+    return is_now == (
+        order.amount_minor, order.prepaid_minor, order.terms, order.terms_days, order.lines, order.asked_by_id,
+        order.ordered_on,
     )  # fmt: skip
 
 
@@ -256,7 +259,7 @@ def _take_over(work: Work, order: Order, new: NewOrder, now: Standing) -> None:
     _keep_concerned(work, order)
     order.asked_by_id = orders.whose(work, new, now, order.asked_by_id)
     order.amount_minor, order.prepaid_minor = new.amount_minor, new.prepaid_minor
-    order.terms, order.terms_days = new.terms, new.terms_days
+    order.terms, order.terms_days, order.ordered_on = new.terms, new.terms_days, new.ordered_on
     order.lines, order.note, order.extra = [dict(line) for line in new.lines], new.note, dict(new.extra)
     order.entered_by, order.fingerprint = work.actor, new.fingerprint
 

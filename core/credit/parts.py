@@ -64,7 +64,7 @@ def _each(numbers: Any) -> Any:
     shipped = select(_sum(S.c.amount_minor)).where(
         S.c.customer_id == N.customer_id, S.c.order_no == N.number, S.c.currency == N.currency
     )
-    mine = and_(R.c.customer_id == N.customer_id, R.c.currency == N.currency, R.c.order_no == N.number, is_of(N.placed_on))
+    mine = and_(R.c.customer_id == N.customer_id, R.c.currency == N.currency, R.c.order_no == N.number, is_of(N))
     paid = (
         select(_sum(A.c.amount_minor))
         .join_from(R, A, A.c.receivable_id == R.c.id)
@@ -78,7 +78,7 @@ def _each(numbers: Any) -> Any:
             case((N.prepaid_minor > 0, paid.correlate(numbers).scalar_subquery()), else_=0).label("paid"),
         )
         .join_from(numbers, R, mine, isouter=True)
-        .group_by(N.customer_id, N.currency, N.number, N.amount_minor, N.prepaid_minor, N.placed_on)
+        .group_by(N.customer_id, N.currency, N.number, N.amount_minor, N.prepaid_minor, N.placed_on, N.ordered_on)
         .subquery("each")
         .c
     )  # fmt: skip
@@ -88,7 +88,7 @@ def _numbers(amount: Any, prepaid: Any, *where: Any) -> Any:
     """These orders, by number."""
     return select(
         O.c.customer_id, O.c.currency, O.c.number, _sum(amount).label("amount_minor"),
-        _sum(prepaid).label("prepaid_minor"), business_date(func.min(O.c.placed_at), ZONE).label("placed_on"),
+        _sum(prepaid).label("prepaid_minor"), *days_of(ZONE),
     ).where(*where).group_by(O.c.customer_id, O.c.currency, O.c.number)  # fmt: skip
 
 
@@ -150,9 +150,20 @@ def leaning(leans: Any, whose: Whose) -> Any:
     return select(each.currency, each.prepaid_minor, _due(each) + _beyond(left, _beyond(each.shipped, each.invoiced)))
 
 
-def is_of(placed_on: Any) -> Any:
-    """Of receivables with an order's number: those settled before its day belong to another one, whose number it has."""
-    return or_(R.c.settled_on.is_(None), R.c.settled_on >= placed_on)
+def days_of(zone: Any) -> tuple[Any, Any]:
+    """Of orders with one number: the day on which the first came to us, and their own, if each of them has one."""
+    return business_date(func.min(O.c.placed_at), zone).label("placed_on"), own_day().label("ordered_on")
+
+
+def own_day() -> Any:
+    return case((func.count(O.c.ordered_on) == func.count(), func.min(O.c.ordered_on)))
+
+
+def is_of(order: Any) -> Any:
+    """Of receivables with an order's number: those issued before its own day belong to another one, whose number it has;
+    where it has none, those settled before it came to us (`placed_on`, `ordered_on`)."""
+    there = or_(R.c.settled_on.is_(None), R.c.settled_on >= order.placed_on)
+    return or_(R.c.issued_on >= order.ordered_on, and_(order.ordered_on.is_(None), there))
 
 
 def _without(whose: Whose) -> Any:

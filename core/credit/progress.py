@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Date, String, and_, bindparam, case, cast, func, literal, select, union_all
 
-from core.credit.parts import is_of
+from core.credit.parts import is_of, own_day
 from core.models import Allocation, Order, OrderState, Receivable, Shipment
 from core.models.base import table_of
 from core.work import Work
@@ -55,12 +55,17 @@ def _parts() -> Any:
         .where(S.c.customer_id.in_(_IDS), S.c.order_no.in_(_NUMBERS))
         .group_by(S.c.customer_id, S.c.order_no, S.c.currency)
     )  # fmt: skip
+    mine = O.c.customer_id == R.c.customer_id, O.c.number == R.c.order_no, O.c.currency == R.c.currency
+    ordered_on = select(own_day()).where(*mine).scalar_subquery()  # what is older is of another order
     invoiced = (
         select(
             literal("invoiced"), R.c.customer_id, R.c.order_no, R.c.currency, _sum(R.c.amount_minor), literal(0, BigInteger),
             never, never,
         )
-        .where(R.c.customer_id.in_(_IDS), R.c.order_no.in_(_NUMBERS))
+        .where(
+            R.c.customer_id.in_(_IDS), R.c.order_no.in_(_NUMBERS),
+            R.c.issued_on >= func.coalesce(ordered_on, literal(date.min, Date)),
+        )
         .group_by(R.c.customer_id, R.c.order_no, R.c.currency)
     )  # fmt: skip
     return union_all(shipped, invoiced)
@@ -91,6 +96,12 @@ def of_order(work: Work, customer_id: int, number: str, currency: str) -> Progre
     return of_orders(work, [customer_id], [number]).get((customer_id, number, currency), NOTHING)
 
 
+class _Days:
+    """Of the order in question, see parts.is_of."""
+
+    placed_on, ordered_on = bindparam("placed_on", type_=Date), bindparam("ordered_on", type_=Date)
+
+
 def _done() -> Any:
     """What is shipped and invoiced under an order's number, and what of that is of others."""
     key = bindparam("customer", type_=BigInteger), bindparam("number", type_=String), bindparam("currency", type_=String)
@@ -99,7 +110,7 @@ def _done() -> Any:
         return and_(customer_id == key[0], number == key[1], currency == key[2])
 
     shipped = select(_sum(S.c.amount_minor)).where(named(S.c.customer_id, S.c.order_no, S.c.currency))
-    mine = named(R.c.customer_id, R.c.order_no, R.c.currency), is_of(bindparam("placed_on", type_=Date))
+    mine = named(R.c.customer_id, R.c.order_no, R.c.currency), is_of(_Days)
     invoiced, still_open = (select(_sum(minor)).where(*mine) for minor in (R.c.amount_minor, R.c.open_minor))
     paid = select(_sum(A.c.amount_minor)).join_from(R, A, A.c.receivable_id == R.c.id)
     paid = paid.where(*mine, A.c.receipt_id.is_not(None), A.c.undone_on.is_(None))
@@ -128,7 +139,7 @@ def done(work: Work, order: Order) -> Done:
     shipped or invoiced under it counts for their orders first, and what was settled before this one came is not of it."""
     asked = {
         "customer": order.customer_id, "number": order.number, "currency": order.currency, "source": order.source,
-        "placed_on": work.company.calendar.business_date(order.placed_at),
+        "placed_on": work.company.calendar.business_date(order.placed_at), "ordered_on": order.ordered_on,
     }  # fmt: skip
     sent, owed, still_open, paid, theirs = map(int, work.session.execute(_DONE, asked).one())
     mine = max(0, max(sent, owed) - theirs)

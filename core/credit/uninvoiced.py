@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, and_, bindparam, cast, func, select
 
-from core.credit.parts import is_of
+from core.credit.parts import ZONE, days_of, is_of
 from core.models import Order, OrderState, Receivable, Shipment
 from core.models.base import table_of
 from core.work import Work
@@ -35,7 +35,7 @@ def _minor(column: Any) -> Any:
 _NUMBERS = (
     select(
         O.c.customer_id, O.c.currency, O.c.number, _minor(O.c.amount_minor).label("amount_minor"),
-        func.min(O.c.placed_at).label("placed_at"),
+        func.min(O.c.placed_at).label("placed_at"), *days_of(ZONE),
     )
     .where(O.c.customer_id == bindparam("customer", type_=BigInteger), O.c.state == OrderState.released)
     .group_by(O.c.customer_id, O.c.currency, O.c.number)
@@ -43,7 +43,7 @@ _NUMBERS = (
 )  # fmt: skip
 _N = _NUMBERS.c
 _INVOICED = select(_minor(R.c.amount_minor)).where(
-    and_(R.c.customer_id == _N.customer_id, R.c.currency == _N.currency, R.c.order_no == _N.number, is_of(_N.placed_at))
+    and_(R.c.customer_id == _N.customer_id, R.c.currency == _N.currency, R.c.order_no == _N.number, is_of(_N))
 )
 _SHIPPED = select(_minor(S.c.amount_minor)).where(
     and_(S.c.customer_id == _N.customer_id, S.c.currency == _N.currency, S.c.order_no == _N.number)
@@ -57,7 +57,7 @@ _ROWS = select(
 def of_customer(work: Work, customer_id: int) -> list[Uninvoiced]:
     """The oldest first; one statement."""
     found = []
-    for row in work.session.execute(_ROWS, {"customer": customer_id}):
+    for row in work.session.execute(_ROWS, {"customer": customer_id, "zone": work.company.calendar.zone.key}):
         left, out = max(0, row.amount_minor - row.invoiced), max(0, row.shipped - row.invoiced)
         if left:
             found.append(Uninvoiced(row.number, row.currency, row.amount_minor, left, min(left, out), row.placed_at))

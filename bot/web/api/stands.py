@@ -33,6 +33,7 @@ def stands(work: Work, order: Order) -> dict[str, Any]:
         "pending": _asked(work, pending) if pending is not None else None,
         "conditions": events.conditions(order),
         "placed": _shown(work, order.placed_at),
+        "ordered_on": order.ordered_on.isoformat() if order.ordered_on else None,
         "decided": _shown(work, order.decided_at),
         "ended": _shown(work, order.ended_at),
     }
