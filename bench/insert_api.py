@@ -40,6 +40,7 @@ def main(url: str) -> None:
 
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # as bot.server does, and why
     listening.bind(("127.0.0.1", 0))
+    listening.listen()  # whoever reads the line below may come at once
     print(f"http://127.0.0.1:{listening.getsockname()[1]}/", flush=True)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
     asyncio.run(server.serve(sockets=[listening]))

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-MOMENT, MOMENTS = 0.1, 10  # seconds for which what follows from an event waits for that of others, and how often
+MOMENT, MOMENTS = 0.1, 20  # seconds for which what follows from an event waits for that of others, and how often
 CROWD = 1  # event under way; with more, cards are drawn anew with what follows, many at once
 STOP_SECONDS = 15.0  # for messages that are on their way
 F, D, R, C, P = (table_of(m) for m in (Firing, Delivery, Receivable, Customer, Person))

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Date, Dialect, Engine, Table, event, insert, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import StaticPool
@@ -23,6 +23,7 @@ from sqlmodel import Session, create_engine
 from core.errors import ConfigError, Unreachable
 
 PATIENCE = 5.0  # seconds that a writer waits for SQLite
+PREPARED = 400  # statements that a connection to PostgreSQL keeps planned; by the number of rows in it one has many forms
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -51,7 +52,7 @@ def make_engine(url: str, *, migrating: bool = False) -> Engine:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True, **_JSON)
+        return _postgresql(parsed.set(drivername="postgresql+psycopg"))
     if parsed.get_backend_name() != "sqlite":
         raise ConfigError("db.unsupported", url=parsed.render_as_string(hide_password=True))
     extra: dict[str, Any] = {}
@@ -77,6 +78,17 @@ def make_engine(url: str, *, migrating: bool = False) -> Engine:
     def _begun(conn: Connection) -> None:
         read_only = conn.get_execution_options().get("read_only")
         conn.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    """Last in, first out: a few connections do the work, and theirs are the statements that the server has planned."""
+    engine = create_engine(url, pool_pre_ping=True, pool_use_lifo=True, hide_parameters=True, **_JSON)
+
+    @event.listens_for(engine, "connect")
+    def _connected(dbapi: Any, _record: Any) -> None:
+        dbapi.prepared_max = PREPARED
 
     return engine
 
@@ -181,12 +193,15 @@ def _turn(engine: Engine) -> Iterator[None]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """A session for queries: never blocks a writer, and is rolled back at the end."""
+    """A session for queries: never blocks a writer, and keeps nothing that is written in it."""
     with reachable(engine), engine.connect() as conn:
         conn = conn.execution_options(read_only=True)
-        if engine.dialect.name == "postgresql":
-            conn = conn.execution_options(postgresql_readonly=True)
-        with Session(conn, autoflush=False) as session:
+        if engine.dialect.name != "postgresql":
+            with Session(conn, autoflush=False) as session:
+                yield session
+            return
+        # With a rollback at its end, psycopg would forget all statements that the server has planned for this connection.
+        with conn.execution_options(postgresql_readonly=True).begin(), Session(conn, autoflush=False) as session:
             yield session
 
 

@@ -53,11 +53,18 @@ class Parcel:
     untraceable: bool = False  # it was looked for, and nobody can tell whether it is there
     files: tuple[str, ...] = ()  # names of documents that go along with it
     result: SendResult | None = None
+    _dumped: dict[str, Any] | None = None
 
     @property
     def stands(self) -> str:
         """What it is on the screen, for as long as it is there."""
         return self.to.stands or (CARD if self.adapter.capabilities(self.to).has_buttons else TEXT)
+
+    @property
+    def dumped(self) -> dict[str, Any]:
+        if self._dumped is None:
+            self._dumped = dump(self.card)
+        return self._dumped
 
     @property
     def never_changes(self) -> bool:
@@ -106,7 +113,7 @@ def _take(work: Work, parcels: Sequence[Parcel]) -> None:
         work.session.execute(_DRAWN, [
             {
                 "b_id": p.id, "b_lease": lease, "b_messenger": p.adapter.name,
-                "b_payload": {"card": dump(p.card), "facts": p.facts},
+                "b_payload": {"card": p.dumped, "facts": p.facts},
             }
             for p in first
         ])  # fmt: skip

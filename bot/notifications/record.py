@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from bot.adapters.base import Refused, Retry, Sent, Unknown
-from bot.card import dump, load
+from bot.card import load
 from bot.notifications.parcel import NEVER_CHANGES, Parcel
 from bot.notifications.undelivered import undelivered
 from bot.transactions import Transactions
@@ -150,7 +150,7 @@ class _Shown:
             delivery, data = standing[parcel.ref.delivery_id], messages[parcel.id].data
             delivery.rev, delivery.kind, delivery.updated_at = parcel.ref.rev, parcel.card.kind, self._work.now
             kept = {"data": delivery.card.get("data", {}) | data, "stands": parcel.stands}
-            delivery.card = {**parcel.facts, "dump": dump(parcel.card), **kept, **_shows(delivery.card, parcel)}
+            delivery.card = {**parcel.facts, "dump": parcel.dumped, **kept, **_shows(delivery.card, parcel)}
             delivery.state = "closed" if parcel.over else "open"
         tasks = [delivery.subject_id for delivery in standing.values() if delivery.subject == "task"]
         _answer_by(self._work, tasks, only_first=True)
@@ -180,7 +180,7 @@ class _Shown:
             "on_date": self._work.today,
             "updated_at": self._work.now,
             "state": "closed" if over else "open",
-            "card": {**parcel.facts, "dump": dump(parcel.card), "data": message.data, "stands": parcel.stands},
+            "card": {**parcel.facts, "dump": parcel.dumped, "data": message.data, "stands": parcel.stands},
         }
 
     def _follow(self, fresh: Sequence[tuple[Any, Parcel, int]]) -> None:

@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.adapters.base import Adapter, Ahead, Files, NotThere, Refused, SendResult, Sent, Unknown
-from bot.card import dump
 from bot.notifications.parcel import Parcel, claim, renew
 from bot.notifications.record import Delivered, record
 from bot.transactions import Transactions
@@ -74,7 +73,7 @@ async def _leased(
 async def _attach(parcels: Sequence[Parcel], documents: Path) -> None:
     """The documents that a card speaks of, where the messenger takes files. Tried once: the card stands, and names them."""
     for parcel in parcels:
-        if not (isinstance(parcel.result, Sent) and isinstance(parcel.adapter, Files)):
+        if not (parcel.files and isinstance(parcel.result, Sent) and isinstance(parcel.adapter, Files)):
             continue
         for name in parcel.files:
             try:
@@ -106,12 +105,12 @@ async def _send_all(parcels: Sequence[Parcel], stopping: Callable[[], bool]) -> 
 async def _ahead(parcels: Sequence[Parcel]) -> None:
     fresh: dict[str, list[Parcel]] = {}
     for parcel in parcels:
-        if parcel.op == "send" and parcel.first and isinstance(parcel.adapter, Ahead):
+        if parcel.op == "send" and parcel.first:
             fresh.setdefault(parcel.adapter.name, []).append(parcel)
     for mine in fresh.values():
         adapter = mine[0].adapter
-        assert isinstance(adapter, Ahead)
-        await adapter.ahead([(parcel.to, parcel.card, parcel.key) for parcel in mine])
+        if isinstance(adapter, Ahead):
+            await adapter.ahead([(parcel.to, parcel.card, parcel.key) for parcel in mine])
 
 
 async def _safely(parcel: Parcel) -> SendResult:
@@ -127,7 +126,7 @@ async def _send(parcel: Parcel) -> SendResult:
     if parcel.ref is not None:
         return await parcel.adapter.update(parcel.ref, parcel.card)
     if not parcel.first:
-        payload = json.dumps(dump(parcel.card), ensure_ascii=False, sort_keys=True).encode()
+        payload = json.dumps(parcel.dumped, ensure_ascii=False, sort_keys=True).encode()
         found = await parcel.adapter.find(parcel.to, parcel.key, payload)
         parcel.untraceable = isinstance(found, Unknown)
         if not isinstance(found, NotThere):
