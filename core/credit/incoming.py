@@ -23,6 +23,7 @@ FIELDS = (
 )  # fmt: skip
 PRICES = ("price", "list_price", "cost")
 _CLOSE = "/close"
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNITS = (  # how long one is, in days; an unknown one makes the terms unreadable
     (r"天|日|days?|d", 1), (r"月|months?|mths?|mons?|mos?|m", 30), (r"周|星期|礼拜|weeks?|wks?|w", 7),
     (r"季度?|quarters?|qtrs?", 90), (r"年|years?|yrs?|y", 365),
@@ -188,11 +189,15 @@ def _text(data: Mapping[Any, Any], name: str) -> str:
 
 
 def _day(data: Mapping[Any, Any], name: str) -> date | None:
-    value = _text(data, name)
+    value = data.get(name)
+    if value is None:
+        return None
     try:
-        return date.fromisoformat(value) if value else None
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            return date.fromisoformat(value)
     except ValueError:
-        raise DomainError("order.bad_field", field=name, value=value[:40]) from None
+        pass
+    raise DomainError("order.bad_field", field=name, value=str(value)[:40])
 
 
 def _needed(data: Mapping[Any, Any], name: str) -> str:

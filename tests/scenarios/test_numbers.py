@@ -166,6 +166,7 @@ def test_of_two_orders_with_one_number_each_must_have_its_day(shop: Harness) -> 
 
 @pytest.mark.parametrize(("day", "code"), [
     ("2026-07-08", "order.to_come"), ("06/07/2026", "order.bad_field"), ("2026-02-30", "order.bad_field"),
+    ("20260706", "order.bad_field"), ("2026-W28-1", "order.bad_field"), ("", "order.bad_field"),
 ])  # fmt: skip
 def test_a_day_that_cannot_be_is_refused(shop: Harness, day: str, code: str) -> None:
     with pytest.raises(DomainError) as error:
