@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 
 from core import chores
 from core.credit import events, locks, orders, own_orders
+from core.credit.rules import BLOCKING
 from core.dunning.load import load_org
 from core.dunning.stored import active
 from core.errors import DomainError
@@ -79,6 +80,15 @@ def lift(work: Work, customer_id: int, reason: str, until: date | None = None) -
     if stays and not lifted:
         raise DomainError("hold.ladder")
     return ("ladder_stays" if stays else "lifted") if lifted else ""
+
+
+def turned(work: Work, since: date) -> list[int]:
+    """Customers with a hold that began again, or was over, by its date alone after `since`: nobody wrote a row. One
+    statement."""
+    again = and_(H.c.from_on > since, H.c.from_on <= work.today)
+    over = and_(H.c.until >= since, H.c.until < work.today)
+    query = select(H.c.customer_id).where(H.c.ended_on.is_(None), H.c.kind.in_(BLOCKING), or_(again, over))
+    return list(work.session.execute(query.distinct().order_by(H.c.customer_id)).scalars())
 
 
 def _of_ladder(work: Work, customer_id: int) -> list[Hold]:

@@ -12,7 +12,7 @@ from core.credit import holds, orders
 from core.dunning.stored import active
 from core.models import Audit, Hold
 from core.models.base import table_of
-from tests.harness import Harness
+from tests.harness import ONE_STEP, Harness
 from tests.scenarios.ordering import codes, opened, place, state, told
 from tests.scenarios.racing import at_once, deliveries, other, outcomes, tap
 
@@ -199,6 +199,25 @@ def test_a_ladders_hold_rests_until_a_day_by_approval(late: Harness) -> None:
             "reason": "已谈妥还款计划", "until": "2026-07-09",
             "was": [{"currency": "CNY", "step": "director30", "since": "2026-07-07"}],
         }  # fmt: skip
+
+
+def test_open_cards_say_so_on_the_day_on_which_a_ladders_hold_comes_back(hk: Harness) -> None:
+    card = hk.overdue(policy=ONE_STEP.replace('action = "task"', 'actions = ["task", "hold"]'))
+    hk.people(boss="management")
+    assert "下单 已暂停下单" in card.text
+    hk.act("boss", "hold.lift", "甲", reason="已谈妥还款计划", until="2026-07-02")
+    assert "下单 已暂停下单" not in card.text
+    hk.morning("2026-07-03")
+    card.expect_update("下单 已暂停下单")
+
+
+def test_open_cards_say_so_when_a_hold_by_hand_is_over_by_its_date(hk: Harness) -> None:
+    card = hk.overdue(policy=ONE_STEP)
+    hk.act("zhou", "hold.set", "甲", reason="对账不清", until="2026-07-02")
+    card.expect_update("下单 已暂停下单")
+    hk.morning("2026-07-03")
+    card.expect_update()
+    assert "下单 已暂停下单" not in card.text
 
 
 def test_money_ends_it_while_it_rests(late: Harness) -> None:
