@@ -251,8 +251,7 @@ def _reworded(work: Work, order: Order, new: NewOrder, pending: CreditRequest | 
 
 def _keep_concerned(work: Work, order: Order) -> None:
     """A change makes nobody's order somebody else's."""
-    ever = requests.concerned(order, load_org(work), requests.latest(work, order.id or 0))
-    order.facts = {**order.facts, own_orders.EVER: sorted(ever)}
+    own_orders.remember(work, order, requests.concerned(order, load_org(work)))
 
 
 def _take_over(work: Work, order: Order, new: NewOrder, now: Standing) -> None:
