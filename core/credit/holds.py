@@ -150,13 +150,15 @@ def related(work: Work, customer_id: int, scope: Scope = EVERYTHING) -> list[Rel
 
 
 def _have_related_checked(work: Work, customer_id: int, reason: str) -> None:
-    """Finance looks at the related customers, where there are any: one task, once (R045)."""
-    if not related(work, customer_id) or chores.who_has(work, [customer_id], [CHECK])[CHECK]:
+    """Whoever the policy names looks at the related customers, where there are any: one task, once (R045)."""
+    policy = active(work)[1]
+    role = policy.credit.check_related
+    if not role or not related(work, customer_id) or chores.who_has(work, [customer_id], [CHECK])[CHECK]:
         return
     region = work.session.get_one(Customer, customer_id).region
-    people = chores.holders(load_org(work), "finance", region)[:1]
+    people = chores.holders(load_org(work), role, region)[:1]
     data = {"kind": "blacklist", "reason": reason, "by": work.actor}
-    chores.open_chore(work, active(work)[1], CHECK, people, customer_id=customer_id, data=data, severity="severe")
+    chores.open_chore(work, policy, CHECK, people, customer_id=customer_id, data=data, severity="severe")
 
 
 def _set(work: Work, customer_id: int, kind: str, reason: str, until: date | None) -> bool:

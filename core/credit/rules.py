@@ -146,6 +146,7 @@ class CreditRules:
     below_cost: str = "refuse"
     on_blacklist_event: str = "alert"  # somebody else blacklists the customer
     risk_alerts: str = "major"
+    check_related: str = "finance"  # the role that looks at who is related to a blacklisted customer; "" for nobody
     expires_hours: int = 16
     remind_hours: int = 4
     escalate_at: int = 2  # with this reminder whoever is above is asked as well; 0 for never

@@ -53,7 +53,8 @@ def credit_rules(read: Values, data: dict[str, Any]) -> CreditRules:
         insured=read.word(table, "insured", _CREDIT, INSURED) or _DEFAULT.insured,
         net_unapplied=read.flag(table, "net_unapplied", _CREDIT, _DEFAULT.net_unapplied),
         hold_on_overdue=read.flag(table, "hold_on_overdue", _CREDIT, _DEFAULT.hold_on_overdue),
-        ask_within=_role(read, table), cash_only=_cash_only(read, table),
+        ask_within=_role(read, table, "ask_within", "never_decides"),
+        check_related=_role(read, table, "check_related", "never_checks"), cash_only=_cash_only(read, table),
         discount=read.share(table, "discount", _CREDIT, _DEFAULT.discount),
         below_cost=read.word(table, "below_cost", _CREDIT, BELOW_COST) or _DEFAULT.below_cost,
         on_blacklist_event=read.word(table, "on_blacklist_event", _CREDIT, ON_BLACKLIST_EVENT)
@@ -94,13 +95,15 @@ def _cash_only(read: Values, table: dict[str, Any]) -> tuple[str, ...]:
     return _some(read, table, "cash_only", _CREDIT, RATED) if "cash_only" in table else _DEFAULT.cash_only
 
 
-def _role(read: Values, table: dict[str, Any]) -> str:
-    role = read.text(table, "ask_within", _CREDIT, _DEFAULT.ask_within).removeprefix("role:")
+def _role(read: Values, table: dict[str, Any], key: str, never: str) -> str:
+    """One role, "" for nobody. `never`: what is wrong with one that may not."""
+    usual: str = getattr(_DEFAULT, key)
+    role = read.text(table, key, _CREDIT, usual).removeprefix("role:")
     if role and role not in ROLES:
-        read.note((*_CREDIT, "ask_within"), "unknown_role", value=role, allowed=list(APPROVERS))
-        return _DEFAULT.ask_within
+        read.note((*_CREDIT, key), "unknown_role", value=role, allowed=list(APPROVERS))
+        return usual
     if role and role not in APPROVERS:
-        read.note((*_CREDIT, "ask_within"), "never_decides", value=role, allowed=list(APPROVERS))
+        read.note((*_CREDIT, key), never, value=role, allowed=list(APPROVERS))
     return role
 
 

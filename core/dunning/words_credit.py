@@ -43,6 +43,10 @@ def credit_lines(rules: CreditRules, word: Word, lang: str, currency: str) -> li
     if rules.insured == "extra":
         lines.append("信用保险额度加到客户额度上" if zh else "What an insurer answers for is added to the limit")
     lines.append(_events(rules, zh))
+    if rules.check_related:
+        role = word(rules.check_related)
+        check = f"客户列入黑名单后，由{role}排查关联企业" if zh else f"Related to a blacklisted customer: checked by {role}"
+        lines.append(check)
     lines += _goods(rules, zh)
     if rules.rates:
         rates = [f"1 {code} = {rate:f} {currency}" for code, rate in rules.rates.items()]

@@ -79,6 +79,7 @@ expires_hours = 8
 remind_hours = 2
 escalate_at = 3
 approval_good_days = 14
+check_related = "role:risk"
 unsigned_days = 0
 uninvoiced_days = 20
 rates = { USD = "7.10", JPY = 0.048 }
@@ -112,7 +113,7 @@ def test_every_key_is_read() -> None:
         parts=("open", "this"), net_unapplied=False, prepaid="trust", insured="extra", ask_within="sales_manager",
         freeze_days_over=0, hold_on_overdue=False, cash_only=("C", "new"), terms_days=60, discount=Decimal("0.1"),
         below_cost="hold", expires_hours=8, remind_hours=2, escalate_at=3, approval_good_days=14,
-        unsigned_days=0, uninvoiced_days=20, rates={"USD": Decimal("7.10"), "JPY": Decimal("0.048")},
+        unsigned_days=0, uninvoiced_days=20, check_related="risk", rates={"USD": Decimal("7.10"), "JPY": Decimal("0.048")},
         rating=RatingRules(
             window_months=6, min_paid=1, cuts_days={"A": 0, "B": 30, "C": 90}, broken_promises_d=3, overdue_days_d=60,
             lift_after_on_time=5,
@@ -153,13 +154,13 @@ def test_an_amount_without_a_currency_is_in_the_companys() -> None:
         ("parts = 1", "parts", "not_texts"),
         ('net_unapplied = "yes"', "net_unapplied", "not_a_flag"),
         ("hold_on_overdue = 1", "hold_on_overdue", "not_a_flag"),
-        ('prepaid = "maybe"', "prepaid", "unknown_word"),
-        ('insured = "maybe"', "insured", "unknown_word"),
+        ('prepaid = "maybe"', "prepaid", "unknown_word"), ('insured = "maybe"', "insured", "unknown_word"),
         ('ask_within = "boss"', "ask_within", "unknown_role"),
         ('ask_within = "owner.manager"', "ask_within", "unknown_role"),
         ('ask_within = "rep"', "ask_within", "never_decides"),
         ('ask_within = "role:rep"', "ask_within", "never_decides"),
-        ("ask_within = 1", "ask_within", "not_text"),
+        ("ask_within = 1", "ask_within", "not_text"), ('check_related = "boss"', "check_related", "unknown_role"),
+        ('check_related = "rep"', "check_related", "never_checks"),
         ("freeze_days_over = -1", "freeze_days_over", "too_small"),
         ("freeze_days_over = 3651", "freeze_days_over", "too_big"),
         ("escalate_at = -1", "escalate_at", "too_small"),
@@ -167,10 +168,7 @@ def test_an_amount_without_a_currency_is_in_the_companys() -> None:
         ('cash_only = ["E"]', "cash_only", "unknown_word"),
         ("terms_days = 1.5", "terms_days", "not_whole"),
         ("terms_days = -1", "terms_days", "too_small"),
-        ("discount = 5", "discount", "not_a_share"),
-        ('discount = "5%"', "discount", "not_a_share"),
-        ("discount = true", "discount", "not_a_share"),
-        ("discount = nan", "discount", "not_a_share"),
+        *((f"discount = {value}", "discount", "not_a_share") for value in ("5", '"5%"', "true", "nan")),
         ('below_cost = "allow"', "below_cost", "unknown_word"),
         ("expires_hours = 0", "expires_hours", "too_small"),
         ("expires_hours = 2001", "expires_hours", "too_big"),

@@ -326,6 +326,20 @@ def test_related_companies_are_checked_once(shop: Harness) -> None:
     assert [state for _, state in shop.tasks("甲", "related")] == ["answered", "answered"]
 
 
+@pytest.mark.parametrize(("role", "asked"), [
+    ("risk", ["ray"]), ("role:finance_director", ["zhou"]), ("sales_director", ["zhao"]), ("", []),
+])  # fmt: skip
+def test_the_policy_says_who_checks_related_companies(shop: Harness, role: str, asked: list[str]) -> None:
+    shop.policy(ONE_STEP + f'[credit]\ncheck_related = "{role}"\n')
+    shop.set_customer("甲", group_name="华兴集团")
+    shop.customer("乙", "li", group_name="华兴集团")
+    shop.act("fd2", "blacklist.set", "甲", reason="失信被执行人")
+    assert [handle for handle, _ in shop.tasks("甲", "related")] == asked
+    for handle in asked:
+        shop.chat(handle).expect_card("关联企业排查", kind="task.related").tap("task.other", note="已冻结")
+        assert shop.tasks("甲", "related") == [(handle, "answered")]
+
+
 def ask(shop: Harness, app: App, handle: str, action: str) -> str:
     """In a transaction of its own, as a typed command."""
     with app.work(shop.now) as work:
