@@ -25,10 +25,12 @@ KEPT = 2.0  # seconds for which a connection waits for the next call
 PER_SECOND = 18  # the standard edition allows 20, counted at their end of a jittery line
 SPARE = 300  # seconds before its end at which a token is no longer used
 WAIT, WAIT_LONG, WAIT_QUOTA = 2.0, 60.0, 3 * 3600.0
+WAIT_ADMIN = 300.0  # for somebody who gives the app a permission
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 QUOTA = ("Forbidden.AccessDenied.ApiCountLimitForOrg", "90020")
 SLOW_DOWN = ("QpsLimit", "send.too.fast", "send.byToken.tooFast", "too.many.group", "too.many.people")
+NO_PERMISSION = ("Forbidden.AccessDenied.AccessTokenPermissionDenied", "60011")
 OLD_TOKEN = ("40014", "42001", "88")
 
 
@@ -77,7 +79,9 @@ def problem(outcome: Failed | NotReached | Lost) -> Retry | Refused | Unknown:
         case Failed(status, code, message, wait):
             reason = f"{code} {message}".strip()[:200] or f"HTTP {status}"
             if code in QUOTA:
-                return Retry(wait or WAIT_QUOTA, reason)
+                return Retry(wait or WAIT_QUOTA, reason, elsewhere=True)
+            if code in NO_PERMISSION:
+                return Retry(wait or WAIT_ADMIN, reason)
             if status == 429 or any(code.startswith(each) for each in SLOW_DOWN):
                 return Retry(wait or WAIT, reason)
             if status == 401 or code == "param.templateUnpublished":
