@@ -21,7 +21,7 @@ from bot.words import sentence
 from core import actions
 from core.actions import ActionRequest, Result
 from core.credit import lines as lines_
-from core.credit import prepayment, requests
+from core.credit import prepayment, requests, votes
 from core.credit.conditions import merged
 from core.dunning.stored import active
 from core.models import CreditRequest, Customer, Delivery, Order
@@ -153,7 +153,7 @@ def _in_money(
     request, policy = work.session.get_one(CreditRequest, delivery.subject_id), active(work)[1]
     mine = {"prepay_percent": int(given["prepay_percent"].rstrip("%"))} if given.get("prepay_percent") else {}
     others = {name: given[name] for name in ("until",) if given.get(name)} | ({"terms": 0} if given.get("terms") else {})
-    agreed = requests.agreed_so_far(work, request)
+    agreed = votes.agreed_so_far(work, request)
     prepay = Money(prepayment.agreed_minor(order, merged([agreed, mine]) | others), order.currency)
     promised = Money(prepayment.promised_minor(order), order.currency)
 

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from core.actions.request import Context, Handler, Outcome, Result
-from core.credit import asking, requests
+from core.credit import asking, requests, votes
 from core.errors import DomainError
 from core.models import CreditRequest, Order, OrderState, Person, RequestState
 
@@ -65,7 +65,7 @@ def _within(c: Context, until: date) -> date:
 def _voted(c: Context, approve: bool, conditions: dict[str, Any], reason: str) -> Outcome:
     request = c.work.session.get_one(CreditRequest, c.subject_id)
     assert c.work.person_id is not None
-    voted = requests.vote(
+    voted = votes.vote(
         c.work, c.policy, request, c.work.person_id,
         approve=approve, conditions=conditions, reason=reason, seen_rev=_seen(c),
     )  # fmt: skip

@@ -15,7 +15,7 @@ from sqlalchemy import and_, bindparam, or_, select, union, update
 from sqlalchemy.exc import IntegrityError
 
 from core import outbox
-from core.credit import asking, events, lines, locks, prepayment, progress, reminders, requests, route, verdict
+from core.credit import asking, events, lines, locks, prepayment, progress, reminders, requests, route, verdict, votes
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
 from core.credit.judge import judge
@@ -262,7 +262,7 @@ def _approved(work: Work, policy: Policy, order: Order, now: Standing, found: ve
     if approved is not None:
         if asking.anew(work, policy, order, approved, now, found):
             return
-        requests.raise_limit(work, policy, approved, order)
+        votes.raise_limit(work, policy, approved, order)
     order.prepaid_minor = max(order.prepaid_minor, prepay)  # no other order is released by the same money
     requests.settle_order(work, policy, order, OrderState.released, by="prepayment")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from core.credit import asking, orders, requests
+from core.credit import asking, orders, requests, votes
 from core.credit.incoming import parse
 from core.dunning.stored import active
 from tests.harness import ONE_STEP, Harness
@@ -132,7 +132,7 @@ def approval(shop: Harness, who: str) -> str:
             return "not_yours"  # nobody may decide
         person = shop._person_id(work, who)
         as_one = replace(work, actor=who, person_id=person)
-        return requests.vote(as_one, active(work)[1], pending, person or 0, approve=True).code
+        return votes.vote(as_one, active(work)[1], pending, person or 0, approve=True).code
 
 
 def ask_again(shop: Harness, who: str) -> None:
