@@ -38,6 +38,8 @@ def is_worse(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     rating = WORSE.get(now["rating"], 0) > WORSE.get(before["rating"], 0)
     held = set(now["holds"]) - set(before["holds"])
     over = _is_more(_own_over(before), _own_over(now)) or _is_more(_group_over(before), _group_over(now))
+    parts = _part_overs(before)
+    over = over or any(_is_more(parts.get(part, (0, "")), more) for part, more in _part_overs(now).items())
     less = any(minor > _insured(now).get(currency, 0) for currency, minor in _insured(before).items())
     return bool(over or codes or overdue or rating or held or less)
 
@@ -69,6 +71,10 @@ def _group_over(facts: Mapping[str, Any]) -> tuple[int, str, str]:
     """Facts of an older version have no group."""
     group = facts.get("group")
     return (group["over_minor"], group["currency"], group["name"]) if group else (0, "", "")
+
+
+def _part_overs(facts: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
+    return {reason["part"]: tuple(reason["amount"]) for reason in facts["reasons"] if "part" in reason}
 
 
 def _is_more(before: tuple[int, *tuple[str, ...]], now: tuple[int, *tuple[str, ...]]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from core.credit.rules import (
     BELOW_COST,
     INSURED,
+    LIMITED,
     NEED,
     ON_BLACKLIST_EVENT,
     PARTS,
@@ -49,7 +50,8 @@ def credit_rules(read: Values, data: dict[str, Any]) -> CreditRules:
         key = "remind_hours" if "remind_hours" in table else "expires_hours"
         read.note((*_CREDIT, key), "reminder_too_late", warning=True, **{name: numbers[name] for name in _HOURS})
     return CreditRules(
-        parts=_parts(read, table), prepaid=read.word(table, "prepaid", _CREDIT, PREPAID) or _DEFAULT.prepaid,
+        parts=_parts(read, table), part_limits=_part_limits(read, table),
+        prepaid=read.word(table, "prepaid", _CREDIT, PREPAID) or _DEFAULT.prepaid,
         insured=read.word(table, "insured", _CREDIT, INSURED) or _DEFAULT.insured,
         net_unapplied=read.flag(table, "net_unapplied", _CREDIT, _DEFAULT.net_unapplied),
         hold_on_overdue=read.flag(table, "hold_on_overdue", _CREDIT, _DEFAULT.hold_on_overdue),
@@ -89,6 +91,20 @@ def _parts(read: Values, table: dict[str, Any]) -> tuple[str, ...]:
     if "orders" in parts and "shipments" not in parts:
         read.note((*_CREDIT, "parts"), "gap_between_parts", warning=True)
     return parts
+
+
+def _part_limits(read: Values, owner: dict[str, Any]) -> dict[str, int]:
+    """Each one amount, in the company's currency: what is in another one counts at internal rates."""
+    path: Path = (*_CREDIT, "part_limits")
+    table = read.table(owner, "part_limits", _CREDIT)
+    read.known(table, path, LIMITED)
+    found: dict[str, int] = {}
+    for part in LIMITED:
+        if isinstance(table.get(part), dict):
+            read.note((*path, part), "not_an_amount", value=str(table[part]), currency=read.currency)
+        elif amounts := read.amounts(table, part, path):
+            found[part] = amounts[read.currency]
+    return found
 
 
 def _cash_only(read: Values, table: dict[str, Any]) -> tuple[str, ...]:

@@ -13,9 +13,11 @@ _WORDS = {
     "open": ("应收余额", "open receivables"),
     "orders": ("已放行未发货的订单", "released orders not shipped"),
     "shipments": ("已发货未开票的货物", "shipments not invoiced"),
+    "overdue_part": ("逾期款", "amounts overdue"),
     "this": ("本单", "the order itself"),
     "over_limit": ("超信用额度", "over the limit"),
     "over_group_limit": ("超集团额度", "over the limit of the group"),
+    "over_part_limit": ("超分项额度", "over the limit of a part"),
     "no_credit": ("款到发货客户", "cash-only customer"),
     "overdue": ("有逾期款", "overdue"),
     "frozen": ("逾期冻结", "frozen"),
@@ -33,6 +35,8 @@ def credit_lines(rules: CreditRules, word: Word, lang: str, currency: str) -> li
     """One line a sentence. `currency` is the company's."""
     zh = lang == "zh"
     lines = [_used(rules, zh), _asked(rules, zh), _hours(rules, zh)]
+    if rules.part_limits:
+        lines.append(_part_limits(rules, lang, currency))
     if rules.ask_within:
         role = word(rules.ask_within)
         lines.append(f"额度内的订单也须{role}审批" if zh else f"Orders within the limit are asked of the {role}, too")
@@ -95,6 +99,17 @@ def _used(rules: CreditRules, zh: bool) -> str:
         return f"信用占用：{parts}{net}；预付款{'到账才算' if rules.prepaid == 'received' else '按订单所写即算'}"
     net = ", less unapplied credit" if rules.net_unapplied else ""
     return f"Credit used: {parts}{net}; prepayment counts {'once it is in' if rules.prepaid == 'received' else 'as ordered'}"
+
+
+def _part_limits(rules: CreditRules, lang: str, currency: str) -> str:
+    zh = lang == "zh"
+    said = [
+        f"{_say('overdue_part' if part == 'overdue' else part, zh)} {format_money(Money(minor, currency), lang)}"
+        for part, minor in rules.part_limits.items()
+    ]
+    if zh:
+        return f"分项额度：{'，'.join(said)}；超出的须审批"
+    return f"Limits of parts: {', '.join(said)}; beyond one of them: approval"
 
 
 def _asked(rules: CreditRules, zh: bool) -> str:

@@ -181,7 +181,9 @@ def _reasons(stored: Iterable[Mapping[str, Any]], lang: str) -> tuple[Phrase, ..
             said["amount"] = (Money(*reason["amount"]),)
         if "days" in reason:
             said["n"] = reason["days"]
-        text = reason.get("allowed", reason.get("currency", reason.get("group", "")))
+        if "limit" in reason:
+            said["limit"] = Money(*reason["limit"])
+        text = reason.get("allowed", reason.get("currency", reason.get("group", reason.get("part", ""))))
         if "role" in reason:
             text = templates().word(str(reason["role"]), "role", "zh" if lang == "zh" else "en")
         said["text"] = "、".join(reason["lines"][:3]) if "lines" in reason else str(text)
