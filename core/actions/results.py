@@ -25,10 +25,15 @@ def promise(c: Context) -> Outcome:
         tasks.answer(c.work, c.customer, "promise", **facts, note=c.text("note"))
         tasks.others_follow(c.work, c.policy, c.customer, [p.currency for p in counts])
     ids = [m.promise.id for m in made]
+    withdrawn = amounts_of((p.amount_minor, p.currency) for m in made for p in m.withdrawn)
     if len(counts) < len(made):
-        needs = next(m.needs for m in made if m.needs)
-        return Outcome(Result.done, "promise.proposed", {"needs": needs, "on": due_on, "ids": ids})
-    return Outcome(Result.done, "promise.made", {"on": due_on, "amounts": facts["amounts"], "ids": ids})
+        first = next(m for m in made if m.needs)
+        n = promises.limit_passed(c.policy, first.promise, first.needs)
+        return Outcome(Result.done, "promise.proposed", {"needs": first.needs, "n": n, "on": due_on, "ids": ids})
+    said = {"on": due_on, "amounts": facts["amounts"], "ids": ids}
+    if withdrawn:
+        return Outcome(Result.done, "promise.made_instead", {**said, "withdrawn": withdrawn})
+    return Outcome(Result.done, "promise.made", said)
 
 
 def paid(c: Context) -> Outcome:
