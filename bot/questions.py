@@ -23,6 +23,7 @@ from core.actions import ActionRequest, Result
 from core.credit import lines as lines_
 from core.credit import prepayment, requests, votes
 from core.credit.conditions import merged
+from core.dunning.load import load_org
 from core.dunning.stored import active
 from core.models import CreditRequest, Customer, Delivery, Order
 from core.money import Money, format_money
@@ -115,7 +116,7 @@ def buttons(work: Work, order_id: int | None, person_id: int | None, lang: Lang)
     last = requests.latest(work, order.id or 0) if order is not None else None
     if order is None or last is None:
         return None
-    asks = person_id in (order.asked_by_id, last.asked_by_id)
+    asks = person_id in (order.asked_by_id, last.asked_by_id, requests.rep_of(work, order, load_org(work)))
     for kind, has in _CARDS.items():
         message = about_order(work, order, has[0], person_id)
         if message is None or (kind == "order.held" and not asks):

@@ -22,7 +22,7 @@ from core.dunning.ladder import Policy
 from core.dunning.load import load_org
 from core.dunning.org import Org
 from core.ledger.marks import NOBODY, mark
-from core.models import CreditRequest, CreditVote, Order, OrderState, RequestState
+from core.models import CreditRequest, CreditVote, Customer, Order, OrderState, RequestState
 from core.models.base import table_of
 from core.time import work_hours_later
 from core.work import Work
@@ -88,10 +88,18 @@ def open_(
     work.session.flush()
     work.audit("credit.asked", "credit", request.id, order.customer_id, order=order.number, route=chosen.name)
     _send(work, policy, request, org, request.rungs[0]["people"])
-    if not _reads_it(work, order):
-        _tell(work, policy, order, "order.held", [order.asked_by_id], request.id, org)
+    rep = rep_of(work, order, org)
+    if not _reads_it(work, order, rep):
+        _tell(work, policy, order, "order.held", [rep], request.id, org)
     prepayment.ask(work, policy, order)
     return request
+
+
+def rep_of(work: Work, order: Order, org: Org) -> int | None:
+    """Who follows the order: whose it is, or once they have left, who looks after the customer by now."""
+    if org.active(order.asked_by_id):
+        return order.asked_by_id
+    return org.responsible(None, work.session.get_one(Customer, order.customer_id).owner_id)
 
 
 def concerned(order: Order, org: Org, request: CreditRequest | None = None) -> set[int]:
@@ -198,7 +206,7 @@ def _nobody(work: Work, policy: Policy, order: Order) -> None:
     order.facts = {**order.facts, NOBODY: True}
     work.audit("credit.nobody", "order", order.id, order.customer_id)
     work.session.flush()
-    _tell(work, policy, order, "order.decided", [order.asked_by_id, *_to_be_told(work, order)])
+    _tell(work, policy, order, "order.decided", [rep_of(work, order, load_org(work)), *_to_be_told(work, order)])
 
 
 def settle_order(work: Work, policy: Policy, order: Order, state: OrderState, *, by: str) -> None:
@@ -232,7 +240,8 @@ def mark_others(work: Work, policy: Policy, customer_ids: Collection[int], *, sh
 
 def _to_be_told(work: Work, order: Order) -> list[int | None]:
     """The rep, and finance; not whoever has just decided."""
-    return [person for person in (order.asked_by_id, *holders(load_org(work), "finance")[:1]) if person != work.person_id]
+    org = load_org(work)
+    return [person for person in (rep_of(work, order, org), *holders(org, "finance")[:1]) if person != work.person_id]
 
 
 def cards(work: Work, policy: Policy, request: CreditRequest, again: Collection[int] = ()) -> None:
@@ -270,9 +279,9 @@ def _have_card(work: Work, request: CreditRequest) -> tuple[set[int], set[int]]:
     return set(work.session.execute(leaving).scalars()), set(work.session.execute(shown).scalars())
 
 
-def _reads_it(work: Work, order: Order) -> bool:
-    """Whether the rep has an open card of the held order, which is drawn anew."""
-    return work.session.execute(_HELD_CARD, {"order": order.id, "person": order.asked_by_id}).first() is not None
+def _reads_it(work: Work, order: Order, rep: int | None) -> bool:
+    """Whether they have an open card of the held order, which is drawn anew."""
+    return work.session.execute(_HELD_CARD, {"order": order.id, "person": rep}).first() is not None
 
 
 def tell_outcome(work: Work, policy: Policy, order: Order, told: Collection[int] = ()) -> None:
@@ -282,7 +291,8 @@ def tell_outcome(work: Work, policy: Policy, order: Order, told: Collection[int]
 
 def tell_end(work: Work, policy: Policy, order: Order, request: CreditRequest) -> None:
     """That a request has come to nothing hears the rep in any case: with that card they may ask again."""
-    _tell(work, policy, order, "order.decided", [order.asked_by_id, *_to_be_told(work, order)], request.id)
+    people = [rep_of(work, order, load_org(work)), *_to_be_told(work, order)]
+    _tell(work, policy, order, "order.decided", people, request.id)
 
 
 def _tell(

@@ -238,8 +238,9 @@ def _outcome(row: Order, asked: CreditRequest | None) -> str:
 
 
 def _may_ask(facts: Facts, row: Order, asked: CreditRequest | None, reader: int | None) -> bool:
-    """Whose order it is, who asked last, and their managers."""
-    askers = {row.asked_by_id, asked.asked_by_id if asked is not None else None} - {None}
+    """Whose order it is, who follows it by now, who asked last, and their managers."""
+    rep = requests.rep_of(facts.work, row, facts.org)
+    askers = {row.asked_by_id, rep, asked.asked_by_id if asked is not None else None} - {None}
     return reader in askers or any(reader in facts.org.above(asker) for asker in askers)
 
 
