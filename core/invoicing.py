@@ -37,19 +37,23 @@ class ToInvoice:
 
 
 def to_invoice(work: Work, customer_ids: Collection[int]) -> dict[int, list[ToInvoice]]:
-    """By customer, the longest signed for first. Receivables of an order take over its shipments in that order."""
+    """By customer, the longest signed for first. Receivables of an order take over its shipments in that order, those of
+    orders that had its number before only what was shipped until then."""
     rows = work.session.execute(
         select(S)
         .where(S.c.customer_id.in_(sorted(customer_ids)), S.c.signed_on.is_not(None), S.c.amount_minor > 0)
         .order_by(S.c.customer_id, S.c.signed_on, S.c.id)
     ).all()
     done = progress.of_orders(work, {row.customer_id for row in rows}, {row.order_no for row in rows})
-    left = {key: so_far.invoiced_minor for key, so_far in done.items()}
+    mine = {key: so_far.invoiced_minor for key, so_far in done.items()}
+    theirs = {key: so_far.all_invoiced_minor - so_far.invoiced_minor for key, so_far in done.items()}
     found: dict[int, list[ToInvoice]] = {}
     for row in rows:
-        key = (row.customer_id, row.order_no, row.currency)
-        taken = min(left.get(key, 0), row.amount_minor)
-        left[key] = left.get(key, 0) - taken
+        key, taken = (row.customer_id, row.order_no, row.currency), 0
+        until = done[key].others_until
+        for left in ([theirs] if until is not None and row.shipped_on <= until else []) + [mine]:
+            part = min(left[key], row.amount_minor - taken)
+            left[key], taken = left[key] - part, taken + part
         if taken < row.amount_minor:
             found.setdefault(row.customer_id, []).append(
                 ToInvoice(row.id, row.number, row.order_no, row.amount_minor - taken, row.currency, row.signed_on)

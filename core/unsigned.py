@@ -89,7 +89,7 @@ def awaited(work: Work, policy: Policy, customer_ids: Collection[int]) -> list[U
         return []
     org = load_org(work)
     done = progress.of_orders(work, {row.customer_id for row in rows}, {row.order_no for row in rows})
-    left = {key: max(0, so_far.invoiced_minor - so_far.signed_minor) for key, so_far in done.items()}
+    left = {key: max(0, so_far.all_invoiced_minor - so_far.all_signed_minor) for key, so_far in done.items()}
     found: list[Unsigned] = []
     for row in rows:
         key = (row.customer_id, row.order_no, row.currency)

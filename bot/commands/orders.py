@@ -161,7 +161,7 @@ def _of(work: Work, row: Order) -> Found:
 def _with_progress(work: Work, found: Found) -> Found:
     row = found.order
     waiting = (each for each in awaited(work, row.customer_id) if each.order_id == row.id)
-    done = of_order(work, row.customer_id, row.number, row.currency)
+    done = of_order(work, row)
     return replace(found, done=done, awaited=next(waiting, None) if row.state == OrderState.held else None)
 
 

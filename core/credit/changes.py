@@ -45,7 +45,7 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
     if order.fingerprint == new.fingerprint:
         pending = requests.pending(work, order.id or 0)
         return Submitted(order, pending.id if pending is not None else None, again=True)
-    done = progress.of_order(work, order.customer_id, order.number, order.currency)
+    done = progress.of_order(work, order)
     _may_change(work, order, new, done)
     pending = requests.pending(work, order.id or 0)
     if _asks_nobody(work, order, new, pending):
@@ -158,7 +158,7 @@ def close(work: Work, order: Order) -> None:
     pending = requests.pending(work, order.id or 0)
     if pending is not None:
         requests.end(work, pending, "withdrawn")
-    done = progress.of_order(work, order.customer_id, order.number, order.currency).done_minor
+    done = progress.of_order(work, order).done_minor
     lines.shorten(work, active(work)[1].credit, order, order.amount_minor - done)
     order.facts = {**order.facts, CLOSED_FROM: str(order.state)}
     order.state, order.ended_at = OrderState.closed, work.now

@@ -21,7 +21,7 @@ P = table_of(Person)
 def stands(work: Work, order: Order) -> dict[str, Any]:
     """schemas.OrderNow."""
     pending = requests.pending(work, order.id or 0)
-    done = progress.of_order(work, order.customer_id, order.number, order.currency)
+    done = progress.of_order(work, order)
     money = {
         "amount": order.amount_minor, "shipped": done.shipped_minor, "signed": done.signed_minor,
         "invoiced": done.invoiced_minor,
