@@ -171,6 +171,14 @@ def test_one_that_will_never_do_holds_up_no_other(mirrored: Callable[[], Product
     assert len(kept(hk)) == 1
 
 
+@pytest.mark.parametrize("code", ["-1", "60011"])  # busy; a permission that an administrator gives later
+def test_its_owner_is_looked_up_again(mirrored: Callable[[], Product], fake: FakeDingTalk, code: str) -> None:
+    hk = mirrored()
+    fake.fail("/topapi/*", status=200, code=code, times=2)
+    hk.send()
+    fake.wait_for(lambda: done(fake) == [False])
+
+
 def test_a_todo_that_its_owner_deleted_is_forgotten(mirrored: Callable[[], Product], fake: FakeDingTalk) -> None:
     hk = mirrored()
     ref = hk.send().ref

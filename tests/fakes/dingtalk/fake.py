@@ -210,7 +210,7 @@ class FakeDingTalk(FakeServer):
         self, path: str, *, status: int = 500, code: str = "ServiceUnavailable", message: str = "", times: int = 1
     ) -> None:
         """`path`: "/v1.0/card/*" or "PUT /v1.0/card/instances"; for oapi paths `code` is the errcode."""
-        self._trouble(Trouble(path, times, "fail", status, code))
+        self._trouble(Trouble(path, times, "fail", status, code, message=message))
 
     def limit(self, path: str, times: int = 1) -> None:
         self.fail(path, status=403, code="QpsLimit", times=times)

@@ -29,6 +29,7 @@ class Trouble:
     code: str = ""
     seconds: float = 0.0
     release: asyncio.Event | None = None
+    message: str = ""
 
     def hits(self, request: web.Request) -> bool:
         wanted = f"{request.method} {request.path}" if " " in self.path else request.path
@@ -128,7 +129,7 @@ class Gate:
     async def _before(self, trouble: Trouble, request: web.Request) -> None:
         match trouble.kind:
             case "fail":
-                raise Refused(trouble.code, trouble.code, status=trouble.status, wrong=False)
+                raise Refused(trouble.code, trouble.message or trouble.code, status=trouble.status, wrong=False)
             case "slow":
                 await asyncio.sleep(trouble.seconds)
             case "hold" if trouble.release is not None:
