@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,10 @@ from sqlalchemy.engine import make_url
 from sqlmodel import Session, SQLModel
 
 from bot.settings import MESSENGERS, Settings, to_company, unknown_environment
+from bot.ward import Check, Ward
+from bot.webhook_check import check_webhook
 from bot.words import explain, one_line, reason
 from core.errors import DomainError
-from core.work import Company
 
 if TYPE_CHECKING:
     from bot.adapters.check import Finding
@@ -23,33 +24,6 @@ if TYPE_CHECKING:
 
 CALENDAR_AHEAD = timedelta(days=45)
 COUNTED = ("dingtalk.calls", "slack.called", "wecom.called")  # what messengers find in our own database
-
-
-@dataclass(frozen=True)
-class Check:
-    name: str
-    state: str  # ok, warn, fail
-    message: str
-    hint: str = ""
-
-
-@dataclass
-class Ward:
-    """What the checks look at. Without a usable database `session` is None."""
-
-    settings: Settings
-    company: Company
-    now: datetime
-    lang: str
-    session: Session | None = None
-    notes: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def today(self) -> date:
-        return self.company.calendar.business_date(self.now)
-
-    def t(self, zh: str, en: str) -> str:
-        return zh if self.lang == "zh" else en
 
 
 def examine(settings: Settings, now: datetime, *, lang: str, data: bool = False) -> dict[str, Any]:
@@ -60,8 +34,6 @@ def examine(settings: Settings, now: datetime, *, lang: str, data: bool = False)
     checks.append(database)
     report: dict[str, Any] = {"checks": checks, "cases": [], "gaps": {}}
     if ward.notes.get("usable"):
-        from bot.webhook_check import check_webhook
-
         found = (check_policy, check_deliveries, check_letters, check_accounts, check_webhook)
         with _session(settings) as session:
             ward.session = session

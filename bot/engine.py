@@ -7,8 +7,8 @@ from datetime import datetime, time, timedelta
 from sqlalchemy import select
 
 from bot.transactions import Transactions
-from core import garbage, jobs, tokens, watches, webhooks
-from core.credit import apart, events, inputs, orders, proposals, rating
+from core import garbage, invoicing, jobs, tokens, unsigned, watches, webhooks
+from core.credit import apart, events, inputs, locks, orders, proposals, rating
 from core.dunning import cycle
 from core.dunning.stored import active
 from core.errors import Unreachable
@@ -29,6 +29,7 @@ PROPOSALS = "proposals"  # the job that looks who has earned a higher limit, a s
 ANSWERS = "answers"  # the job that forgets what the REST API answered long ago, a slot a day
 EVENTS = "events"  # the job that forgets events that were taken long ago, a slot a day
 ORDERS = "orders"  # the job that has every held order checked again, a slot a day
+GOODS = "goods"  # the job that looks what nobody has signed for, or invoiced, a slot a day
 AT_ONCE = 5000  # events
 
 
@@ -64,6 +65,7 @@ def run_credit(transactions: Transactions, now: datetime) -> None:
     refresh_ratings(transactions, now)
     propose_limits(transactions, now)
     report_watched(transactions, now)
+    ask_for_goods(transactions, now)
     tell_holds(transactions, now)
     mark_for_today(transactions, now)
     check_orders(transactions, now)
@@ -121,6 +123,24 @@ def report_watched(transactions: Transactions, now: datetime) -> int:
         return 0
     with transactions.work(now) as work:
         return watches.report(work, active(work)[1], found)
+
+
+def ask_for_goods(transactions: Transactions, now: datetime) -> int:
+    """Goods that nobody has signed for in time, and what nobody has invoiced, in the first cycle of a business date: tasks
+    for reps and finance. Returns how many."""
+    with transactions.work(now) as work:
+        if not jobs.claim(work, GOODS, slot := work.today.isoformat()):
+            return 0
+        policy = active(work)[1]
+        customers = {*unsigned.customers(work, policy), *invoicing.late(work, policy)}
+    made = 0
+    for some in inputs.chunks(customers):
+        with transactions.work(now) as work:
+            locks.lock_ones(work, some)
+            made += unsigned.ask(work, policy, some) + invoicing.ask(work, policy, some)
+    with transactions.work(now) as work:
+        jobs.done(work, GOODS, slot)
+    return made
 
 
 def mark_for_today(transactions: Transactions, now: datetime) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, and_, cast, func, select
+from sqlalchemy import BigInteger, String, and_, bindparam, cast, func, select
 from sqlmodel import Session, SQLModel
 
 from core.errors import ConfigError
@@ -152,13 +152,17 @@ def _orders(session: Session, as_of: date, zone: ZoneInfo) -> list[dict[str, Cel
     after = (entry.c.effective_on > as_of) & entry.c.receivable_id.is_not(None)
     amount = cast(func.sum(entry.c.amount_minor), BigInteger).label("amount")
     later = select(entry.c.receivable_id, amount).where(after).group_by(entry.c.receivable_id).subquery()
-    mine = and_(named(r), r.c.issued_on <= as_of, parts.is_of(o.c.placed_at))
+    days = (
+        select(o.c.id, *parts.days_of(bindparam("zone", zone.key, type_=String))).group_by(o.c.id).subquery("days")
+    )
+    mine = and_(named(r), r.c.issued_on <= as_of, parts.is_of(days.c))
     owed = (
         select(
             o.c.id, total(r.c.amount_minor).label("invoiced"),
             total(r.c.open_minor - func.coalesce(later.c.amount, 0)).label("open"),
         )
-        .join_from(o, r, mine).outerjoin(later, later.c.receivable_id == r.c.id).group_by(o.c.id).subquery()
+        .join_from(o, days, days.c.id == o.c.id).join(r, mine)
+        .outerjoin(later, later.c.receivable_id == r.c.id).group_by(o.c.id).subquery()
     )  # fmt: skip
     sent = (
         select(o.c.id, total(s.c.amount_minor).label("shipped"))
@@ -177,7 +181,8 @@ def _orders(session: Session, as_of: date, zone: ZoneInfo) -> list[dict[str, Cel
         invoiced, left = row.invoiced or 0, row.open or 0
         return {
             "number": row.number, "customer": row.customer, "amount": Money(row.amount_minor, row.currency),
-            "currency": row.currency, "terms": row.terms, "note": row.note, "asked_by": handles.get(row.asked_by_id, ""),
+            "currency": row.currency, "ordered_on": row.ordered_on, "terms": row.terms, "note": row.note,
+            "asked_by": handles.get(row.asked_by_id, ""),
             "prepaid": Money(row.prepaid_minor, row.currency) if row.prepaid_minor else None, "source": row.source,
             "placed_at": row.placed_at.astimezone(zone).isoformat(), "state": row.state,
             "decided_at": row.decided_at.astimezone(zone).isoformat() if row.decided_at else "",

@@ -17,6 +17,7 @@ from bot.fit import ask_card, fit
 from bot.inputs import about_which, canonical
 from bot.notifications.load import Cancel, Message
 from bot.notifications.load import load as load_view
+from bot.notifications.load.facts import stopping
 from bot.notifications.parcel import address_of
 from bot.notifications.templates import ACTION_IDS, render, templates
 from bot.text import clean
@@ -138,7 +139,8 @@ class Desk:
             if pressed is not None:
                 return pressed
         answered = commands.handle(self.work, self.person, text, lang=self.lang, confirmed=confirmed)
-        card = render(answered.kind, answered.view, self.lang)
+        holds = stopping(self.work, answered.customer_id) if answered.outcome == "done" else ()
+        card = render(answered.kind, answered.view, self.lang, holds)
         mine = questions.buttons(self.work, answered.order_id, self.person.id, self.lang)
         card = self._fit(card if mine is None else replace(card, actions=mine.actions))
         outcome = answered.outcome or "done"
@@ -315,7 +317,7 @@ class Desk:
         loaded = load_view(self.work, message, self.lang)
         if isinstance(loaded, Cancel):
             return None
-        card = self._fit(render(loaded.kind, loaded.view, self.lang))
+        card = self._fit(loaded.card(self.lang))
         delivery_id = self._keep(
             card, message.subject, message.subject_id, data, customer_id=message.customer_id, code=loaded.customer_code,
             shows=loaded.shows,

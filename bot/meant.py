@@ -164,15 +164,18 @@ class _Line:
     # --- what it names ---
 
     def _order(self, begun: Sequence[_Begun], verb: tuple[str, str] | None, rest: str) -> Meant:
-        numbers = list(dict.fromkeys([*_NUMBER.findall(rest), *(word.strip(_GAPS) for word in rest.split())]))
+        """The first number that the line names is the one; others stand in what is said about it."""
+        numbers = _numbers(rest)
         named = self._named_orders([each for each in numbers if len(each) > 3 or not each.isdecimal()][:20])
         about = self._orders_of(begun)
-        with_card = [order for order in named if order.id in about.values()]
-        order = next(iter(with_card or named), None)
+        order = next((order for order in named if order.id in about.values()), next(iter(named), None))
         if order is None:
             first = _NUMBER.match(rest)
             return Nowhere(first[0]) if first is not None and _LIKE_A_NUMBER.fullmatch(first[0]) else None
         words = [order.number, *self._names_of([order.customer_id])[order.customer_id]]
+        unknown = _unknown(rest, words)
+        if unknown:
+            return Nowhere(unknown)
         mine = [each for each in begun if about.get(each.delivery.id or 0) == order.id]
         if mine:
             return self._only(mine, words) or Nowhere(order.number, order)
@@ -180,14 +183,20 @@ class _Line:
         return Nowhere(order.number, order, action, _without(said, words))
 
     def _named_orders(self, numbers: Sequence[str]) -> list[Order]:
-        """Those that they may see, as the line names them."""
+        """Those that they may see of the first number that any of these has, spelled like that before others: several
+        sources may have it. One that waits goes before others, the newest before older ones."""
         if not numbers:
             return []
-        spelled = {number: at for at, each in enumerate(numbers) for number in (each.upper(), each)}
+        spelled: dict[str, tuple[int, bool]] = {}
+        for at, each in enumerate(numbers):
+            spelled.setdefault(each, (at, False))
+            spelled.setdefault(each.upper(), (at, True))
         found = self.work.session.execute(select(Order).where(O.c.number.in_(sorted(spelled)))).scalars().all()
         scope = scope_of(self.work.session, self.person.id or 0)
         mine = [order for order in found if may_see(self.work, self.person.id or 0, scope, order)]
-        return sorted(mine, key=lambda order: (spelled[order.number], order.state != "held", -(order.id or 0)))
+        first = min((spelled[order.number] for order in mine), default=None)
+        same = (order for order in mine if spelled[order.number] == first)
+        return sorted(same, key=lambda order: (order.state != "held", -(order.id or 0)))
 
     def _orders_of(self, begun: Sequence[_Begun]) -> dict[int, int]:
         """By card, the order that it is about."""
@@ -237,6 +246,28 @@ class _Line:
             return found[0]
         found = [hit for hit in found if hit.action != OPENS and hit.delivery.subject not in _LISTS]
         return found[0] if len(found) == 1 else found
+
+
+def _numbers(rest: str) -> list[str]:
+    """What may be an order's number, as the line goes on: words, and what of them is letters and digits."""
+    found = [(match.start(), match[0]) for match in _NUMBER.finditer(rest)]
+    found += [(match.start(), match[0].strip(_GAPS)) for match in re.finditer(r"\S+", rest)]
+    return list(dict.fromkeys(text for _, text in sorted(found) if text))
+
+
+def _unknown(rest: str, known: Sequence[str]) -> str:
+    """What looks like an order's number and stands before `known`, an order's number and its customer's names; "" if there
+    is none."""
+    number, *names = (unicodedata.normalize("NFKC", name).casefold() for name in known)
+    end = len(rest) if _NUMBER.fullmatch(number) else rest.casefold().find(number)
+    for match in _NUMBER.finditer(rest[: max(0, end)]):
+        if match[0].casefold() == number:
+            break
+        around = rest[max(0, match.start() - 1) : match.start()] + rest[match.end() : match.end() + 1]
+        like = _LIKE_A_NUMBER.fullmatch(match[0]) and (len(match[0]) > 3 or not around.strip(_GAPS))
+        if like and match[0].casefold() not in names:
+            return match[0]
+    return ""
 
 
 def _says(rest: str, name: str) -> bool:

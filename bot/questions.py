@@ -21,8 +21,9 @@ from bot.words import sentence
 from core import actions
 from core.actions import ActionRequest, Result
 from core.credit import lines as lines_
-from core.credit import prepayment, requests
+from core.credit import prepayment, requests, votes
 from core.credit.conditions import merged
+from core.dunning.load import load_org
 from core.dunning.stored import active
 from core.models import CreditRequest, Customer, Delivery, Order
 from core.money import Money, format_money
@@ -115,7 +116,7 @@ def buttons(work: Work, order_id: int | None, person_id: int | None, lang: Lang)
     last = requests.latest(work, order.id or 0) if order is not None else None
     if order is None or last is None:
         return None
-    asks = person_id in (order.asked_by_id, last.asked_by_id)
+    asks = person_id in (order.asked_by_id, last.asked_by_id, requests.rep_of(work, order, load_org(work)))
     for kind, has in _CARDS.items():
         message = about_order(work, order, has[0], person_id)
         if message is None or (kind == "order.held" and not asks):
@@ -153,7 +154,7 @@ def _in_money(
     request, policy = work.session.get_one(CreditRequest, delivery.subject_id), active(work)[1]
     mine = {"prepay_percent": int(given["prepay_percent"].rstrip("%"))} if given.get("prepay_percent") else {}
     others = {name: given[name] for name in ("until",) if given.get(name)} | ({"terms": 0} if given.get("terms") else {})
-    agreed = requests.agreed_so_far(work, request)
+    agreed = votes.agreed_so_far(work, request)
     prepay = Money(prepayment.agreed_minor(order, merged([agreed, mine]) | others), order.currency)
     promised = Money(prepayment.promised_minor(order), order.currency)
 

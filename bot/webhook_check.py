@@ -5,7 +5,7 @@ import ssl
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from bot.doctor import Check, Ward
+from bot.ward import Check, Ward
 from bot.words import sentence
 from core import webhooks
 from core.webhooks import Backlog

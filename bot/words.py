@@ -65,6 +65,8 @@ def sentence(code: str, facts: Mapping[str, Any] | None = None, lang: str = "zh"
     en = lang != "zh"
     words = words_of(code)
     shown = {key: _shown(value, lang) for key, value in (facts or {}).items()}
+    if f"beyond.{shown.get('needs')}" in _catalogue():
+        shown["why"] = beyond(shown, lang)
     if code.startswith("person."):
         shown.setdefault("handle", shown.get("person", shown.get("value", "…")))
     if words is None:
@@ -76,6 +78,11 @@ def sentence(code: str, facts: Mapping[str, Any] | None = None, lang: str = "zh"
         return message, words[2 + en].format(who=who) if who else ""
     hint = words[2 + en].format_map(_Hints(shown)) if len(words) > 2 else ""
     return message, hint
+
+
+def beyond(facts: Mapping[str, Any], lang: str) -> str:
+    """Which limit somebody's wish is beyond, by `needs` and `n`."""
+    return _catalogue()[f"beyond.{facts['needs']}"][lang != "zh"].format_map(_Facts(facts))
 
 
 def who_may(action: str, lang: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import BigInteger, CompoundSelect, Date, bindparam, select, true, union, update
 from sqlalchemy import case as sql_case
 
-from core import chores, claims, disputes, invoicing, outbox, payments, promises
+from core import chores, claims, disputes, invoicing, outbox, payments, promises, unsigned
 from core.credit import events, prepayment
 from core.dunning.facts import CaseFacts, worse
 from core.dunning.ladder import SEVERITIES, Policy
@@ -130,8 +130,9 @@ def refresh(work: Work, customer_ids: Collection[int], receipt_ids: Collection[i
     _hand_over(work, policy, org, cases, tasks, links)
     _settle_tasks(work, cases, severity, open_receivables, busy, tasks, links)
     payments.allocate_chores_done(work, busy)
-    waiting = chores.who_has(work, busy, (invoicing.KIND, prepayment.KIND))
+    waiting = chores.who_has(work, busy, (invoicing.KIND, prepayment.KIND, unsigned.KIND))
     invoicing.taken_over(work, waiting[invoicing.KIND])
+    unsigned.settle(work, waiting[unsigned.KIND])
     prepayment.settle(work, waiting[prepayment.KIND])
     outbox.touch_customers(work, busy)
 

@@ -48,6 +48,7 @@ MESSAGES = {
     "dispute": "dispute.open",
     "invoice": "task.invoice",
     "prepay": "task.prepay",
+    "sign": "task.sign",
     "related": "task.related",
 }
 

@@ -207,7 +207,7 @@ _LINE = frozenset({Relation.own, Relation.above})
 _TASK = Rule(_LINE, frozenset({"finance_manager"}))
 _APPROVE = Rule(frozenset({Relation.above}), frozenset({"finance_manager"}), not_own=True)
 _FINANCE = Rule(roles=FINANCE)
-# Which of them, and never whoever asked, says the route of the request: core.credit.requests.
+# Which of them, and never whoever asked, says the route of the request: core.credit.votes.
 _CREDIT = Rule(roles=frozenset({
     "sales_manager", "sales_director", "finance", "finance_manager", "finance_director", "risk", "management", "admin",
 }))  # fmt: skip

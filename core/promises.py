@@ -3,6 +3,7 @@
 proposed -> open | rejected            beyond the limits, a manager decides; dunning goes on until then
 open -> kept | partly_kept | broken    judged when the tolerance has ended, kept as soon as it is
 open -> replaced                       by a newer one in time
+proposed -> replaced                   by a newer one, whether that stands by itself or waits for the manager
 broken, partly_kept -> kept, partly_kept   by a back-dated receipt
 """
 
@@ -36,6 +37,9 @@ _WHOSE = bindparam("customers", expanding=True, type_=BigInteger)
 _UNTIL = bindparam("until", type_=Date)
 _OPEN = select(Promise).where(P.c.customer_id.in_(_WHOSE), P.c.state == PromiseState.open)
 _OPEN_IN = _OPEN.where(P.c.currency == bindparam("currency"))
+_PROPOSED = select(Promise).where(
+    P.c.customer_id.in_(_WHOSE), P.c.currency == bindparam("currency"), P.c.state == PromiseState.proposed
+)
 _JUDGED = select(Promise).where(
     P.c.customer_id.in_(_WHOSE), P.c.state.in_(NOT_KEPT), P.c.due_on >= bindparam("since", type_=Date)
 )
@@ -62,6 +66,7 @@ class Made:
 
     promise: Promise
     needs: str
+    withdrawn: tuple[Promise, ...] = ()  # waited for the manager until this one was made
 
 
 def make(
@@ -147,9 +152,12 @@ def _make(
             _cover_again(work, earlier)
         else:
             _end(work, earlier, PromiseState.replaced)
+    withdrawn = tuple(work.session.execute(_PROPOSED, asked).scalars())
     work.session.add(promise)
     work.session.flush()
     assert promise.id is not None
+    for older in withdrawn:
+        withdraw(work, older)
     if not needs:
         covers.cover(work, "promise", promise.id, covers.spread(case, amount, work.today))
     work.audit(
@@ -162,7 +170,33 @@ def _make(
         _remind(work, promise)
         if amount < question:
             followups.rest_follows(work, policy, customer_id, currency)
-    return Made(promise, needs)
+    return Made(promise, needs, withdrawn)
+
+
+def withdraw(work: Work, promise: Promise) -> None:
+    """A newer word of the customer stands for what the manager was asked to accept: approved late, it would undo that."""
+    promise.state = PromiseState.replaced
+    promise.ended_at = work.now
+    work.audit("promise.withdrawn", "promise", promise.id, promise.customer_id)
+    outbox.touch(work, "promise", [promise.id or 0])
+
+
+def limit_passed(policy: Policy, promise: Promise, needs: str) -> int:
+    """The number of the limit that a promise is beyond, in the unit of that limit: days, percent, or times."""
+    limits = policy.limits
+    numbers = {
+        "too_far": limits.promise_max_days,
+        "too_little": round(limits.promise_min_share * 100),
+        "too_often": promise.replacements - 1,
+    }
+    return numbers.get(needs, 0)
+
+
+def newer(work: Work, promise: Promise) -> Promise | None:
+    """The open promise that was made after this one, which somebody is still asked about."""
+    asked = {"customers": [promise.customer_id], "currency": promise.currency}
+    found = work.session.execute(_OPEN_IN, asked).scalar_one_or_none()
+    return found if found is not None and (found.id or 0) > (promise.id or 0) else None
 
 
 def _again(work: Work, policy: Policy, case: CaseFacts) -> CaseFacts:
@@ -178,7 +212,7 @@ def _ask_manager(work: Work, policy: Policy, promise: Promise, case: CaseFacts, 
     org = load_org(work)
     approver = next(iter(org.chain(promise.made_by_id)), None)
     if approver is None:
-        raise DomainError("promise.beyond_limits", needs=needs)
+        raise DomainError("promise.beyond_limits", needs=needs, n=limit_passed(policy, promise, needs))
     outbox.enqueue(
         work,
         [
@@ -221,7 +255,8 @@ def decide(work: Work, policy: Policy, promise: Promise, *, approve: bool) -> No
     _remind(work, promise)
     if promise.amount_minor < question:
         followups.rest_follows(work, policy, promise.customer_id, promise.currency)
-    work.audit("promise.approved", "promise", promise.id, promise.customer_id)
+    replaced = earlier.id if earlier is not None and earlier.state == PromiseState.replaced else None
+    work.audit("promise.approved", "promise", promise.id, promise.customer_id, replaced=replaced)
 
 
 def received(work: Work, promise: Promise) -> int:

@@ -35,10 +35,15 @@ class Sent:
 
 @dataclass(frozen=True)
 class Retry:
-    """Not now. Nothing was shown."""
+    """Not now. Nothing was shown.
+
+    `elsewhere`: it is this messenger that takes nothing for a long time, so the person's next one is tried at once, and
+    where there is none, the message waits however long that is.
+    """
 
     after_seconds: float
     reason: str
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True)

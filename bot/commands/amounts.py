@@ -136,3 +136,76 @@ def _two_words(first: str, second: str) -> bool:
     if first[-1:].isdigit():
         return second in _UNITS or second in _AFTER or (len(second) == 3 and known_currency(second.upper()))
     return second[:1].isdigit() and (first in _BEFORE or (len(first) == 3 and known_currency(first.upper())))
+
+
+_LABELS = ("金额", "争议金额", "共", "共计", "合计", "amount")
+_GLUED = re.compile(rf"(?P<note>.*?[^\d.,'+-])(?P<amount>{_SHAPE.pattern})")
+
+
+def amount_among(
+    words: Sequence[str], default: str, *, plain: bool = False
+) -> tuple[int, str | None, tuple[str, ...]] | None:
+    """(minor, currency, the other words) if one amount stands among words of a note: `短少 8888.88`, `先付 5万 余款下月`,
+    `金额 50000`. Only what is written as money is one, or what follows such a label; with `plain` the last word, too, if it
+    is a number. Errors: amount.several(value), and those of an amount."""
+    found: list[tuple[int, int, str, str]] = []  # from and to which word, what stays of it, the amount
+    at = 0
+    while at < len(words):
+        one = _labelled(words, at) or _money(words, at) or (_last(words, at) if plain else None) or _glued(words, at)
+        if one is not None:
+            found.append(one)
+        at = one[1] if one is not None else at + 1
+    if not found:
+        return None
+    if len(found) > 1:
+        raise DomainError("amount.several", value="、".join(amount for *_, amount in found))
+    [(start, end, stays, amount)] = found
+    minor, currency = parse_amount(amount, default)
+    return minor, currency, (*words[:start], *([stays] if stays else []), *words[end:])
+
+
+def _labelled(words: Sequence[str], at: int) -> tuple[int, int, str, str] | None:
+    said = _plain(words[at]).rstrip(":")
+    if said in _LABELS:
+        count = _length(words[at + 1 :])
+        return (at, at + 1 + count, "", " ".join(words[at + 1 : at + 1 + count])) if count else None
+    label = next((each for each in _LABELS if said.startswith(each)), "")
+    rest = _plain(words[at])[len(label) :].lstrip(": ")
+    return (at, at + 1, "", rest) if label and looks_like_amount(rest) else None
+
+
+def _money(words: Sequence[str], at: int) -> tuple[int, int, str, str] | None:
+    """What nobody writes but of money: `5万`, `8888.88`, `3,000`, `USD 500`, `500 元`."""
+    count = _length(words[at:])
+    text = " ".join(words[at : at + count])
+    return (at, at + count, "", text) if count == 2 or (count and _says_money(text)) else None
+
+
+def _last(words: Sequence[str], at: int) -> tuple[int, int, str, str] | None:
+    return (at, at + 1, "", words[at]) if at == len(words) - 1 and looks_like_amount(words[at]) else None
+
+
+def _glued(words: Sequence[str], at: int) -> tuple[int, int, str, str] | None:
+    """`短少8888.88元`"""
+    match = _GLUED.fullmatch(_plain(words[at]))
+    if match is None or not looks_like_amount(match["amount"]) or not _says_money(match["amount"]):
+        return None
+    return at, at + 1, match["note"].rstrip(":，, "), match["amount"]
+
+
+def _length(words: Sequence[str]) -> int:
+    """How many of the first words are an amount."""
+    for count in (2, 1):
+        if len(words) >= count and (count == 1 or _two_words(*words[:2])) and looks_like_amount(" ".join(words[:count])):
+            return count
+    return 0
+
+
+def _says_money(text: str) -> bool:
+    match = _SHAPE.fullmatch(_plain(text))
+    if match is None:
+        return bool(_COMPOUND.fullmatch(_plain(text)))
+    number = match["number"]
+    return bool(match["before"] or match["unit"] or match["after"] or _GROUPED.fullmatch(number)) or bool(
+        re.fullmatch(r"\d+\.\d\d", number)
+    )

@@ -109,7 +109,7 @@ def _view(
             CurrencyLine(currency=o.currency, balance=Money(o.total, o.currency), overdue=Money(o.overdue, o.currency))
             for o in found.others
         ),
-        paused_until=found.paused_until, hold=found.hold,
+        paused_until=found.paused_until,
     )  # fmt: skip
 
 

@@ -1,6 +1,9 @@
 """/promise, /paid, /dispute, /pause, /unpause: what a customer said, and what follows from it."""
 
-from bot.commands.parser import Ask, Named, amount_input, fields, named
+from collections.abc import Mapping
+
+from bot.commands.amounts import amount_among
+from bot.commands.parser import Ask, Fields, Named, amount_input, fields, named
 from bot.commands.periods import in_quotes, said_again, take_period
 from bot.commands.reply import CommandReply
 from bot.commands.write import canonical_amount, change, joined
@@ -30,10 +33,11 @@ def promise(ask: Ask) -> CommandReply:
     found = fields(name.rest, ask.work.today, currency, needs_day=True)
     if found.day is None:
         return missing(ask, found.rest, "date.unknown")
+    _in_the_note(ask, found, currency)
     given = {"date": found.day.isoformat(), **amount_input(found, currency)}
     if found.rest:
         given["note"] = " ".join(found.rest)
-    canonical = joined(given["date"], canonical_amount(given), given.get("note", ""))
+    canonical = joined(given["date"], canonical_amount(given), _said(given))
     return change(ask, name, "task.promise", given, canonical)
 
 
@@ -65,10 +69,25 @@ def dispute(ask: Ask) -> CommandReply:
     found = fields(rest, ask.work.today, currency, day=False)
     if reason == "other" and found.rest and fold(found.rest[0]) in REASONS:
         reason, found.rest = REASONS[fold(found.rest[0])], found.rest[1:]
+    _in_the_note(ask, found, currency, plain=True)
     given = {"reason": reason, **amount_input(found, currency)}
     if found.rest:
         given["note"] = " ".join(found.rest)
-    return change(ask, name, "task.dispute", given, joined(reason, canonical_amount(given), given.get("note", "")))
+    return change(ask, name, "task.dispute", given, joined(reason, canonical_amount(given), _said(given)))
+
+
+def _in_the_note(ask: Ask, found: Fields, currency: str, *, plain: bool = False) -> None:
+    """Without an amount it is about everything: one that stands further on is not lost among the words."""
+    if found.amount_minor is not None or not found.rest or set(found.rest) & set(ask.typed.in_quotes):
+        return
+    taken = amount_among(found.rest, currency, plain=plain)
+    if taken is not None:
+        found.amount_minor, found.currency, found.rest = taken
+
+
+def _said(given: Mapping[str, str]) -> str:
+    """A note that is read once more: no amount is found in it then, either."""
+    return in_quotes(given["note"]) if "note" in given else ""
 
 
 def _settle(ask: Ask, name: Named, outcome: str) -> CommandReply:

@@ -12,7 +12,7 @@ from bot.commands.orders import asked_now, requests_of, state_of, zone_of
 from bot.commands.parser import Ask, named, pick
 from bot.commands.reply import CommandReply
 from bot.notifications.views import CreditStatusView, CurrencyExposure, OrderLine, PendingLine
-from bot.notifications.views.credit import InsuredLine
+from bot.notifications.views.credit import InsuredLine, PreparedLine
 from bot.notifications.views.orders import UninvoicedLine
 from bot.notifications.views.ratings import letter_of
 from bot.notifications.views.risks import RiskLine
@@ -22,6 +22,7 @@ from core.credit.exposure import Exposure, Standing, standing
 from core.credit.granted import available, granted
 from core.credit.incoming import days_of
 from core.credit.inputs import months_before
+from core.credit.limit_changes import Prepared, prepared
 from core.credit.rules import BLOCKING
 from core.credit.shown import over_of
 from core.credit.uninvoiced import Uninvoiced
@@ -54,6 +55,7 @@ class Found:
     people: Mapping[int, Person]
     risks: Sequence[RiskEvent] = ()
     uninvoiced: Sequence[Uninvoiced] = ()
+    prepared: Sequence[Prepared] = ()
     terms_days: int = 0
     terms_agreed: bool = False
 
@@ -128,7 +130,7 @@ def _find(work: Work, customer: Customer) -> Found:
         requests=requests, pending=pending, people=_people(work, customer, pending),
         risks=risks.latest(work, customer.id, months_before(work.today, rules.rating.window_months)),
         uninvoiced=uninvoiced.of_customer(work, customer.id), terms_days=allowed_days(now, rules),
-        terms_agreed=days_of(now.terms) is not None,
+        terms_agreed=days_of(now.terms) is not None, prepared=prepared(work, customer.id),
     )  # fmt: skip
 
 
@@ -157,6 +159,10 @@ def _view(ask: Ask, found: Found) -> CreditStatusView:
         extra=money(now.extra_minor) if now.extra_minor and limit else None, extra_until=now.extra_until,
         available=None if available is None else money(available), usage=found.usage, cash_only=limit == 0,
         limit_source=found.source, **_group(found),
+        prepared=tuple(
+            PreparedLine(amount=Money(x.amount_minor, x.currency), start=x.start, until=x.until, by=x.by, reason=x.reason)
+            for x in found.prepared
+        ),
         set_limit=money(now.base_minor) if found.source == "cash_only" and now.base_minor else None,
         insured=tuple(InsuredLine(amount=Money(i.minor, i.currency), insurer=i.insurer, until=i.until) for i in now.insured),
         overdue=tuple(Money(e.overdue_minor, code) for code, e in sorted(now.exposures.items()) if e.overdue_minor),
@@ -227,6 +233,13 @@ def _json(work: Work, found: Found) -> dict[str, Any]:
         "currency": now.currency, "limit": text(found.limit_minor), "limit_source": found.source,
         "base_limit": text(now.base_minor), "terms": now.terms, "terms_days": found.terms_days,
         "temporary": extra if now.extra_minor else None, "used": text(found.used_minor),
+        "prepared": [
+            {
+                "amount": format_major(one.amount_minor, one.currency), "currency": one.currency,
+                "from": one.start.isoformat(), "until": one.until.isoformat(), "by": one.handle, "reason": one.reason,
+            }
+            for one in found.prepared
+        ],
         "group": _group_json(found), "insured": [
             {
                 "insurer": one.insurer, "amount": format_major(one.minor, one.currency), "currency": one.currency,

@@ -68,7 +68,7 @@ def limit(ask: Ask) -> CommandReply:
     currency = reply.json["currency"]
     view = LimitView(
         today=ask.work.today, code=now.code, name=now.name, limit=now.limit, limit_source=now.limit_source, extra=now.extra,
-        extra_until=now.extra_until, available=now.available, count=len(found),
+        extra_until=now.extra_until, prepared=now.prepared, available=now.available, count=len(found),
         lines=tuple(_line(row, currency) for row in found[:SHOWN]),
     )  # fmt: skip
     history = [_told(row, currency) for row in found]

@@ -161,7 +161,7 @@ def _of(work: Work, row: Order) -> Found:
 def _with_progress(work: Work, found: Found) -> Found:
     row = found.order
     waiting = (each for each in awaited(work, row.customer_id) if each.order_id == row.id)
-    done = of_order(work, row.customer_id, row.number, row.currency)
+    done = of_order(work, row)
     return replace(found, done=done, awaited=next(waiting, None) if row.state == OrderState.held else None)
 
 
@@ -209,22 +209,23 @@ def reasons_of(stored: Iterable[Mapping[str, Any]], lang: str) -> tuple[Phrase, 
     found = []
     for reason in stored:
         text = str(reason.get("allowed", "" if "amount" in reason else reason.get("currency", "")))
-        if "group" in reason:
-            text = str(reason["group"])
+        if "group" in reason or "part" in reason:
+            text = str(reason.get("group") or reason["part"])
         if "role" in reason:
             text = templates().word(str(reason["role"]), "role", _lang(lang))
         if "lines" in reason:
             text = "、".join(str(item) for item in reason["lines"][:3])
         amount = (_amount(reason),) if "amount" in reason else ()
-        found.append(Phrase(code=f"credit.{reason['code']}", amount=amount, n=int(reason.get("days", 0)), text=text))
+        code, limit = f"credit.{reason['code']}", _amount(reason, "limit") if "limit" in reason else None
+        found.append(Phrase(code=code, amount=amount, limit=limit, n=int(reason.get("days", 0)), text=text))
     return tuple(found)
 
 
-def _amount(reason: Mapping[str, Any]) -> Money:
+def _amount(reason: Mapping[str, Any], name: str = "amount") -> Money:
     """As it is kept, or as other systems are told of it."""
-    if isinstance(reason["amount"], str):
-        return Money(parse_major(reason["amount"], reason["currency"]), reason["currency"])
-    return Money(*reason["amount"])
+    if isinstance(reason[name], str):
+        return Money(parse_major(reason[name], reason["currency"]), reason["currency"])
+    return Money(*reason[name])
 
 
 def _lang(lang: str) -> Lang:

@@ -66,6 +66,7 @@ _CHORES = {
     "receipts": "event.receipts_stale",
     "invoice": "todo.invoice",
     "prepay": "todo.prepay",
+    "sign": "todo.sign",
     "related": "todo.related",
 }
 

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from bot.words import NOT_ALLOWED, days_in_words, known, sentence, words_of
+from bot.words import NOT_ALLOWED, beyond, days_in_words, known, sentence, words_of
 from core.money import Money, format_money
 
 _Two = tuple[str, str]
 
 # What took effect, where the code says more than the action.
 _DONE: dict[str, _Two] = {
-    "promise.proposed": ("承诺超出限制，已请上级审批", "Beyond the limits: the manager is asked to approve"),
+    "promise.proposed": ("{why}，已请上级审批", "{why}: the manager is asked to approve"),
+    "promise.made_instead": ("承诺已登记，先前待审批的承诺已撤回", "Logged; what waited for the manager is withdrawn"),
     "pause.proposed": ("暂停已提交，等上级审批", "The manager is asked to approve the pause"),
     "group.limit_ended": ("集团额度已取消", "The group has no limit of its own any more"),
     "limit.raised": ("临时额度已生效，到期恢复原额度", "The limit is raised until then"),
@@ -150,7 +151,7 @@ def said(
     if already:
         return say(code, facts, lang, today)[0] if known(code) else of(_ALREADY, lang)
     if code in _DONE:
-        return of(_DONE[code], lang)
+        return of(_DONE[code], lang).format(why=beyond(facts, lang) if "needs" in facts else "")
     return of(DOES[action][1], lang) if action in DOES else code
 
 

@@ -44,6 +44,9 @@ def act(
         return error(ask.work, ask.lang, outcome.code, outcome.facts, str(outcome.result))
     already = outcome.result == Result.already
     lines = () if already else details(ask, _with_currency(given, outcome.facts, meant), action)
+    if "amount" not in given and not already and outcome.facts.get("amounts"):
+        sums = (format_money(Money(minor, currency), ask.lang) for minor, currency in outcome.facts["amounts"])
+        lines += (Line(label=words.label("amount", ask.lang), value=("、" if ask.lang == "zh" else ", ").join(sums)),)
     told: dict[str, Any] = {"action": action, "code": outcome.code, "input": dict(given), **_facts(outcome.facts)}
     if customer is not None:
         lines = (Line(label=words.label("customer", ask.lang), value=customer.name), *lines)

@@ -212,6 +212,11 @@ class Language:
         names["today"] = today
         return leaf.draw(self.context(names))
 
+    def held(self, holds: Iterable[str]) -> str:
+        """Why a customer's orders are stopped, to stand before a text."""
+        kinds = self.listed([self.word(kind, "stopped") for kind in holds])
+        return self.phrase(Phrase(code="stopped", text=kinds), None)
+
     def bind(self, words: Mapping[str, Mapping[str, Mapping[str, str]]]) -> None:
         self.words = {
             group: {code: text[self.lang] for code, text in codes.items()} for group, codes in words.items()

@@ -12,7 +12,6 @@ from bot.card import Card, as_lang, dump, load
 from bot.fit import fit
 from bot.notifications.load import Cancel, Facts, Loaded, Message
 from bot.notifications.load import load as load_view
-from bot.notifications.templates import render
 from bot.notifications.undelivered import drop
 from bot.transactions import Transactions
 from core.dunning import cycle
@@ -184,7 +183,7 @@ def _parcel(
     loaded = load_view(work, _message(message), to.lang, facts=shared)
     if isinstance(loaded, Cancel):
         return loaded.reason
-    card = render(loaded.kind, loaded.view, as_lang(to.lang))
+    card = loaded.card(as_lang(to.lang))
     if adapter.name != MAIL:
         card, _ = fit(card, adapter.capabilities(to), today=work.today)
     return Parcel(
@@ -235,7 +234,7 @@ def _drawn_anew(
     loaded = load_view(work, of_delivery(delivery, data), lang, facts=shared)
     if isinstance(loaded, Cancel):
         return loaded.reason
-    card, _ = fit(render(loaded.kind, loaded.view, lang), adapter.capabilities(to), today=work.today)
+    card, _ = fit(loaded.card(lang), adapter.capabilities(to), today=work.today)
     return to, loaded, card
 
 

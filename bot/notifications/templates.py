@@ -14,7 +14,7 @@ language) is a TemplateError when loading, with file and key.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -39,7 +39,7 @@ from bot.notifications.leaves import (
     tidy_text,
 )
 from bot.notifications.parse import ActionSpec, Each, FieldSpec, Names, Reader, RowsSpec, Spec
-from bot.notifications.views import REGISTRY, Phrase
+from bot.notifications.views import REGISTRY, LetterView, Phrase
 
 __all__ = ["ACTION_IDS", "TemplateError", "Templates", "render", "templates"]
 
@@ -189,7 +189,8 @@ class Templates:
             *(leaf for f in t.fields for leaf in (f.label, f.value)), *(c for r in t.rows for c in r.cells),
         )  # fmt: skip
 
-    def render(self, kind: str, view: Any, lang: Lang) -> Card:
+    def render(self, kind: str, view: Any, lang: Lang, holds: Collection[str] = ()) -> Card:
+        """`holds`: what stops the customer's orders, said where nothing is ever cut; in a letter to the customer it isn't."""
         t = self._template(kind, lang)
         if not isinstance(view, t.view):
             raise TypeError(f"{kind} is rendered from {t.view.__name__}, not {type(view).__name__}")
@@ -202,7 +203,10 @@ class Templates:
         else:
             title = next(s.leaf.draw(context) for s in t.title if s.when is None or s.when(names))
             tone = t.tone.draw(context)
-        text = [s.leaf.draw(context) for s in t.text if (s.closed or not closed) and (s.when is None or s.when(names))]
+        said = [s.leaf.draw(context) for s in t.text if (s.closed or not closed) and (s.when is None or s.when(names))]
+        text = "\n".join(said)
+        if holds and t.view is not LetterView:
+            text = language.held(holds) + text
         footer = [s.leaf.draw(context) for s in t.footer if s.when is None or s.when(names)]
         rows, more = ((), 0) if closed else _rows(t.rows, names, language)
         return Card(
@@ -210,7 +214,7 @@ class Templates:
             lang=lang,
             tone=cast(Tone, tone if tone in TONES else "info"),
             title=line(title, MAX_TITLE),
-            text=short(tidy_text("\n".join(text)), MAX_TEXT),
+            text=short(tidy_text(text), MAX_TEXT),
             fields=_fields(t.fields, names, context, language),
             rows=rows,
             rows_more=more,
@@ -289,5 +293,5 @@ def templates() -> Templates:
     return Templates(folder())
 
 
-def render(kind: str, view: Any, lang: Lang) -> Card:
-    return templates().render(kind, view, lang)
+def render(kind: str, view: Any, lang: Lang, holds: Collection[str] = ()) -> Card:
+    return templates().render(kind, view, lang, holds)

@@ -36,7 +36,7 @@ from bot.inputs import DATES
 from bot.notifications.load import Cancel
 from bot.notifications.load import load as load_view
 from bot.notifications.parcel import of_delivery
-from bot.notifications.templates import ACTION_IDS, render, templates
+from bot.notifications.templates import ACTION_IDS, templates
 from bot.questions import YES
 from bot.text import clean
 from bot.transactions import Transactions
@@ -276,7 +276,7 @@ class Forms:
             if isinstance(loaded, Cancel):
                 card = replace(load(delivery.card["dump"]), actions=(), rows=())
             else:
-                card = render(loaded.kind, loaded.view, lang)
+                card = loaded.card(lang)
             return Asked(delivery.id or 0, delivery.address, delivery.rev, card, _questions(card, lang), lang)
 
     # --- state ---

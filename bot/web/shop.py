@@ -19,6 +19,7 @@ from bot.notifications.templates import templates
 from bot.notifications.views.credit import in_place_of
 from core import tokens
 from core.credit import seats
+from core.credit.decision import decision
 from core.credit.exposure import standing
 from core.credit.verdict import OrderFacts, check
 from core.dunning.stored import active
@@ -131,6 +132,7 @@ def _line(
 ) -> dict[str, Any]:
     order, last = row.Order, requests[-1] if requests else None
     pending = last if last is not None and last.state == RequestState.pending else None
+    decided = decision(order, last)
     why = [templates().phrase(phrase, lang) for phrase in reasons_of(order.reasons, lang)]  # type: ignore[arg-type]
     return {
         "number": order.number,
@@ -142,8 +144,8 @@ def _line(
         "why": why if order.state != "released" else [],
         "asked": [people[person] for person in asked_now(pending) if person in people],
         "rep": people.get(order.asked_by_id),
-        "by": _decider(last, people, lang) if last is not None else None,
-        "reason": last.reason if last is not None else "",
+        "by": _decider(decided, people, lang) if decided is not None else None,
+        "reason": decided.reason if decided is not None else "",
     }
 
 

@@ -42,6 +42,9 @@ def decide_promise(approve: bool) -> Handler:
         promise = c.work.session.get_one(Promise, c.subject_id)
         if promise.state != "proposed":
             return Outcome(Result.already, f"promise.{promise.state}")
+        if approve and promises.newer(c.work, promise) is not None:
+            promises.withdraw(c.work, promise)
+            return Outcome(Result.already, "promise.replaced")
         promises.decide(c.work, c.policy, promise, approve=approve)
         if approve:
             amounts = amounts_of([(promise.amount_minor, promise.currency)])

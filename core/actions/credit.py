@@ -4,7 +4,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from core.actions.request import Context, Handler, Outcome, Result
-from core.credit import asking, requests
+from core.credit import asking, requests, votes
+from core.dunning.load import load_org
 from core.errors import DomainError
 from core.models import CreditRequest, Order, OrderState, Person, RequestState
 
@@ -65,7 +66,7 @@ def _within(c: Context, until: date) -> date:
 def _voted(c: Context, approve: bool, conditions: dict[str, Any], reason: str) -> Outcome:
     request = c.work.session.get_one(CreditRequest, c.subject_id)
     assert c.work.person_id is not None
-    voted = requests.vote(
+    voted = votes.vote(
         c.work, c.policy, request, c.work.person_id,
         approve=approve, conditions=conditions, reason=reason, seen_rev=_seen(c),
     )  # fmt: skip
@@ -131,7 +132,8 @@ def _order(c: Context) -> Order:
 
 
 def asked_by(c: Context) -> set[int | None]:
-    """Whose order it is, and who asked about it last."""
-    request = requests.latest(c.work, c.subject_id)
-    people = {_order(c).asked_by_id, request.asked_by_id if request is not None else None}
+    """Whose order it is, who follows it by now, and who asked about it last."""
+    request, order = requests.latest(c.work, c.subject_id), _order(c)
+    rep = requests.rep_of(c.work, order, load_org(c.work))
+    people = {order.asked_by_id, rep, request.asked_by_id if request is not None else None}
     return {person for person in people if person is not None}

@@ -1,6 +1,6 @@
 """What a rep logs about a customer: the `task.*` actions, notes and owners."""
 
-from core import chores, claims, disputes, promises, tasks
+from core import chores, claims, disputes, promises, tasks, unsigned
 from core.actions.request import Context, Outcome, Result, amounts_of, person_named, task_id
 from core.credit import prepayment
 from core.errors import DomainError
@@ -25,10 +25,15 @@ def promise(c: Context) -> Outcome:
         tasks.answer(c.work, c.customer, "promise", **facts, note=c.text("note"))
         tasks.others_follow(c.work, c.policy, c.customer, [p.currency for p in counts])
     ids = [m.promise.id for m in made]
+    withdrawn = amounts_of((p.amount_minor, p.currency) for m in made for p in m.withdrawn)
     if len(counts) < len(made):
-        needs = next(m.needs for m in made if m.needs)
-        return Outcome(Result.done, "promise.proposed", {"needs": needs, "on": due_on, "ids": ids})
-    return Outcome(Result.done, "promise.made", {"on": due_on, "amounts": facts["amounts"], "ids": ids})
+        first = next(m for m in made if m.needs)
+        n = promises.limit_passed(c.policy, first.promise, first.needs)
+        return Outcome(Result.done, "promise.proposed", {"needs": first.needs, "n": n, "on": due_on, "ids": ids})
+    said = {"on": due_on, "amounts": facts["amounts"], "ids": ids}
+    if withdrawn:
+        return Outcome(Result.done, "promise.made_instead", {**said, "withdrawn": withdrawn})
+    return Outcome(Result.done, "promise.made", said)
 
 
 def paid(c: Context) -> Outcome:
@@ -85,7 +90,7 @@ def other(c: Context) -> Outcome:
     if task is not None and task.kind != "collect":
         note = c.need("note")
         c.work.audit("chore.done", "task", task.id, task.customer_id, kind=task.kind, note=note)
-        if task.kind == prepayment.KIND:  # each rep has orders of their own
+        if task.kind in (prepayment.KIND, unsigned.KIND):  # each rep has orders of their own
             chores.end(c.work, [task], TaskState.answered)
         else:
             chores.close(c.work, task.kind, task.customer_id, TaskState.answered)

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 
 from core import outbox
-from core.credit import events, locks, prepayment, requests, shown, verdict
+from core.credit import events, locks, own_orders, prepayment, requests, shown, verdict
 from core.credit.exposure import Standing, standing
 from core.credit.judge import judge
 from core.dunning.ladder import Policy
@@ -80,6 +80,7 @@ def ask_again(work: Work, policy: Policy, order: Order, note: str = "") -> Credi
         requests.settle_order(work, policy, order, OrderState(found.state), by="check")
         return None
     agreed = _agreed(requests.latest(work, order.id or 0)) if no is None else None
+    own_orders.remember(work, order, {work.person_id})
     request = requests.open_(work, policy, order, now, found, work.person_id, agreed=agreed)
     if request is None:
         raise DomainError("credit.nobody_to_ask")

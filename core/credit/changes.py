@@ -29,6 +29,7 @@ from core.work import Work
 C = table_of(Customer)
 _ENDED = (OrderState.cancelled, OrderState.closed)
 _PRICES = frozenset({"discount", "below_cost"})
+CLOSED_FROM = "closed_from"  # in a closed order's facts: the state that it had
 
 
 def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted:
@@ -38,13 +39,13 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
     same people must agree, they are asked still. Other words alone ask nobody anew before the next working day.
 
     Errors: order.ended; order.other(field): its number, customer and currency stay; order.below_done(amount: Money): so much
-    is shipped or invoiced; person.unknown.
+    is shipped or invoiced; person.unknown; order.to_come.
     """
     _fresh(work, order)
     if order.fingerprint == new.fingerprint:
         pending = requests.pending(work, order.id or 0)
         return Submitted(order, pending.id if pending is not None else None, again=True)
-    done = progress.of_order(work, order.customer_id, order.number, order.currency)
+    done = progress.of_order(work, order)
     _may_change(work, order, new, done)
     pending = requests.pending(work, order.id or 0)
     if _asks_nobody(work, order, new, pending):
@@ -157,8 +158,9 @@ def close(work: Work, order: Order) -> None:
     pending = requests.pending(work, order.id or 0)
     if pending is not None:
         requests.end(work, pending, "withdrawn")
-    done = progress.of_order(work, order.customer_id, order.number, order.currency).done_minor
+    done = progress.of_order(work, order).done_minor
     lines.shorten(work, active(work)[1].credit, order, order.amount_minor - done)
+    order.facts = {**order.facts, CLOSED_FROM: str(order.state)}
     order.state, order.ended_at = OrderState.closed, work.now
     work.audit("order.closed", "order", order.id, order.customer_id)
     work.session.flush()
@@ -177,6 +179,7 @@ def _fresh(work: Work, order: Order) -> None:
 def _may_change(work: Work, order: Order, new: NewOrder, done: progress.Progress) -> None:
     if order.state in _ENDED:
         raise DomainError("order.ended", number=order.number, state=str(order.state))
+    orders.own_day(work, new)
     code = work.session.execute(select(C.c.code).where(C.c.id == order.customer_id)).scalar()
     for field, one, other in (
         ("number", order.number, new.number), ("customer", code, new.customer), ("currency", order.currency, new.currency),
@@ -226,8 +229,10 @@ def _asks_nobody(work: Work, order: Order, new: NewOrder, pending: CreditRequest
 def _is_same_but_words(work: Work, order: Order, new: NewOrder) -> bool:
     asked_by = orders.whose(work, new, standing(work, order.customer_id))
     lines = [dict(line) for line in new.lines]
-    return (new.amount_minor, new.prepaid_minor, new.terms, new.terms_days, lines, asked_by) == (
-        order.amount_minor, order.prepaid_minor, order.terms, order.terms_days, order.lines, order.asked_by_id
+    is_now = (new.amount_minor, new.prepaid_minor, new.terms, new.terms_days, lines, asked_by, new.ordered_on)
+    return is_now == (
+        order.amount_minor, order.prepaid_minor, order.terms, order.terms_days, order.lines, order.asked_by_id,
+        order.ordered_on,
     )  # fmt: skip
 
 
@@ -246,15 +251,14 @@ def _reworded(work: Work, order: Order, new: NewOrder, pending: CreditRequest | 
 
 def _keep_concerned(work: Work, order: Order) -> None:
     """A change makes nobody's order somebody else's."""
-    ever = requests.concerned(order, load_org(work), requests.latest(work, order.id or 0))
-    order.facts = {**order.facts, own_orders.EVER: sorted(ever)}
+    own_orders.remember(work, order, requests.concerned(order, load_org(work)))
 
 
 def _take_over(work: Work, order: Order, new: NewOrder, now: Standing) -> None:
     _keep_concerned(work, order)
     order.asked_by_id = orders.whose(work, new, now, order.asked_by_id)
     order.amount_minor, order.prepaid_minor = new.amount_minor, new.prepaid_minor
-    order.terms, order.terms_days = new.terms, new.terms_days
+    order.terms, order.terms_days, order.ordered_on = new.terms, new.terms_days, new.ordered_on
     order.lines, order.note, order.extra = [dict(line) for line in new.lines], new.note, dict(new.extra)
     order.entered_by, order.fingerprint = work.actor, new.fingerprint
 

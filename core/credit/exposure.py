@@ -147,17 +147,28 @@ def used_in(exposures: Mapping[str, Exposure], to: str, rules: CreditRules, comp
 
 
 def _used(exposure: Exposure, rules: CreditRules) -> int:
-    trusted, shipped = (exposure.reserved_minor, exposure.reserved_shipped_minor) if rules.prepaid == "trust" else (0, 0)
-    used = 0
-    if "open" in rules.parts:
-        used += exposure.open_minor
-    if "orders" in rules.parts:
-        used += exposure.orders_minor - (trusted - shipped)
-    if "shipments" in rules.parts:
-        used += exposure.shipments_minor - shipped
+    used = sum(part_minor(exposure, part, rules) for part in rules.parts)
     if rules.net_unapplied:
+        trusted = exposure.reserved_minor if rules.prepaid == "trust" else 0
         used -= max(0, exposure.unapplied_minor - trusted)
     return used
+
+
+def part_minor(exposure: Exposure, part: str, rules: CreditRules) -> int:
+    """How much there is of a part (rules.PARTS, rules.LIMITED), without prepayment that the policy trusts; 0 of "this"."""
+    trusts = rules.prepaid == "trust"
+    match part:
+        case "open":
+            return exposure.open_minor
+        case "overdue":
+            return exposure.overdue_minor
+        case "orders":
+            prepaid = exposure.reserved_minor - exposure.reserved_shipped_minor if trusts else 0
+            return exposure.orders_minor - prepaid
+        case "shipments":
+            return exposure.shipments_minor - (exposure.reserved_shipped_minor if trusts else 0)
+        case _:
+            return 0
 
 
 def in_currency(minor: int, currency: str, to: str, rules: CreditRules, company_currency: str) -> int | None:

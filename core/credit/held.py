@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, exists, or_, select
 
 from core.models import Customer, Hold, Order, OrderState, Person
 from core.models.base import table_of
@@ -37,8 +37,10 @@ class Held:
 
 
 def orders_of(work: Work, person_id: int) -> list[HeldOrder]:
-    """Orders on hold that this person asked for, or that nobody did, of customers they look after; the oldest first."""
-    mine = or_(O.c.asked_by_id == person_id, and_(O.c.asked_by_id.is_(None), C.c.owner_id == person_id))
+    """Orders on hold that this person asked for, or of customers they look after that nobody did who is here still; the
+    oldest first."""
+    here = exists().where(P.c.id == O.c.asked_by_id, P.c.active)
+    mine = or_(O.c.asked_by_id == person_id, and_(C.c.owner_id == person_id, ~here))
     query = (
         select(Order, C.c.short_name, C.c.name)
         .join(Customer, C.c.id == O.c.customer_id)

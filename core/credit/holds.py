@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 
 from core import chores
 from core.credit import events, locks, orders, own_orders
+from core.credit.rules import BLOCKING
 from core.dunning.load import load_org
 from core.dunning.stored import active
 from core.errors import DomainError
@@ -81,6 +82,15 @@ def lift(work: Work, customer_id: int, reason: str, until: date | None = None) -
     return ("ladder_stays" if stays else "lifted") if lifted else ""
 
 
+def turned(work: Work, since: date) -> list[int]:
+    """Customers with a hold that began again, or was over, by its date alone after `since`: nobody wrote a row. One
+    statement."""
+    again = and_(H.c.from_on > since, H.c.from_on <= work.today)
+    over = and_(H.c.until >= since, H.c.until < work.today)
+    query = select(H.c.customer_id).where(H.c.ended_on.is_(None), H.c.kind.in_(BLOCKING), or_(again, over))
+    return list(work.session.execute(query.distinct().order_by(H.c.customer_id)).scalars())
+
+
 def _of_ladder(work: Work, customer_id: int) -> list[Hold]:
     """By currency: those that run, and those that rest."""
     query = select(Hold).where(H.c.customer_id == customer_id, H.c.kind == LADDER, H.c.ended_on.is_(None))
@@ -140,13 +150,15 @@ def related(work: Work, customer_id: int, scope: Scope = EVERYTHING) -> list[Rel
 
 
 def _have_related_checked(work: Work, customer_id: int, reason: str) -> None:
-    """Finance looks at the related customers, where there are any: one task, once (R045)."""
-    if not related(work, customer_id) or chores.who_has(work, [customer_id], [CHECK])[CHECK]:
+    """Whoever the policy names looks at the related customers, where there are any: one task, once (R045)."""
+    policy = active(work)[1]
+    role = policy.credit.check_related
+    if not role or not related(work, customer_id) or chores.who_has(work, [customer_id], [CHECK])[CHECK]:
         return
     region = work.session.get_one(Customer, customer_id).region
-    people = chores.holders(load_org(work), "finance", region)[:1]
+    people = chores.holders(load_org(work), role, region)[:1]
     data = {"kind": "blacklist", "reason": reason, "by": work.actor}
-    chores.open_chore(work, active(work)[1], CHECK, people, customer_id=customer_id, data=data, severity="severe")
+    chores.open_chore(work, policy, CHECK, people, customer_id=customer_id, data=data, severity="severe")
 
 
 def _set(work: Work, customer_id: int, kind: str, reason: str, until: date | None) -> bool:

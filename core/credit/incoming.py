@@ -1,8 +1,8 @@
 """An order as the order system, a file or the page sends it, read into values. Pure.
 
-    {number, customer, amount, currency?, terms?, prepaid?, lines?, note?, asked_by?, extra?}
+    {number, customer, amount, currency?, ordered_on?, terms?, prepaid?, lines?, note?, asked_by?, extra?}
 
-Amounts are texts in major units. `extra` is kept and not looked at.
+`ordered_on` is an ISO date. Amounts are texts in major units. `extra` is kept and not looked at.
 """
 
 import hashlib
@@ -12,14 +12,18 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from typing import Any
 
 from core.errors import DomainError
 from core.money import MAX_MINOR, known_currency, parse_major, plain_number, ungrouped
 
-FIELDS = ("number", "customer", "amount", "currency", "terms", "prepaid", "lines", "note", "asked_by", "extra")
+FIELDS = (
+    "number", "customer", "amount", "currency", "ordered_on", "terms", "prepaid", "lines", "note", "asked_by", "extra",
+)  # fmt: skip
 PRICES = ("price", "list_price", "cost")
 _CLOSE = "/close"
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNITS = (  # how long one is, in days; an unknown one makes the terms unreadable
     (r"天|日|days?|d", 1), (r"月|months?|mths?|mons?|mos?|m", 30), (r"周|星期|礼拜|weeks?|wks?|w", 7),
     (r"季度?|quarters?|qtrs?", 90), (r"年|years?|yrs?|y", 365),
@@ -61,13 +65,15 @@ class NewOrder:
     note: str = ""
     asked_by: str = ""
     extra: Mapping[str, str | int | float] = field(default_factory=dict)
+    ordered_on: date | None = None
 
     @property
     def fingerprint(self) -> str:
         """The same for the same order, however its JSON was written."""
         values = asdict(self)
-        if not self.extra:  # as it was before there was any
-            del values["extra"]
+        for later in ("extra", "ordered_on"):  # as it was before there was any
+            if not values[later]:
+                del values[later]
         known = json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
         return hashlib.sha256(known.encode()).hexdigest()
 
@@ -101,6 +107,7 @@ def parse(data: object, company_currency: str) -> NewOrder:
         note=_text(data, "note"),
         asked_by=_text(data, "asked_by"),
         extra=_extra(data),
+        ordered_on=_day(data, "ordered_on"),
     )
 
 
@@ -179,6 +186,18 @@ def _text(data: Mapping[Any, Any], name: str) -> str:
     except UnicodeEncodeError:
         raise DomainError("order.bad_field", field=name, value="?") from None
     return value.strip()
+
+
+def _day(data: Mapping[Any, Any], name: str) -> date | None:
+    value = data.get(name)
+    if value is None:
+        return None
+    try:
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise DomainError("order.bad_field", field=name, value=str(value)[:40])
 
 
 def _needed(data: Mapping[Any, Any], name: str) -> str:

@@ -1,12 +1,12 @@
 """What must always hold of orders, requests, limits and ratings; `huikuan ledger check` runs these as well."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import String, and_, cast, exists, func, or_, select
+from sqlalchemy import String, and_, case, cast, exists, func, or_, select
 from sqlmodel import Session
 
 from core.credit.parts import OF_ALL
@@ -206,32 +206,62 @@ def _uses(session: Session) -> Uses:
     for customer, currency, owed, minor in session.execute(sums.group_by(E.c.customer_id, E.c.currency, about)):
         uses["open" if owed else "paid", customer, currency] += int(minor) if owed else -int(minor)
     faces = (
-        select(R.c.customer_id, R.c.currency, R.c.order_no, R.c.settled_on, func.sum(E.c.amount_minor))
+        select(
+            R.c.id, R.c.customer_id, R.c.currency, R.c.order_no, R.c.issued_on, R.c.settled_on, func.sum(E.c.amount_minor)
+        )
         .join_from(E, R, R.c.id == E.c.receivable_id)
         .where(E.c.kind.in_((EntryKind.issue, EntryKind.adjustment)))
-        .group_by(R.c.customer_id, R.c.currency, R.c.order_no, R.c.settled_on)
+        .group_by(R.c.id, R.c.customer_id, R.c.currency, R.c.order_no, R.c.issued_on, R.c.settled_on)
     )
-    invoiced: dict[Key, list[tuple[date | None, int]]] = defaultdict(list)
-    for customer, currency, number, settled_on, minor in session.execute(faces):
-        invoiced[customer, currency, number].append((settled_on, int(minor)))
-    gone = select(S.c.customer_id, S.c.currency, S.c.order_no, func.sum(S.c.amount_minor))
-    gone = gone.group_by(S.c.customer_id, S.c.currency, S.c.order_no)
-    shipped = Counter({(row[0], row[1], row[2]): int(row[3]) for row in session.execute(gone)})
-    ordered = select(O.c.customer_id, O.c.currency, O.c.number, func.sum(O.c.amount_minor), func.min(O.c.placed_at))
+    invoiced: dict[Key, list[tuple[int, date, date | None, int]]] = defaultdict(list)
+    for receivable, customer, currency, number, issued_on, settled_on, minor in session.execute(faces):
+        invoiced[customer, currency, number].append((receivable, issued_on, settled_on, int(minor)))
+    shipped: dict[Key, list[tuple[date, int]]] = defaultdict(list)
+    gone = select(S.c.customer_id, S.c.currency, S.c.order_no, S.c.shipped_on, S.c.amount_minor)
+    for customer, currency, number, on, minor in session.execute(gone):
+        shipped[customer, currency, number].append((on, minor))
+    own_day = case((func.count(O.c.ordered_on) == func.count(), func.min(O.c.ordered_on)))
+    ordered = select(O.c.customer_id, O.c.currency, O.c.number, func.sum(O.c.amount_minor), func.min(O.c.placed_at), own_day)
     ordered = ordered.where(O.c.state == OrderState.released).group_by(O.c.customer_id, O.c.currency, O.c.number)
     zone = ZoneInfo(_zone(session))
     released = {
-        (row[0], row[1], row[2]): (int(row[3]), row[4].astimezone(zone).date()) for row in session.execute(ordered)
+        (row[0], row[1], row[2]): (int(row[3]), row[4].astimezone(zone).date(), row[5]) for row in session.execute(ordered)
     }
-    for key, (amount, placed) in released.items():
-        taken = sum(minor for settled_on, minor in invoiced[key] if settled_on is None or settled_on >= placed)
-        out = max(0, shipped[key] - taken)
-        uses["shipments", key[0], key[1]] += out
-        uses["orders", key[0], key[1]] += max(0, amount - taken - out)
-    for key, minor in shipped.items():
+    history = _history(session)
+    for key, (amount, placed, own) in released.items():
+        taken = sum(
+            minor for receivable, issued, settled, minor in invoiced[key]
+            if (issued >= own if own is not None else not _was_settled(history[receivable], issued, settled, placed))
+        )  # fmt: skip
+        theirs = sum(face for *_, face in invoiced[key]) - taken
+        all_of_it, before = (sum(minor for on, minor in shipped[key] if on < day) for day in (date.max, own or placed))
+        out = max(0, all_of_it - (before if own is not None else min(before, theirs)) - taken)
+        uses["shipments", key[0], key[1]] += max(out, all_of_it - taken - theirs)
+        uses["orders", key[0], key[1]] += max(0, max(0, amount - taken) - out)
+    for key, sent in shipped.items():
         if key not in released:
-            uses["shipments", key[0], key[1]] += max(0, minor - sum(face for _, face in invoiced[key]))
+            left = sum(minor for _, minor in sent) - sum(face for *_, face in invoiced[key])
+            uses["shipments", key[0], key[1]] += max(0, left)
     return uses
+
+
+def _history(session: Session) -> dict[int, list[tuple[date, int]]]:
+    """By receivable, of those that were there before a released order with their number came."""
+    there = exists().where(
+        O.c.customer_id == R.c.customer_id, O.c.number == R.c.order_no, O.c.currency == R.c.currency,
+        O.c.state == OrderState.released,
+    )  # fmt: skip
+    rows: dict[int, list[tuple[date, int]]] = defaultdict(list)
+    query = select(E.c.receivable_id, E.c.effective_on, E.c.amount_minor).join_from(E, R, R.c.id == E.c.receivable_id)
+    for receivable, on, minor in session.execute(query.where(R.c.order_no != "", there)):
+        rows[receivable].append((on, int(minor)))
+    return rows
+
+
+def _was_settled(entries: list[tuple[date, int]], issued: date, settled: date | None, placed: date) -> bool:
+    """Before an order with its number came."""
+    then = [minor for on, minor in entries if on < placed]
+    return (settled is not None and settled < placed) or (issued < placed and bool(then) and sum(then) == 0)
 
 
 # --- what stands --------------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
-"""How a customer's limit came to be what it is: who set what, when, until when and why. Reads only."""
+"""How a customer's limit came to be what it is, and what is prepared for later: who set what, when, until when and why.
+Reads only."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from core.models import Audit, CreditLine, CreditRequest, Order, Person
 from core.models.base import table_of
@@ -30,6 +31,42 @@ class LimitChange:
     by: str = ""
     reason: str = ""
     order: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A temporary limit that begins on a later day: `amount_minor` of `currency` on top of the customer's own, through
+    `until`."""
+
+    amount_minor: int
+    currency: str
+    start: date
+    until: date
+    by: str
+    handle: str
+    reason: str
+
+
+def prepared(work: Work, customer_id: int) -> list[Prepared]:
+    """The first to begin first; one statement."""
+    query = (
+        select(L.c.amount_minor, L.c.currency, L.c.from_on, L.c.until, L.c.ended_on, L.c.reason, P.c.name, P.c.handle)
+        .select_from(L.outerjoin(P, P.c.id == L.c.made_by_id))
+        .where(
+            L.c.customer_id == customer_id, L.c.kind == "temporary", L.c.from_on > work.today,
+            or_(L.c.ended_on.is_(None), L.c.ended_on > L.c.from_on),  # a newer one took its place before it began
+        )
+        .order_by(L.c.from_on, L.c.id)
+    )  # fmt: skip
+    day = timedelta(days=1)
+    return [
+        Prepared(
+            amount_minor=row.amount_minor, currency=row.currency, start=row.from_on,
+            until=row.until if row.ended_on is None else min(row.until, row.ended_on - day), by=row.name or "",
+            handle=row.handle or "", reason=row.reason,
+        )
+        for row in work.session.execute(query)
+    ]  # fmt: skip
 
 
 def limit_changes(work: Work, customer_id: int) -> list[LimitChange]:

@@ -34,13 +34,14 @@ def grant(work: Work, policy: Policy, request: CreditRequest, order: Order, unti
 
 
 def addition(work: Work, policy: Policy, request: CreditRequest, order: Order) -> int:
-    """What `grant` would add now, minor units of the limit's currency."""
+    """What `grant` would add now, minor units of the limit's currency. To a rating that pays cash only nothing is added: it
+    would count on top of the limit that a better rating brings back."""
     agreed = select(V.c.person_id).where(V.c.request_id == request.id, V.c.request_rev == request.rev, V.c.approve)
     people = work.session.execute(agreed.order_by(V.c.person_id)).scalars().all()
     if any(own_orders.held_of(work, person, [request.customer_id]) for person in people):
         return 0
-    over = judge(work, policy.credit, order, standing(work, request.customer_id)).over_minor
-    return min(int(request.facts["over_minor"]), over)
+    found = judge(work, policy.credit, order, standing(work, request.customer_id))
+    return 0 if found.limit_source == "cash_only" else min(int(request.facts["over_minor"]), found.over_minor)
 
 
 def end(work: Work, order: Order) -> None:

@@ -8,13 +8,14 @@ released -> cancelled | closed                         taken back; nothing more 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import and_, bindparam, or_, select, union, update
 from sqlalchemy.exc import IntegrityError
 
 from core import outbox
-from core.credit import asking, events, lines, locks, prepayment, progress, reminders, requests, route, verdict
+from core.credit import asking, events, lines, locks, prepayment, progress, reminders, requests, route, verdict, votes
 from core.credit.exposure import Standing, standing
 from core.credit.incoming import NewOrder
 from core.credit.judge import judge
@@ -53,8 +54,8 @@ class Submitted:
 def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submitted:
     """Writes the order with its verdict; a held one asks whoever may release it.
 
-    Errors: customer.unknown (also for one whom the person who enters it doesn't see), person.unknown, order.conflict (its
-    number is that of another order), credit.group_moved.
+    Errors: customer.unknown (also for one whom the person who enters it doesn't see), person.unknown, order.to_come,
+    order.conflict (its number is that of another order), credit.group_moved.
     """
     customer_id = _customer(work, new.customer)
     locks.lock(work, customer_id)
@@ -76,7 +77,8 @@ def submit(work: Work, policy: Policy, new: NewOrder, source: str = "") -> Submi
 
 
 def judged(work: Work, policy: Policy, new: NewOrder, source: str, now: Standing) -> tuple[Order, verdict.Verdict]:
-    """A new order, not written yet, with the verdict about it on its customer's standing. Errors: person.unknown."""
+    """A new order, not written yet, with the verdict about it on its customer's standing. Errors: person.unknown,
+    order.to_come."""
     order = Order(
         source=source,
         number=new.number,
@@ -94,6 +96,7 @@ def judged(work: Work, policy: Policy, new: NewOrder, source: str, now: Standing
         fingerprint=new.fingerprint,
         state=OrderState.held,
         placed_at=work.now,
+        ordered_on=own_day(work, new),
     )
     found = judge(work, policy.credit, order, now)
     settle(order, found)
@@ -132,6 +135,13 @@ def _known(work: Work, new: NewOrder, source: str) -> Submitted | None:
         raise DomainError("order.conflict", number=new.number)
     pending = requests.pending(work, order.id or 0)
     return Submitted(order, pending.id if pending is not None else None, again=True)
+
+
+def own_day(work: Work, new: NewOrder) -> date | None:
+    """The order's own day; it may be tomorrow here, where the order system is. Errors: order.to_come."""
+    if new.ordered_on is not None and new.ordered_on > work.today + timedelta(days=1):
+        raise DomainError("order.to_come", number=new.number, on=new.ordered_on)
+    return new.ordered_on
 
 
 def whose(work: Work, new: NewOrder, now: Standing, before: int | None = None) -> int | None:
@@ -252,7 +262,7 @@ def _approved(work: Work, policy: Policy, order: Order, now: Standing, found: ve
     if approved is not None:
         if asking.anew(work, policy, order, approved, now, found):
             return
-        requests.raise_limit(work, policy, approved, order)
+        votes.raise_limit(work, policy, approved, order)
     order.prepaid_minor = max(order.prepaid_minor, prepay)  # no other order is released by the same money
     requests.settle_order(work, policy, order, OrderState.released, by="prepayment")
 

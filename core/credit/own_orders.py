@@ -10,7 +10,7 @@ from core.models.base import among, table_of
 from core.work import Work
 
 O, Q = table_of(Order), table_of(CreditRequest)  # noqa: E741
-EVER = "concerned"  # in an order's facts: ids of those who had asked for it or entered it before it was changed
+EVER = "concerned"  # in an order's facts: ids of those who asked for it, or about it, or entered it, before what is now
 
 
 def refuse(work: Work, customer_ids: Collection[int]) -> None:
@@ -38,3 +38,10 @@ def held_of(work: Work, person_id: int, customer_ids: Collection[int]) -> str | 
         if order.mine or person_id in order.facts.get(EVER, ()):
             return str(order.number)
     return None
+
+
+def remember(work: Work, order: Order, people: Collection[int | None]) -> None:
+    """These, and whoever has asked about it so far: a change, or somebody else who asks, makes it no less theirs."""
+    asked = work.session.execute(select(Q.c.asked_by_id).where(Q.c.order_id == order.id)).scalars()
+    ever = {*order.facts.get(EVER, ()), *people, *asked}
+    order.facts = {**order.facts, EVER: sorted(person for person in ever if person is not None)}

@@ -28,11 +28,22 @@ from sqlalchemy import (
 )
 
 from core.db import business_date
-from core.models import Allocation, CreditLine, CreditNote, Customer, Order, OrderState, Receipt, Receivable, Shipment
+from core.models import (
+    Allocation,
+    CreditLine,
+    CreditNote,
+    Customer,
+    Entry,
+    Order,
+    OrderState,
+    Receipt,
+    Receivable,
+    Shipment,
+)
 from core.models.base import table_of
 
-A, C, R, N, G, O, L, S = (  # noqa: E741
-    table_of(m) for m in (Allocation, Customer, Receivable, Receipt, CreditNote, Order, CreditLine, Shipment)
+A, C, E, R, N, G, O, L, S = (  # noqa: E741
+    table_of(m) for m in (Allocation, Customer, Entry, Receivable, Receipt, CreditNote, Order, CreditLine, Shipment)
 )
 ID = bindparam("customer", type_=BigInteger)
 IDS: Any = bindparam("customers", expanding=True, type_=BigInteger)
@@ -58,37 +69,58 @@ def _beyond(one: Any, other: Any) -> Any:
     return case((one > other, one - other), else_=0)
 
 
-def _each(numbers: Any) -> Any:
-    """Of each of these order numbers what is invoiced, still open, paid, and shipped."""
+def each_of(numbers: Any, *more: Any) -> Any:
+    """Of each of these order numbers what is invoiced, still open, paid, `left` to invoice, and `out`: shipped and not
+    invoiced. `beside`: the same of all that is under the number, for other orders, too. `more`: columns of it."""
     N = numbers.c
-    shipped = select(_sum(S.c.amount_minor)).where(
-        S.c.customer_id == N.customer_id, S.c.order_no == N.number, S.c.currency == N.currency
-    )
-    mine = and_(R.c.customer_id == N.customer_id, R.c.currency == N.currency, R.c.order_no == N.number, is_of(N.placed_on))
+    shipped = select(_sum(S.c.amount_minor)).where(_sent(N))
+    named = and_(R.c.customer_id == N.customer_id, R.c.currency == N.currency, R.c.order_no == N.number)
+    mine = is_of(N)
     paid = (
         select(_sum(A.c.amount_minor))
         .join_from(R, A, A.c.receivable_id == R.c.id)
-        .where(mine, A.c.receipt_id.is_not(None), A.c.undone_on.is_(None))
+        .where(named, mine, A.c.receipt_id.is_not(None), A.c.undone_on.is_(None))
     )
+    days = func.coalesce(N.ordered_on, N.placed_on).label("since"), N.ordered_on
     # Grouped, so that what is invoiced is summed once a number and not wherever it is named below.
-    return (
+    sums = (
         select(
-            N.customer_id, N.currency, N.amount_minor, N.prepaid_minor, _sum(R.c.amount_minor).label("invoiced"),
-            _sum(R.c.open_minor).label("open"), shipped.correlate(numbers).scalar_subquery().label("shipped"),
-            case((N.prepaid_minor > 0, paid.correlate(numbers).scalar_subquery()), else_=0).label("paid"),
+            N.customer_id, N.currency, N.number, N.amount_minor, N.prepaid_minor, *days,
+            _sum(R.c.amount_minor).label("taken"), _sum(case((mine, R.c.amount_minor), else_=0)).label("invoiced"),
+            _sum(case((mine, R.c.open_minor), else_=0)).label("open"),
+            shipped.correlate(numbers).scalar_subquery().label("shipped"),
+            case((N.prepaid_minor > 0, paid.correlate(numbers).scalar_subquery()), else_=0).label("paid"), *more,
         )
-        .join_from(numbers, R, mine, isouter=True)
-        .group_by(N.customer_id, N.currency, N.number, N.amount_minor, N.prepaid_minor, N.placed_on)
-        .subquery("each")
-        .c
-    )  # fmt: skip
+        .join_from(numbers, R, named, isouter=True)
+        .group_by(N.customer_id, N.currency, N.number, N.amount_minor, N.prepaid_minor, N.placed_on, N.ordered_on, *more)
+        .subquery("sums")
+    )
+    Z = sums.c
+    before = select(of_others(_sum(S.c.amount_minor), Z.taken - Z.invoiced, Z.ordered_on))
+    before = before.where(_sent(Z), S.c.shipped_on < Z.since).correlate(sums)
+    others = or_(Z.ordered_on.is_not(None), Z.taken > Z.invoiced)  # without any, nobody looks at the days
+    parts = select(sums, case((others, before.scalar_subquery()), else_=0).label("theirs")).subquery("parts")
+    P = parts.c
+    left, out = _beyond(P.amount_minor, P.invoiced), _beyond(P.shipped - P.theirs, P.invoiced)
+    beside = _beyond(P.shipped, P.taken)
+    return select(parts, left.label("left"), out.label("out"), beside.label("beside")).subquery("each").c
+
+
+def _sent(order: Any) -> Any:
+    return and_(S.c.customer_id == order.customer_id, S.c.order_no == order.number, S.c.currency == order.currency)
+
+
+def of_others(before: Any, taken: Any, ordered_on: Any) -> Any:
+    """What of the shipments `before` an order came is of others with its number: all of it before its own day; where it has
+    none, what their receivables have `taken` over."""
+    return case((or_(ordered_on.is_not(None), before < taken), before), else_=taken)
 
 
 def _numbers(amount: Any, prepaid: Any, *where: Any) -> Any:
     """These orders, by number."""
     return select(
         O.c.customer_id, O.c.currency, O.c.number, _sum(amount).label("amount_minor"),
-        _sum(prepaid).label("prepaid_minor"), business_date(func.min(O.c.placed_at), ZONE).label("placed_on"),
+        _sum(prepaid).label("prepaid_minor"), *days_of(ZONE),
     ).where(*where).group_by(O.c.customer_id, O.c.currency, O.c.number)  # fmt: skip
 
 
@@ -100,14 +132,13 @@ def _of_orders(whose: Whose) -> tuple[Any, ...]:
 
     Orders of several sources may have one number: together, what is invoiced or shipped under it counts for them once."""
     numbers = _numbers(O.c.amount_minor, O.c.prepaid_minor, whose(O.c.customer_id), O.c.state == _RELEASED)
-    each = _each(numbers.subquery("numbers"))
-    left = _beyond(each.amount_minor, each.invoiced)
-    out = _beyond(each.shipped, each.invoiced)
+    each = each_of(numbers.subquery("numbers"))
     unspent = _beyond(each.prepaid_minor, each.paid)
-    prepaid = _less(unspent, left)
+    prepaid = _less(unspent, each.left)
+    out = case((each.out > each.beside, each.out), else_=each.beside)
     return (
-        each.customer_id, each.currency, _sum(_beyond(left, out)), _sum(out), _sum(prepaid), _sum(_less(prepaid, out)),
-        _sum(_less(unspent - prepaid, each.open)),
+        each.customer_id, each.currency, _sum(_beyond(each.left, each.out)), _sum(out), _sum(prepaid),
+        _sum(_less(prepaid, each.out)), _sum(_less(unspent - prepaid, each.open)),
     )  # fmt: skip
 
 
@@ -131,13 +162,9 @@ def _kept(whose: Whose, without: Any) -> tuple[Any, ...]:
         whose(O.c.customer_id + 0), O.c.number.in_(_owing(whose, without)), O.c.prepaid_minor > 0, O.c.state != _RELEASED,
         ~live,
     )  # fmt: skip
-    each = _each(numbers.subquery("ended"))
-    return each.customer_id, each.currency, _sum(_less(_beyond(each.prepaid_minor, each.paid), _due(each)))
-
-
-def _due(each: Any) -> Any:
-    """What was delivered and is not paid."""
-    return each.open + _beyond(each.shipped, each.invoiced)
+    each = each_of(numbers.subquery("ended"))
+    delivered = each.open + each.out  # and not paid
+    return each.customer_id, each.currency, _sum(_less(_beyond(each.prepaid_minor, each.paid), delivered))
 
 
 def leaning(leans: Any, whose: Whose) -> Any:
@@ -145,14 +172,29 @@ def leaning(leans: Any, whose: Whose) -> Any:
     amount = case((O.c.state == _RELEASED, O.c.amount_minor), else_=0)
     live = select(O.c.id).where(whose(O.c.customer_id), O.c.state == _RELEASED)
     ended = select(O.c.id).where(whose(O.c.customer_id + 0), O.c.number.in_(_owing(whose, _without(whose))))
-    each = _each(_numbers(amount, leans, leans > 0, O.c.id.in_(union(live, ended))).subquery("leaning"))
-    left = _beyond(each.amount_minor, each.invoiced)
-    return select(each.currency, each.prepaid_minor, _due(each) + _beyond(left, _beyond(each.shipped, each.invoiced)))
+    each = each_of(_numbers(amount, leans, leans > 0, O.c.id.in_(union(live, ended))).subquery("leaning"))
+    return select(each.currency, each.prepaid_minor, each.open + each.out + _beyond(each.left, each.out))
 
 
-def is_of(placed_on: Any) -> Any:
-    """Of receivables with an order's number: those settled before its day belong to another one, whose number it has."""
-    return or_(R.c.settled_on.is_(None), R.c.settled_on >= placed_on)
+def days_of(zone: Any) -> tuple[Any, Any]:
+    """Of orders with one number: the day on which the first came to us, and their own, if each of them has one."""
+    return business_date(func.min(O.c.placed_at), zone).label("placed_on"), own_day().label("ordered_on")
+
+
+def own_day() -> Any:
+    return case((func.count(O.c.ordered_on) == func.count(), func.min(O.c.ordered_on)))
+
+
+def is_of(order: Any) -> Any:
+    """Of receivables with an order's number: those issued before its own day belong to another one, whose number it has;
+    where it has none, those that were settled before it came to us (`placed_on`, `ordered_on`), be they open again."""
+    was_open = select(func.sum(E.c.amount_minor)).where(E.c.receivable_id == R.c.id, E.c.effective_on < order.placed_on)
+    there = and_(
+        or_(R.c.settled_on.is_(None), R.c.settled_on >= order.placed_on),
+        or_(R.c.issued_on >= order.placed_on, func.coalesce(was_open.correlate_except(E).scalar_subquery(), 1) != 0),
+    )
+    own = order.ordered_on.is_not(None)  # asked first, so that what is not of it is false, too, and not null
+    return or_(and_(own, R.c.issued_on >= order.ordered_on), and_(~own, there))
 
 
 def _without(whose: Whose) -> Any:

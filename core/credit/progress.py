@@ -2,13 +2,13 @@
 order or not: shipments and receivables name it."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, Date, String, and_, bindparam, case, cast, func, literal, select, union_all
+from sqlalchemy import BigInteger, Date, String, and_, bindparam, case, cast, func, literal, or_, select, union_all
 
-from core.credit.parts import is_of
+from core.credit.parts import ZONE, days_of, is_of, of_others
 from core.models import Allocation, Order, OrderState, Receivable, Shipment
 from core.models.base import table_of
 from core.work import Work
@@ -19,13 +19,18 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class Progress:
-    """Of one order, minor units of its currency. `shipped_on` and `signed_on`: the last of its shipments."""
+    """Of one order, minor units of its currency. `shipped_on` and `signed_on`: the last of its shipments. What is shipped,
+    signed for and invoiced under its number, of orders before it, too: `all_…`, and `others_until` the last day on which a
+    receivable of these was issued, or settled."""
 
     shipped_minor: int = 0
     signed_minor: int = 0
     invoiced_minor: int = 0
     shipped_on: date | None = None
     signed_on: date | None = None
+    all_signed_minor: int = 0
+    all_invoiced_minor: int = 0
+    others_until: date | None = None
 
     @property
     def done_minor(self) -> int:
@@ -34,8 +39,9 @@ class Progress:
 
 
 NOTHING = Progress()
-_IDS = bindparam("ids", expanding=True, type_=BigInteger)
-_NUMBERS = bindparam("numbers", expanding=True, type_=String)
+_IDS: Any = bindparam("ids", expanding=True, type_=BigInteger)
+_NUMBERS: Any = bindparam("numbers", expanding=True, type_=String)
+_ENDED = OrderState.cancelled, OrderState.closed
 Key = tuple[int, str, str]  # customer id, order number, currency
 
 
@@ -43,52 +49,93 @@ def _sum(column: Any) -> Any:
     return cast(func.coalesce(func.sum(column), 0), BigInteger)
 
 
-def _parts() -> Any:
+def _parts(*whose: Any) -> Any:
+    """What is shipped and invoiced under these numbers; `whose` days tell what of it is of orders before."""
+    days = (
+        select(O.c.customer_id, O.c.number, O.c.currency, *days_of(ZONE))
+        .where(O.c.customer_id.in_(_IDS), O.c.number.in_(_NUMBERS), *whose)
+        .group_by(O.c.customer_id, O.c.number, O.c.currency)
+        .subquery("days")
+    )
+    D, never, nothing = days.c, cast(literal(None), Date), literal(0, BigInteger)
+
+    def named(table: Any) -> Any:
+        return and_(D.customer_id == table.customer_id, D.number == table.order_no, D.currency == table.currency)
+
     signed = case((S.c.signed_on.is_not(None), S.c.amount_minor), else_=0)
-    never = cast(literal(None), Date)
+    before = S.c.shipped_on < func.coalesce(D.ordered_on, D.placed_on)
     shipped = (
         select(
             literal("shipped").label("part"), S.c.customer_id, S.c.order_no, S.c.currency,
-            _sum(S.c.amount_minor).label("minor"), _sum(signed).label("second"),
-            func.max(S.c.shipped_on).label("first_on"), func.max(S.c.signed_on).label("second_on"),
+            _sum(S.c.amount_minor).label("minor"), _sum(signed).label("signed"),
+            _sum(case((before, S.c.amount_minor), else_=0)).label("before"),
+            _sum(case((before, signed), else_=0)).label("signed_before"),
+            func.max(S.c.shipped_on).label("shipped_on"), func.max(S.c.signed_on).label("last_on"), D.ordered_on,
         )
+        .join_from(S, days, named(S.c), isouter=True)
         .where(S.c.customer_id.in_(_IDS), S.c.order_no.in_(_NUMBERS))
-        .group_by(S.c.customer_id, S.c.order_no, S.c.currency)
+        .group_by(S.c.customer_id, S.c.order_no, S.c.currency, D.ordered_on)
     )  # fmt: skip
+    mine = or_(D.number.is_(None), is_of(D))
     invoiced = (
         select(
-            literal("invoiced"), R.c.customer_id, R.c.order_no, R.c.currency, _sum(R.c.amount_minor), literal(0, BigInteger),
-            never, never,
+            literal("invoiced"), R.c.customer_id, R.c.order_no, R.c.currency, _sum(R.c.amount_minor),
+            _sum(case((mine, R.c.amount_minor), else_=0)), nothing, nothing, never,
+            func.max(case((~mine, func.coalesce(R.c.settled_on, R.c.issued_on)))), never,
         )
+        .join_from(R, days, named(R.c), isouter=True)
         .where(R.c.customer_id.in_(_IDS), R.c.order_no.in_(_NUMBERS))
         .group_by(R.c.customer_id, R.c.order_no, R.c.currency)
     )  # fmt: skip
     return union_all(shipped, invoiced)
 
 
-_PARTS = _parts()
+_PARTS = _parts(O.c.state.not_in(_ENDED))
+_PARTS_OF_ONE = _parts(O.c.id == bindparam("order", type_=BigInteger))
 
 
 def of_orders(work: Work, customer_ids: Collection[int], numbers: Collection[str]) -> dict[Key, Progress]:
-    """Of these customers' orders with these numbers, as far as anything is shipped or invoiced; one statement for each 500
-    numbers."""
-    found: dict[Key, dict[str, Any]] = {}
+    """Of these customers' orders with these numbers, as far as anything is shipped or invoiced, by the days of those that
+    run; one statement for each 500 numbers."""
+    found: dict[Key, Progress] = {}
     wanted = sorted({number for number in numbers if number})
     for start in range(0, len(wanted), CHUNK):
-        for row in work.session.execute(_PARTS, {"ids": sorted(customer_ids), "numbers": wanted[start : start + CHUNK]}):
-            mine = found.setdefault((row.customer_id, row.order_no, row.currency), {})
-            if row.part == "shipped":
-                mine |= {
-                    "shipped_minor": row.minor, "signed_minor": row.second, "shipped_on": row.first_on,
-                    "signed_on": row.second_on,
-                }  # fmt: skip
-            else:
-                mine["invoiced_minor"] = row.minor
-    return {key: Progress(**values) for key, values in found.items()}
+        found |= _found(work, _PARTS, {"ids": sorted(customer_ids), "numbers": wanted[start : start + CHUNK]})
+    return found
 
 
-def of_order(work: Work, customer_id: int, number: str, currency: str) -> Progress:
-    return of_orders(work, [customer_id], [number]).get((customer_id, number, currency), NOTHING)
+def of_order(work: Work, order: Order) -> Progress:
+    """By its own days; orders of other sources that have its number share what is not older."""
+    asked = {"ids": [order.customer_id], "numbers": [order.number], "order": order.id}
+    return _found(work, _PARTS_OF_ONE, asked).get((order.customer_id, order.number, order.currency), NOTHING)
+
+
+def _found(work: Work, statement: Any, asked: dict[str, Any]) -> dict[Key, Progress]:
+    rows: dict[Key, dict[str, Any]] = {}
+    for row in work.session.execute(statement, asked | {"zone": work.company.calendar.zone.key}):
+        rows.setdefault((row.customer_id, row.order_no, row.currency), {})[row.part] = row
+    return {key: _progress(**parts) for key, parts in rows.items()}
+
+
+def _progress(shipped: Any = None, invoiced: Any = None) -> Progress:
+    taken, mine = (invoiced.minor, invoiced.signed) if invoiced is not None else (0, 0)
+    found = Progress(
+        invoiced_minor=mine, all_invoiced_minor=taken, others_until=invoiced.last_on if invoiced is not None else None
+    )
+    if shipped is None:
+        return found
+    theirs = shipped.before if shipped.ordered_on is not None else min(shipped.before, taken - mine)
+    left, signed = shipped.minor - theirs, shipped.signed - min(shipped.signed_before, theirs)
+    return replace(
+        found, shipped_minor=left, signed_minor=signed, all_signed_minor=shipped.signed,
+        shipped_on=shipped.shipped_on if left else None, signed_on=shipped.last_on if signed else None,
+    )  # fmt: skip
+
+
+class _Days:
+    """Of the order in question, see parts.is_of."""
+
+    placed_on, ordered_on = bindparam("placed_on", type_=Date), bindparam("ordered_on", type_=Date)
 
 
 def _done() -> Any:
@@ -98,8 +145,12 @@ def _done() -> Any:
     def named(customer_id: Any, number: Any, currency: Any) -> Any:
         return and_(customer_id == key[0], number == key[1], currency == key[2])
 
-    shipped = select(_sum(S.c.amount_minor)).where(named(S.c.customer_id, S.c.order_no, S.c.currency))
-    mine = named(R.c.customer_id, R.c.order_no, R.c.currency), is_of(bindparam("placed_on", type_=Date))
+    sent = named(S.c.customer_id, S.c.order_no, S.c.currency)
+    before = S.c.shipped_on < func.coalesce(_Days.ordered_on, _Days.placed_on)
+    taken = select(_sum(R.c.amount_minor)).where(named(R.c.customer_id, R.c.order_no, R.c.currency), ~is_of(_Days))
+    theirs = of_others(_sum(case((before, S.c.amount_minor), else_=0)), taken.scalar_subquery(), _Days.ordered_on)
+    shipped = select(_sum(S.c.amount_minor) - theirs).where(sent)
+    mine = named(R.c.customer_id, R.c.order_no, R.c.currency), is_of(_Days)
     invoiced, still_open = (select(_sum(minor)).where(*mine) for minor in (R.c.amount_minor, R.c.open_minor))
     paid = select(_sum(A.c.amount_minor)).join_from(R, A, A.c.receivable_id == R.c.id)
     paid = paid.where(*mine, A.c.receipt_id.is_not(None), A.c.undone_on.is_(None))
@@ -128,7 +179,7 @@ def done(work: Work, order: Order) -> Done:
     shipped or invoiced under it counts for their orders first, and what was settled before this one came is not of it."""
     asked = {
         "customer": order.customer_id, "number": order.number, "currency": order.currency, "source": order.source,
-        "placed_on": work.company.calendar.business_date(order.placed_at),
+        "placed_on": work.company.calendar.business_date(order.placed_at), "ordered_on": order.ordered_on,
     }  # fmt: skip
     sent, owed, still_open, paid, theirs = map(int, work.session.execute(_DONE, asked).one())
     mine = max(0, max(sent, owed) - theirs)

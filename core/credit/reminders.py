@@ -4,7 +4,7 @@ at last it expires (core.credit.requests). Times are hours of work; `request.rem
 from typing import Any
 
 from core import outbox
-from core.credit import requests, route, seats, shown, verdict
+from core.credit import requests, route, seats, shown, verdict, votes
 from core.credit.deciders import Deciders
 from core.credit.exposure import Standing
 from core.dunning.ladder import Policy
@@ -51,7 +51,7 @@ def _goes_on(work: Work, policy: Policy, request: CreditRequest, order: Order, b
     request.route, request.rungs = by_now.route, by_now.rungs
     still = [person for person in said if seats.has_a_say(mine, person)]
     work.audit("credit.left", "credit", request.id, request.customer_id, rung=request.rung, people=said)
-    requests.filled(work, policy, request, order, still[-1])
+    votes.filled(work, policy, request, order, still[-1])
     _draw(work, request, order)
     return True
 

@@ -1,4 +1,5 @@
-"""What waits for somebody's word about a held order, and the word. The first decision wins; everybody's card closes.
+"""What waits for somebody's word about a held order. The first decision wins; everybody's card closes. The word itself:
+core.credit.votes.
 
 pending -> approved | rejected     every rung said yes; somebody said no
 pending -> expired                 nobody decided in time: the order stays held
@@ -8,24 +9,20 @@ Whoever is away has a deputy decide, nobody about what they asked for themselves
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from sqlalchemy import bindparam, literal_column, select
 
 from core import outbox
 from core.chores import holders
-from core.credit import deciders, events, lines, locks, own_orders, prepayment, route, seats, shown, verdict
-from core.credit.conditions import merged
+from core.credit import deciders, events, own_orders, prepayment, route, shown, verdict
 from core.credit.deciders import Deciders
-from core.credit.exposure import Standing, standing
-from core.credit.judge import judge
+from core.credit.exposure import Standing
 from core.dunning.ladder import Policy
 from core.dunning.load import load_org
 from core.dunning.org import Org
 from core.ledger.marks import NOBODY, mark
-from core.models import CreditRequest, CreditVote, Order, OrderState, RequestState
+from core.models import CreditRequest, CreditVote, Customer, Order, OrderState, RequestState
 from core.models.base import table_of
 from core.time import work_hours_later
 from core.work import Work
@@ -47,15 +44,6 @@ _HELD_CARD = (
     )
     .limit(1)
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Voted:
-    """What became of somebody's word: `already`, `not_yours`, `stale`, `counted` (others must agree, too), `approved`,
-    `rejected`. `state`: of a request that was decided before."""
-
-    code: str
-    state: str = ""
 
 
 def pending(work: Work, order_id: int) -> CreditRequest | None:
@@ -100,10 +88,18 @@ def open_(
     work.session.flush()
     work.audit("credit.asked", "credit", request.id, order.customer_id, order=order.number, route=chosen.name)
     _send(work, policy, request, org, request.rungs[0]["people"])
-    if not _reads_it(work, order):
-        _tell(work, policy, order, "order.held", [order.asked_by_id], request.id, org)
+    rep = rep_of(work, order, org)
+    if not _reads_it(work, order, rep):
+        _tell(work, policy, order, "order.held", [rep], request.id, org)
     prepayment.ask(work, policy, order)
     return request
+
+
+def rep_of(work: Work, order: Order, org: Org) -> int | None:
+    """Who follows the order: whose it is, or once they have left, who looks after the customer by now."""
+    if org.active(order.asked_by_id):
+        return order.asked_by_id
+    return org.responsible(None, work.session.get_one(Customer, order.customer_id).owner_id)
 
 
 def concerned(order: Order, org: Org, request: CreditRequest | None = None) -> set[int]:
@@ -127,105 +123,10 @@ def deciders_now(
     return deciders.by_now(request, now, found, policy.credit, org, never, said)
 
 
-def vote(
-    work: Work,
-    policy: Policy,
-    request: CreditRequest,
-    person_id: int,
-    *,
-    approve: bool,
-    conditions: Mapping[str, Any] | None = None,
-    reason: str = "",
-    seen_rev: int | None = None,
-) -> Voted:
-    """One approver's word, on what is true now. The customer is locked. `conditions`: prepay_percent, until (ISO date),
-    terms (days). Without any, it is a yes to this order only: no limit changes.
-
-    A tap on figures that have got worse since changes nothing but the cards, and who is asked: what is beyond somebody's
-    say by now goes on to whose it is.
-    """
-    locks.lock_orders(work, locks.lock(work, request.customer_id))
-    order = work.session.get_one(Order, request.order_id)
-    if request.state != RequestState.pending:
-        return Voted("already", str(request.state))
-    if request.expires_at <= work.now:
-        expire(work, policy, request, order)
-        return Voted("already", str(RequestState.expired))
-    now = standing(work, request.customer_id)
-    found = judge(work, policy.credit, order, now)
-    org = load_org(work)
-    by_now = deciders_now(work, request, order, now, found, policy, org)
-    if by_now is None:
-        return Voted("not_yours")
-    asked = [*by_now.rungs, request.rungs[request.rung]] if by_now.anew else by_now.rungs
-    if found.state == verdict.HELD and not any(person_id in seats.may_decide(rung) for rung in asked):
-        return Voted("not_yours")
-    if _changed(work, policy, request, order, now, found, by_now):
-        return Voted("stale")
-    if seen_rev is not None and seen_rev != request.rev:
-        return Voted("stale")
-    request.route, request.rungs = by_now.route, by_now.rungs
-    mine = request.rungs[request.rung]
-    if person_id not in seats.may_decide(mine):
-        return Voted("not_yours")
-    if work.session.get(CreditVote, (request.id, request.rev, request.rung, person_id)) is not None:
-        return Voted("already", "voted")
-    work.session.add(CreditVote(
-        request_id=request.id or 0, request_rev=request.rev, rung=request.rung, person_id=person_id, approve=approve,
-        conditions=dict(conditions or {}), reason=reason, at=work.now,
-    ))  # fmt: skip
-    work.audit(
-        "credit.voted", "credit", request.id, request.customer_id, approve=approve, rung=request.rung,
-        rev=request.rev, conditions=dict(conditions or {}), reason=reason, **in_place_of(request, person_id, org),
-    )  # fmt: skip
-    work.session.flush()
-    if not approve:
-        return _decided(work, policy, request, order, RequestState.rejected, {}, reason, person_id)
-    if not seats.is_filled(mine, voted(work, request)):
-        outbox.touch(work, "credit", [request.id or 0])
-        cards(work, policy, request)
-        return Voted("counted")
-    return filled(work, policy, request, order, person_id, reason)
-
-
-def filled(work: Work, policy: Policy, request: CreditRequest, order: Order, by_id: int, reason: str = "") -> Voted:
-    """Enough of the rung have said yes, `by_id` the last of them: the next one is asked, or it is decided."""
-    if request.rung + 1 < len(request.rungs):
-        request.rung += 1
-        remind_later(work, policy, request)
-        work.audit("credit.rung", "credit", request.id, request.customer_id, rung=request.rung)
-        work.session.flush()
-        outbox.touch(work, "credit", [request.id or 0])
-        cards(work, policy, request)
-        return Voted("counted")
-    return _decided(work, policy, request, order, RequestState.approved, agreed_so_far(work, request), reason, by_id)
-
-
-def in_place_of(request: CreditRequest, person_id: int | None, org: Org) -> dict[str, list[str]]:
-    """For the audit: the handles of those whose place a deputy takes."""
-    whom = seats.acts_for(request.rungs[request.rung], person_id)
-    return {"for": [org.members[person].handle for person in whom]} if whom else {}
-
-
 def remind_later(work: Work, policy: Policy, request: CreditRequest) -> None:
     """Others are asked, or about something else: they have time of their own before they are reminded."""
     request.reminders = 0
     request.remind_at = work_hours_later(work.company.calendar, work.now, policy.windows.work, policy.credit.remind_hours)
-
-
-def _changed(
-    work: Work, policy: Policy, request: CreditRequest, order: Order, now: Standing, found: verdict.Verdict, by_now: Deciders
-) -> bool:
-    """Things are worse than what the cards show, or others must decide: the request goes on with what is true now."""
-    if found.state == verdict.REFUSED:
-        end(work, request, "obsolete")
-        order.reasons = [reason.json() for reason in found.reasons]
-        settle_order(work, policy, order, OrderState.refused, by="check")
-        return True
-    if not by_now.anew and not shown.is_worse(request.facts, shown.of(now, found)):
-        return False
-    begin_anew(work, policy, request, order, now, found, by_now)
-    return True
 
 
 def begin_anew(
@@ -269,50 +170,6 @@ def voters(work: Work, request: CreditRequest) -> set[int]:
     return set(work.session.execute(rows).scalars())
 
 
-def agreed_so_far(work: Work, request: CreditRequest) -> dict[str, Any]:
-    """The conditions of everybody who has said yes to what is shown now, and of an earlier yes that came to nothing."""
-    said = select(V.c.conditions).where(V.c.request_id == request.id, V.c.request_rev == request.rev, V.c.approve)
-    return merged([request.facts.get("agreed", {}), *work.session.execute(said).scalars()])
-
-
-def _decided(
-    work: Work, policy: Policy, request: CreditRequest, order: Order, state: RequestState, conditions: dict[str, Any],
-    reason: str, by_id: int | None,
-) -> Voted:  # fmt: skip
-    request.decided_by_id, request.conditions, request.reason = by_id, conditions, reason
-    end(work, request, state)
-    order.decided_at = work.now
-    if state == RequestState.rejected:
-        settle_order(work, policy, order, OrderState.rejected, by="request")
-        return Voted("rejected")
-    prepay = prepayment.agreed_minor(order, conditions)
-    if "until" in conditions:
-        own_orders.refuse(work, [order.customer_id])
-    if not prepay:
-        raise_limit(work, policy, request, order)
-    order.conditions = {"terms_days": conditions["terms"]} if "terms" in conditions else {}
-    if prepay:
-        order.conditions = {**order.conditions, "prepay_minor": prepay}
-        order.reasons = [{"code": "prepayment_awaited", "amount": [prepay, order.currency]}]
-        work.session.flush()
-        events.order_changed(work, order)
-        asked = prepayment.ask(work, policy, order)  # whose card says what order.decided would
-        _tell(work, policy, order, "order.decided", [each for each in _to_be_told(work, order) if each not in asked])
-        outbox.touch(work, "order", [order.id or 0])
-    else:
-        settle_order(work, policy, order, OrderState.released, by="request")
-    if prepay or "until" in conditions:  # the money may be there, and the limit may be enough for others
-        mark(work, [order.customer_id])
-    return Voted("approved")
-
-
-def raise_limit(work: Work, policy: Policy, request: CreditRequest, order: Order) -> None:
-    """Until the day of its approval, where that names one: as the held order is released, and not before its prepayment."""
-    until = request.conditions.get("until")
-    if until and date.fromisoformat(until) >= work.today:
-        lines.grant(work, policy, request, order, date.fromisoformat(until))
-
-
 def end(work: Work, request: CreditRequest, state: str) -> None:
     request.state, request.decided_at = RequestState(state), work.now
     work.audit(
@@ -349,7 +206,7 @@ def _nobody(work: Work, policy: Policy, order: Order) -> None:
     order.facts = {**order.facts, NOBODY: True}
     work.audit("credit.nobody", "order", order.id, order.customer_id)
     work.session.flush()
-    _tell(work, policy, order, "order.decided", [order.asked_by_id, *_to_be_told(work, order)])
+    _tell(work, policy, order, "order.decided", [rep_of(work, order, load_org(work)), *_to_be_told(work, order)])
 
 
 def settle_order(work: Work, policy: Policy, order: Order, state: OrderState, *, by: str) -> None:
@@ -383,7 +240,8 @@ def mark_others(work: Work, policy: Policy, customer_ids: Collection[int], *, sh
 
 def _to_be_told(work: Work, order: Order) -> list[int | None]:
     """The rep, and finance; not whoever has just decided."""
-    return [person for person in (order.asked_by_id, *holders(load_org(work), "finance")[:1]) if person != work.person_id]
+    org = load_org(work)
+    return [person for person in (rep_of(work, order, org), *holders(org, "finance")[:1]) if person != work.person_id]
 
 
 def cards(work: Work, policy: Policy, request: CreditRequest, again: Collection[int] = ()) -> None:
@@ -421,19 +279,20 @@ def _have_card(work: Work, request: CreditRequest) -> tuple[set[int], set[int]]:
     return set(work.session.execute(leaving).scalars()), set(work.session.execute(shown).scalars())
 
 
-def _reads_it(work: Work, order: Order) -> bool:
-    """Whether the rep has an open card of the held order, which is drawn anew."""
-    return work.session.execute(_HELD_CARD, {"order": order.id, "person": order.asked_by_id}).first() is not None
+def _reads_it(work: Work, order: Order, rep: int | None) -> bool:
+    """Whether they have an open card of the held order, which is drawn anew."""
+    return work.session.execute(_HELD_CARD, {"order": order.id, "person": rep}).first() is not None
 
 
-def tell_outcome(work: Work, policy: Policy, order: Order) -> None:
-    """The rep and finance hear what became of it, but for whoever has just done it."""
-    _tell(work, policy, order, "order.decided", _to_be_told(work, order))
+def tell_outcome(work: Work, policy: Policy, order: Order, told: Collection[int] = ()) -> None:
+    """The rep and finance hear what became of it, but for whoever has just done it, and those who are `told` already."""
+    _tell(work, policy, order, "order.decided", [each for each in _to_be_told(work, order) if each not in told])
 
 
 def tell_end(work: Work, policy: Policy, order: Order, request: CreditRequest) -> None:
     """That a request has come to nothing hears the rep in any case: with that card they may ask again."""
-    _tell(work, policy, order, "order.decided", [order.asked_by_id, *_to_be_told(work, order)], request.id)
+    people = [rep_of(work, order, load_org(work)), *_to_be_told(work, order)]
+    _tell(work, policy, order, "order.decided", people, request.id)
 
 
 def _tell(

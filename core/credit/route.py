@@ -11,7 +11,7 @@ from core.credit.verdict import Verdict
 from core.dunning.org import Org
 
 WITHIN = "ask_within"
-OVER = frozenset({"over_limit", "over_group_limit", "no_credit"})  # reasons that grow with exposure
+OVER = frozenset({"over_limit", "over_group_limit", "over_part_limit", "no_credit"})  # reasons that grow with exposure
 LAST = ("finance_director", "management", "finance_manager", "admin")  # where nobody of a rung may decide
 
 

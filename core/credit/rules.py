@@ -8,6 +8,7 @@ from core.models.collection import BLOCKING as BLOCKING
 
 # What uses up a limit: receivables, orders still to be shipped, shipments still to be invoiced, the order asked for.
 PARTS = ("open", "orders", "shipments", "this")
+LIMITED = ("overdue", "open", "orders", "shipments")  # the parts that can have a limit of their own
 PREPAID = ("received", "trust")  # whether prepayment counts when it has come in, or when the order says so
 BELOW_COST = ("refuse", "hold")
 NEED = ("any", "all")
@@ -17,8 +18,8 @@ INSURED = ("ignored", "extra")  # whether what an insurer answers for is shown o
 # Why an order is held, where a route can wait for it; and the other codes of core.credit.verdict: a blacklist refuses, and
 # `ask_within` has a role of its own.
 REASONS = (
-    "over_limit", "over_group_limit", "no_credit", "overdue", "frozen", "hold", "terms", "discount", "below_cost", "no_rate",
-    "prepayment_awaited",
+    "over_limit", "over_group_limit", "over_part_limit", "no_credit", "overdue", "frozen", "hold", "terms", "discount",
+    "below_cost", "no_rate", "prepayment_awaited",
 )  # fmt: skip
 NO_ROUTE = ("blacklist", "ask_within")
 
@@ -134,6 +135,7 @@ class CreditRules:
     """Every number of the credit check. `expires_hours` and `remind_hours` are hours of work."""
 
     parts: tuple[str, ...] = PARTS
+    part_limits: Mapping[str, int] = field(default_factory=dict, hash=False)  # of LIMITED; minor units, company currency
     net_unapplied: bool = True  # what a customer has paid and nobody has allocated makes room
     prepaid: str = "received"
     insured: str = "ignored"
@@ -146,10 +148,13 @@ class CreditRules:
     below_cost: str = "refuse"
     on_blacklist_event: str = "alert"  # somebody else blacklists the customer
     risk_alerts: str = "major"
+    check_related: str = "finance"  # the role that looks at who is related to a blacklisted customer; "" for nobody
     expires_hours: int = 16
     remind_hours: int = 4
     escalate_at: int = 2  # with this reminder whoever is above is asked as well; 0 for never
     approval_good_days: int = 30  # an approval whose prepayment comes later is asked for again
+    unsigned_days: int = 10  # goods that left and that nobody has signed for by then: the rep is asked; 0 for never
+    uninvoiced_days: int = 10  # delivered, or closed, and not invoiced by then: finance is asked; 0 for never
     rates: Mapping[str, Decimal] = field(default_factory=dict, hash=False)  # company currency for one unit of another
     rating: RatingRules = RatingRules()
     grades: Mapping[str, Grade] = field(default_factory=dict, hash=False)  # by rating, `new` among them

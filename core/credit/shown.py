@@ -37,7 +37,9 @@ def is_worse(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     overdue = any(minor > before["overdue_minor"].get(currency, 0) for currency, minor in now["overdue_minor"].items())
     rating = WORSE.get(now["rating"], 0) > WORSE.get(before["rating"], 0)
     held = set(now["holds"]) - set(before["holds"])
-    over = now["over_minor"] > before["over_minor"] or _group_over(now) > _group_over(before)
+    over = _is_more(_own_over(before), _own_over(now)) or _is_more(_group_over(before), _group_over(now))
+    parts = _part_overs(before)
+    over = over or any(_is_more(parts.get(part, (0, "")), more) for part, more in _part_overs(now).items())
     less = any(minor > _insured(now).get(currency, 0) for currency, minor in _insured(before).items())
     return bool(over or codes or overdue or rating or held or less)
 
@@ -61,7 +63,21 @@ def _insured(facts: Mapping[str, Any]) -> dict[str, int]:
     return {currency: minor for minor, currency, *_ in facts.get("insured", ())}
 
 
-def _group_over(facts: Mapping[str, Any]) -> int:
+def _own_over(facts: Mapping[str, Any]) -> tuple[int, str]:
+    return facts["over_minor"], facts["currency"]
+
+
+def _group_over(facts: Mapping[str, Any]) -> tuple[int, str, str]:
     """Facts of an older version have no group."""
     group = facts.get("group")
-    return group["over_minor"] if group else 0
+    return (group["over_minor"], group["currency"], group["name"]) if group else (0, "", "")
+
+
+def _part_overs(facts: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
+    return {reason["part"]: tuple(reason["amount"]) for reason in facts["reasons"] if "part" in reason}
+
+
+def _is_more(before: tuple[int, *tuple[str, ...]], now: tuple[int, *tuple[str, ...]]) -> bool:
+    """Of a limit in another currency, or of another group, any excess is more than was seen: nothing says how the two
+    compare but a rate of the day."""
+    return now[0] > before[0] or (now[0] > 0 and now[1:] != before[1:])

@@ -7,6 +7,7 @@ from typing import Any
 from core.credit.exposure import GroupStanding, Standing, in_currency
 from core.credit.granted import available, granted
 from core.credit.incoming import days_of
+from core.credit.part_limits import GROWS, beyond
 from core.credit.rules import BLOCKING, CreditRules
 from core.money import plain_number
 
@@ -75,7 +76,11 @@ class Verdict:
 
     @property
     def is_over(self) -> bool:
-        return self.over_minor > 0 or (self.group is not None and self.group.over_minor > 0)
+        return (
+            self.over_minor > 0
+            or (self.group is not None and self.group.over_minor > 0)
+            or any(reason.facts.get("part") == GROWS for reason in self.reasons)
+        )
 
 
 def check(order: OrderFacts, standing: Standing, rules: CreditRules, company_currency: str) -> Verdict:
@@ -151,7 +156,11 @@ def _counts(order: OrderFacts, rules: CreditRules) -> int:
     """What of the order uses up the limit. What is prepaid counts as long as only the order says so."""
     if "this" not in rules.parts:
         return 0
-    return order.amount_minor - (order.prepaid_minor if rules.prepaid == "trust" else 0)
+    return order.amount_minor - _trusted(order, rules)
+
+
+def _trusted(order: OrderFacts, rules: CreditRules) -> int:
+    return order.prepaid_minor if rules.prepaid == "trust" else 0
 
 
 def _is_paid(order: OrderFacts, standing: Standing, rules: CreditRules) -> bool:
@@ -174,13 +183,20 @@ def _money(
         found.append(Reason("frozen", {"days": days}))
     elif days > 0 and rules.hold_on_overdue:
         found.append(Reason("overdue", {"days": days}))
-    for currency in _without_rate(order, standing, rules, company_currency, limited=limit is not None):
+    this = order.amount_minor - _trusted(order, rules)
+    parts, unrated = beyond(standing.exposures, this, order.currency, rules, company_currency)
+    for currency in sorted(unrated | _without_rate(order, standing, rules, company_currency, limited=limit is not None)):
         found.append(Reason("no_rate", {"currency": currency}))
     if over:
         found.append(Reason("over_limit" if limit else "no_credit", {"amount": [over, standing.currency]}))
     if group is not None and group.over_minor:
         found.append(Reason("over_group_limit", {"amount": [group.over_minor, group.currency], "group": group.name}))
+    for one in parts:
+        amounts = {"amount": [one.over_minor, company_currency], "limit": [one.limit_minor, company_currency]}
+        found.append(Reason("over_part_limit", {"part": one.part, **amounts}))
     is_over = over or (group is not None and group.over_minor)
+    if parts and order.prepaid_minor >= order.amount_minor:  # less of it makes no room in a part
+        is_over = True
     if is_over and order.prepaid_minor and rules.prepaid == "received":
         found.append(Reason("prepayment_awaited", {"amount": [order.prepaid_minor, order.currency]}))
     allowed = allowed_days(standing, rules)
@@ -199,18 +215,18 @@ def allowed_days(standing: Standing, rules: CreditRules) -> int:
 
 def _without_rate(
     order: OrderFacts, standing: Standing, rules: CreditRules, company_currency: str, *, limited: bool
-) -> list[str]:
+) -> set[str]:
     """Currencies that nobody can count against a limit: of this order, of what the customer uses up, of its group."""
     asked = [(standing.currency, standing.foreign)] if limited else []
     if standing.group is not None:
         asked.append((standing.group.currency, standing.group.foreign))
     this = {order.currency} if _counts(order, rules) else set()
-    return sorted({
+    return {
         missing for to, foreign in asked for currency in foreign | this
         if in_currency(1, currency, to, rules, company_currency) is None
         for missing in (currency, to)
         if in_currency(1, missing, company_currency, rules, company_currency) is None
-    })  # fmt: skip
+    }  # fmt: skip
 
 
 def _price(order: OrderFacts, rules: CreditRules) -> tuple[list[Reason], list[Reason]]:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Row, and_, false, or_, select
 
 from core import cases, chores, claims, disputes, followups, outbox, pauses, payments, promises, tasks
+from core.credit import holds
 from core.db import alone
 from core.dunning import stored
 from core.dunning.apply import Chunk
@@ -57,6 +58,7 @@ def prepare(work: Work) -> list[list[int]]:
     since = None if last is None else work.company.calendar.business_date(last.claimed_at)
     if since is not None and since < work.today:
         cases.refresh(work, cases.due_effects(work, since))
+        outbox.touch_customers(work, holds.turned(work, since))
     cases.refresh(work, _left_behind(work))
     events: list[Event] = []
     if receipts_stale(work):

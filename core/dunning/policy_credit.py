@@ -8,6 +8,7 @@ from typing import Any
 from core.credit.rules import (
     BELOW_COST,
     INSURED,
+    LIMITED,
     NEED,
     ON_BLACKLIST_EVENT,
     PARTS,
@@ -32,6 +33,7 @@ _LONGEST_DAYS, _LONGEST_HOURS = 3650, 2000
 _SPANS = {
     "freeze_days_over": (0, _LONGEST_DAYS), "terms_days": (0, _LONGEST_DAYS), "expires_hours": (1, _LONGEST_HOURS),
     "remind_hours": (1, _LONGEST_HOURS), "escalate_at": (0, 100), "approval_good_days": (1, _LONGEST_DAYS),
+    "unsigned_days": (0, _LONGEST_DAYS), "uninvoiced_days": (0, _LONGEST_DAYS),
 }  # fmt: skip
 _HOURS = ("remind_hours", "expires_hours")
 _CONDITIONS = ("over_from", "over_share_from", "overdue_from", "overdue_days_from", "rating", "reasons")
@@ -48,11 +50,13 @@ def credit_rules(read: Values, data: dict[str, Any]) -> CreditRules:
         key = "remind_hours" if "remind_hours" in table else "expires_hours"
         read.note((*_CREDIT, key), "reminder_too_late", warning=True, **{name: numbers[name] for name in _HOURS})
     return CreditRules(
-        parts=_parts(read, table), prepaid=read.word(table, "prepaid", _CREDIT, PREPAID) or _DEFAULT.prepaid,
+        parts=_parts(read, table), part_limits=_part_limits(read, table),
+        prepaid=read.word(table, "prepaid", _CREDIT, PREPAID) or _DEFAULT.prepaid,
         insured=read.word(table, "insured", _CREDIT, INSURED) or _DEFAULT.insured,
         net_unapplied=read.flag(table, "net_unapplied", _CREDIT, _DEFAULT.net_unapplied),
         hold_on_overdue=read.flag(table, "hold_on_overdue", _CREDIT, _DEFAULT.hold_on_overdue),
-        ask_within=_role(read, table), cash_only=_cash_only(read, table),
+        ask_within=_role(read, table, "ask_within", "never_decides"),
+        check_related=_role(read, table, "check_related", "never_checks"), cash_only=_cash_only(read, table),
         discount=read.share(table, "discount", _CREDIT, _DEFAULT.discount),
         below_cost=read.word(table, "below_cost", _CREDIT, BELOW_COST) or _DEFAULT.below_cost,
         on_blacklist_event=read.word(table, "on_blacklist_event", _CREDIT, ON_BLACKLIST_EVENT)
@@ -89,17 +93,33 @@ def _parts(read: Values, table: dict[str, Any]) -> tuple[str, ...]:
     return parts
 
 
+def _part_limits(read: Values, owner: dict[str, Any]) -> dict[str, int]:
+    """Each one amount, in the company's currency: what is in another one counts at internal rates."""
+    path: Path = (*_CREDIT, "part_limits")
+    table = read.table(owner, "part_limits", _CREDIT)
+    read.known(table, path, LIMITED)
+    found: dict[str, int] = {}
+    for part in LIMITED:
+        if isinstance(table.get(part), dict):
+            read.note((*path, part), "not_an_amount", value=str(table[part]), currency=read.currency)
+        elif amounts := read.amounts(table, part, path):
+            found[part] = amounts[read.currency]
+    return found
+
+
 def _cash_only(read: Values, table: dict[str, Any]) -> tuple[str, ...]:
     return _some(read, table, "cash_only", _CREDIT, RATED) if "cash_only" in table else _DEFAULT.cash_only
 
 
-def _role(read: Values, table: dict[str, Any]) -> str:
-    role = read.text(table, "ask_within", _CREDIT, _DEFAULT.ask_within).removeprefix("role:")
+def _role(read: Values, table: dict[str, Any], key: str, never: str) -> str:
+    """One role, "" for nobody. `never`: what is wrong with one that may not."""
+    usual: str = getattr(_DEFAULT, key)
+    role = read.text(table, key, _CREDIT, usual).removeprefix("role:")
     if role and role not in ROLES:
-        read.note((*_CREDIT, "ask_within"), "unknown_role", value=role, allowed=list(APPROVERS))
-        return _DEFAULT.ask_within
+        read.note((*_CREDIT, key), "unknown_role", value=role, allowed=list(APPROVERS))
+        return usual
     if role and role not in APPROVERS:
-        read.note((*_CREDIT, "ask_within"), "never_decides", value=role, allowed=list(APPROVERS))
+        read.note((*_CREDIT, key), never, value=role, allowed=list(APPROVERS))
     return role
 
 

@@ -187,6 +187,10 @@ _PROBLEMS = {
         "{value} 没有审批权：业务员不能审批，客户负责人也不能|可用：{allowed}",
         "{value} can never decide: a rep may not, nor may the customer's owner|use {allowed}",
     ),
+    "never_checks": (
+        "{value} 只看得到自己的客户，不能排查关联企业|可用：{allowed}",
+        "{value} sees only their own customers and can't check related ones|use {allowed}",
+    ),
     "no_approver": (
         '这一级没有写由谁审批|例如 audience = ["role:finance_director"]',
         'nobody is named to approve|such as audience = ["role:finance_director"]',

@@ -13,9 +13,11 @@ _WORDS = {
     "open": ("应收余额", "open receivables"),
     "orders": ("已放行未发货的订单", "released orders not shipped"),
     "shipments": ("已发货未开票的货物", "shipments not invoiced"),
+    "overdue_part": ("逾期款", "amounts overdue"),
     "this": ("本单", "the order itself"),
     "over_limit": ("超信用额度", "over the limit"),
     "over_group_limit": ("超集团额度", "over the limit of the group"),
+    "over_part_limit": ("超分项额度", "over the limit of a part"),
     "no_credit": ("款到发货客户", "cash-only customer"),
     "overdue": ("有逾期款", "overdue"),
     "frozen": ("逾期冻结", "frozen"),
@@ -33,6 +35,8 @@ def credit_lines(rules: CreditRules, word: Word, lang: str, currency: str) -> li
     """One line a sentence. `currency` is the company's."""
     zh = lang == "zh"
     lines = [_used(rules, zh), _asked(rules, zh), _hours(rules, zh)]
+    if rules.part_limits:
+        lines.append(_part_limits(rules, lang, currency))
     if rules.ask_within:
         role = word(rules.ask_within)
         lines.append(f"额度内的订单也须{role}审批" if zh else f"Orders within the limit are asked of the {role}, too")
@@ -43,6 +47,11 @@ def credit_lines(rules: CreditRules, word: Word, lang: str, currency: str) -> li
     if rules.insured == "extra":
         lines.append("信用保险额度加到客户额度上" if zh else "What an insurer answers for is added to the limit")
     lines.append(_events(rules, zh))
+    if rules.check_related:
+        role = word(rules.check_related)
+        check = f"客户列入黑名单后，由{role}排查关联企业" if zh else f"Related to a blacklisted customer: checked by {role}"
+        lines.append(check)
+    lines += _goods(rules, zh)
     if rules.rates:
         rates = [f"1 {code} = {rate:f} {currency}" for code, rate in rules.rates.items()]
         lines.append("内部汇率：" + "，".join(rates) if zh else "Internal rates: " + ", ".join(rates))
@@ -62,6 +71,19 @@ def _events(rules: CreditRules, zh: bool) -> str:
     return f"{told} are told to risk and the owner; so is a blacklisting elsewhere{then[rules.on_blacklist_event]}"
 
 
+def _goods(rules: CreditRules, zh: bool) -> list[str]:
+    """Who is asked about goods that nobody has signed for, or invoiced."""
+    said = []
+    if days := rules.unsigned_days:
+        said.append(f"发货满 {days} 天未签收，提醒负责人" if zh else f"not signed for after {days} days: the owner is asked")
+    if days := rules.uninvoiced_days:
+        said.append(
+            f"签收或订单关闭满 {days} 天未开票，提醒财务" if zh
+            else f"not invoiced {days} days after the signature, or the end of the order: finance is asked"
+        )  # fmt: skip
+    return [("发货：" if zh else "Goods: ") + ("；" if zh else "; ").join(said)] if said else []
+
+
 def _say(code: str, zh: bool) -> str:
     return _WORDS[code][not zh] if code in _WORDS else code
 
@@ -77,6 +99,17 @@ def _used(rules: CreditRules, zh: bool) -> str:
         return f"信用占用：{parts}{net}；预付款{'到账才算' if rules.prepaid == 'received' else '按订单所写即算'}"
     net = ", less unapplied credit" if rules.net_unapplied else ""
     return f"Credit used: {parts}{net}; prepayment counts {'once it is in' if rules.prepaid == 'received' else 'as ordered'}"
+
+
+def _part_limits(rules: CreditRules, lang: str, currency: str) -> str:
+    zh = lang == "zh"
+    said = [
+        f"{_say('overdue_part' if part == 'overdue' else part, zh)} {format_money(Money(minor, currency), lang)}"
+        for part, minor in rules.part_limits.items()
+    ]
+    if zh:
+        return f"分项额度：{'，'.join(said)}；超出的须审批"
+    return f"Limits of parts: {', '.join(said)}; beyond one of them: approval"
 
 
 def _asked(rules: CreditRules, zh: bool) -> str:

@@ -12,11 +12,12 @@ from core.ingest.lookups import audit_many, padded, write_changes
 from core.ingest.terms import due_date, parse_terms
 from core.models import Customer, Receivable, Shipment
 from core.models.base import table_of
+from core.unsigned import SIGNATURES
 from core.work import Work
 
 R, S, C = table_of(Receivable), table_of(Shipment), table_of(Customer)
 SHIPPED, SIGNED = "shipment", "delivery"  # as terms call them
-_EVENTS = {SHIPPED: SHIPPED, "发货": SHIPPED, SIGNED: SIGNED, "签收": SIGNED, "到货": SIGNED, "收货": SIGNED, "sign": SIGNED}
+_EVENTS = {SHIPPED: SHIPPED, "发货": SHIPPED, **dict.fromkeys(SIGNATURES, SIGNED)}
 
 
 def date_by_shipments(work: Work, policy: Policy, orders: Collection[tuple[int, str]]) -> set[int]:

@@ -49,6 +49,7 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "orders": {
         "number": ("订单号", "订单编号", "销售订单号", "单号"), "amount": ("订单金额", *_AMOUNT),
+        "ordered_on": ("下单日期", "订单日期", "下单日", "订货日期"),
         "prepaid": ("预付金额", "预付款", "已预付"), "note": ("备注", "说明"), "asked_by": ("业务员", "销售员", "下单人"),
     },
     "shipments": {

@@ -34,7 +34,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "number", "customer", "received_on", "amount", "currency", "receivable", "order", "contract", "payer",
         "reference", "reverses",
     ),
-    "orders": ("number", "customer", "amount", "currency", "terms", "prepaid", "note", "asked_by"),
+    "orders": ("number", "customer", "amount", "currency", "ordered_on", "terms", "prepaid", "note", "asked_by"),
     "shipments": ("number", "customer", "order", "amount", "currency", "shipped_on", "signed_on"),
     "risk-events": ("source", "key", "customer", "kind", "severity", "happened_on", "text", "url"),
     "insurance": ("customer", "insurer", "amount", "currency", "from_on", "until"),

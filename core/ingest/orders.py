@@ -53,6 +53,7 @@ class OrdersLoader:
         data: dict[str, Any] = {
             "number": row["number"], "customer": customer.code, "currency": currency,
             "amount": format_major(minor, currency), "terms": row.get("terms"), "note": row.get("note"),
+            "ordered_on": row["ordered_on"].isoformat() if "ordered_on" in row else None,
             "prepaid": True if prepaid == minor else format_major(prepaid, currency) if prepaid else None,
             "asked_by": self._handle(work, row["asked_by"]) if "asked_by" in row else None, "extra": row.get("extra"),
         }  # fmt: skip
@@ -88,6 +89,8 @@ class OrdersLoader:
         except DomainError as error:
             if error.code == "person.unknown":  # or one who doesn't see the customer
                 raise Reject("unknown_person", "asked_by", item.row["asked_by"]) from None
+            if error.code == "order.to_come":
+                raise Reject("order_to_come", "ordered_on", str(new.ordered_on)) from None
             if error.code != "order.conflict":
                 raise
             raise Reject("order_changed", "number", new.number, number=new.number) from None

@@ -104,6 +104,7 @@ _ROWS: dict[str, tuple[str, str]] = {
     ),
     "order_field": ("「{column}」不能是「{value}」", "{column} cannot be {value!r}"),
     "prepaid_above_amount": ("预付金额大于订单金额", "prepaid is above the amount"),
+    "order_to_come": ("下单日期 {value} 还没有到", "ordered_on {value} is still to come"),
     "signed_before": ("签收日期 {value} 早于发货日期 {shipped}", "signed_on {value} is before shipped_on {shipped}"),
     "shipment_invoiced": (
         "发货单「{number}」的订单已开票，「{column}」不能从 {kept} 改为 {value}",

@@ -15,7 +15,7 @@ Row = dict[str, Any]  # canonical column -> value; a column that is missing or b
 
 DATES = frozenset({
     "issued_on", "due_on", "event_on", "settled_on", "received_on", "away_from", "away_until", "happened_on", "shipped_on",
-    "signed_on", "from_on", "until",
+    "signed_on", "from_on", "until", "ordered_on",
 })  # fmt: skip
 AMOUNTS = frozenset({"amount", "open_amount", "credit_limit", "limit"})  # parsed when the currency is known
 FLAGS = frozenset({"active", "preferred", "text_only", "no_letters"})

@@ -169,10 +169,11 @@ class ShipmentsLoader:
         if row["currency"] != old.currency:
             raise Reject("other_currency", "currency", row["currency"], number=old.number, currency=old.currency)
         so_far = done.get((old.customer_id, old.order_no, old.currency), progress.NOTHING)
-        if so_far.invoiced_minor and "amount_minor" in new:
+        invoiced = so_far.invoiced_minor or (so_far.others_until is not None and old.shipped_on <= so_far.others_until)
+        if invoiced and "amount_minor" in new:
             kept = format_major(old.amount_minor, old.currency)
             raise Reject("shipment_invoiced", "amount", row["amount"], number=old.number, kept=kept)
-        if so_far.invoiced_minor and "order_no" in new:
+        if invoiced and "order_no" in new:
             raise Reject("shipment_invoiced", "order", row["order"], number=old.number, kept=old.order_no)
 
 

@@ -69,7 +69,8 @@ class Order(SQLModel, table=True):
     facts: dict[str, Any] = json_dict()  # what the latest verdict went by
     conditions: dict[str, Any] = json_dict()  # of its approval
     recheck: bool = False  # something behind its verdict has changed
-    placed_at: datetime
+    placed_at: datetime  # when it came to us
+    ordered_on: date | None = None  # the day that the order system gives it
     decided_at: datetime | None = None
     ended_at: datetime | None = None
 

@@ -282,9 +282,8 @@ def test_a_task_is_a_todo_until_its_card_closes(whole: Callable[..., Whole], fak
     fake.tap("li", seen.card, "登记结果")
     fake.submit("li", seen.card, {"result": "promise"})
     fake.submit("li", seen.card, {"date": "2026-07-08"})
-    closed = fake.card("li", seen.card).variables["status_text"]
-    if closed:
-        fake.wait_for(lambda: fake.todos("li")[0].done)
+    assert fake.card("li", seen.card).variables["status_text"] == "已结束"
+    fake.wait_for(lambda: fake.todos("li")[0].done)
     assert len(fake.calls("/topapi/v2/user/get")) == 1
 
 
@@ -299,19 +298,6 @@ def test_a_todo_that_is_there_already_is_taken_over(product: Callable[..., Produ
 
     hk.run(hk.adapter.update(DeliveryRef(LI, ref, 1, 2), shut))
     fake.wait_for(lambda: [each.done for each in fake.todos("li")] == [True])
-
-
-def test_a_mirror_that_fails_fails_no_card(
-    product: Callable[..., Product], fake: FakeDingTalk, caplog: pytest.LogCaptureFixture
-) -> None:
-    hk = product(todo_creator="u-wang")
-    fake.fail("/v1.0/todo/*", status=500, times=5)
-    fake.fail("/topapi/*", status=200, code="60011", times=1)
-    hk.send(key="task:1")
-    hk.send(key="task:2")
-    hk.stop()
-    assert len(fake.screen("li")) == 2 and fake.todos("li") == []
-    assert sum("to-do was not made" in each.getMessage() for each in caplog.records) == 2
 
 
 # --- doctor ---
@@ -330,15 +316,70 @@ def findings(fake: FakeDingTalk, engine: Engine, **group: Any) -> list[Finding]:
 
 
 def test_doctor_finds_it_well(fake: FakeDingTalk, engine: Engine) -> None:
-    well = {"secret": "ok", "stream": "ok", "clock": "ok", "corp_id": "ok", "cards": "ok", "calls": "ok"}
+    well = {"secret": "ok", "stream": "ok", "clock": "ok", "corp_id": "ok", "robot": "ok", "cards": "ok", "calls": "ok"}
     assert found(fake, engine, cards=False) == well
-    assert fake.calls_used() == 0 and fake.connections() == 0
+    assert fake.calls_used() == 1 and fake.connections() == 0
     assert found(fake, engine) == well
-    assert fake.calls_used() == 1 and all(fake.screen(user) == [] for user in ("li", "wang"))  # a card for nobody
+    assert fake.calls_used() == 3 and all(fake.screen(user) == [] for user in ("li", "wang"))  # a card for nobody
+    assert found(fake, engine, todo_creator="u-wang") == {**well, "todo": "ok"}
+    assert fake.world.todos == {} and fake.calls_used() == 8
 
 
 def cards_found(fake: FakeDingTalk, engine: Engine, **group: Any) -> Finding:
-    return next(each for each in findings(fake, engine, **group) if each.name == "dingtalk.cards")
+    return one_found("cards", fake, engine, **group)
+
+
+def one_found(name: str, fake: FakeDingTalk, engine: Engine, **group: Any) -> Finding:
+    return next(each for each in findings(fake, engine, **group) if each.name == f"dingtalk.{name}")
+
+
+DENIED = "Forbidden.AccessDenied.AccessTokenPermissionDenied"
+
+
+@pytest.mark.parametrize("cards", [True, False])
+def test_doctor_asks_whether_the_robot_may_speak(fake: FakeDingTalk, engine: Engine, cards: bool) -> None:
+    fake.fail("/v1.0/robot/*", status=403, code=DENIED)
+    denied = one_found("robot", fake, engine, cards=cards)
+    assert denied.state == "fail" and "qyapi_robot_sendmsg" in denied.hint_zh and "qyapi_robot_sendmsg" in denied.hint_en
+    fake.fail("/v1.0/robot/*", status=403, code="Forbidden.AccessDenied.IpNotInWhiteList")
+    outside = one_found("robot", fake, engine, cards=cards)
+    assert outside.state == "fail" and "IP" in outside.hint_zh and "IP" in outside.hint_en
+    for status, code in ((400, "invalidParameter.robotCode.auth"), (404, "resource.not.found")):
+        fake.fail("/v1.0/robot/*", status=status, code=code, message="robot 不存在")
+        unknown = one_found("robot", fake, engine, cards=cards)
+        assert unknown.state == "fail" and "HUIKUAN_DINGTALK_ROBOT_CODE" in unknown.hint_zh
+    used_up = "Forbidden.AccessDenied.ApiCountLimitForOrg"
+    for status, code in ((503, "ServiceUnavailable"), (403, "QpsLimit"), (403, used_up)):
+        fake.fail("/v1.0/robot/*", status=status, code=code)
+        assert one_found("robot", fake, engine, cards=cards).state == "warn"  # that says nothing of the robot
+
+
+def test_doctor_finds_a_robot_that_is_not_there(fake: FakeDingTalk, engine: Engine) -> None:
+    unknown = one_found("robot", fake, engine, cards=False, robot_code="dingwrong")
+    assert unknown.state == "fail" and "HUIKUAN_DINGTALK_ROBOT_CODE" in unknown.hint_en
+    fake.wrong.clear()
+
+
+def test_doctor_asks_whether_todos_can_be_made(fake: FakeDingTalk, engine: Engine) -> None:
+    def todo() -> Finding:
+        return one_found("todo", fake, engine, cards=False, todo_creator="u-wang")
+
+    assert todo().state == "ok"
+    for creator in ("u-nobody", "wang"):  # a userId is no unionId
+        wrong = one_found("todo", fake, engine, cards=False, todo_creator=creator)
+        assert wrong.state == "fail" and "HUIKUAN_DINGTALK_TODO_CREATOR" in wrong.hint_zh and "unionId" in wrong.hint_en
+    for code, message in (("60011", ""), ("88", "ding talk error[subcode=60011,submsg=没有调用该接口的权限]")):
+        fake.fail("/topapi/*", status=200, code=code, message=message, times=2)
+        unread = todo()
+        fake.clear_troubles()
+        assert unread.state == "fail" and "qyapi_get_member" in unread.hint_zh and "qyapi_get_member" in unread.hint_en
+    for call, right in (("GET", "Todo.Todo.Read"), ("PUT", "Todo.Todo.Write")):
+        fake.fail(f"{call} /v1.0/todo/*", status=403, code=DENIED)
+        denied = todo()
+        assert denied.state == "fail" and right in denied.hint_zh and right in denied.hint_en
+    fake.fail("PUT /v1.0/todo/*", status=503)
+    assert todo().state == "warn"
+    assert "dingtalk.todo" not in {each.name for each in findings(fake, engine, cards=False)}  # nobody set it
 
 
 def test_doctor_tries_the_template(fake: FakeDingTalk, engine: Engine) -> None:

@@ -86,6 +86,27 @@ def test_with_a_start_it_is_prepared_beforehand(hk: Harness) -> None:
     assert limit(hk) == (100_000, 8_900_000)
 
 
+@pytest.mark.parametrize("command", ["/credit 甲", "额度 甲"])
+def test_what_is_prepared_shows_before_it_begins_and_not_as_if_it_had_yet(hk: Harness, command: str) -> None:
+    says(hk, "zhou", "/limit 甲 90000 自 2026-07-10 至 2026-08-10 促销")
+    says(hk, "fd2", "/limit 甲 3000 自 2026-09-01 至 2026-09-10 中秋")
+    view, text = says(hk, "li", command)
+    assert [(row["amount"], row["from"], row["until"], row["by"], row["reason"]) for row in view["prepared"]] == [
+        ("89000.00", "2026-07-10", "2026-08-10", "zhou", "促销"), ("2000.00", "2026-09-01", "2026-09-10", "fd2", "中秋"),
+    ]  # fmt: skip
+    for words in ("¥89,000.00", "7月10日", "8月10日", "zhou批准：促销", "fd2批准：中秋"):
+        assert words in text
+    assert (view["limit"], view["temporary"]) == ("1000.00", None)
+    hk.at("2026-07-10 10:00")
+    view, text = says(hk, "li", command)
+    assert view["temporary"] == {"amount": "89000.00", "until": "2026-08-10"} and len(view["prepared"]) == 1
+    says(hk, "zhou", "/limit 甲 5000 自 2026-08-20 至 2026-09-30 旺季")  # in its place
+    view, _ = says(hk, "li", command)
+    assert [(row["amount"], row["from"]) for row in view["prepared"]] == [("4000.00", "2026-08-20")]
+    says(hk, "zhou", "/limit 甲 0 款到发货")
+    assert says(hk, "li", command)[0]["prepared"] == []
+
+
 @pytest.mark.parametrize(
     "text",
     [

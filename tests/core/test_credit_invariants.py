@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlmodel import Session
 
-from core.credit import holds, invariants, limits, orders, rating, requests
+from core.credit import holds, invariants, limits, orders, rating, votes
 from core.credit.incoming import NewOrder
 from core.dunning.stored import active
 from core.ledger.invariants import Problem
@@ -109,7 +109,7 @@ def sound(session: Session) -> Session:
     for number, approve, conditions in (("SO2", True, {}), ("SO3", False, {}), ("SO5", True, {"prepay_percent": 30})):
         request = ask(number, 200_000)
         assert request is not None
-        requests.vote(decided, policy, request, zhou.id or 0, approve=approve, conditions=conditions, reason="so")
+        votes.vote(decided, policy, request, zhou.id or 0, approve=approve, conditions=conditions, reason="so")
     assert ask("SO4", 200_000) is not None
     limits.set_limit(decided, 1, 110_000, DAY + timedelta(days=9), "season")
     holds.hold(decided, 1, "look")

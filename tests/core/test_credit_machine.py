@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from sqlalchemy import Engine, func, select
 from sqlmodel import Session
 
-from core.credit import changes, groups, holds, invariants, limits, orders, requests
+from core.credit import changes, groups, holds, invariants, limits, orders, requests, votes
 from core.credit.exposure import standing
 from core.credit.incoming import NewOrder
 from core.credit.judge import judge
@@ -211,14 +211,14 @@ class Credit(RuleBasedStateMachine):
     def decide(self, request: CreditRequest, approve: bool, conditions: dict[str, Any]) -> None:
         order, zhou = self.session.get_one(Order, request.order_id), self._as(self.zhou)
         given: dict[str, Any] = {"approve": approve, "conditions": conditions, "reason": "so"}
-        voted = requests.vote(zhou, self.policy, request, self.zhou.id or 0, **given)
+        voted = votes.vote(zhou, self.policy, request, self.zhou.id or 0, **given)
         if voted.code == "stale":
             assert order.state == "held" and request.state == "pending"
-            voted = requests.vote(zhou, self.policy, request, self.zhou.id or 0, **given)  # the card shows what is true now
+            voted = votes.vote(zhou, self.policy, request, self.zhou.id or 0, **given)  # the card shows what is true now
         assert voted.code == ("approved" if approve else "rejected")
         assert order.state == ("rejected" if not approve else "held" if "prepay_percent" in conditions else "released")
         given["approve"] = not approve
-        assert requests.vote(zhou, self.policy, request, self.zhou.id or 0, **given).code == "already"
+        assert votes.vote(zhou, self.policy, request, self.zhou.id or 0, **given).code == "already"
 
     def change(self, order: Order, amount: int) -> None:
         which = next(each for each in self.customers if each.id == order.customer_id)

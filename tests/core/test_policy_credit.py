@@ -65,6 +65,7 @@ def test_the_shipped_policy_spells_out_the_defaults(currency: str) -> None:
 EVERYTHING = """
 [credit]
 parts = ["this", "open"]
+part_limits = { orders = 200000, overdue = "499.50", shipments = 0 }
 net_unapplied = false
 prepaid = "trust"
 insured = "extra"
@@ -79,6 +80,9 @@ expires_hours = 8
 remind_hours = 2
 escalate_at = 3
 approval_good_days = 14
+check_related = "role:risk"
+unsigned_days = 0
+uninvoiced_days = 20
 rates = { USD = "7.10", JPY = 0.048 }
 
 [credit.rating]
@@ -107,10 +111,11 @@ rungs = [
 def test_every_key_is_read() -> None:
     rules = read(EVERYTHING + REST)
     assert rules == CreditRules(
-        parts=("open", "this"), net_unapplied=False, prepaid="trust", insured="extra", ask_within="sales_manager",
-        freeze_days_over=0, hold_on_overdue=False, cash_only=("C", "new"), terms_days=60, discount=Decimal("0.1"),
+        parts=("open", "this"), part_limits={"overdue": 499_50, "orders": 200_000_00, "shipments": 0},
+        net_unapplied=False, prepaid="trust", insured="extra", ask_within="sales_manager", freeze_days_over=0,
+        hold_on_overdue=False, cash_only=("C", "new"), terms_days=60, discount=Decimal("0.1"),
         below_cost="hold", expires_hours=8, remind_hours=2, escalate_at=3, approval_good_days=14,
-        rates={"USD": Decimal("7.10"), "JPY": Decimal("0.048")},
+        unsigned_days=0, uninvoiced_days=20, check_related="risk", rates={"USD": Decimal("7.10"), "JPY": Decimal("0.048")},
         rating=RatingRules(
             window_months=6, min_paid=1, cuts_days={"A": 0, "B": 30, "C": 90}, broken_promises_d=3, overdue_days_d=60,
             lift_after_on_time=5,
@@ -149,15 +154,28 @@ def test_an_amount_without_a_currency_is_in_the_companys() -> None:
         ('parts = ["open", "deliveries"]', "parts", "unknown_word"),
         ("parts = []", "parts", "no_part"),
         ("parts = 1", "parts", "not_texts"),
+        ("part_limits = 500", "part_limits", "not_a_table"),
+        ("part_limits = { this = 500 }", "part_limits.this", "unknown_key"),
+        ("part_limits = { receivables = 500 }", "part_limits.receivables", "unknown_key"),
+        ("part_limits = { overdue = -1 }", "part_limits.overdue", "not_an_amount"),
+        ('part_limits = { overdue = "-0.01" }', "part_limits.overdue", "not_an_amount"),
+        ('part_limits = { overdue = "lots" }', "part_limits.overdue", "not_an_amount"),
+        ('part_limits = { overdue = "" }', "part_limits.overdue", "not_an_amount"),
+        ('part_limits = { overdue = "1.001" }', "part_limits.overdue", "not_an_amount"),
+        ("part_limits = { overdue = inf }", "part_limits.overdue", "not_an_amount"),
+        ("part_limits = { overdue = 1e400 }", "part_limits.overdue", "not_an_amount"),
+        ("part_limits = { overdue = true }", "part_limits.overdue", "not_an_amount"),
+        ("part_limits = { overdue = [5] }", "part_limits.overdue", "not_an_amount"),
+        ("part_limits = { overdue = { CNY = 5 } }", "part_limits.overdue", "not_an_amount"),
         ('net_unapplied = "yes"', "net_unapplied", "not_a_flag"),
         ("hold_on_overdue = 1", "hold_on_overdue", "not_a_flag"),
-        ('prepaid = "maybe"', "prepaid", "unknown_word"),
-        ('insured = "maybe"', "insured", "unknown_word"),
+        ('prepaid = "maybe"', "prepaid", "unknown_word"), ('insured = "maybe"', "insured", "unknown_word"),
         ('ask_within = "boss"', "ask_within", "unknown_role"),
         ('ask_within = "owner.manager"', "ask_within", "unknown_role"),
         ('ask_within = "rep"', "ask_within", "never_decides"),
         ('ask_within = "role:rep"', "ask_within", "never_decides"),
-        ("ask_within = 1", "ask_within", "not_text"),
+        ("ask_within = 1", "ask_within", "not_text"), ('check_related = "boss"', "check_related", "unknown_role"),
+        ('check_related = "rep"', "check_related", "never_checks"),
         ("freeze_days_over = -1", "freeze_days_over", "too_small"),
         ("freeze_days_over = 3651", "freeze_days_over", "too_big"),
         ("escalate_at = -1", "escalate_at", "too_small"),
@@ -165,14 +183,12 @@ def test_an_amount_without_a_currency_is_in_the_companys() -> None:
         ('cash_only = ["E"]', "cash_only", "unknown_word"),
         ("terms_days = 1.5", "terms_days", "not_whole"),
         ("terms_days = -1", "terms_days", "too_small"),
-        ("discount = 5", "discount", "not_a_share"),
-        ('discount = "5%"', "discount", "not_a_share"),
-        ("discount = true", "discount", "not_a_share"),
-        ("discount = nan", "discount", "not_a_share"),
+        *((f"discount = {value}", "discount", "not_a_share") for value in ("5", '"5%"', "true", "nan")),
         ('below_cost = "allow"', "below_cost", "unknown_word"),
         ("expires_hours = 0", "expires_hours", "too_small"),
         ("expires_hours = 2001", "expires_hours", "too_big"),
         ("remind_hours = 0", "remind_hours", "too_small"),
+        ("unsigned_days = -1", "unsigned_days", "too_small"),
         ("approval_good_days = 0", "approval_good_days", "too_small"),
         ("approval_good_days = 3651", "approval_good_days", "too_big"),
         ('approval_good_days = "30"', "approval_good_days", "not_whole"),
@@ -488,9 +504,10 @@ def test_every_part_is_told_in_plain_words(lang: str) -> None:
     rungs = "rungs = [{ audience = ['owner.manager', 'role:risk'], need = 'all' }, { audience = 'person:zhou' }]"
     routes = "".join(f"[[credit.route]]\nname = 'r{n}'\n{when}\n{rungs}\n" for n, when in enumerate(conditions))
     keys = ["ask_within = 'risk'", "rates = { USD = '7.10' }", "cash_only = ['D', 'new']", "below_cost = 'hold'"]
-    keys.append("insured = 'extra'")
+    keys += ["insured = 'extra'", "part_limits = { overdue = 499, open = 300, orders = 200, shipments = 100 }"]
     lines = "\n".join(describe(parse("\n".join([SMALL, "[credit]", *keys, routes, REST])), lang))
     assert all(f"r{n}" in lines for n in range(len(conditions))) and "1 USD = 7.10 CNY" in lines and "20%" in lines
+    assert all(f"¥{minor}.00" in lines for minor in (499, 300, 200, 100))
     codes = [code for code in REASONS if "_" in code]
     assert not re.search(r"role:|owner\.|person:|None|\{|" + "|".join(codes), lines), "a code instead of words"
     if lang == "en":

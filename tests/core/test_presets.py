@@ -117,4 +117,9 @@ def test_union_has_the_days_of_all_of_them() -> None:
     for name in NAMES[:-1]:
         assert set(days(preset(name))) <= everywhere, name
     assert set(days(preset("s1"), rating="D")) <= set(days(preset("union"), rating="D"))
+    for more in ({"average_minor": Decimal(300_000)}, {"tags": ("低利润",)}):  # R050, R051
+        large, found = days(preset("union"), **more), days(preset("union"))
+        assert set(days(preset("s1"), **more)) | set(found) <= set(large), "earlier and more often"
+        assert all(hits <= large[age] for age, hits in found.items())
+    assert days(preset("union"), average_minor=Decimal(333_334)) == days(preset("union"))
     assert days(preset("union"))[31] == CHIEFS and DIRECTOR in days(preset("union"))[30]

@@ -14,8 +14,8 @@ from tests.messages.test_templates import words
 
 TODAY = date(2026, 7, 8)
 REASONS = (
-    "over_limit", "no_credit", "overdue", "frozen", "hold", "blacklist", "terms", "discount", "below_cost", "ask_within",
-    "no_rate", "prepayment_awaited", "conditions",
+    "over_limit", "over_group_limit", "over_part_limit", "no_credit", "overdue", "frozen", "hold", "blacklist", "terms",
+    "discount", "below_cost", "ask_within", "no_rate", "prepayment_awaited", "conditions",
 )  # fmt: skip
 
 

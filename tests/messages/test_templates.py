@@ -25,6 +25,7 @@ KINDS = [
     "task.copy",
     "task.invoice",
     "task.prepay",
+    "task.sign",
     "task.related",
     "alert.severe",
     "alert.high_risk",

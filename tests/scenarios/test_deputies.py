@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.credit import requests
+from core.credit import votes
 from core.dunning.stored import active
 from core.models import CreditRequest, CreditVote, Person
 from tests.harness import Harness, instant
@@ -56,7 +56,7 @@ def test_the_right_is_there_at_the_tap_before_anybody_looked(shop: Harness) -> N
     with shop.db() as work:
         row = work.session.get_one(CreditRequest, 1)
         work = replace(work, person_id=person(shop, "fm"), actor="fm")
-        voted = requests.vote(work, active(work)[1], row, person(shop, "fm"), approve=True)
+        voted = votes.vote(work, active(work)[1], row, person(shop, "fm"), approve=True)
     assert voted.code == "approved" and state(shop, "SO1") == "released"
     settled(shop)
 

@@ -86,10 +86,17 @@ def test_how_much_is_accepted_can_be_said_on_any_card(hk: Harness) -> None:
 def test_what_is_promised_is_not_called_paid_when_it_is_disputed(hk: Harness) -> None:
     """Everything is promised: the answer says so, and what to do; which works."""
     hk.overdue().tap("task.promise", date="2026-07-10")
-    hk.type("li", "争议 甲 质量 30")
-    hk.chat("li").expect_card("都已承诺", "先把承诺改小", kind="reply.error")
-    hk.type("li", "承诺 甲 7月10日 70")
-    hk.chat("li").expect_card(kind="reply.done")
-    hk.type("li", "争议 甲 质量 30")
-    hk.chat("li").expect_card("争议已登记", kind="reply.done")
+    li = hk.chat("li")
+    refused = str(li.say("争议 甲 质量 30")["card"])
+    assert "都已承诺" in refused and "先把承诺改小" in refused
+    assert li.say("承诺 甲 7月10日 70")["outcome"] == "done"
+    assert "争议已登记" in str(li.say("争议 甲 质量 30")["card"])
     hk.chat("fm").expect_card("¥30.00", kind="dispute.open")
+
+
+def test_the_amount_that_stands_behind_words_is_disputed_and_the_answer_names_it(hk: Harness) -> None:
+    hk.overdue("2000.00")
+    li = hk.chat("li")
+    assert "¥100.00" in str(li.say("争议 甲 短少 100")["card"].fields)
+    hk.chat("fm").expect_card("¥100.00", "短少", kind="dispute.open")
+    assert "¥1,900.00" in str(li.say("争议 甲 质量")["card"].fields)  # all that is left

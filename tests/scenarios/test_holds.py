@@ -12,7 +12,7 @@ from core.credit import holds, orders
 from core.dunning.stored import active
 from core.models import Audit, Hold
 from core.models.base import table_of
-from tests.harness import Harness
+from tests.harness import ONE_STEP, Harness
 from tests.scenarios.ordering import codes, opened, place, state, told
 from tests.scenarios.racing import at_once, deliveries, other, outcomes, tap
 
@@ -104,22 +104,36 @@ def test_cards_and_answers_show_it(shop: Harness, action: str) -> None:
     shop.receivable("甲", "100.00", due="2026-07-06", number="I1")
     shop.morning("2026-07-07")
     card = shop.chat("li").expect_card("¥100.00")
-    assert "下单 已暂停下单" not in card.text
+    assert "已停单" not in card.text
     shop.act("zhou", action, "甲", reason="对账不清")
-    assert "下单 已暂停下单" in card.text
+    assert "已停单" in card.text
     assert shop.type("li", "余额 甲").view["hold"] is True
     assert shop.type("li", "信用 甲").view["holds"] == ["manual" if action == "hold.set" else "blacklist"]
     end = "hold.lift" if action == "hold.set" else "blacklist.end"
     shop.act("boss", end, "甲", reason="已对清")
-    assert "下单 已暂停下单" not in card.text and shop.type("li", "余额 甲").view["hold"] is False
+    assert "已停单" not in card.text and shop.type("li", "余额 甲").view["hold"] is False
     told(shop, "reply.balance", "reply.credit")
+
+
+def test_whoever_reads_of_an_order_reads_it_too(shop: Harness) -> None:
+    shop.act("fm", "hold.set", "甲", reason="对账不清")
+    place(shop, "甲", "1.00", "SO1", note="急用")
+    for person, kind in (("zhou", "credit.request"), ("li", "order.held")):
+        assert "【已停单：人工冻结】" in shop.chat(person).expect_card(kind=kind).text
+    for line in ("订单 SO1", "余额 甲", "信用 甲", "评级 甲"):
+        assert "【已停单：人工冻结】" in shop.type("zhou", line).card.text, line
+    shop.act("boss", "hold.lift", "甲", reason="已对清")
+    assert "已停单" not in shop.chat("li").expect_card(kind="order.decided").text
+    assert "已停单" not in shop.type("zhou", "订单 SO1").card.text
+    told(shop, "reply.order", "reply.balance", "reply.credit", "reply.rating")
+    read(shop)
 
 
 def test_one_that_is_over_shows_nowhere(shop: Harness) -> None:
     shop.receivable("甲", "100.00", due="2026-07-07", number="I1")
     shop.act("zhou", "hold.set", "甲", reason="对账不清", until="2026-07-07")
     shop.morning("2026-07-08")
-    assert "下单 已暂停下单" not in shop.chat("li").expect_card("¥100.00").text
+    assert "已停单" not in shop.chat("li").expect_card("¥100.00").text
     assert shop.type("li", "余额 甲").view["hold"] is False and shop.type("li", "信用 甲").view["holds"] == []
     told(shop, "reply.balance", "reply.credit")
 
@@ -178,12 +192,12 @@ def late(shop: Harness) -> Iterator[Harness]:
 def test_a_ladders_hold_rests_until_a_day_by_approval(late: Harness) -> None:
     """dunning.md 6: it ends with its step, or earlier by approval."""
     card = late.chat("zhao").expect_card("¥100.00")
-    assert "下单 已暂停下单" in card.text
+    assert "暂停该客户下单" in card.text
     assert "hold" in codes(place(late, "甲", "1.00", "SO1"))
     assert late.act("boss", "hold.lift", "甲", reason="已谈妥还款计划", expect="invalid")["code"] == "hold.ladder"
     done = late.act("boss", "hold.lift", "甲", reason="已谈妥还款计划", until="2026-07-09")
     assert done["code"] == "hold.suspended" and late.holds("甲") == []
-    assert "下单 已暂停下单" not in card.text and late.type("li", "余额 甲").view["hold"] is False
+    assert "暂停该客户下单" not in card.text and late.type("li", "余额 甲").view["hold"] is False
     assert "hold" not in codes(place(late, "甲", "1.00", "SO3"))
     for day in ("08", "09"):  # nor does the ladder set it again, whatever else reaches the step
         late.receivable("甲", "10.00", due=f"2026-06-{day}", number=f"J{day}")
@@ -199,6 +213,25 @@ def test_a_ladders_hold_rests_until_a_day_by_approval(late: Harness) -> None:
             "reason": "已谈妥还款计划", "until": "2026-07-09",
             "was": [{"currency": "CNY", "step": "director30", "since": "2026-07-07"}],
         }  # fmt: skip
+
+
+def test_open_cards_say_so_on_the_day_on_which_a_ladders_hold_comes_back(hk: Harness) -> None:
+    card = hk.overdue(policy=ONE_STEP.replace('action = "task"', 'actions = ["task", "hold"]'))
+    hk.people(boss="management")
+    assert "已停单" in card.text
+    hk.act("boss", "hold.lift", "甲", reason="已谈妥还款计划", until="2026-07-02")
+    assert "已停单" not in card.text
+    hk.morning("2026-07-03")
+    card.expect_update("已停单")
+
+
+def test_open_cards_say_so_when_a_hold_by_hand_is_over_by_its_date(hk: Harness) -> None:
+    card = hk.overdue(policy=ONE_STEP)
+    hk.act("zhou", "hold.set", "甲", reason="对账不清", until="2026-07-02")
+    card.expect_update("已停单")
+    hk.morning("2026-07-03")
+    card.expect_update()
+    assert "已停单" not in card.text
 
 
 def test_money_ends_it_while_it_rests(late: Harness) -> None:
@@ -305,6 +338,20 @@ def test_related_companies_are_checked_once(shop: Harness) -> None:
     shop.act("boss", "blacklist.end", "甲", reason="已履行")
     again.expect_update(state="closed")
     assert [state for _, state in shop.tasks("甲", "related")] == ["answered", "answered"]
+
+
+@pytest.mark.parametrize(("role", "asked"), [
+    ("risk", ["ray"]), ("role:finance_director", ["zhou"]), ("sales_director", ["zhao"]), ("", []),
+])  # fmt: skip
+def test_the_policy_says_who_checks_related_companies(shop: Harness, role: str, asked: list[str]) -> None:
+    shop.policy(ONE_STEP + f'[credit]\ncheck_related = "{role}"\n')
+    shop.set_customer("甲", group_name="华兴集团")
+    shop.customer("乙", "li", group_name="华兴集团")
+    shop.act("fd2", "blacklist.set", "甲", reason="失信被执行人")
+    assert [handle for handle, _ in shop.tasks("甲", "related")] == asked
+    for handle in asked:
+        shop.chat(handle).expect_card("关联企业排查", kind="task.related").tap("task.other", note="已冻结")
+        assert shop.tasks("甲", "related") == [(handle, "answered")]
 
 
 def ask(shop: Harness, app: App, handle: str, action: str) -> str:

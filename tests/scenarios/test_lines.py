@@ -97,3 +97,13 @@ rungs = [{ audience = ["role:sales_director"] }, { audience = ["role:finance_dir
     shop.at("2026-07-06 12:00")
     assert (state(shop, "SO1"), state(shop, "SO2"), limit(shop)) == ("released", "held", 100_000)
     told(shop)
+
+
+def test_to_cash_only_it_adds_nothing_not_even_once_the_rating_is_better(shop: Harness) -> None:
+    shop.set_customer("甲", credit_limit_minor=1_000_000, rating="D")
+    place(shop, "甲", "2000.00", "SO1")
+    asked(shop, "SO1").tap("credit.approve_with", until="2026-07-30")
+    assert state(shop, "SO1") == "released", "this order all the same"
+    shop.set_customer("甲", rating="B")
+    assert limit(shop) == 1_000_000
+    told(shop)

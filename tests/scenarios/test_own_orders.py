@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from core.credit import asking, orders
+from core.credit import asking, orders, requests, votes
 from core.credit.incoming import parse
 from core.dunning.stored import active
-from tests.harness import Harness
+from tests.harness import ONE_STEP, Harness
 from tests.scenarios.ordering import opened, place, put, state, told
 
 RATING: dict[str, Any] = {"rating": "A", "until": "2026-12-31", "reason": "老客户"}
@@ -101,6 +101,38 @@ def test_who_asks_again_sets_no_limit_either(shop: Harness) -> None:
     shop.act("boss", "limit.set", "甲", amount="2000", reason="旺季")
     assert state(shop, "SO1") == "released"
     read(shop)
+
+
+MANAGER = """
+[[credit.route]]
+name = "rest"
+rungs = [{ audience = ["role:sales_manager"] }]
+"""
+
+
+def test_who_asked_once_decides_nothing_after_others_have_asked(shop: Harness) -> None:
+    """wang, whom the route names now, asked in between; that request expired, and li asks anew."""
+    place(shop, "甲", "2000.00", "SO1", asked_by="li")
+    ask_again(shop, "wang")
+    read(shop)
+    shop.policy(ONE_STEP + MANAGER)
+    shop.at("2026-07-07 10:00")
+    ask_again(shop, "li")
+    assert [card.text for card in shop.chat("wang").unread() if card.json["kind"] == "credit.request"] == []
+    assert approval(shop, "wang") == "not_yours" and state(shop, "SO1") == "held"
+    read(shop)
+
+
+def approval(shop: Harness, who: str) -> str:
+    """What becomes of a yes."""
+    with shop.db() as work:
+        [order] = orders.find(work, "SO1")
+        pending = requests.pending(work, order.id or 0)
+        if pending is None:
+            return "not_yours"  # nobody may decide
+        person = shop._person_id(work, who)
+        as_one = replace(work, actor=who, person_id=person)
+        return votes.vote(as_one, active(work)[1], pending, person or 0, approve=True).code
 
 
 def ask_again(shop: Harness, who: str) -> None:

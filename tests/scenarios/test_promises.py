@@ -82,8 +82,8 @@ def test_nobody_promises_more_than_is_open(hk: Harness) -> None:
     hk.receivable("甲", "50.00", due="2026-08-01")
     card.tap("task.promise", date="2026-07-10", amount="150.01", expect="invalid")
     assert hk.promises("甲") == []
-    reply = hk.type("li", "承诺 甲 7月10日 99999999")
-    assert reply.outcome == "invalid" and "¥150.00" in hk.chat("li").expect_card(kind="reply.error").text
+    refused = hk.chat("li").say("承诺 甲 7月10日 99999999")
+    assert refused["outcome"] == "invalid" and "¥150.00" in str(refused["card"])
     card.tap("task.promise", date="2026-07-10", amount="150")
     assert hk.promises("甲") == ["open"]
 
@@ -238,3 +238,53 @@ def test_a_promise_put_off_too_late_counts_as_broken_first(hk: Harness) -> None:
     hk.morning("2026-07-16")
     hk.chat("li").expect_card(kind="promise.due")
     hk.chat("wang").expect_nothing()  # it was put off again before they could be told
+
+
+def test_a_newer_promise_that_stands_by_itself_withdraws_what_waits_for_the_manager(hk: Harness) -> None:
+    card = hk.overdue("300.00")
+    card.tap("task.promise", date="2026-07-03", amount="100")
+    ask = hk.chat("wang").expect_card("¥100.00", "50", kind="promise.approval")
+    assert hk.promises("甲") == ["proposed"]
+    said = card.tap("task.promise", date="2026-07-06")["message"]
+    assert "7月6日" in said and "¥300.00" in said and "¥100.00 已撤回" in said
+    assert hk.promises("甲") == ["replaced", "open"]
+    ask.expect_update("7月6日", "¥300.00", state="closed")
+    ask.tap("promise.approve", expect="already")
+    assert hk.promises("甲") == ["replaced", "open"]
+    assert hk.state("甲") == "waiting"
+    hk.morning("2026-07-06")
+    hk.chat("li").expect_card("¥300.00", kind="promise.due")
+
+
+def test_who_asks_anew_takes_back_what_they_asked_before(hk: Harness) -> None:
+    card = hk.overdue()
+    said = card.tap("task.promise", date="2026-08-20")["message"]
+    assert "承诺日超过 30 天，已请上级审批" in said
+    first = hk.chat("wang").expect_card("8月20日", kind="promise.approval")
+    assert hk.chat("li").say("承诺 甲 8-10")["card"].title == "承诺日超过 30 天，已请上级审批"
+    second = hk.chat("wang").expect_card("8月10日", kind="promise.approval")
+    first.expect_update("8月10日", state="closed")
+    first.tap("promise.approve", expect="already")
+    second.tap("promise.approve")
+    hk.chat("li").expect_card("8月10日", kind="note.decided")
+    assert hk.promises("甲") == ["replaced", "open"]
+
+
+def test_an_approval_says_which_promise_it_puts_off(hk: Harness) -> None:
+    hk.overdue().tap("task.promise", date="2026-07-10")
+    hk.act("li", "task.promise", "甲", date="2026-08-20")
+    ask = hk.chat("wang").expect_card("8月20日", kind="promise.approval")
+    assert "7月10日" in ask.text and "取代" in ask.text
+    ask.tap("promise.approve")
+    told = hk.chat("li").expect_card("8月20日", kind="note.decided")
+    assert "7月10日" in told.text
+
+
+def test_a_promise_in_another_currency_withdraws_nothing(hk: Harness) -> None:
+    card = hk.overdue()
+    hk.receivable("甲", "50.00", due="2026-07-01", currency="USD")
+    card.tap("task.promise", date="2026-08-20", currency="CNY")
+    ask = hk.chat("wang").expect_card(kind="promise.approval")
+    card.tap("task.promise", date="2026-07-06", currency="USD")
+    assert hk.promises("甲") == ["proposed", "open"]
+    assert ask.json["state"] == "open"

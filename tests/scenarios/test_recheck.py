@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event, insert, select, update
 
 from bot.engine import check_orders
-from core.credit import changes, orders, requests
+from core.credit import changes, orders, requests, votes
 from core.credit.incoming import parse as order_in
 from core.credit.rating import override
 from core.dunning import stored
@@ -352,7 +352,7 @@ def agree_to_the_second(work: Work) -> None:
     assert request is not None and zhou is not None
     decider = replace(work, actor="zhou", person_id=zhou)
     until = {"until": "2026-07-20"}
-    voted = requests.vote(decider, stored.active(work)[1], request, zhou, approve=True, conditions=until)
+    voted = votes.vote(decider, stored.active(work)[1], request, zhou, approve=True, conditions=until)
     assert voted.code == "approved"
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.credit import groups
 from core.dunning.policy import default_policy
 from core.models import CreditLine, CreditVote
 from core.models.base import table_of
@@ -37,8 +38,71 @@ def test_a_card_opened_from_a_list_is_compared_with_what_it_showed(shop: Harness
     settled(shop)
 
 
+# --- in which currency ---
+
+RATES = """[credit]
+rates = { USD = "7" }
+"""
+
+
+def _shares(shop: Harness, policy: str) -> None:
+    """甲 has no limit of its own any more; its group's is 1,000 yuan."""
+    shop.policy(policy)
+    shop.set_customer("甲", credit_limit_minor=None, group_name="G")
+    with shop.db() as work:
+        groups.set_limit(work, "G", 100_000, "CNY", "年度")
+
+
+def _in_dollars(shop: Harness) -> None:
+    """70 yuan: an order of 2,000 is 1,930 over by now, 275.72 dollars."""
+    with shop.db() as work:
+        groups.set_limit(work, "G", 1_000, "USD", "改币种")
+
+
+def test_a_limit_in_another_currency_is_no_figure_to_compare_with(shop: Harness) -> None:
+    _shares(shop, ONE_STEP + RATES + REST)
+    place(shop, "甲", "2000.00", "SO1")
+    card = shop.chat("zhou").expect_card("超集团额度", "¥1,000.00", kind=REQUEST)
+    _in_dollars(shop)
+    card.tap("credit.approve", expect="stale")
+    assert state(shop, "SO1") == "held"
+    settled(shop)
+
+
+def test_nor_does_a_yes_to_yuan_count_for_dollars(shop: Harness) -> None:
+    _shares(shop, BOTH.replace("[[credit.route]]", RATES + "[[credit.route]]"))
+    place(shop, "甲", "2000.00", "SO1")
+    shop.chat("zhao").expect_card("SO1", kind=REQUEST).tap("credit.approve")
+    _in_dollars(shop)
+    shop.at("2026-07-06 11:00")
+    assert request(shop).rev == 2
+    shop.chat("zhou").expect_card("275.72", kind=REQUEST).tap("credit.approve")
+    assert state(shop, "SO1") == "held", "zhao is asked anew"
+    shop.tick()
+    assert request(shop).rev == 2, "the same figures are no news"
+    settled(shop)
+
+
+def test_the_limit_of_another_group_is_another_limit(shop: Harness) -> None:
+    _shares(shop, ONE_STEP + REST)
+    place(shop, "甲", "2000.00", "SO1")
+    card = shop.chat("zhou").expect_card("超集团额度", "¥1,000.00", kind=REQUEST)
+    shop.customer("乙", "li", group_name="H")
+    with shop.db() as work:
+        groups.set_limit(work, "H", 150_000, "CNY", "年度")
+    shop.set_customer("甲", group_name="H")
+    card.tap("credit.approve", expect="stale")
+    assert state(shop, "SO1") == "held"
+    settled(shop)
+
+
 # --- from everybody ---
 
+REST = """
+[[credit.route]]
+name = "rest"
+rungs = [{ audience = ["role:finance_director"] }]
+"""
 THREE = """
 [[credit.route]]
 name = "three"

@@ -239,3 +239,42 @@ def test_promises_and_claims_name_the_customer_and_ask_which(hk: Harness) -> Non
     assert say(hk, "cai", "1")["message"].startswith("甲")
     assert count(hk, Claim) == 2
     everybody_reads(hk)
+
+
+@pytest.mark.parametrize(
+    "first, line",
+    [
+        ("SO-M3", "驳回 SO-M3 因为 SO-M4 未付款"), ("SO-M2", "驳回 SO-M2 参考 SO-M4"), ("SO-M40", "驳回 SO-M40 参考 SO-M4"),
+        ("SO-M2", "驳回 订单 SO-M2 参考 SO-M4"), ("SO-M2", "驳回 订单SO-M2参考SO-M4"),
+    ],
+)
+def test_the_first_number_is_meant_and_not_one_that_the_reason_names(shop: Harness, first: str, line: str) -> None:
+    shop.chat("zhou").expect_card("SO-M3", kind="credit.request").tap("credit.approve")
+    said = say(shop, "zhou", line)
+    assert said["outcome"] != "done" and said["card"] is None and first in said["message"], said
+    assert (state(shop, "SO-M3"), state(shop, "SO-M4")) == ("released", "held")
+    everybody_reads(shop)
+
+
+@pytest.mark.parametrize("named", ["SO-M3 因为 SO-M4", "甲 SO-M3 因为 SO-M4", "因为 SO-M3"])
+def test_while_it_waits_too(shop: Harness, named: str) -> None:
+    asks(say(shop, "zhou", f"驳回 {named} 未付款"), "SO-M3", "甲", "¥2,000.00")
+    say(shop, "zhou", "2")
+    assert both_wait(shop)
+    told(shop)
+
+
+def test_a_customers_code_is_no_order(shop: Harness) -> None:
+    shop.customer("C019", "li", credit_limit_minor=100_000)
+    place(shop, "C019", "4000.00", "SO-M5")
+    asks(say(shop, "zhou", "驳回 C019 SO-M5 太高"), "SO-M5", "¥4,000.00", "驳回原因 太高")
+    told(shop)
+
+
+def test_as_it_is_spelled_before_others(shop: Harness) -> None:
+    place(shop, "甲", "4000.00", "so-m4")
+    place(shop, "乙", "5000.00", "SO-M5")
+    asks(say(shop, "zhou", "批准 so-m4"), "so-m4", "¥4,000.00")
+    asks(say(shop, "zhou", "批准 SO-M4"), "SO-M4", "¥3,000.00")
+    asks(say(shop, "zhou", "批准 so-m5"), "SO-M5", "¥5,000.00")
+    everybody_reads(shop)

@@ -113,11 +113,14 @@ class DingtalkAdapter:
             result = await self.sender.card(to.user_id, card, ref=ref, rev=1)
         if result is not None:
             return result
-        self.mirror.sent(ref, to.user_id, card)
+        await self.mirror.sent(ref, to.user_id, card)
         return Sent(ref)
 
     async def update(self, ref: DeliveryRef, card: Card) -> SendResult:
-        self.mirror.changed(ref.ref, card)
+        try:
+            await self.mirror.changed(ref.ref, card)
+        except Unreachable as error:
+            return Retry(1.0, str(error))
         if self._by_text(ref.to):
             return Refused("a text message stays as it is")
         body = render.change(ref.ref, render.face(card, rev=ref.rev))
@@ -136,6 +139,7 @@ class DingtalkAdapter:
         """Returns at once: whether the gateway can be reached is its own affair."""
         self.client.closed = False
         self.desk.open(receive)
+        self.mirror.start()
         quiet, patience = self.stream_timing
         self.stream = Stream(self.client, self.desk.handle, quiet=quiet, patience=patience)
         self._running = asyncio.create_task(self.stream.start())

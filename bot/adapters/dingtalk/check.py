@@ -1,26 +1,31 @@
-"""What `huikuan doctor` asks DingTalk: the secret, the gateway, the clock, the company, the template, the month's calls."""
+"""What `huikuan doctor` asks DingTalk: the secret, the gateway, the clock, the company, the robot's and the other
+rights, the template, the month's calls."""
 
 import asyncio
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 from sqlalchemy import Engine
 
+from bot.adapters.base import Refused
 from bot.adapters.check import Finding
 from bot.adapters.dingtalk.adapter import make_client
-from bot.adapters.dingtalk.client import QUOTA, Client, Done, Failed, Lost, NotReached, Outcome
+from bot.adapters.dingtalk.client import Client, Done, Failed, Lost, NotReached, Outcome, denied, problem
 from bot.adapters.dingtalk.stream import SUBSCRIPTIONS
 from bot.settings import Settings
 from core.errors import Unreachable
 
 NEARLY = 0.8  # of the month's calls
+NO_ROBOT = ("robot", "机器人")  # what an answer names where there is no such robot
 HOSTS = ("api.dingtalk.com", "oapi.dingtalk.com", "wss-open-connection.dingtalk.com")
 SKEW_WARN, SKEW_FAIL = 60, 300  # seconds
 
 
 async def check(settings: Settings, engine: Engine) -> list[Finding]:
-    """Asks for a token and a ticket, which cost no quota, and makes a card for nobody, which costs one call."""
+    """Asks for a token and a ticket, which cost no quota, and for things that are not there, which cost a call each: the
+    fate of a message, a card for nobody, and where to-dos are on, their creator and a to-do, to read and to change."""
     client = make_client(settings, engine, lambda: datetime.now(UTC))
     try:
         token = await client.token_call()
@@ -28,10 +33,14 @@ async def check(settings: Settings, engine: Engine) -> list[Finding]:
         if isinstance(token, Done):
             found += [_gateway(await client.open_stream(SUBSCRIPTIONS)), _clock(token.date, datetime.now(UTC))]
         found.append(_company(settings))
+        if isinstance(token, Done):
+            found.append(_robot(await _asked(client, settings)))
         if not settings.dingtalk.card_template:
             found.append(_text())
         elif isinstance(token, Done):
             found.append(_template(await _made(client, settings.dingtalk.card_template)))
+        if isinstance(token, Done) and settings.dingtalk.todo_creator:
+            found.append(await _todo(client, settings.dingtalk.todo_creator))
         return [*found, await _calls(settings, client)]
     finally:
         await client.close()
@@ -100,6 +109,90 @@ def _company(settings: Settings) -> Finding:
     )  # fmt: skip
 
 
+# --- what the app may do ---
+
+
+async def _asked(client: Client, settings: Settings) -> Outcome:
+    """About a message that nobody sent. It takes the same right as sending one."""
+    robot = settings.dingtalk.robot_code or settings.dingtalk.client_id
+    query = urlencode({"robotCode": robot, "processQueryKey": f"huikuan-doctor-{uuid4().hex}"})
+    return await client.call("GET", f"/v1.0/robot/oToMessages/readStatus?{query}")
+
+
+def _robot(asked: Outcome) -> Finding:
+    name = "dingtalk.robot"
+    if denied(asked):
+        return _denied(name, asked, "机器人不能发消息", "the robot may not send messages", ("qyapi_robot_sendmsg",))
+    if _untold(asked):
+        return _untried(name, asked, "没能试机器人", "the robot could not be tried")
+    if isinstance(asked, Failed) and any(word in f"{asked.code} {asked.message}".lower() for word in NO_ROBOT):
+        return Finding(
+            name, "fail", f"钉钉找不到这个机器人：{_why(asked)}", f"DingTalk knows no such robot: {_why(asked)}",
+            "确认应用已添加机器人并已发布；RobotCode 与 Client ID 不同时，核对 HUIKUAN_DINGTALK_ROBOT_CODE",
+            "the app must have a robot and be published; where its RobotCode is not the Client ID, compare"
+            " HUIKUAN_DINGTALK_ROBOT_CODE",
+        )  # fmt: skip
+    # That there is no such message is the answer of a robot that may speak.
+    return Finding(name, "ok", "机器人可以发消息", "the robot may send messages")
+
+
+async def _todo(client: Client, creator: str) -> Finding:
+    name, trouble = "dingtalk.todo", ("没能试待办同步", "the to-do mirror could not be tried")
+    who = await client.call_old("/topapi/user/getbyunionid", {"unionid": creator})
+    if denied(who):
+        zh, en = "查不到同事的 unionId", "nobody's unionId can be looked up"
+        return _denied(name, who, zh, en, ("qyapi_get_member",))
+    if _untold(who):
+        return _untried(name, who, *trouble)
+    if isinstance(who, Failed):
+        return Finding(
+            name, "fail", f"待办的创建人不是本企业的同事：{_why(who)}",
+            f"the creator of to-dos is nobody in this company: {_why(who)}",
+            "HUIKUAN_DINGTALK_TODO_CREATOR 要写财务某人的 unionId（不是员工 UserID）；不需要待办同步就去掉",
+            "HUIKUAN_DINGTALK_TODO_CREATOR is the unionId (not the UserID) of somebody in finance; unset, there are no to-dos",
+        )  # fmt: skip
+    base, none = f"/v1.0/todo/users/{quote(creator, safe='')}/tasks", f"huikuan-doctor-{uuid4().hex}"
+    by = f"operatorId={quote(creator, safe='')}"
+    read = await client.call("GET", f"{base}/sources/{none}?{by}")
+    changed = await client.call("PUT", f"{base}/{none}?{by}", {"done": True})
+    rights = {"Todo.Todo.Read": read, "Todo.Todo.Write": changed}
+    for each in rights.values():
+        if denied(each):
+            missing = tuple(right for right, outcome in rights.items() if denied(outcome))
+            return _denied(name, each, "应用不能建待办", "the app may not make to-dos", missing)
+    for each in rights.values():
+        if _untold(each):
+            return _untried(name, each, *trouble)
+    return Finding(name, "ok", "待办同步可用：创建人和权限都对", "to-dos can be made: their creator is known, the rights are there")
+
+
+def _denied(name: str, outcome: Outcome, zh: str, en: str, rights: tuple[str, ...]) -> Finding:
+    assert isinstance(outcome, Failed)
+    zh, en = f"{zh}：{_why(outcome)}", f"{en}: {_why(outcome)}"
+    if "Ip" in outcome.code:
+        return Finding(
+            name, "fail", zh, en, "在开放平台应用的“安全设置”里，把这台机器的出口 IP 加进服务器出口 IP",
+            "add the IP address that this machine has on the internet to the app's 安全设置 (security settings)",
+        )  # fmt: skip
+    return Finding(
+        name, "fail", zh, en, f"在开放平台“权限管理”申请 {'、'.join(rights)}，再发布新版本",
+        f"ask for {' and '.join(rights)} under 权限管理, then publish a new version",
+    )  # fmt: skip
+
+
+def _untold(outcome: Outcome) -> bool:
+    """Nothing was learned about rights."""
+    return not isinstance(outcome, Done) and not isinstance(problem(outcome), Refused)
+
+
+def _untried(name: str, outcome: Outcome, zh: str, en: str) -> Finding:
+    assert not isinstance(outcome, Done)
+    return Finding(
+        name, "warn", f"{zh}：{_why(outcome)}", f"{en}: {_why(outcome)}",
+        "稍后再运行 huikuan doctor", "run huikuan doctor again later",
+    )  # fmt: skip
+
+
 async def _made(client: Client, template: str) -> Outcome:
     """A card of the template that is delivered to nobody."""
     body = {
@@ -119,12 +212,9 @@ def _template(made: Outcome) -> Finding:
                 "用 huikuan send-test 工号 给自己发一张卡片，看到按钮并按一下",
                 "huikuan send-test PERSON sends a card: see it and press it",
             )  # fmt: skip
-        case Failed(status, code) if status == 403 and code not in QUOTA:
-            return Finding(
-                name, "fail", f"应用没有卡片权限：{_why(made)}", f"the app may not make cards: {_why(made)}",
-                "在开放平台“权限管理”申请 Card.Instance.Write 和 Card.Streaming.Write，再发布新版本",
-                "ask for Card.Instance.Write and Card.Streaming.Write under 权限管理, then publish a new version",
-            )  # fmt: skip
+        case Failed() if denied(made):
+            zh, en = "应用没有卡片权限", "the app may not make cards"
+            return _denied(name, made, zh, en, ("Card.Instance.Write", "Card.Streaming.Write"))
         case Failed(_, code) if "template" in code.lower():
             return Finding(
                 name, "fail", f"卡片模板不能用：{_why(made)}", f"the card template can't be used: {_why(made)}",

@@ -25,10 +25,14 @@ KEPT = 2.0  # seconds for which a connection waits for the next call
 PER_SECOND = 18  # the standard edition allows 20, counted at their end of a jittery line
 SPARE = 300  # seconds before its end at which a token is no longer used
 WAIT, WAIT_LONG, WAIT_QUOTA = 2.0, 60.0, 3 * 3600.0
+WAIT_ADMIN = 300.0  # for an administrator who allows the app something
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 QUOTA = ("Forbidden.AccessDenied.ApiCountLimitForOrg", "90020")
 SLOW_DOWN = ("QpsLimit", "send.too.fast", "send.byToken.tooFast", "too.many.group", "too.many.people")
+DENIED = "Forbidden.AccessDenied."  # of a permission the app has not, or of an address that is not on its list
+DENIED_OLD = ("60011", "subcode=60011")  # the same in the older API: the code, or what stands in the message of code 88
+BUSY = "-1"  # of the older API
 OLD_TOKEN = ("40014", "42001", "88")
 
 
@@ -67,6 +71,13 @@ class Lost:
 Outcome = Done | Failed | NotReached | Lost
 
 
+def denied(outcome: Outcome) -> bool:
+    """Whether an administrator has to allow the app something."""
+    if not isinstance(outcome, Failed) or outcome.code in QUOTA:
+        return False
+    return outcome.code.startswith(DENIED) or outcome.code == DENIED_OLD[0] or DENIED_OLD[1] in outcome.message
+
+
 def problem(outcome: Failed | NotReached | Lost) -> Retry | Refused | Unknown:
     """What it means for a message that was to be shown."""
     match outcome:
@@ -77,14 +88,16 @@ def problem(outcome: Failed | NotReached | Lost) -> Retry | Refused | Unknown:
         case Failed(status, code, message, wait):
             reason = f"{code} {message}".strip()[:200] or f"HTTP {status}"
             if code in QUOTA:
-                return Retry(wait or WAIT_QUOTA, reason)
+                return Retry(wait or WAIT_QUOTA, reason, elsewhere=True)
+            if denied(outcome):
+                return Retry(wait or WAIT_ADMIN, reason)
             if status == 429 or any(code.startswith(each) for each in SLOW_DOWN):
                 return Retry(wait or WAIT, reason)
             if status == 401 or code == "param.templateUnpublished":
                 return Retry(wait or WAIT_LONG, reason)  # an administrator can put it right
             if status == 503:
                 return Retry(wait or WAIT, reason)
-            return Unknown(reason) if status >= 500 else Refused(reason)
+            return Unknown(reason) if status >= 500 or code == BUSY else Refused(reason)
 
 
 @dataclass

@@ -218,9 +218,9 @@ class Desk:
             await self._shown(tap.ref, reply)
 
     async def _shown(self, ref: str, reply: Reply) -> None:
-        if reply.card is not None:
-            self._mirror.changed(ref, reply.card)
         try:
+            if reply.card is not None:
+                await self._mirror.changed(ref, reply.card)
             await reply.shown()
         except Unreachable as error:
             log.warning("dingtalk: a card's change was not noted, it will be sent again: %s", error)

@@ -9,6 +9,7 @@ collect     tasks and alerts of the ladder; letters, promises, claims, disputes,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from bot.notifications.load import chores as _chores
 from bot.notifications.load import (
@@ -37,7 +38,7 @@ __all__ = ["SUBJECTS", "Cancel", "Facts", "Loaded", "Message", "final_document",
 
 def load(work: Work, message: Message, lang: str, facts: Facts | None = None) -> Loaded | Cancel:
     """What is to be shown now. `facts`: shared by the messages of one transaction."""
-    return _load(facts or Facts(work), message, lang)
+    return _held(facts or Facts(work), message, lang)
 
 
 def load_many(
@@ -47,7 +48,7 @@ def load_many(
     messages = list(messages)
     facts = facts or Facts(work)
     facts.preload(messages)
-    return [_load(facts, m, lang if isinstance(lang, str) else lang(m)) for m in messages]
+    return [_held(facts, m, lang if isinstance(lang, str) else lang(m)) for m in messages]
 
 
 def message_of(row: object) -> Message:
@@ -65,6 +66,13 @@ def message_of(row: object) -> Message:
         delivery_id=row.id if on_date is not None else None,  # type: ignore[attr-defined]
         outbox_id=row.id if on_date is None else row.outbox_id,  # type: ignore[attr-defined]
     )
+
+
+def _held(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
+    """Whatever a card is about, it says that its customer's orders are stopped."""
+    found = _load(facts, message, lang)
+    holds = () if isinstance(found, Cancel) else facts.holds(found.customer_code)
+    return replace(found, holds=holds) if holds and not isinstance(found, Cancel) else found
 
 
 def _load(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:

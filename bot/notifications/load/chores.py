@@ -210,6 +210,7 @@ _KINDS: dict[str, Callable[[Facts, Message, Task, Phrase | None], Loaded | Cance
     "undelivered": failed,
     "receipts": stale,
     "invoice": fulfilment.invoice,
+    "sign": fulfilment.sign,
     "prepay": fulfilment.prepay,
     "related": risks.check,
 }

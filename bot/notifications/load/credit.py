@@ -14,7 +14,8 @@ from bot.notifications.templates import templates
 from bot.notifications.views import CreditView, OrderView, Phrase
 from bot.notifications.views.credit import InsuredLine, in_place_of
 from bot.notifications.views.ratings import letter_of
-from core.credit import requests, seats
+from core.credit import requests, seats, votes
+from core.credit.decision import decision
 from core.credit.rules import BLOCKING
 from core.ledger.marks import NOBODY
 from core.models import CreditRequest, Delivery, Order, OrderState, RequestState
@@ -131,7 +132,7 @@ def _agreed_so_far(facts: Facts, row: CreditRequest) -> Phrase | None:
     mine = row.rungs[row.rung]
     if not row.rung and mine["need"] == "any" and "agreed" not in row.facts:
         return None
-    agreed = requests.agreed_so_far(facts.work, row)
+    agreed = votes.agreed_so_far(facts.work, row)
     return phrase("credit.conditions", **_said(agreed)) if agreed else None
 
 
@@ -180,7 +181,9 @@ def _reasons(stored: Iterable[Mapping[str, Any]], lang: str) -> tuple[Phrase, ..
             said["amount"] = (Money(*reason["amount"]),)
         if "days" in reason:
             said["n"] = reason["days"]
-        text = reason.get("allowed", reason.get("currency", reason.get("group", "")))
+        if "limit" in reason:
+            said["limit"] = Money(*reason["limit"])
+        text = reason.get("allowed", reason.get("currency", reason.get("group", reason.get("part", ""))))
         if "role" in reason:
             text = templates().word(str(reason["role"]), "role", "zh" if lang == "zh" else "en")
         said["text"] = "、".join(reason["lines"][:3]) if "lines" in reason else str(text)
@@ -235,8 +238,9 @@ def _outcome(row: Order, asked: CreditRequest | None) -> str:
 
 
 def _may_ask(facts: Facts, row: Order, asked: CreditRequest | None, reader: int | None) -> bool:
-    """Whose order it is, who asked last, and their managers."""
-    askers = {row.asked_by_id, asked.asked_by_id if asked is not None else None} - {None}
+    """Whose order it is, who follows it by now, who asked last, and their managers."""
+    rep = requests.rep_of(facts.work, row, facts.org)
+    askers = {row.asked_by_id, rep, asked.asked_by_id if asked is not None else None} - {None}
     return reader in askers or any(reader in facts.org.above(asker) for asker in askers)
 
 
@@ -247,7 +251,7 @@ def _told(
     over = row.facts.get("over_minor", 0)
     pending = asked is not None and asked.state == RequestState.pending
     rung = asked.rungs[asked.rung] if asked is not None and pending else {"people": ()}
-    decided = asked is not None and asked.decided_by_id is not None
+    decided = decision(row, asked)
     may_ask = ended is None and state in _ASKABLE and _may_ask(facts, row, asked, message.person_id)
     view = OrderView(
         today=facts.today,
@@ -262,9 +266,9 @@ def _told(
         reasons=_reasons(row.reasons, lang),
         asked=tuple(_asked(facts, rung, lang)),
         until=facts.local(asked.expires_at, message.person_id) if asked is not None and pending else None,
-        by=_decider(facts, asked, lang) if asked is not None and decided else "",
-        why=asked.reason if asked is not None and decided else "",
-        conditions=_conditions_of(row, asked),
+        by=_decider(facts, decided, lang) if decided is not None else "",
+        why=decided.reason if decided is not None else "",
+        conditions=_conditions_of(row, decided),
         note=row.note,
         may_ask=may_ask,
         ended=ended,
@@ -275,9 +279,9 @@ def _told(
     )  # fmt: skip
 
 
-def _conditions_of(row: Order, asked: CreditRequest | None) -> Phrase | None:
-    if asked is None or not asked.conditions:
+def _conditions_of(row: Order, decided: CreditRequest | None) -> Phrase | None:
+    if decided is None or not decided.conditions:
         return None
     prepay = row.conditions.get("prepay_minor")
     amount = (Money(prepay, row.currency),) if prepay else ()
-    return phrase("credit.conditions", **conditions_of(asked), amount=amount)
+    return phrase("credit.conditions", **conditions_of(decided), amount=amount)

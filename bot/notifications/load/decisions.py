@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+from sqlalchemy import select
+
 from bot.notifications.load.facts import Cancel, Facts, Loaded, Message, phrase, sums
 from bot.notifications.views import NoteView, Phrase
 from core.models import Audit, LimitProposal, Pause, PauseState, Promise, PromiseState
@@ -20,6 +22,7 @@ def decided(facts: Facts, message: Message) -> Loaded | Cancel:
         return _limit(facts, message)
     promise = message.subject == "promise"
     told = _promise(facts, message.subject_id) if promise else _pause(facts, message.subject_id)
+    more = _replaced(facts, message.subject_id) if promise else ()
     approved = told.code.endswith("_approved")
     verdict = "approved" if approved else "rejected"
     who = facts.who_did(f"{message.subject}.{verdict}", message.subject, message.subject_id)
@@ -29,7 +32,7 @@ def decided(facts: Facts, message: Message) -> Loaded | Cancel:
         customer=about.name,
         short=about.short,
         severity="due_soon" if approved else "overdue",
-        events=(told,),
+        events=(told, *more),
         ended=phrase(f"ended.{verdict}", who=who),
     )
     return Loaded(kind="note.decided", view=view, customer_code=about.code, over=True)
@@ -56,6 +59,16 @@ def _promise(facts: Facts, promise_id: int) -> Phrase:
     row = facts.work.session.get_one(Promise, promise_id)
     code = "event.promise_rejected" if row.state == PromiseState.rejected else "event.promise_approved"
     return phrase(code, on=row.due_on, amount=sums([(row.amount_minor, row.currency)]))
+
+
+def _replaced(facts: Facts, promise_id: int) -> tuple[Phrase, ...]:
+    """The promise that ran until this one was approved."""
+    word = select(U.c.data).where(U.c.subject == "promise", U.c.subject_id == promise_id, U.c.action == "promise.approved")
+    data = facts.work.session.execute(word.limit(1)).scalar() or {}
+    row = facts.work.session.get(Promise, data["replaced"]) if data.get("replaced") else None
+    if row is None:
+        return ()
+    return (phrase("event.promise_replaces", on=row.due_on, amount=sums([(row.amount_minor, row.currency)])),)
 
 
 def _pause(facts: Facts, pause_id: int) -> Phrase:

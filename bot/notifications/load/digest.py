@@ -111,6 +111,7 @@ _SAYS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "task.gap": lambda v: (phrase("event.gap"),),
     "task.copy": lambda v: (phrase("event.copy_wanted", text=v.what),),
     "task.invoice": lambda v: (phrase("event.invoice_wanted", amount=v.amounts),),
+    "task.sign": lambda v: (phrase("event.sign_wanted", amount=v.amounts),),
     "task.related": lambda v: (phrase("event.related_wanted", n=v.count),),
     "task.prepay": lambda v: (phrase("event.prepay_wanted", amount=v.amounts),),
     "payment.reversed": lambda v: (phrase("event.payment_reversed", on=v.on, amount=v.amount),),

@@ -11,6 +11,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Date, bindparam, func, select
 
+from bot.card import Card, Lang
+from bot.notifications.templates import render
 from bot.notifications.views import Option, Part, Phrase, ReceivableRow
 from core.dunning.facts import CaseFacts, ReceivableFacts, oldest_first, said_tags
 from core.dunning.ladder import SEVERITIES, Policy
@@ -33,6 +35,7 @@ from core.models import (
     TaskState,
 )
 from core.models.base import table_of
+from core.models.collection import BLOCKING
 from core.money import Money
 from core.promises import NOT_KEPT
 from core.work import Work
@@ -107,6 +110,10 @@ class Loaded:
     over: bool = False
     files: tuple[str, ...] = ()  # names of documents that the card speaks of
     shows: dict[str, Any] = field(default_factory=dict)  # what a tap on it is compared with
+    holds: tuple[str, ...] = ()  # kinds of the customer's holds that stop orders: every card says them
+
+    def card(self, lang: Lang) -> Card:
+        return render(self.kind, self.view, lang, self.holds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +162,7 @@ class Facts:
     def __init__(self, work: Work) -> None:
         self.work = work
         self._customers: dict[int, About] = {}
+        self._coded: dict[str, About] = {}
         self._silent: dict[int, set[int]] = {}  # customer -> people
         self._tasks: dict[int, Task] = {}
         self._links: dict[int, set[int]] = {}
@@ -270,6 +278,12 @@ class Facts:
         for entry in read(_LATEST).scalars():
             found[entry.customer_id or 0].last = entry
         self._customers |= found
+        self._coded |= {about.code: about for about in found.values()}
+
+    def holds(self, code: str) -> tuple[str, ...]:
+        """What stops the orders of a customer who was read before: kinds of holds, today."""
+        about = self._coded.get(code)
+        return () if about is None else _stopping(about.holds)
 
     # --- people ---
 
@@ -352,6 +366,18 @@ class Facts:
         opened = select(T.c.person_id).where(T.c.silent_task_id == task.id).order_by(T.c.id.desc()).limit(1)
         told = self.work.session.execute(opened).scalar()
         return self.name(told) if told is not None else self.above(task)
+
+
+def stopping(work: Work, customer_id: int | None) -> tuple[str, ...]:
+    """Facts.holds of a customer of whom nothing else is asked."""
+    if customer_id is None:
+        return ()
+    found = work.session.execute(_HOLDS, {"customers": [customer_id], "today": work.today})
+    return _stopping({kind for _, kind in found})
+
+
+def _stopping(holds: Collection[str]) -> tuple[str, ...]:
+    return tuple(kind for kind in BLOCKING if kind in holds)
 
 
 def _chunks(ids: Sequence[int]) -> list[list[int]]:

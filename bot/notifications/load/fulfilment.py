@@ -1,4 +1,4 @@
-"""Goods that are signed for and not invoiced; prepayment that orders wait for."""
+"""Goods that nobody has signed for, or invoiced; prepayment that orders wait for."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ from sqlalchemy import select
 
 from bot.notifications.load.credit import conditions_of
 from bot.notifications.load.facts import About, Cancel, Facts, Loaded, Message, phrase
-from bot.notifications.views import InvoiceView, Phrase, PrepayRow, PrepayView, ShipmentRow
-from core import invoicing
+from bot.notifications.views import ClosedOrderRow, InvoiceView, Phrase, PrepayRow, PrepayView, ShipmentRow, SignView
+from core import invoicing, unsigned
 from core.chores import MESSAGES
 from core.credit import prepayment, requests
-from core.models import Order, OrderState, Task, TaskState
+from core.dunning.stored import active
+from core.models import Order, OrderState, Shipment, Task, TaskState
 from core.models.base import table_of
 from core.money import Money
 
-O = table_of(Order)  # noqa: E741
+O, S = table_of(Order), table_of(Shipment)  # noqa: E741
 
 
 def invoice(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loaded | Cancel:
     """What finance is to invoice."""
     customer_id = task.customer_id or 0
     about = facts.about(customer_id)
-    waiting = invoicing.to_invoice(facts.work, [customer_id]).get(customer_id, []) if ended is None else []
-    if ended is None and not waiting:
+    waiting, closed = [], []
+    if ended is None:
+        waiting = invoicing.to_invoice(facts.work, [customer_id]).get(customer_id, [])
+        closed = invoicing.closed_orders(facts.work, active(facts.work)[1], [customer_id]).get(customer_id, [])
+    if ended is None and not waiting and not closed:
         if not message.for_update:
             return Cancel("invoiced")
         ended = phrase("ended.invoiced")
@@ -32,16 +36,54 @@ def invoice(facts: Facts, message: Message, task: Task, ended: Phrase | None) ->
         ended = phrase("ended.invoiced")
     view = InvoiceView(
         today=facts.today, customer=about.name, short=about.short, code=about.code,
-        amounts=_sums((each.amount_minor, each.currency) for each in waiting),
+        amounts=_sums([(x.amount_minor, x.currency) for x in waiting] + [(x.amount_minor, x.currency) for x in closed]),
         shipments=tuple(
             ShipmentRow(
                 number=each.number, order=each.order_no, amount=Money(each.amount_minor, each.currency), on=each.signed_on
             )
             for each in waiting
         ),
+        orders=tuple(
+            ClosedOrderRow(order=each.number, amount=Money(each.amount_minor, each.currency), on=each.closed_on)
+            for each in closed
+        ),
         ended=ended,
     )  # fmt: skip
     return _loaded(task, view, about)
+
+
+def sign(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loaded | Cancel:
+    """What the rep is to get a signature for."""
+    about, policy = facts.about(task.customer_id or 0), active(facts.work)[1]
+    waiting = unsigned.awaited(facts.work, policy, [task.customer_id or 0]) if ended is None else []
+    mine = [each for each in waiting if each.person_id == task.person_id]
+    if ended is None and not mine:
+        if not message.for_update:
+            return Cancel("signed")
+        ended = _signed(facts, task)
+    if task.state == TaskState.settled:
+        ended = _signed(facts, task)
+    contact = about.contacts.get("business") or about.contacts.get("finance")
+    view = SignView(
+        today=facts.today, customer=about.name, short=about.short, code=about.code, days=policy.credit.unsigned_days,
+        amounts=_sums((each.amount_minor, each.currency) for each in mine),
+        shipments=tuple(
+            ShipmentRow(
+                number=each.number, order=each.order_no, amount=Money(each.amount_minor, each.currency), on=each.shipped_on
+            )
+            for each in mine
+        ),
+        contact=" ".join(x for x in (contact.name, contact.phone or contact.email) if x) if contact is not None else "",
+        waits=any(each.waits for each in mine), ended=ended,
+    )  # fmt: skip
+    return _loaded(task, view, about)
+
+
+def _signed(facts: Facts, task: Task) -> Phrase:
+    """Whether all of it is signed for, or the rest needs no signature any more."""
+    asked = {shipment for event in task.events for shipment in event.get("shipments", ())}
+    left = select(S.c.id).where(S.c.id.in_(asked), S.c.signed_on.is_(None)).limit(1)
+    return phrase("ended.resolved" if facts.work.session.execute(left).first() is not None else "ended.signed")
 
 
 def prepay(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loaded | Cancel:
@@ -91,7 +133,7 @@ def _sums(amounts: Iterable[tuple[int, str]]) -> tuple[Money, ...]:
     return tuple(Money(minor, currency) for currency, minor in sorted(found.items()))
 
 
-def _loaded(task: Task, view: InvoiceView | PrepayView, about: About) -> Loaded:
+def _loaded(task: Task, view: InvoiceView | SignView | PrepayView, about: About) -> Loaded:
     return Loaded(
         kind=MESSAGES[task.kind], view=view, customer_code=about.code, task_id=task.id, severity=task.severity,
         over=view.ended is not None,

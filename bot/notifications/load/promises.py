@@ -16,7 +16,7 @@ from core.models import Audit, Promise, PromiseState, Task
 from core.models.base import table_of
 from core.money import Money
 
-U = table_of(Audit)
+U, P = table_of(Audit), table_of(Promise)
 NOT_KEPT = (PromiseState.broken, PromiseState.partly_kept)
 EVENTS = ("promise.broken", "promise.partly_kept")
 _ENDED = {
@@ -79,22 +79,30 @@ def approval(facts: Facts, message: Message, row: Promise) -> Loaded | Cancel:
         if not message.for_update:
             return Cancel(str(row.state))
         rejected = row.state == PromiseState.rejected
+        after = _after(facts, row) if row.state == PromiseState.replaced else None
         word = next((e for e in trail if e.action == ("promise.rejected" if rejected else "promise.approved")), None)
         code = "ended.rejected" if rejected else "ended.approved" if word is not None else "ended.cancelled"
         ended = phrase(code, who=facts.actor(word.actor) if word is not None else "")
+        if word is None and after is not None:
+            ended = phrase("ended.promised_anew", on=after.due_on, amount=sums([(after.amount_minor, after.currency)]))
     elif row.ends_on < facts.today:
         if not message.for_update:
             return Cancel("expired")
         ended = phrase("ended.expired")
     needs = message.data.get("needs") or next((e.data["needs"] for e in trail if e.data.get("needs")), "")
-    limits = facts.policy.limits
-    numbers = {
-        "too_far": limits.promise_max_days,
-        "too_little": round(limits.promise_min_share * 100),
-        "too_often": row.replacements - 1,
-    }
-    told = (phrase(f"limit.{needs}", n=numbers[needs]),) if needs in numbers else ()
-    return _loaded(facts, message, row, ended=ended, limits=told)
+    told = (phrase(f"limit.{needs}", n=promises.limit_passed(facts.policy, row, needs)),) if needs else ()
+    running = None if ended is not None else next((p for p in facts.about(row.customer_id).promises if _same(p, row)), None)
+    return _loaded(facts, message, row, ended=ended, limits=told, replaces=running)
+
+
+def _same(one: Promise, other: Promise) -> bool:
+    return one.currency == other.currency and one.id != other.id
+
+
+def _after(facts: Facts, row: Promise) -> Promise | None:
+    """The next one that the customer made in that currency."""
+    later = P.c.customer_id == row.customer_id, P.c.currency == row.currency, P.c.id > row.id
+    return facts.work.session.execute(select(Promise).where(*later).order_by(P.c.id).limit(1)).scalar_one_or_none()
 
 
 def of_task(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loaded | None:
@@ -123,6 +131,7 @@ def _loaded(
     ended: Phrase | None = None,
     was: str = "",
     limits: tuple[Phrase, ...] = (),
+    replaces: Promise | None = None,
     task: Task | None = None,
     mine: list[ReceivableFacts] | None = None,
 ) -> Loaded:
@@ -155,6 +164,8 @@ def _loaded(
         overdue=overdue_of(mine, today),
         days=days_of(mine, today),
         limits=limits,
+        earlier=sums([(replaces.amount_minor, replaces.currency)]) if replaces is not None else (),
+        earlier_on=replaces.due_on if replaces is not None else None,
         note=row.note,
         answer_by=answer_by,
         late=facts.passed(answer_by),

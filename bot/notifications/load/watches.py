@@ -8,7 +8,6 @@ from bot.notifications.views.ratings import letter_of
 from bot.notifications.views.watches import WatchPromise, WatchView
 from core.credit.exposure import standing
 from core.credit.granted import granted
-from core.credit.rules import BLOCKING
 from core.ledger.balances import Balance, balance
 from core.models import Hold
 from core.money import Money
@@ -37,7 +36,7 @@ def report(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         d1_30=money(owed.d1_30), d31_60=money(owed.d31_60), d61_90=money(owed.d61_90), d90_plus=money(owed.d90_plus),
         days=owed.days_overdue_max, oldest_due=owed.oldest_due, balance=money(owed.total), limit=limit, used=used,
         rating=letter_of(about.rating), owner=facts.name(about.owner_id),
-        holds=tuple(kind for kind in BLOCKING if kind in about.holds), promises=_promises(about, currency),
+        promises=_promises(about, currency),
         not_kept=about.not_kept, last_on=last_on, last_by=last_by, last_note=last_note,
         ended=None if hold.ended_on is None else phrase("ended.watch", amount=(over,)),
     )  # fmt: skip

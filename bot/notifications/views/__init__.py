@@ -22,7 +22,7 @@ from bot.notifications.views.figures import (
     TraceStep,
     TraceView,
 )
-from bot.notifications.views.fulfilment import InvoiceView, PrepayRow, PrepayView, ShipmentRow
+from bot.notifications.views.fulfilment import ClosedOrderRow, InvoiceView, PrepayRow, PrepayView, ShipmentRow, SignView
 from bot.notifications.views.groups import GroupView
 from bot.notifications.views.letters import (
     FailedView,
@@ -66,6 +66,7 @@ REGISTRY: dict[str, type[Any]] = {
     "collect": CollectView,
     "copy": CopyView,
     "invoice": InvoiceView,
+    "sign": SignView,
     "prepay": PrepayView,
     "digest": DigestView,
     "note": NoteView,
@@ -115,13 +116,13 @@ REGISTRY: dict[str, type[Any]] = {
 
 __all__ = [
     "REGISTRY", "AgingLine", "AgingView", "AllocateView", "ApprovalLine", "ApprovalsView", "BalanceView", "ChoiceView",
-    "ClaimView", "CollectView", "ConfirmView", "CopyView", "CreditStatusView", "CreditView", "CurrencyExposure",
-    "CurrencyLine", "DeputyView", "DeviationLine", "DeviationTotal", "DeviationView", "DigestLine", "DigestView",
-    "DisputeView", "DoneView", "ErrorView", "FailedView", "GapView", "HeldOrderLine", "HelpView", "HoldLine",
-    "HoldsView", "InvoiceView", "LetterRow", "LetterSample", "LetterView", "LimitLine", "LimitView", "Line", "NoteView",
-    "ObjectView", "OpenLine", "Option", "OrderLine", "OrderStatusView", "OrderStep", "OrderView", "OverdueLine",
-    "OverdueView", "Part", "PauseView", "PaymentView", "PendingLine", "Phrase", "PrepayRow", "PrepayView", "PromiseLine",
-    "PromiseView", "ProposalMonth", "ProposalView", "RatingListView", "RatingPart", "RatingRow", "RatingView",
-    "ReceivableRow", "ReleaseView", "RiskView", "ScoreLine", "ShipmentRow", "StaleView", "SureView", "TodoLine",
-    "TodoView", "TraceStep", "TraceView", "TrialView", "UnsureView", "WhoamiView",
+    "ClaimView", "ClosedOrderRow", "CollectView", "ConfirmView", "CopyView", "CreditStatusView", "CreditView",
+    "CurrencyExposure", "CurrencyLine", "DeputyView", "DeviationLine", "DeviationTotal", "DeviationView", "DigestLine",
+    "DigestView", "DisputeView", "DoneView", "ErrorView", "FailedView", "GapView", "HeldOrderLine", "HelpView",
+    "HoldLine", "HoldsView", "InvoiceView", "LetterRow", "LetterSample", "LetterView", "LimitLine", "LimitView", "Line",
+    "NoteView", "ObjectView", "OpenLine", "Option", "OrderLine", "OrderStatusView", "OrderStep", "OrderView",
+    "OverdueLine", "OverdueView", "Part", "PauseView", "PaymentView", "PendingLine", "Phrase", "PrepayRow",
+    "PrepayView", "PromiseLine", "PromiseView", "ProposalMonth", "ProposalView", "RatingListView", "RatingPart",
+    "RatingRow", "RatingView", "ReceivableRow", "ReleaseView", "RiskView", "ScoreLine", "ShipmentRow", "SignView",
+    "StaleView", "SureView", "TodoLine", "TodoView", "TraceStep", "TraceView", "TrialView", "UnsureView", "WhoamiView",
 ]  # fmt: skip

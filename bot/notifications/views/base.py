@@ -23,6 +23,7 @@ class Phrase:
     on: date | None = None
     at: datetime | None = None
     amount: tuple[Money, ...] = ()
+    limit: Money | None = None  # which the amount goes beyond
     who: str = ""
     n: int = 0
     text: str = ""  # a note or a number somebody typed

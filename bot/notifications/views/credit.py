@@ -25,6 +25,24 @@ class InsuredLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedLine:
+    """A temporary limit that begins on a later day."""
+
+    amount: Money  # on top of the customer's own
+    start: date
+    until: date
+    by: str = ""
+    reason: str = ""
+
+    @classmethod
+    def example(cls, lang: str) -> Self:
+        reason = "国庆备货" if lang == "zh" else "autumn peak"
+        return cls(
+            amount=yuan(150_000), start=date(2026, 9, 15), until=date(2026, 10, 15), by=example_person(lang), reason=reason
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreditView:
     """credit.request: whoever decides sees the order against the customer's limit. Amounts in the limit's currency,
     but for the order's own."""

@@ -77,7 +77,6 @@ class BalanceView:
     open: tuple[OpenLine, ...] = ()  # oldest due first
     others: tuple[CurrencyLine, ...] = ()
     paused_until: date | None = None
-    hold: bool = False
 
     @property
     def tone(self) -> str:

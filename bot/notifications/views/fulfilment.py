@@ -1,4 +1,4 @@
-"""On the way from an order to its money: goods to be invoiced, prepayment to be asked for."""
+"""On the way from an order to its money: goods to be signed for and invoiced, prepayment to be asked for."""
 
 from __future__ import annotations
 
@@ -14,20 +14,30 @@ from core.money import Money
 class ShipmentRow:
     number: str
     order: str
-    amount: Money  # what of it is to be invoiced
-    on: date  # signed for
+    amount: Money  # what of it is to be invoiced, or signed for
+    on: date  # signed for; shipped, where nobody has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceView:
-    """task.invoice: finance is to invoice what was signed for."""
+class ClosedOrderRow:
+    order: str
+    amount: Money
+    on: date  # closed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignView:
+    """task.sign: the rep is to get a signature for what left long ago."""
 
     today: date
     customer: str
     short: str
     code: str
+    days: int  # how long goods may be on their way
     amounts: tuple[Money, ...]  # one a currency
     shipments: tuple[ShipmentRow, ...]
+    contact: str = ""  # whom to ask: name, phone
+    waits: bool = False  # receivables get their due date from the signature
     ended: Phrase | None = None
 
     @property
@@ -41,8 +51,46 @@ class InvoiceView:
     @classmethod
     def example(cls, lang: str) -> Self:
         return cls(
+            today=date(2026, 7, 8), customer=example_name(lang), short=example_short(lang), code="C019", days=10,
+            amounts=(yuan(92_000),), contact="business@huaxing.example", waits=True,
+            shipments=(
+                ShipmentRow(number="SH-2026-0287", order="SO-2026-0081", amount=yuan(60_000), on=date(2026, 6, 25)),
+                ShipmentRow(number="SH-2026-0291", order="SO-2026-0084", amount=yuan(32_000), on=date(2026, 6, 27)),
+            ),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceView:
+    """task.invoice: finance is to invoice what was signed for, and what orders that are closed brought."""
+
+    today: date
+    customer: str
+    short: str
+    code: str
+    amounts: tuple[Money, ...]  # one a currency
+    shipments: tuple[ShipmentRow, ...]
+    orders: tuple[ClosedOrderRow, ...] = ()
+    ended: Phrase | None = None
+
+    @property
+    def count(self) -> int:
+        return len(self.shipments)
+
+    @property
+    def count_closed(self) -> int:
+        return len(self.orders)
+
+    @property
+    def closed(self) -> bool:
+        return self.ended is not None
+
+    @classmethod
+    def example(cls, lang: str) -> Self:
+        return cls(
             today=date(2026, 7, 8), customer=example_name(lang), short=example_short(lang), code="C019",
-            amounts=(yuan(92_000),),
+            amounts=(yuan(104_000),),
+            orders=(ClosedOrderRow(order="SO-2026-0055", amount=yuan(12_000), on=date(2026, 6, 26)),),
             shipments=(
                 ShipmentRow(number="SH-2026-0311", order="SO-2026-0097", amount=yuan(60_000), on=date(2026, 7, 6)),
                 ShipmentRow(number="SH-2026-0315", order="SO-2026-0101", amount=yuan(32_000), on=date(2026, 7, 7)),

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Self
 
 from bot.notifications.views.base import Phrase, example_name, example_person, example_short, yuan
+from bot.notifications.views.credit import PreparedLine
 from core.money import Money
 
 
@@ -87,6 +88,7 @@ class LimitView:
     limit_source: str = "own"
     extra: Money | None = None
     extra_until: date | None = None
+    prepared: tuple[PreparedLine, ...] = ()  # the first to begin first
     available: Money | None = None
     count: int = 0
     lines: tuple[LimitLine, ...] = ()
@@ -116,7 +118,7 @@ class LimitView:
         zh = lang == "zh"
         return cls(
             today=date(2026, 7, 8), code="C019", name=example_name(lang), limit=yuan(400_000), extra=yuan(100_000),
-            extra_until=date(2026, 8, 31), available=yuan(120_000), count=3,
+            extra_until=date(2026, 8, 31), prepared=(PreparedLine.example(lang),), available=yuan(120_000), count=3,
             lines=(
                 LimitLine(on=date(2026, 7, 6), how="raised", before=yuan(300_000), after=yuan(400_000),
                           until=date(2026, 8, 31), by=example_person(lang), reason="旺季备货" if zh else "peak season"),

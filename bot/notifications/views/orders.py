@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Self
 
 from bot.notifications.views.base import SHANGHAI, Phrase, example_name, example_person, example_short, yuan
-from bot.notifications.views.credit import InsuredLine
+from bot.notifications.views.credit import InsuredLine, PreparedLine
 from bot.notifications.views.risks import RiskLine
 from core.money import Money
 
@@ -183,6 +183,7 @@ class CreditStatusView:
     terms_agreed: bool = False  # with this customer; else they are what its rating is worth
     extra: Money | None = None  # of it for a while
     extra_until: date | None = None
+    prepared: tuple[PreparedLine, ...] = ()  # the first to begin first
     available: Money | None = None  # the lower of what its own limit and the group's leave
     group: str = ""  # whose limit it shares
     group_limit: Money | None = None
@@ -250,7 +251,8 @@ class CreditStatusView:
             today=date(2026, 7, 8), code="C019", name=example_name(lang), rating="C", owner=example_person(lang),
             used=yuan(420_000), open=yuan(325_000), orders=yuan(60_000), shipments=yuan(40_000),
             unapplied=yuan(-5_000), limit=yuan(600_000), terms_days=60, terms_agreed=True,
-            extra=yuan(100_000), extra_until=date(2026, 7, 31), available=yuan(100_000), usage="70%",
+            extra=yuan(100_000), extra_until=date(2026, 7, 31), prepared=(PreparedLine.example(lang),),
+            available=yuan(100_000), usage="70%",
             group="华兴集团" if lang == "zh" else "Huaxing Group", group_limit=yuan(2_000_000), group_used=yuan(1_900_000),
             insured=(InsuredLine.example(lang),),
             overdue=(yuan(100_000),), days=7, holds=("order",),

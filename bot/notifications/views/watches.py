@@ -37,7 +37,6 @@ class WatchView:
     used: Money | None = None
     rating: str = ""
     owner: str = ""
-    holds: tuple[str, ...] = ()  # order | manual | blacklist
     promises: tuple[WatchPromise, ...] = ()  # open ones, the next first
     not_kept: int = 0  # promises not kept in a row
     last_on: date | None = None  # last contact
@@ -60,7 +59,7 @@ class WatchView:
             today=date(2026, 7, 8), customer=example_name(lang), short=example_short(lang), code="C019",
             over=yuan(1_000_000), total=yuan(1_260_000), d1_30=yuan(560_000), d31_60=yuan(400_000), d61_90=yuan(300_000),
             d90_plus=yuan(0), days=75, oldest_due=date(2026, 4, 24), balance=yuan(1_900_000), limit=yuan(1_500_000),
-            used=yuan(2_100_000), rating="C", owner=example_person(lang), holds=("order",),
+            used=yuan(2_100_000), rating="C", owner=example_person(lang),
             promises=(WatchPromise(on=date(2026, 7, 20), amount=yuan(200_000)),), not_kept=2, last_on=date(2026, 7, 3),
             last_by=example_person(lang), last_note="客户称等月底排款" if zh else "Waits for the month-end payment run",
         )  # fmt: skip

@@ -3,6 +3,7 @@ of the books by core.ingest."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -29,6 +30,7 @@ class NewOrder(BaseModel, extra="forbid"):
     customer: str = Field(min_length=1, max_length=100, description="the customer's code", examples=["C001"])
     amount: str | int = Amount
     currency: str | None = Field(default=None, description="ISO 4217; the company's where it is left out")
+    ordered_on: date | None = Field(default=None, description="its own day: older invoices are not of it")
     terms: str | None = Field(default=None, max_length=400, examples=["net30"])
     prepaid: str | int | bool | None = Field(default=None, description="what is paid beforehand; true: all of it")
     lines: list[OrderLine] | None = Field(default=None, max_length=500)
@@ -77,7 +79,8 @@ class OrderNow(OrderAnswer):
     invoiced: str
     pending: Pending | None = Field(description="the request for approval that nobody has decided yet")
     conditions: dict[str, Any] = Field(description="of its approval; `prepay` in major units, `terms_days` at most")
-    placed: str = Field(description="ISO 8601, in the company's time zone")
+    placed: str = Field(description="when it came here; ISO 8601, in the company's time zone")
+    ordered_on: str | None = Field(description="the order's own day")
     decided: str | None
     ended: str | None
 

@@ -21,7 +21,7 @@ P = table_of(Person)
 def stands(work: Work, order: Order) -> dict[str, Any]:
     """schemas.OrderNow."""
     pending = requests.pending(work, order.id or 0)
-    done = progress.of_order(work, order.customer_id, order.number, order.currency)
+    done = progress.of_order(work, order)
     money = {
         "amount": order.amount_minor, "shipped": done.shipped_minor, "signed": done.signed_minor,
         "invoiced": done.invoiced_minor,
@@ -33,6 +33,7 @@ def stands(work: Work, order: Order) -> dict[str, Any]:
         "pending": _asked(work, pending) if pending is not None else None,
         "conditions": events.conditions(order),
         "placed": _shown(work, order.placed_at),
+        "ordered_on": order.ordered_on.isoformat() if order.ordered_on else None,
         "decided": _shown(work, order.decided_at),
         "ended": _shown(work, order.ended_at),
     }
