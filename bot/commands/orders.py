@@ -131,7 +131,8 @@ def order(ask: Ask) -> CommandReply:
     view = OrderStatusView(
         today=ask.work.today, number=row.number, customer=found.customer.name, code=found.customer.code,
         amount=Money(row.amount_minor, row.currency), state=state_of(row, found.requests),
-        placed=row.placed_at.astimezone(zone), prepaid=Money(row.prepaid_minor, row.currency) if row.prepaid_minor else None,
+        placed=row.placed_at.astimezone(zone), ordered_on=row.ordered_on,
+        prepaid=Money(row.prepaid_minor, row.currency) if row.prepaid_minor else None,
         missing=_missing(found), shipped=_part(found, done.shipped_minor), signed=_part(found, done.signed_minor),
         shipped_on=done.shipped_on, signed_on=done.signed_on, invoiced=_part(found, done.invoiced_minor),
         terms=row.terms, at_most=row.conditions.get("terms_days"), by=asker.name if asker is not None else "", note=row.note,
@@ -329,6 +330,7 @@ def _json(ask: Ask, found: Found, votes: Sequence[CreditVote], people: Mapping[i
         "invoiced": text(found.done.invoiced_minor), "extra": row.extra, "terms": row.terms,
         "terms_days_at_most": row.conditions.get("terms_days"), "note": row.note,
         "by": handle(row.asked_by_id), "placed": at(row.placed_at),
+        "ordered_on": row.ordered_on.isoformat() if row.ordered_on else None,
         "verdict": str(row.state), "state": state_of(row, found.requests), "reasons": reasons(row.reasons),
         "request": pending.id if pending is not None else None,
         "asked": [handle(person) for person in asked_now(pending)],

@@ -150,6 +150,8 @@ def test_a_day_that_is_put_right_changes_what_an_order_uses_up(shop: Harness) ->
     assert (exposure(shop).orders_minor, invoiced(shop, "1")) == (50_000, "500.00")
     assert put(shop, "1", "1000.00", ordered_on="2026-07-06")["verdict"] == "released"
     assert (exposure(shop).orders_minor, invoiced(shop, "1")) == (100_000, "0.00")
+    answer = shop.chat("li").say("/order 1")
+    assert answer["view"]["ordered_on"] == "2026-07-06" and "下单日期" in str(answer["card"])
     put(shop, "1", "1000.00", ordered_on="2026-06-05")
     assert exposure(shop).orders_minor == 50_000
     told(shop)

@@ -73,7 +73,8 @@ class OrderStatusView:
     code: str
     amount: Money
     state: str
-    placed: datetime
+    placed: datetime  # when it came here
+    ordered_on: date | None = None  # the order's own day
     prepaid: Money | None = None
     missing: Money | None = None  # of the prepayment that it waits for
     shipped: Money | None = None
@@ -117,7 +118,8 @@ class OrderStatusView:
     def example(cls, lang: str) -> Self:
         return cls(
             today=date(2026, 7, 8), number="SO-2026-0118", customer=example_name(lang), code="C019", amount=yuan(200_000),
-            state="held", placed=datetime(2026, 7, 8, 9, 30, tzinfo=SHANGHAI), prepaid=yuan(20_000), missing=yuan(12_000),
+            state="held", placed=datetime(2026, 7, 8, 9, 30, tzinfo=SHANGHAI), ordered_on=date(2026, 7, 7),
+            prepaid=yuan(20_000), missing=yuan(12_000),
             shipped=yuan(40_000), shipped_on=date(2026, 7, 8),
             terms="月结30" if lang == "zh" else "30 days EOM", by=example_person(lang),
             note="老客户，月底回款后补齐" if lang == "zh" else "old customer, pays at month-end",
