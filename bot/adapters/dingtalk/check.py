@@ -149,7 +149,7 @@ async def _todo(client: Client, creator: str) -> Finding:
             name, "fail", f"待办的创建人不是本企业的同事：{_why(who)}",
             f"the creator of to-dos is nobody in this company: {_why(who)}",
             "HUIKUAN_DINGTALK_TODO_CREATOR 要写财务某人的 unionId（不是员工 UserID）；不需要待办同步就去掉",
-            "HUIKUAN_DINGTALK_TODO_CREATOR is the unionId (not the UserID) of somebody in finance; unset, there are no to-dos",
+            "HUIKUAN_DINGTALK_TODO_CREATOR is the unionId (not UserID) of somebody in finance; unset, there are no to-dos",
         )  # fmt: skip
     base, none = f"/v1.0/todo/users/{quote(creator, safe='')}/tasks", f"huikuan-doctor-{uuid4().hex}"
     by = f"operatorId={quote(creator, safe='')}"
@@ -163,7 +163,7 @@ async def _todo(client: Client, creator: str) -> Finding:
     for each in rights.values():
         if _untold(each):
             return _untried(name, each, *trouble)
-    return Finding(name, "ok", "待办同步可用：创建人和权限都对", "to-dos can be made: their creator is known, the rights are there")
+    return Finding(name, "ok", "待办同步可用：创建人和权限都对", "to-dos can be made: creator and rights are right")
 
 
 def _denied(name: str, outcome: Outcome, zh: str, en: str, rights: tuple[str, ...]) -> Finding:

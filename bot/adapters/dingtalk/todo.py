@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from bot.adapters.base import Retry
+from bot.adapters.base import Refused, Retry
 from bot.adapters.dingtalk.client import Client, Done, Failed, Outcome, problem
 from bot.adapters.memory import Memory
 from bot.card import Card, short
@@ -222,7 +222,8 @@ def _again(outcome: Outcome) -> Retry | None:
     found = problem(outcome)
     if isinstance(found, Retry):
         return found
-    return None if isinstance(outcome, Failed) and outcome.status in NEVER else Retry(0.0, found.reason)
+    never = isinstance(found, Refused) and isinstance(outcome, Failed) and outcome.status in NEVER
+    return None if never else Retry(0.0, found.reason)
 
 
 def _why(outcome: Outcome) -> str:
