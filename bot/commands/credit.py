@@ -107,16 +107,18 @@ def credit(ask: Ask) -> CommandReply:
     )  # fmt: skip
 
 
-def _find(work: Work, customer: Customer) -> Found:
+def _find(work: Work, customer: Customer, source: str | None = None) -> Found:
+    """`source`: only this one's orders are listed; what they all use up is in the sums."""
     assert customer.id is not None
     rules, now = active(work)[1].credit, standing(work, customer.id)
     may_owe = granted(now, rules, work.company.currency)
-    latest = list(work.session.execute(
-        select(Order).where(O.c.customer_id == customer.id).order_by(O.c.id.desc()).limit(LATEST)
-    ).scalars())  # fmt: skip
-    held = work.session.execute(
-        select(Order).where(O.c.customer_id == customer.id, O.c.state == OrderState.held).order_by(O.c.id)
-    ).scalars().all()  # fmt: skip
+    whose = (O.c.customer_id == customer.id, *((O.c.source == source,) if source is not None else ()))
+    latest = list(work.session.execute(select(Order).where(*whose).order_by(O.c.id.desc()).limit(LATEST)).scalars())
+    held = work.session.execute(select(Order).where(*whose, O.c.state == OrderState.held).order_by(O.c.id)).scalars().all()
+    to_invoice = uninvoiced.of_customer(work, customer.id)
+    if source is not None:
+        own = set(work.session.execute(select(O.c.number).where(*whose, O.c.state == OrderState.released)).scalars())
+        to_invoice = [one for one in to_invoice if one.number in own]
     requests = requests_of(work, sorted({order.id or 0 for order in (*latest, *held)}))
     pending = [
         (order, request) for order in held for request in requests.get(order.id or 0, ())
@@ -129,7 +131,7 @@ def _find(work: Work, customer: Customer) -> Found:
         group_used_minor=now.group.used_minor(rules, work.company.currency) if now.group is not None else 0,
         requests=requests, pending=pending, people=_people(work, customer, pending),
         risks=risks.latest(work, customer.id, months_before(work.today, rules.rating.window_months)),
-        uninvoiced=uninvoiced.of_customer(work, customer.id), terms_days=allowed_days(now, rules),
+        uninvoiced=to_invoice, terms_days=allowed_days(now, rules),
         terms_agreed=days_of(now.terms) is not None, prepared=prepared(work, customer.id),
     )  # fmt: skip
 
@@ -216,9 +218,9 @@ def _pending(found: Found, order: Order, request: CreditRequest, zone: ZoneInfo)
     )  # fmt: skip
 
 
-def as_json(work: Work, customer: Customer) -> dict[str, Any]:
-    """The customer's credit, for programs."""
-    return _json(work, _find(work, customer))
+def as_json(work: Work, customer: Customer, source: str) -> dict[str, Any]:
+    """The customer's credit, for a program: of its orders those of the program's own `source`."""
+    return _json(work, _find(work, customer, source))
 
 
 def _json(work: Work, found: Found) -> dict[str, Any]:

@@ -187,6 +187,21 @@ def test_order_systems_show_credit_before_an_order(erp: Api) -> None:
         assert "1000" not in erp.refused(403, "api.no_scope", erp("GET", f"/customers/{code}/credit", token=writer)).text
 
 
+def test_orders_of_another_source_count_and_are_not_listed(erp: Api) -> None:
+    """甲 may owe 1,000."""
+    shop = erp.issue("shop2", "orders:write", "credit:read", source="shop2")
+    erp.submit(amount="400.00")
+    erp.submit(number="SO2", amount="3000.00")
+    erp.submit(number="WEB1", amount="100.00", token=shop)
+    for token, numbers, waits in (("", ["SO2", "SO1"], ["SO2"]), (shop, ["WEB1"], [])):
+        found = erp("GET", "/customers/甲/credit", token=token).json()
+        assert (found["used"], found["available"]) == ("500.00", "500.00")
+        assert [order["number"] for order in found["orders"]] == numbers
+        assert [one["order"] for one in found["pending"]] == waits
+        assert [one["order"] for one in found["uninvoiced"]] == numbers[-1:]
+    told(erp.hk)
+
+
 def test_a_key_is_remembered_for_thirty_days(erp: Api) -> None:
     first = send(erp, "receipts", receipt(), key="k1").json()
     erp.hk.at("2026-08-04 10:00")

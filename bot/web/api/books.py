@@ -93,7 +93,7 @@ def _credit(host: Host, who: Caller, code: str) -> dict[str, Any]:
         found = work.session.execute(_CUSTOMER, {"code": code}).scalar_one_or_none() if "\0" not in code else None
         if found is None:
             raise DomainError("customer.not_found", value=code[:100])
-        shown = as_json(work, found)
+        shown = as_json(work, found, who.source)
     looked(host, who)
     return shown
 
