@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import BigInteger, String, and_, bindparam, cast, func, select
 from sqlmodel import Session, SQLModel
 
+from bot.card import Lang
 from core.errors import ConfigError
 from core.ingest import COLUMNS, safe_cell
 from core.money import Money, digits, format_major
@@ -22,17 +23,20 @@ Row = list[Cell]
 # What the import has no column for, but a reader wants to see.
 _MORE = {
     "receipts": ("open_amount",), "receivables": (), "customers": (), "people": (),
-    "orders": ("source", "placed_at", "state", "decided_at", "shipped", "invoiced", "settled", "open_amount"),
+    "orders": ("source", "placed_at", "state", "decided_at", "shipped", "invoiced", "settled", "open_amount", "reasons"),
 }  # fmt: skip
 
 
-def collect(session: Session, kind: str, as_of: date, currency: str, zone: ZoneInfo) -> tuple[list[str], list[Row]]:
-    """Columns and rows. `currency` is the company's, for customers without one; `zone`, too: that of instants."""
+def collect(
+    session: Session, kind: str, as_of: date, currency: str, zone: ZoneInfo, lang: Lang = "zh"
+) -> tuple[list[str], list[Row]]:
+    """Columns and rows. `currency` is the company's, for customers without one; `zone`, too: that of instants. `lang`: of
+    what is said in words, why an order is held."""
     import core.models  # noqa: F401  # registers the tables
 
     columns = [*COLUMNS[kind], *_MORE[kind]]
     made = {"receivables": _receivables, "customers": _customers, "receipts": _receipts, "people": _people}
-    found = _orders(session, as_of, zone) if kind == "orders" else made[kind](session, as_of, currency)
+    found = _orders(session, as_of, zone, lang) if kind == "orders" else made[kind](session, as_of, currency)
     return columns, [[row.get(column) for column in columns] for row in found]
 
 
@@ -136,9 +140,12 @@ def _receipts(session: Session, as_of: date, _currency: str) -> list[dict[str, C
     ]  # fmt: skip
 
 
-def _orders(session: Session, as_of: date, zone: ZoneInfo) -> list[dict[str, Cell]]:
-    """Their state as it is now; what was shipped, invoiced and settled by that day under each order's number."""
+def _orders(session: Session, as_of: date, zone: ZoneInfo, lang: Lang = "zh") -> list[dict[str, Cell]]:
+    """Their state, and the reasons of their verdict, as they are now; what was shipped, invoiced and settled by that day
+    under each order's number."""
     import core.credit.parts as parts
+    from bot.commands.orders import reasons_of
+    from bot.notifications.templates import templates
 
     tables = _tables()
     o, c, r, s, entry = (tables[name] for name in ("sales_order", "customer", "receivable", "shipment", "entry"))
@@ -188,8 +195,12 @@ def _orders(session: Session, as_of: date, zone: ZoneInfo) -> list[dict[str, Cel
             "decided_at": row.decided_at.astimezone(zone).isoformat() if row.decided_at else "",
             "shipped": Money(row.shipped or 0, row.currency), "invoiced": Money(invoiced, row.currency),
             "settled": Money(invoiced - left, row.currency), "open_amount": Money(left, row.currency),
+            "reasons": ("；" if lang == "zh" else "; ").join(
+                words.phrase(why, lang) for why in reasons_of(row.reasons, lang)
+            ),
         }  # fmt: skip
 
+    words = templates()
     return [row_of(row) for row in session.execute(statement) if row.placed_at.astimezone(zone).date() <= as_of]
 
 

@@ -16,6 +16,7 @@ from bot.cli.frame import (
     engine,
     example,
     instant,
+    language,
     line,
     os_user,
     settings,
@@ -26,6 +27,8 @@ from bot.cli.frame import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from bot.card import Lang
 
 ledger = typer.Typer(rich_markup_mode=None, help=t("账本。", "The ledger."), no_args_is_help=True)
 db = typer.Typer(rich_markup_mode=None, help=t("数据库结构。", "The database's schema."), no_args_is_help=True)
@@ -149,7 +152,8 @@ def export(
     company = to_company(settings())
     as_of = day(at, "--at") if at else company.calendar.business_date(instant(""))
     with reading(database(make=False)) as session:
-        columns, rows = collect(session, kind, as_of, company.currency, company.calendar.zone)
+        lang: Lang = "en" if language() == "en" else "zh"
+        columns, rows = collect(session, kind, as_of, company.currency, company.calendar.zone, lang)
     document: dict[str, Any] = {"kind": kind, "at": as_of.isoformat(), "rows": len(rows)}
     if file is not None:
         write(file, columns, rows)

@@ -194,6 +194,29 @@ def test_orders_and_shipments_come_in_by_file(shop: CommandLine) -> None:
     assert shop("ledger", "check", "--json").json["problems"] == []
 
 
+def test_a_part_beyond_its_limit_is_said_in_the_file_as_on_the_card(
+    shop: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = (Path(__file__).parents[2] / "core/dunning/default.toml").read_text(encoding="utf-8")
+    limits = 'part_limits = { open = "119999.50" }'
+    wrong = rules.replace("part_limits = {}", 'part_limits = { open = "-1", paid = 5 }')
+    said = shop("policy", "lint", shop.file("wrong.toml", wrong), code=1).out
+    assert "paid" in said and "-1 不是 CNY 的有效金额" in said
+    policy = shop.file("parts.toml", rules.replace("part_limits = {}", limits))
+    assert "应收余额 ¥119,999.50；超出的须审批" in shop("policy", "show", policy).out
+    shop("policy", "apply", policy, "--as", "zhou", "--at", "2026-06-02T09:45")
+    [answer] = shop("order", "submit", put(shop, ORDER), *AT, "--json").json["orders"]
+    assert answer["reasons"] == [
+        {"code": "over_part_limit", "part": "open", "amount": "0.50", "limit": "119999.50", "currency": "CNY"}
+    ]
+    said = "应收余额超分项额度 ¥0.50（上限 ¥119,999.50）"
+    assert said in shop("chat", "zhou", "--json").json["cards"][0]["text"]
+    assert said in shop("export", "orders", "--at", "2026-06-02").out
+    monkeypatch.setenv("HUIKUAN_LANG", "en")
+    [order] = shop("export", "orders", "--at", "2026-06-02", "--json").json["items"]
+    assert order["reasons"] == "open receivables over the limit of CN¥119,999.50 by CN¥0.50"
+
+
 def test_orders_go_back_to_the_erp_with_what_became_of_them(shop: CommandLine) -> None:
     shop("order", "submit", put(shop, [ORDER, {**ORDER, "number": "SO-2", "amount": "50000.00", "terms": "net30"}]), *AT)
     bills = "number,customer,issued_on,due_on,amount,order\nB1,C001,2026-06-03,2026-07-03,6000.00,SO-1\n"
@@ -217,4 +240,5 @@ def test_orders_go_back_to_the_erp_with_what_became_of_them(shop: CommandLine) -
     [_, held] = shop("export", "orders", "--at", "2026-06-05", "--json").json["items"]
     assert (held["customer"], held["terms"], held["decided_at"]) == ("C001", "net30", "")
     assert held["placed_at"] == "2026-06-02T10:00:00+08:00" and held["asked_by"] == "li"
+    assert held["reasons"].startswith("超信用额度 ¥")
     shop("export", "orders", "orders.xlsx")
