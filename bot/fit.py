@@ -77,8 +77,6 @@ def fit(
         actions += made
     actions = _within(actions, caps, link, lost)
     fields = [_field(f, caps, lost) for f in card.fields[: caps.max_fields]]
-    if len(card.fields) > caps.max_fields:
-        lost += [f"field {f.label}: too many" for f in card.fields[caps.max_fields :]]
     shown = min(len(card.rows), caps.max_rows)
     if caps.max_rows and len(card.rows) > shown:
         lost.append(f"rows: {len(card.rows) - shown} not shown")
@@ -330,4 +328,18 @@ def _body(card: Card, actions: list[Action], caps: Capabilities, lost: list[str]
             break
         kept.append(line)
         left -= len(line) + 1
-    return "\n".join(part for part in (out, *kept, *typed) if part)
+    more = _fold_fields(card, caps, left, lost)
+    return "\n".join(part for part in (out, *more, *kept, *typed) if part)
+
+
+def _fold_fields(card: Card, caps: Capabilities, left: int, lost: list[str]) -> list[str]:
+    """Fields without a place become lines of the text, each where it has room as a whole."""
+    out: list[str] = []
+    for item in card.fields[caps.max_fields :]:
+        line = f"{item.label}{'：' if card.lang == 'zh' else ': '}{item.value}"
+        fits = len(line) + 1 <= left
+        lost.append(f"field {item.label}: {'as text' if fits else 'too many'}")
+        if fits:
+            out.append(line)
+            left -= len(line) + 1
+    return out

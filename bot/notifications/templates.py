@@ -190,7 +190,7 @@ class Templates:
         )  # fmt: skip
 
     def render(self, kind: str, view: Any, lang: Lang, holds: Collection[str] = ()) -> Card:
-        """`holds`: what stops the customer's orders, said where nothing is ever cut; in a letter to the customer it isn't."""
+        """`holds`: what stops the customer's orders. A card says it where nothing is cut, no letter to them does."""
         t = self._template(kind, lang)
         if not isinstance(view, t.view):
             raise TypeError(f"{kind} is rendered from {t.view.__name__}, not {type(view).__name__}")

@@ -9,6 +9,7 @@ from bot.card import LANGS, Card, Lang
 from bot.fit import PROFILES, ask_card, fit
 from bot.notifications.templates import render, templates
 from bot.notifications.views import CreditView, OrderView, Phrase
+from bot.preview import Face, faces
 from core.money import Money
 from tests.messages.test_templates import words
 
@@ -39,13 +40,13 @@ def test_the_card_reads_at_a_glance() -> None:
     card = request()
     assert card.title == "超信用 ¥120,000.00 待审批 · 华兴商贸"
     assert fields(card) == {
-        "客户": "华兴商贸有限公司（C级）", "额度": "¥500,000.00", "已用": "¥420,000.00", "本单": "¥200,000.00",
+        "评级": "C级，平均逾期 18.4 天付款", "额度": "¥500,000.00", "已用": "¥420,000.00", "本单": "¥200,000.00",
         "逾期": "¥100,000.00（7天）", "最近承诺": "7月6日 ¥120,000.00，连续失约2次",
-        "超额": "¥120,000.00（额度的24%）", "评级依据": "平均逾期 18.4 天付款",
-        "集团 华兴集团": "额度 ¥2,000,000.00，已用 ¥1,900,000.00，超出 ¥100,000.00",
-        "信保额度": "¥300,000.00（中国信保，至12月31日）",
+        "超额": "¥120,000.00（额度的24%）", "集团已用": "¥1,900,000.00，超 ¥100,000.00",
+        "集团额度": "¥2,000,000.00（华兴集团）", "信保额度": "¥300,000.00（中国信保，至12月31日）",
+        "客户": "华兴商贸有限公司",
     }  # fmt: skip
-    assert "申请人说明：老客户" in card.text and "第 1/2 级审批" in card.text
+    assert card.text == "小李 申请放行华兴商贸订单 SO-2026-0118（第 1/2 级审批）。\n申请人说明：老客户，月底回款后补齐"
     assert [action.id for action in card.actions] == ["credit.approve", "credit.approve_with", "credit.reject"]
     assert card.footer == "7月10日 12:00前审批，过时失效"
 
@@ -59,9 +60,9 @@ def test_a_yes_repeats_what_it_is_about(lang: Lang) -> None:
         assert part in approve.confirm, part
     within = request(lang, over=None, group_over=None).actions[0].confirm or ""
     assert "超额" not in within and "over by" not in within
-    assert ("超集团额度 ¥100,000.00" if lang == "zh" else "the group over by CN¥100,000.00") in (
-        request(lang, over=None).actions[0].confirm or ""
-    )
+    for card in (request(lang), request(lang, over=None)):  # over both limits, over the group's alone
+        group = "超集团额度 ¥100,000.00" if lang == "zh" else "the group over by CN¥100,000.00"
+        assert group in (card.actions[0].confirm or "")
 
 
 @pytest.mark.parametrize("profile", ["wecom", "dingtalk"])
@@ -97,12 +98,55 @@ def test_no_single_pick_on_the_card_approves_on_conditions() -> None:
     assert drawn == {"credit.approve": "button", "credit.approve_with": "form", "credit.reject": "form"}
 
 
-@pytest.mark.parametrize("profile", ["wecom", "slack", "dingtalk"])
-def test_the_figures_that_decide_fit_every_card(profile: str) -> None:
-    fitted, _ = fit(request(), PROFILES[profile], today=TODAY)
-    said = words(fitted)
-    for part in ("¥120,000.00", "¥500,000.00", "¥420,000.00", "¥200,000.00", "7天", "连续失约2次", "老客户"):
+FACES = [face for face in faces() if face.name != "wecom-robot"]
+FACTS = {  # item for item what issue 4 has the card show; the customer is in the text by its short name
+    "zh": ("华兴商贸", "C级，平均逾期 18.4 天付款", "¥500,000.00", "¥420,000.00", "¥200,000.00", "超信用 ¥120,000.00",
+           "¥100,000.00（7天）", "7月6日 ¥120,000.00，连续失约2次", "老客户，月底回款后补齐", "SO-2026-0118"),
+    "en": ("Huaxing Trading", "C, 18.4 days late on average", "CN¥500,000.00", "CN¥420,000.00", "CN¥200,000.00",
+           "Over credit by CN¥120,000.00", "CN¥100,000.00 (7 days)", "6 Jul CN¥120,000.00, 2 broken",
+           "old customer, pays at month-end", "SO-2026-0118"),
+}  # fmt: skip
+WORSE = {"acts_for": ("王总",), "reminders": 2, "changed": True, "prepaid": cny(60_000)}
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("more", [{}, WORSE], ids=["first", "reminded"])
+@pytest.mark.parametrize("face", FACES, ids=lambda face: face.name)
+def test_the_figures_that_decide_fit_every_card(face: Face, more: dict[str, object], lang: Lang) -> None:
+    held = ("order",) if more else ()
+    view = replace(CreditView.example(lang), **more)  # type: ignore[arg-type]
+    fitted, _ = fit(render("credit.request", view, lang, held), face.capabilities(lang), today=TODAY)
+    said = "\n".join([fitted.title, fitted.text, *(f"{f.label} {f.value}" for f in fitted.fields)])
+    for part in (*FACTS[lang], *(("停单：逾期" if lang == "zh" else "On hold: overdue",) if held else ())):
         assert part in said, part
+    assert not any("…" in field.label for field in fitted.fields)
+
+
+def test_a_robots_narrower_card_has_them_in_chinese() -> None:
+    [robot] = [face for face in faces() if face.name == "wecom-robot"]
+    fitted, _ = fit(request(), robot.capabilities("zh"), today=TODAY)
+    for part in FACTS["zh"]:
+        assert part in words(fitted), part
+
+
+def test_what_wecom_has_no_field_for_stands_in_its_text() -> None:
+    [wecom] = [face for face in FACES if face.name == "wecom"]
+    fitted, lost = fit(request(), wecom.capabilities("zh"), today=TODAY)
+    assert "集团已用：¥1,900,000.00，超 ¥100,000.00\n集团额度：¥2,000,000.00（华兴集团）\n" in fitted.text
+    assert "field 集团已用: as text" in lost and "field 信保额度: too many" in lost
+
+
+def test_whoever_has_no_rating_is_a_new_customer() -> None:
+    assert fields(request(rating="", rating_why=None))["评级"] == "新客户，暂无评级"
+    assert fields(request("en", rating="", rating_why=None))["Rating"] == "new customer, not rated"
+
+
+def test_the_text_gives_the_reasons_that_no_figure_says() -> None:
+    why = (*CreditView.example("zh").reasons, Phrase(code="credit.terms", n=90, text="60"))
+    assert "审批）：账期90天超出授权（上限60天）。" in request(reasons=why).text
+    group = Phrase(code="credit.over_group_limit", amount=(cny(100_000),), text="华兴集团")
+    assert "超集团额度 ¥100,000.00（华兴集团）" in request(reasons=(*why, group)).text  # the title says the customer's own
+    assert "超集团额度" not in request(over=None, reasons=(*why, group)).text
 
 
 @pytest.mark.parametrize(
@@ -126,18 +170,18 @@ def test_a_limit_of_nothing_is_not_no_limit() -> None:
 
 
 def test_what_isnt_there_takes_no_room() -> None:
-    card = request(promise_on=None, promise_amount=None, not_kept=0, rating_why=None, note="", of_rungs=1, rating="")
-    assert not {"最近承诺", "评级依据", "约定预付", "管控"} & set(fields(card))
-    assert fields(card)["客户"] == "华兴商贸有限公司" and "级审批" not in card.text
-    more = fields(request(prepaid=cny(60_000), holds=("order", "manual"), promise_on=None, not_kept=3, overdue=()))
-    assert more["约定预付"] == "¥60,000.00" and more["管控"] == "逾期暂停下单、人工冻结"
+    card = request(promise_on=None, promise_amount=None, not_kept=0, rating_why=None, note="", of_rungs=1)
+    assert not {"最近承诺", "约定预付"} & set(fields(card))
+    assert fields(card)["评级"] == "C级" and "级审批" not in card.text and "说明" not in card.text
+    more = fields(request(prepaid=cny(60_000), promise_on=None, not_kept=3, overdue=()))
+    assert more["约定预付"] == "¥60,000.00"
     assert more["最近承诺"] == "连续失约3次" and more["逾期"] == "无"
 
 
-def test_worse_figures_are_pointed_out_first() -> None:
-    assert request(changed=True).text.startswith("情况较发起时变差")
+def test_worse_figures_are_pointed_out() -> None:
+    assert "\n情况较发起时变差" in request(changed=True).text
     assert "变差" not in request().text
-    assert request("en", changed=True).text.startswith("Things got worse")
+    assert "\nFigures got worse." in request("en", changed=True).text
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from bot.notifications.views.credit import InsuredLine, in_place_of
 from bot.notifications.views.ratings import letter_of
 from core.credit import requests, seats, votes
 from core.credit.decision import decision
-from core.credit.rules import BLOCKING
 from core.ledger.marks import NOBODY
 from core.models import CreditRequest, Delivery, Order, OrderState, RequestState
 from core.models.base import table_of
@@ -67,7 +66,6 @@ def request(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         promise_on=promise.due_on if promise is not None else None,
         promise_amount=Money(promise.amount_minor, promise.currency) if promise is not None else None,
         not_kept=about.not_kept,
-        holds=tuple(kind for kind in BLOCKING if kind in shown["holds"]),
         reasons=_reasons(shown["reasons"], lang),
         by=facts.name(row.asked_by_id),
         note=order.note,

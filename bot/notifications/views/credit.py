@@ -73,7 +73,6 @@ class CreditView:
     promise_on: date | None = None  # the last promise
     promise_amount: Money | None = None
     not_kept: int = 0  # promises broken in a row
-    holds: tuple[str, ...] = ()  # order | manual | blacklist
     reasons: tuple[Phrase, ...] = ()  # why it is held: "credit.over_limit", ...
     note: str = ""  # the rep's words
     expires_at: datetime | None = None
@@ -107,6 +106,12 @@ class CreditView:
     def group_exceeds(self) -> bool:
         """The order is too much for the group alone."""
         return self.group_over is not None and not self.exceeds
+
+    @property
+    def other_reasons(self) -> tuple[Phrase, ...]:
+        """What neither the title nor a figure says."""
+        over = "credit.over_limit" if self.exceeds else "credit.over_group_limit" if self.group_exceeds else ""
+        return tuple(reason for reason in self.reasons if reason.code not in (over, "credit.overdue"))
 
     @property
     def limited(self) -> bool:
