@@ -20,7 +20,7 @@ from core.dunning.ladder import Policy
 from core.dunning.load import load_org
 from core.dunning.stored import active
 from core.errors import DomainError
-from core.ledger.marks import mark
+from core.ledger.marks import DONE, mark
 from core.models import CreditRequest, Customer, Order, OrderState
 from core.models.base import table_of
 from core.money import Money
@@ -34,7 +34,8 @@ CLOSED_FROM = "closed_from"  # in a closed order's facts: the state that it had
 
 def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted:
     """The order as it is to be from now on, with a verdict of its own. A released order stays released unless it got
-    worse: larger, less of it prepaid, longer terms, other reasons against it, other lines with a price that needs approval.
+    worse: larger, less of it prepaid, longer terms, other terms that nobody can read, other reasons against it, other lines
+    with a price that needs approval; that its customer was blacklisted since is no reason.
     Who was asked about the old one isn't any more, and conditions of its approval are gone; but where it is no worse and the
     same people must agree, they are asked still. Other words alone ask nobody anew before the next working day.
 
@@ -66,10 +67,10 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
     prepaid = min(new.amount_minor, max(new.prepaid_minor, kept))
     order.prepaid_minor = min(new.amount_minor, max(prepaid, agreed))
     now, found = _anew(work, policy, order)
-    stays = was == OrderState.released and found.state == verdict.HELD and (
-        done.shipped_minor >= order.amount_minor or not (worse or _new_reasons(found, codes, others))
-    )  # fmt: skip
-    if pending is not None and not worse and not _new_reasons(found, codes, others):
+    worse = worse or bool(_new_reasons(found, codes, others))
+    is_gone = found.state == verdict.HELD and done.shipped_minor >= order.amount_minor
+    stays = was == OrderState.released != found.state and (is_gone or not worse)
+    if pending is not None and not worse:
         by_now = _still_asked(work, policy, order, pending, now, found)
         if by_now is not None:
             return _eased(work, policy, order, pending, now, found, by_now, before)
@@ -78,6 +79,8 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
     less = amount - max(order.amount_minor, done.done_minor)
     if stays:  # by the verdict, or the approval, that it has
         order.state = OrderState.released
+        if worse:  # or only since it has left already: should that be put right, it is judged anew
+            order.facts = {**order.facts, DONE: order.amount_minor}
         lines.shorten(work, policy.credit, order, less)
     else:
         if order.prepaid_minor != prepaid:
@@ -94,7 +97,10 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
     mark(work, [order.customer_id])
     prepayment.settle(work, [order.customer_id])
     if order.state == OrderState.held:
+        last = requests.latest(work, order.id or 0)
         request = requests.open_(work, policy, order, now, found)
+        if request is not None:
+            request.facts = {**request.facts, **asking.refusal(last)}
         outbox.touch(work, "order", [order.id or 0])
         events.order_changed(work, order)
         return Submitted(order, request.id if request is not None else None)
@@ -111,7 +117,7 @@ def _still_asked(
 ) -> Deciders | None:
     """Those who decide about the order as it is now, if they are those who were asked about it, and what they saw was no
     better."""
-    if found.state != verdict.HELD or pending.expires_at <= work.now or shown.is_worse(pending.facts, shown.of(now, found)):
+    if found.state != verdict.HELD or pending.expires_at <= work.now or shown.has_worsened(pending.facts, shown.of(now, found)):
         return None
     org = load_org(work)
     by_now = requests.deciders_now(work, pending, order, now, found, policy, org)
@@ -204,6 +210,7 @@ def _is_worse(order: Order, new: NewOrder, agreed_minor: int) -> bool:
         new.amount_minor - prepaid_minor > order.amount_minor - order.prepaid_minor
         or new.amount_minor > order.amount_minor
         or _wait(new) > _wait(order)
+        or (_wait(new) == inf and new.terms != order.terms)  # whoever agreed had read the others
     )
 
 
@@ -227,7 +234,7 @@ def _asks_nobody(work: Work, order: Order, new: NewOrder, pending: CreditRequest
 
 
 def _is_same_but_words(work: Work, order: Order, new: NewOrder) -> bool:
-    asked_by = orders.whose(work, new, standing(work, order.customer_id))
+    asked_by = orders.whose(work, new, standing(work, order.customer_id), order.asked_by_id)
     lines = [dict(line) for line in new.lines]
     is_now = (new.amount_minor, new.prepaid_minor, new.terms, new.terms_days, lines, asked_by, new.ordered_on)
     return is_now == (

@@ -225,10 +225,8 @@ def _but_days(reasons: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _doubt(work: Work, policy: Policy, order: Order) -> None:
-    """Released since it was delivered anyway, which is put right by now: it is judged anew, unless somebody approved it."""
-    asked = requests.latest(work, order.id or 0)
-    if asked is not None and asked.state == RequestState.approved:
-        return
+    """Released since it was delivered anyway, which is put right by now: it is judged anew. What somebody approved as it is
+    was not released by that."""
     if progress.done(work, order).minor >= order.facts.get(DONE, 0):
         return
     order.state = OrderState.held  # nobody's limit is used up by it while it is judged
@@ -255,8 +253,10 @@ def _approved(work: Work, policy: Policy, order: Order, now: Standing, found: ve
     """On a prepayment: with it the order is released, unless whoever approved it knew less."""
     prepay = int(order.conditions.get("prepay_minor", 0))
     exposure = now.exposures.get(order.currency)
-    free = exposure.free_minor if exposure is not None else 0
-    if free < prepay or free - leaned(work, policy.credit, now, order.currency) < prepay:
+    done = progress.done(work, order)
+    missing = prepay - done.paid_minor
+    free = done.kept_minor + (exposure.free_minor if exposure is not None else 0)
+    if missing > 0 and (free < missing or free - leaned(work, policy.credit, now, order.currency) < missing):
         return
     approved = requests.latest(work, order.id or 0)
     if approved is not None:

@@ -84,10 +84,7 @@ def promised_minor(order: Order) -> int:
 def _done(work: Work, customer_id: int, waiting: Sequence[Order]) -> dict[int | None, progress.Done]:
     """By id, of those of which something is delivered already, as it may happen: prepayment is for that, too."""
     begun = {number for _, number, _ in progress.of_orders(work, [customer_id], [order.number for order in waiting])}
-    return {
-        order.id: progress.done(work, order)
-        for order in waiting if order.number in begun and "prepay_minor" not in order.conditions
-    }  # fmt: skip
+    return {order.id: progress.done(work, order) for order in waiting if order.number in begun}
 
 
 def _prepay_minor(order: Order) -> int:

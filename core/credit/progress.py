@@ -152,13 +152,14 @@ def _done() -> Any:
     shipped = select(_sum(S.c.amount_minor) - theirs).where(sent)
     mine = named(R.c.customer_id, R.c.order_no, R.c.currency), is_of(_Days)
     invoiced, still_open = (select(_sum(minor)).where(*mine) for minor in (R.c.amount_minor, R.c.open_minor))
-    paid = select(_sum(A.c.amount_minor)).join_from(R, A, A.c.receivable_id == R.c.id)
-    paid = paid.where(*mine, A.c.receipt_id.is_not(None), A.c.undone_on.is_(None))
+    settled = select(_sum(A.c.amount_minor)).join_from(R, A, A.c.receivable_id == R.c.id)
+    settled = settled.where(*mine, A.c.undone_on.is_(None))
+    paid, credited = (settled.where(of.is_not(None)) for of in (A.c.receipt_id, A.c.credit_note_id))
     others = select(_sum(O.c.amount_minor)).where(
         named(O.c.customer_id, O.c.number, O.c.currency), O.c.source != bindparam("source", type_=String),
         O.c.state.in_((OrderState.released, OrderState.closed)),
     )  # fmt: skip
-    return select(*(one.scalar_subquery() for one in (shipped, invoiced, still_open, paid, others)))
+    return select(*(one.scalar_subquery() for one in (shipped, invoiced, still_open, paid, credited, others)))
 
 
 _DONE = _done()
@@ -176,13 +177,15 @@ class Done:
 
 def done(work: Work, order: Order) -> Done:
     """What of an order that is not released is shipped or invoiced. Other sources may have used its number before: what is
-    shipped or invoiced under it counts for their orders first, and what was settled before this one came is not of it."""
+    shipped or invoiced under it counts for their orders first, and what was settled before this one came is not of it. What
+    credit notes took back of its invoices may still be delivered: it is judged. Only an order that is released anyhow uses
+    up nothing until it is invoiced anew."""
     asked = {
         "customer": order.customer_id, "number": order.number, "currency": order.currency, "source": order.source,
         "placed_on": work.company.calendar.business_date(order.placed_at), "ordered_on": order.ordered_on,
     }  # fmt: skip
-    sent, owed, still_open, paid, theirs = map(int, work.session.execute(_DONE, asked).one())
-    mine = max(0, max(sent, owed) - theirs)
+    sent, owed, still_open, paid, credited, theirs = map(int, work.session.execute(_DONE, asked).one())
+    mine = max(0, max(sent, owed - credited) - theirs)
     due = min(mine, still_open + max(0, sent - owed))
     return Done(mine, paid, min(max(0, order.prepaid_minor - paid), due))
 

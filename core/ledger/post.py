@@ -245,6 +245,8 @@ def _allocate(work: Work, pairs: Sequence[tuple[int | None, int | None, int, int
         audits.append((row["receivable_id"], facts | row, row["effective_on"]))
     insert_entries(work, entries)
     refresh_caches(session, receivable_ids, receipt_ids, note_ids)
+    credited = [receivables[row["receivable_id"]] for row in rows if row["credit_note_id"] is not None]
+    doubt(work, [(owed.customer_id, owed.order_no) for owed in credited if owed.order_no])
     tell(work, receivables, frozenset(pair[2] for pair in pairs if pair[0] and credits["receipt", pair[0]].history))
     audit_rows(work, "receivable.allocated", "receivable", audits)
     return ids

@@ -133,6 +133,9 @@ def test_terms_that_nobody_can_read_are_looked_at_by_somebody(shop: Harness) -> 
     assert put(shop, "SO2", "9.00", terms="按合同")["verdict"] == "released"
     assert put(shop, "SO2", "9.00", terms="net60")["verdict"] == "released", "shorter than whatever was meant"
     assert put(shop, "SO2", "9.00", terms="另议")["verdict"] == "held"
+    shop.chat("zhou").expect_card("SO2", kind="credit.request").tap("credit.approve")
+    assert put(shop, "SO2", "9.00", terms="另议", note="急")["verdict"] == "released"
+    assert put(shop, "SO2", "9.00", terms="终端客户全部回款后再议")["verdict"] == "held", "who agreed had read others"
     assert place(shop, "甲", "10.00", "SO3", terms="款到发货")["verdict"] == "released"
     told(shop)
 
@@ -160,6 +163,28 @@ def test_an_agreed_prepayment_that_never_came_is_not_counted_as_there(hk: Harnes
     put(shop, "SO1", "2000.00", note="改地址")
     assert stored(shop, "SO1").prepaid_minor == 0 and used(shop) == 200_000
     assert place(shop, "甲", "600.00", "SO2")["verdict"] == "held"
+    told(shop)
+
+
+@pytest.mark.parametrize("amount", ["500.00", "300.00"])
+def test_a_customer_blacklisted_since_is_no_reason_against_fewer_goods_or_other_words(shop: Harness, amount: str) -> None:
+    place(shop, "甲", "500.00", "SO1")
+    shop.act("fm", "blacklist.set", "甲", reason="涉嫌欺诈")
+    assert put(shop, "SO1", amount, note="地址更正")["verdict"] == "released"
+    assert put(shop, "SO1", "501.00")["verdict"] == "refused"
+    told(shop)
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_a_rep_who_had_the_customer_is_no_reason_against_a_change(shop: Harness, left: bool) -> None:
+    place(shop, "甲", "2000.00", "SO1", asked_by="li")
+    shop.set_customer("甲", owner="lin")
+    if left:
+        shop.person("li", active=False)
+    assert put(shop, "SO1", "2000.00", asked_by="li", note="地址更正")["verdict"] == "held"
+    assert put(shop, "SO1", "500.00", asked_by="li")["verdict"] == "released"
+    if left:
+        shop.chat("lin").expect_card("SO1", kind="order.decided")
     told(shop)
 
 

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 from sqlalchemy import select
 
+from core.credit import prepayment
 from core.models import CreditLine
 from tests.harness import Harness
 from tests.scenarios.approving import REQUEST, request, settled
@@ -89,4 +90,25 @@ def test_a_no_to_the_question_leaves_everything_as_it_was(shop: Harness) -> None
     asked_of(shop, until="2026-07-20")
     assert shop.chat("zhou").say("取消")["outcome"] == "done"
     assert state(shop, "SO1") == "held" and count(shop, CreditLine) == 0
+    told(shop)
+
+
+# --- money that is on the invoice already ---
+
+
+def test_money_on_its_invoice_is_no_longer_to_come(shop: Harness) -> None:
+    place(shop, "甲", "2000.00", "SO1")
+    shop.chat("zhou").expect_card("SO1", kind=REQUEST).tap("credit.approve_with", prepay_percent="30")
+    shop.chat("li").expect_card("600.00", kind="task.prepay")
+    shop.receivable("甲", "2000.00", due="2026-07-30", number="I1", order_no="SO1")
+    shop.pay("甲", "400.00", "I1")
+    shop.tick()
+    assert state(shop, "SO1") == "held"
+    with shop.look() as work:
+        assert [each.missing_minor for each in prepayment.awaited(work, 1)] == [20_000]
+    shop.pay("甲", "200.00", "I1")
+    shop.tick()
+    assert state(shop, "SO1") == "released"
+    with shop.look() as work:
+        assert prepayment.awaited(work, 1) == []
     told(shop)

@@ -83,6 +83,68 @@ def test_what_somebody_approved_stays_released(shop: Harness) -> None:
     told(shop)
 
 
+def test_what_somebody_approved_was_a_smaller_order(shop: Harness) -> None:
+    """1,100 were approved; 5,000 are released since they have left, it was said."""
+    place(shop, "甲", "1100.00", "SO1")
+    shop.chat("zhou").expect_card("SO1", kind="credit.request").tap("credit.approve")
+    ship(shop, "5000.00")
+    assert put(shop, "SO1", "5000.00")["verdict"] == "released"
+    told(shop)
+    ship(shop, "0")
+    shop.tick()
+    assert state(shop, "SO1") == "held"
+    assert request(shop).facts["over_minor"] == 400_000
+    told(shop)
+
+
+def test_so_it_was_where_other_reasons_speak_against_it(shop: Harness) -> None:
+    place(shop, "甲", "1100.00", "SO1", terms="按合同")
+    shop.chat("zhou").expect_card("SO1", kind="credit.request").tap("credit.approve")
+    ship(shop, "5000.00")
+    assert put(shop, "SO1", "5000.00", terms="按合同")["verdict"] == "released"
+    ship(shop, "0")
+    shop.tick()
+    assert state(shop, "SO1") == "held"
+    told(shop)
+
+
+def test_a_mistaken_invoice_that_a_credit_note_takes_back_was_none(shop: Harness) -> None:
+    place(shop, "甲", "5000.00", "SO1")
+    invoice(shop, "5000.00")
+    shop.tick()
+    assert state(shop, "SO1") == "released"
+    told(shop)
+    shop.credit_note("甲", "5000.00", "I1")
+    shop.tick()
+    assert state(shop, "SO1") == "held"
+    told(shop)
+    shop.imports("receivables", RECEIVABLES, "I2,甲,2026-07-06,2026-08-30,5000.00,SO1")
+    shop.tick()
+    assert state(shop, "SO1") == "released"
+    told(shop)
+
+
+def test_nor_does_it_release_an_order_that_waits(shop: Harness) -> None:
+    place(shop, "甲", "5000.00", "SO1")
+    shop.receivable("甲", "4000.00", due="2026-08-30", number="I1", order_no="SO1")
+    shop.credit_note("甲", "4000.00", "I1")
+    shop.tick()
+    assert state(shop, "SO1") == "held" and stored(shop, "SO1").facts["over_minor"] == 400_000
+    told(shop)
+
+
+@pytest.mark.parametrize("amount", ["900.00", "1500.00"])
+def test_what_fitted_or_was_approved_stays_released_until_it_is_invoiced_anew(shop: Harness, amount: str) -> None:
+    if place(shop, "甲", amount, "SO1")["verdict"] == "held":
+        shop.chat("zhou").expect_card("SO1", kind="credit.request").tap("credit.approve")
+    invoice(shop, amount)
+    shop.credit_note("甲", amount, "I1")
+    shop.tick()
+    assert state(shop, "SO1") == "released"
+    assert place(shop, "甲", "1000.00", "SO2")["verdict"] == "released", "until then it uses up nothing"
+    told(shop)
+
+
 # --- limits for an order ---
 
 
