@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from core import outbox
 from core.credit import events, locks, own_orders, prepayment, requests, shown, verdict
+from core.credit.decision import NOTE
 from core.credit.exposure import Standing, standing
 from core.credit.judge import judge
 from core.dunning.ladder import Policy
@@ -60,7 +61,8 @@ def ask_again(work: Work, policy: Policy, order: Order, note: str = "") -> Credi
     credit.nothing_new (after a rejection, without words that are new), credit.note_too_long, credit.nobody_to_ask.
     """
     locks.lock_orders(work, locks.lock(work, order.customer_id))
-    no = requests.latest(work, order.id or 0) if order.state == OrderState.rejected else None
+    last = requests.latest(work, order.id or 0)
+    no = last if order.state == OrderState.rejected else None
     if (order.state != OrderState.held and no is None) or order.conditions:
         raise DomainError("credit.not_held", number=order.number)
     if requests.pending(work, order.id or 0) is not None:
@@ -68,7 +70,7 @@ def ask_again(work: Work, policy: Policy, order: Order, note: str = "") -> Credi
     again = askable_from(work, order)
     if again > work.today:
         raise DomainError("credit.asked_today", next=again)
-    _say(work, order, note, needed=no is not None)
+    _say(work, order, note, no)
     if no is not None:
         order.state = OrderState.held
         work.audit("credit.anew", "order", order.id, order.customer_id, request=no.id, rejected=True)
@@ -79,23 +81,32 @@ def ask_again(work: Work, policy: Policy, order: Order, note: str = "") -> Credi
     if found.state != verdict.HELD:
         requests.settle_order(work, policy, order, OrderState(found.state), by="check")
         return None
-    agreed = _agreed(requests.latest(work, order.id or 0)) if no is None else None
+    agreed = _agreed(last) if no is None else None
     own_orders.remember(work, order, {work.person_id})
     request = requests.open_(work, policy, order, now, found, work.person_id, agreed=agreed)
     if request is None:
         raise DomainError("credit.nobody_to_ask")
-    if no is not None:
-        request.facts = {**request.facts, "rejected": {"by": no.decided_by_id, "reason": no.reason}}
+    request.facts = {**request.facts, **refusal(last)}
     outbox.touch(work, "order", [order.id or 0])
     events.order_changed(work, order)
     return request
 
 
-def _say(work: Work, order: Order, note: str, *, needed: bool) -> None:
+def refusal(last: CreditRequest | None) -> dict[str, Any]:
+    """Of a new request's facts: who said no to the order before, and why. `last`: the request before."""
+    if last is None or last.state == RequestState.approved:
+        return {}
+    if last.state == RequestState.rejected:
+        return {"rejected": {"by": last.decided_by_id, "reason": last.reason}}
+    return {"rejected": last.facts["rejected"]} if "rejected" in last.facts else {}
+
+
+def _say(work: Work, order: Order, note: str, no: CreditRequest | None) -> None:
+    """After a no it takes words that whoever said it hasn't read: these, or what the order system has sent since."""
     note = note.strip()
     if len(note) > MAX_NOTE:
         raise DomainError("credit.note_too_long", most=MAX_NOTE)
-    if needed and note in ("", order.note.strip()):
+    if no is not None and (note or order.note.strip()) in ("", no.facts.get(NOTE, order.note).strip()):
         raise DomainError("credit.nothing_new", number=order.number)
     if note and note != order.note:
         work.audit("credit.explained", "order", order.id, order.customer_id, before=order.note, note=note)
@@ -107,7 +118,9 @@ def of_somebody(work: Work, policy: Policy, order: Order, now: Standing, found: 
     _as_found(order, found)
     last = requests.latest(work, order.id or 0)
     asked_by_id = last.asked_by_id if last is not None else None
-    if requests.open_(work, policy, order, now, found, asked_by_id, agreed=_agreed(last)) is not None:
+    request = requests.open_(work, policy, order, now, found, asked_by_id, agreed=_agreed(last))
+    if request is not None:
+        request.facts = {**request.facts, **refusal(last)}
         outbox.touch(work, "order", [order.id or 0])
         events.order_changed(work, order)
 

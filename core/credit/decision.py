@@ -3,6 +3,7 @@ conditions of a yes that came to nothing. Pure."""
 
 from core.models import CreditRequest, Order, OrderState, RequestState
 
+NOTE = "note"  # in a rejected request's facts: the words about the order that its cards showed
 _ON_TERMS = ("prepay_percent", "terms")  # conditions that the order keeps itself
 
 

@@ -8,7 +8,7 @@ from core.models.base import table_of
 from tests.harness import Harness
 from tests.phones import Card
 from tests.scenarios.approving import REQUEST, asked, request, settled, staffed
-from tests.scenarios.ordering import opened, state
+from tests.scenarios.ordering import opened, put, state
 
 W = table_of(WebhookEvent)
 
@@ -73,6 +73,52 @@ def test_what_fits_by_now_is_released_without_a_word(shop: Harness) -> None:
     shop.set_customer("甲", credit_limit_minor=1_000_000)
     card.tap("credit.ask_again", note="额度已调整")
     assert state(shop, "SO1") == "released"
+    settled(shop)
+
+
+def test_what_the_order_system_says_anew_is_new_to_whoever_said_no(shop: Harness) -> None:
+    """On the day of a second no it asks nobody: on the next day the rep does, with just these words."""
+    rejected(shop).tap("credit.ask_again", note="已收三成定金")
+    shop.at("2026-07-06 11:00")
+    shop.chat("zhou").expect_card("已收三成定金", kind=REQUEST).tap("credit.reject", reason="仍不行")
+    card = shop.chat("li").expect_card("仍不行", kind="order.decided")
+    put(shop, "SO1", "2000.00", note="客户已签担保函")
+    assert state(shop, "SO1") == "rejected"
+    shop.at("2026-07-07 10:00")
+    card.tap("credit.ask_again", note="已收三成定金", expect="invalid")
+    card.tap("credit.ask_again", note="客户已签担保函")
+    shop.chat("zhou").expect_card("仍不行", "客户已签担保函", kind=REQUEST)
+    assert state(shop, "SO1") == "held"
+    settled(shop)
+
+
+def test_nor_must_the_rep_repeat_them(shop: Harness) -> None:
+    rejected(shop).tap("credit.ask_again", note="已收三成定金")
+    shop.at("2026-07-06 11:00")
+    shop.chat("zhou").expect_card("已收三成定金", kind=REQUEST).tap("credit.reject", reason="仍不行")
+    put(shop, "SO1", "2000.00", note="客户已签担保函")
+    shop.at("2026-07-07 10:00")
+    shop.chat("li").expect_card("仍不行", kind="order.decided").tap("credit.ask_again")
+    shop.chat("zhou").expect_card("仍不行", "客户已签担保函", kind=REQUEST)
+    settled(shop)
+
+
+@pytest.mark.parametrize("amount, note", [("2000.00", "求您了"), ("1900.00", "老客户")])
+def test_asked_anew_by_the_order_system_it_says_so_too(shop: Harness, amount: str, note: str) -> None:
+    rejected(shop)
+    put(shop, "SO1", amount, note=note)
+    shop.chat("zhou").expect_card("驳回", "先收货款", kind=REQUEST)
+    put(shop, "SO1", "2050.00", note="再改")
+    shop.chat("zhou").expect_card("驳回", "先收货款", "2,050.00", kind=REQUEST)
+    settled(shop)
+
+
+def test_and_after_it_was_taken_back_in_between(shop: Harness) -> None:
+    rejected(shop).tap("credit.ask_again", note="已收三成定金")
+    shop.chat("li").expect_card("SO1", kind="order.held").tap("credit.withdraw")
+    shop.at("2026-07-07 10:00")
+    shop.chat("li").expect_card("已由li撤回", kind="order.decided").tap("credit.ask_again")
+    shop.chat("zhou").expect_card("驳回", "先收货款", kind=REQUEST)
     settled(shop)
 
 
