@@ -9,7 +9,7 @@ import pytest
 from core.actions import ActionRequest, execute
 from core.credit import orders
 from core.dunning.stored import active
-from core.models import CreditRequest, Customer
+from core.models import CreditRequest, CreditVote, Customer
 from core.time import Calendar, Window, work_hours_later
 from tests.harness import ONE_STEP, Harness, instant
 from tests.scenarios.approving import BOTH, REQUEST, asked, audited, everybody_reads, held, person, request, settled, staffed
@@ -162,6 +162,23 @@ def test_a_tap_and_expiry_at_one_moment(shop: Harness) -> None:
     assert outcomes(replies[:1]) == ["already"] and request(shop).state == "expired" and state(shop, "SO1") == "held"
     shop.deliver()
     assert len([c for c in shop.chat("li").unread() if c.json["kind"] == "order.decided"]) == 1
+    settled(shop)
+
+
+def test_a_tap_after_it_expired_and_before_anybody_looked(shop: Harness) -> None:
+    """The process was down over its last hour: whoever taps then is the first to notice."""
+    card = asked(shop)
+    shop.now = request(shop).expires_at
+    assert request(shop).state == "pending"
+    assert "超时" in card.tap("credit.approve", expect="already")["message"]
+    row = request(shop)
+    assert (row.state, row.decided_by_id, row.conditions) == ("expired", None, {}) and state(shop, "SO1") == "held"
+    assert audited(shop, "credit.voted") == [] and count(shop, CreditVote) == 0
+    shop.deliver()
+    assert card.json["state"] == "closed" and card.buttons == [] and "失效" in card.text
+    shop.chat("li").expect_card("可重新申请", kind="order.decided", buttons=("credit.ask_again",))
+    assert "超时" in card.tap("credit.reject", reason="太晚", expect="already")["message"]
+    assert request(shop).state == "expired" and state(shop, "SO1") == "held"
     settled(shop)
 
 
