@@ -48,55 +48,6 @@ def test_v19_a_part_has_a_limit_of_its_own() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("part", "limit", "now", "order", "held"),
-    [
-        ("overdue", 550, {"open_minor": 900, "overdue_minor": 550}, 550, False),
-        ("overdue", 549, {"open_minor": 900, "overdue_minor": 550}, 550, True),
-        ("overdue", 0, {"open_minor": 900}, 550, False),
-        ("open", 900, {"open_minor": 900}, 550, False),
-        ("open", 899, {"open_minor": 900}, 550, True),
-        ("open", 899, {"open_minor": 900, "unapplied_minor": 900}, 550, True),  # nobody has said yet what it pays
-        ("orders", 650, {"orders_minor": 100}, 550, False),  # the order belongs to this part, and to no other
-        ("orders", 649, {"orders_minor": 100}, 550, True),
-        ("orders", 549, {}, 550, True),
-        ("shipments", 100, {"shipments_minor": 100}, 550, False),
-        ("shipments", 99, {"shipments_minor": 100}, 550, True),
-    ],
-)
-def test_a_part_may_be_as_large_as_its_limit(part: str, limit: int, now: dict[str, int], order: int, held: bool) -> None:
-    rules = CreditRules(hold_on_overdue=False, part_limits={part: limit})
-    assert said(order, standing(None, **now), rules)[1] == ["over_part_limit"] * held
-
-
-def test_a_part_counts_every_currency_in_the_companys() -> None:
-    rules = CreditRules(rates={"USD": Decimal("7.105")}, part_limits={"open": 171_13})
-    now = replace(standing(None), exposures={"CNY": Exposure(open_minor=100_00), "USD": Exposure(open_minor=10_01)})
-    assert check(OrderFacts(1, "CNY"), now, rules, "CNY").state == "released"  # 71.12105, rounded up
-    [reason] = check(OrderFacts(1, "CNY"), now, replace(rules, part_limits={"open": 171_12}), "CNY").reasons
-    assert reason.facts["amount"] == [1, "CNY"]
-    assert said(1, now, replace(rules, rates={}))[1] == ["no_rate"]
-    assert said(1, now, replace(rules, rates={}, part_limits={"overdue": 0}))[1] == [], "nothing of it is overdue"
-    orders = CreditRules(part_limits={"orders": 100})
-    assert [r.json() for r in check(OrderFacts(1, "USD"), standing(None), orders, "CNY").reasons] == [
-        {"code": "no_rate", "currency": "USD"}
-    ]
-
-
-def test_what_is_paid_for_in_advance_passes_whatever_its_part_holds() -> None:
-    trust = CreditRules(prepaid="trust", part_limits={"orders": 99, "open": 0})
-    now = standing(None, orders_minor=500, reserved_minor=450, open_minor=1)
-    assert said(100, now, trust, prepaid_minor=100) == ("released", [], 0)
-    for prepaid, beyond in ((51, ["open"]), (50, ["orders", "open"])):  # of 500 ordered 50 are still to be paid
-        reasons = check(OrderFacts(100, "CNY", prepaid), now, trust, "CNY").reasons
-        assert [reason.facts["part"] for reason in reasons] == beyond
-    received = CreditRules(part_limits={"orders": 0})
-    assert said(100, standing(None, unapplied_minor=100), received, prepaid_minor=100)[0] == "released"
-    waits = said(100, standing(None, unapplied_minor=99), received, prepaid_minor=100)[1]
-    assert waits == ["over_part_limit", "prepayment_awaited"]
-    assert said(100, standing(None), received, prepaid_minor=99)[1] == ["over_part_limit"], "for which no part gets smaller"
-
-
 def test_v21_an_order_moves_from_ordered_to_owed() -> None:
     assert said(100, standing(100)) == ("released", [], 0)
     assert said(100, standing(100, orders_minor=100)) == ("held", ["over_limit"], 100)
