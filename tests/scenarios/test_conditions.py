@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from core.credit import prepayment
 from core.models import CreditLine
-from tests.harness import Harness
+from tests.harness import ONE_STEP, Harness
 from tests.scenarios.approving import REQUEST, request, settled
 from tests.scenarios.ordering import opened, place, state, stored, told
 from tests.scenarios.racing import count
@@ -112,3 +112,25 @@ def test_money_on_its_invoice_is_no_longer_to_come(shop: Harness) -> None:
     with shop.look() as work:
         assert prepayment.awaited(work, 1) == []
     told(shop)
+
+MANAGER = """
+[[credit.route]]
+name = "rest"
+rungs = [{ audience = ["role:sales_manager"] }]
+"""
+
+
+def test_two_prepayments_of_two_directors_are_told_apart(shop: Harness) -> None:
+    """One task of li for both orders."""
+    place(shop, "甲", "2000.00", "SO1")
+    shop.chat("zhou").expect_card("SO1", kind=REQUEST).tap("credit.approve_with", prepay_percent="30")
+    task = shop.chat("li").expect_card("SO1", kind="task.prepay")
+    assert "zhou已附条件批准" in task.text and "条件 预付30%" in task.text and "zhou批准" not in task.text
+    shop.policy(ONE_STEP + MANAGER)
+    place(shop, "甲", "3000.00", "SO2")
+    shop.chat("wang").expect_card("SO2", kind=REQUEST).tap("credit.approve_with", prepay_percent="50")
+    assert "订单已附条件批准" in task.text and "条件" not in task.text.replace("附条件", "")
+    [first, second] = [line for line in task.text.splitlines() if line.startswith("SO")]
+    assert first.startswith("SO1") and "zhou批准：预付30%" in first and "wang" not in first
+    assert second.startswith("SO2") and "wang批准：预付50%" in second and "zhou" not in second
+    settled(shop)

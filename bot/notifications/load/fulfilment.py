@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import select
 
@@ -11,13 +11,13 @@ from bot.notifications.load.facts import About, Cancel, Facts, Loaded, Message, 
 from bot.notifications.views import ClosedOrderRow, InvoiceView, Phrase, PrepayRow, PrepayView, ShipmentRow, SignView
 from core import invoicing, unsigned
 from core.chores import MESSAGES
-from core.credit import prepayment, requests
+from core.credit import prepayment
 from core.dunning.stored import active
-from core.models import Order, OrderState, Shipment, Task, TaskState
+from core.models import CreditRequest, Order, OrderState, Shipment, Task, TaskState
 from core.models.base import table_of
 from core.money import Money
 
-O, S = table_of(Order), table_of(Shipment)  # noqa: E741
+O, Q, S = table_of(Order), table_of(CreditRequest), table_of(Shipment)  # noqa: E741
 
 
 def invoice(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loaded | Cancel:
@@ -98,24 +98,39 @@ def prepay(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> 
     if task.state == TaskState.settled:
         ended = _prepaid(facts, task)
     contact = about.contacts.get("finance")
-    asked = requests.latest(facts.work, mine[-1].order_id) if mine and mine[-1].agreed else None
+    said = _said(facts, mine)
+    alike = len({(by, conditions) for by, _, conditions in said}) == 1
+    by, why, conditions = said[-1] if alike else ("", "", None)
     view = PrepayView(
         today=facts.today, customer=about.name, short=about.short, code=about.code,
         amounts=_sums((each.missing_minor, each.currency) for each in mine),
         orders=tuple(
             PrepayRow(
                 order=each.number, amount=Money(each.order_minor, each.currency),
-                missing=Money(each.missing_minor, each.currency),
+                missing=Money(each.missing_minor, each.currency), by="" if alike else its[0],
+                conditions=None if alike else its[2],
             )
-            for each in mine
+            for each, its in zip(mine, said, strict=True)
         ),
         agreed=bool(mine) and all(each.agreed for each in mine),
-        by=facts.name(asked.decided_by_id) if asked is not None else "", why=asked.reason if asked is not None else "",
-        conditions=phrase("credit.conditions", **conditions_of(asked)) if asked is not None else None,
+        by=by, why=why, conditions=conditions,
         contact=" ".join(x for x in (contact.name, contact.phone or contact.email) if x) if contact is not None else "",
         ended=ended,
     )  # fmt: skip
     return _loaded(task, view, about)
+
+
+def _said(facts: Facts, waiting: Sequence[prepayment.Awaited]) -> list[tuple[str, str, Phrase | None]]:
+    """Of each order who approved it, their words, and on which conditions; nobody where it only promises a prepayment."""
+    agreed = [each.order_id for each in waiting if each.agreed]
+    rows = facts.work.session.execute(select(CreditRequest).where(Q.c.order_id.in_(agreed)).order_by(Q.c.id)).scalars()
+    latest = {row.order_id: row for row in rows}
+    found = [latest.get(each.order_id) for each in waiting]
+    return [
+        (facts.name(row.decided_by_id), row.reason, phrase("credit.conditions", **conditions_of(row)))
+        if row is not None else ("", "", None)
+        for row in found
+    ]  # fmt: skip
 
 
 def _prepaid(facts: Facts, task: Task) -> Phrase:

@@ -103,6 +103,8 @@ class PrepayRow:
     order: str
     amount: Money  # of the order
     missing: Money  # of the prepayment
+    by: str = ""  # who approved it, where that was another one than of the others, or on other conditions
+    conditions: Phrase | None = None  # theirs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +118,9 @@ class PrepayView:
     amounts: tuple[Money, ...]  # what is missing, one a currency
     orders: tuple[PrepayRow, ...]
     agreed: bool = False  # approved on that condition, all of them
-    by: str = ""  # who approved the latest of them
+    by: str = ""  # who approved all of them
     why: str = ""  # their words
-    conditions: Phrase | None = None  # "credit.conditions"
+    conditions: Phrase | None = None  # "credit.conditions", the same of all of them
     contact: str = ""  # whom to ask: name, phone
     ended: Phrase | None = None
 
