@@ -30,7 +30,9 @@ from tests.databases import Databases
 from tests.logs import books, written
 
 NOT_SAVED, LINE_NOT_SAVED = "没有保存，请再按一次", "没有保存，请再发一次"
-HOSTILE = ("<!channel>", "**x**", "]]>", "{{7*7}}", "[a](http://x)", "🦊甲", "<b>&amp;", "长" * 200)
+HOSTILE = (
+    "<!channel>", "**x**", "]]>", "{{7*7}}", "[a](http://x)", "🦊甲", "<b>&amp;", "_u_ ~~s~~", "> q", "# h", "长" * 200,
+)  # fmt: skip
 CARD = Card(
     kind="task.overdue", lang="zh", tone="warning", title="逾期 7 天 · 华兴商贸", text="请在 18:00 前登记结果。",
     fields=(Field("客户", "华兴商贸"), Field("逾期金额", "¥120,000.00")),

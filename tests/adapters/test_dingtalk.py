@@ -37,7 +37,15 @@ from tests.databases import Databases
 from tests.fakes.dingtalk import FakeDingTalk
 
 CREATE, SEND = "/v1.0/card/instances/createAndDeliver", "/v1.0/robot/oToMessages/batchSend"
-HOSTILE = "<!channel> **x** [a](http://x) ]]> &amp; `c` _u_ ~~s~~ | # h\n1. one\n- two\n> q"
+HOSTILE = (
+    "<!channel> **x** [a](http://x) ]]> &amp; `c` _u_ ~~s~~ {v} |t| \\# h\n"
+    "1. one\n- two\n> q\n# h\n+ p\n=== e\n2) z\n![i](http://x)"
+)
+# What would be drawn as something else, if no backslash stood before it.
+DRAWN = (
+    "<!", "**x", "[a", "]]>", "&amp", "`c", "_u", "u_", "~~s", "s~", "{v", "v}", "|t", "t|", "\\",
+    "\n1. ", "\n- two", "\n> ", "\n# ", "\n+ ", "\n==", "\n2) ", "\n!",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -141,8 +149,8 @@ def test_hostile_names_show_as_typed(product: Callable[..., Product], fake: Fake
     assert shown(body).count(HOSTILE) == 2 and "- **b** · *" in shown(body)
     assert (seen.variables["title"] if cards else seen.title) == "**x** <!channel>"
     assert "http://x" not in seen.links.values()
-    bare = re.sub(r"\\.", "", body)  # what is left has no backslash before it
-    assert not any(sign in bare for sign in ("**x", "[a", "<!", "&amp", "`c", "\n- two", "\n1. "))
+    bare = re.sub(r"\\.", "·", body)  # what is left has no backslash before it
+    assert [sign for sign in DRAWN if sign in bare] == []
 
 
 @pytest.mark.parametrize("cards", [True, False])

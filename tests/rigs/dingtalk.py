@@ -1,5 +1,6 @@
 """DingTalk's phones: people press, fill in and type as DingTalk lets them, and read what they see."""
 
+import html
 import re
 from dataclasses import replace
 from typing import Any
@@ -61,6 +62,9 @@ class Rig:
         found = list(self.fake.wrong)
         self.fake.wrong.clear()
         return found
+
+    def finish(self) -> None:
+        """One company for all stories: the next one has people of its own."""
 
     # --- reading ---
 
@@ -167,13 +171,14 @@ def _typed(asked: Input, value: str) -> str:
 def _shown(seen: Seen) -> Shown:
     if seen.kind != "card":
         links = [said.action for said in _links(seen).values()]
-        return Shown(_ref(seen) or seen.message_id, _plain(f"{seen.title}\n{seen.text}"), _reachable(links), not links)
-    variables = seen.variables
+        body = _drawn(seen.text) if seen.kind == "markdown" else seen.text
+        return Shown(_ref(seen) or seen.message_id, f"{seen.title}\n{body}", _reachable(links), not links)
+    variables = {**seen.variables, "content": _drawn(seen.variables.get("content", ""))}  # the rest is text as it is
     words = [variables.get(name, "") for name in ("title", "status_text", "content", "notice", "result")]
     words += [each.get("label", "") for each in seen.form if not each.get("hidden")] + [each.text for each in seen.buttons]
     actions = _reachable([_action(each) for each in seen.buttons if each.action_id != render.BACK])
     closed = variables.get("status_color") == "gray" and bool(variables.get("status_text"))
-    return Shown(seen.card, _plain("\n".join(word for word in words if word)), actions, closed)
+    return Shown(seen.card, "\n".join(word for word in words if word), actions, closed)
 
 
 def _reachable(actions: list[str]) -> list[str]:
@@ -226,8 +231,19 @@ def _said(answer: Answer) -> str:
     return "\n".join(word for word in words if word)
 
 
-def _plain(markdown: str) -> str:
-    """As it is read: without signs, and links as their words."""
-    unlinked = re.sub(r"(?<!\\)\[((?:\\.|[^\]\\])*)\]\([^)\s]+\)", r"\1", markdown)
-    bare = re.sub(r"(?<!\\)\*\*|^### |^- ", "", unlinked, flags=re.MULTILINE)
-    return re.sub(r"\\([^\w\s]|_)", r"\1", bare).replace("  \n", "\n")
+MARKED = re.compile(
+    r"\\(?P<as_it_is>[^\w\s]|_)|\[(?P<link>(?:\\.|[^\]\\])*)\]\([^)\s]+\)|\*\*|~~|[*_`]"
+    r"|^(?:\#{1,6} |> ?|[-+] |\d+[.)] )|<[^>\s][^>]*>|(?P<entity>&\w+;)|[ ]{2}(?=\n)",
+    re.MULTILINE,
+)
+
+
+def _drawn(markdown: str) -> str:
+    """As it is read: what is a sign of markdown is gone, links are their words, what is escaped is itself."""
+
+    def draw(found: re.Match[str]) -> str:
+        if found["link"] is not None:
+            return _drawn(found["link"])
+        return found["as_it_is"] or html.unescape(found["entity"] or "")
+
+    return MARKED.sub(draw, markdown)
