@@ -24,7 +24,7 @@ def look_after(
     by_now = requests.deciders_now(work, request, order, now, found, policy, org)
     if by_now is None:
         requests.nobody_left(work, policy, request, order)
-    elif by_now.anew or shown.is_worse(request.facts, shown.of(now, found)):
+    elif by_now.anew or shown.has_worsened(request.facts, shown.of(now, found)):
         requests.begin_anew(work, policy, request, order, now, found, by_now)
     elif not _goes_on(work, policy, request, order, by_now):
         _keep_true(work, request, order, shown.of(now, found))

@@ -135,7 +135,7 @@ def begin_anew(
     """The first rung is asked on what is true now; nothing that was said before counts. Others who decide have the time
     that anybody has."""
     facts = shown.of(now, found)
-    why = "worse" if shown.is_worse(request.facts, facts) else "moved"
+    why = "worse" if shown.has_worsened(request.facts, facts) else "moved"
     before = request.rungs[request.rung]["people"]
     request.rev += 1
     kept = {key: request.facts[key] for key in KEPT if key in request.facts}

@@ -44,11 +44,17 @@ def is_worse(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     return bool(over or codes or overdue or rating or held or less)
 
 
+def has_worsened(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether a card shows better figures than those of now: also where the order fits, or is asked about for its terms, and
+    the customer has used up more since."""
+    return is_worse(before, now) or (_kind_of_room(before) == _kind_of_room(now) and _room(now) < _room(before))
+
+
 def is_no_worse(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether nothing got worse, not even what is no news to an approver and may make it another one's to decide."""
     ratings = {before["rating"], now["rating"]}
     alike = len(ratings) == 1 or ratings <= WORSE.keys()
-    return not is_worse(before, now) and now["overdue_days"] <= before["overdue_days"] and alike
+    return not has_worsened(before, now) and now["overdue_days"] <= before["overdue_days"] and alike
 
 
 def over_of(facts: Mapping[str, Any]) -> tuple[int, str]:
@@ -61,6 +67,15 @@ def over_of(facts: Mapping[str, Any]) -> tuple[int, str]:
 
 def _insured(facts: Mapping[str, Any]) -> dict[str, int]:
     return {currency: minor for minor, currency, *_ in facts.get("insured", ())}
+
+
+def _kind_of_room(facts: Mapping[str, Any]) -> tuple[str, bool]:
+    return facts["currency"], facts["limit_minor"] is None
+
+
+def _room(facts: Mapping[str, Any]) -> int:
+    """What is left, which may be less than nothing. Without a limit only what is used counts."""
+    return (facts["limit_minor"] or 0) - facts["used_minor"]
 
 
 def _own_over(facts: Mapping[str, Any]) -> tuple[int, str]:

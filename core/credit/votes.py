@@ -14,6 +14,7 @@ from core import outbox
 from core.credit import events, lines, locks, own_orders, prepayment, requests, seats, shown, verdict
 from core.credit.conditions import merged
 from core.credit.deciders import Deciders
+from core.credit.decision import NOTE
 from core.credit.exposure import Standing, standing
 from core.credit.judge import judge
 from core.dunning.ladder import Policy
@@ -125,7 +126,7 @@ def _changed(
         order.reasons = [reason.json() for reason in found.reasons]
         requests.settle_order(work, policy, order, OrderState.refused, by="check")
         return True
-    if not by_now.anew and not shown.is_worse(request.facts, shown.of(now, found)):
+    if not by_now.anew and not shown.has_worsened(request.facts, shown.of(now, found)):
         return False
     requests.begin_anew(work, policy, request, order, now, found, by_now)
     return True
@@ -136,6 +137,8 @@ def _decided(
     reason: str, by_id: int | None,
 ) -> Voted:  # fmt: skip
     request.decided_by_id, request.conditions, request.reason = by_id, conditions, reason
+    if state == RequestState.rejected:
+        request.facts = {**request.facts, NOTE: order.note}
     requests.end(work, request, state)
     order.decided_at = work.now
     if state == RequestState.rejected:

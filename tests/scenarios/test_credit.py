@@ -137,6 +137,22 @@ def test_worse_figures_refuse_the_tap_and_draw_the_card_anew(hk: Harness) -> Non
     shop.chat("cai").expect_card(kind="order.decided")
 
 
+@pytest.mark.parametrize("limit", ["1000.00", None])
+def test_so_do_figures_that_are_worse_where_nothing_is_over(hk: Harness, limit: str | None) -> None:
+    """Within the limit, or without one, asked about for its terms: the card says what is used up, and that was less."""
+    shop = opened(hk)
+    shop.set_customer("甲", credit_limit_minor=None if limit is None else 1000_00)
+    assert codes(place(shop, "甲", "100.00", "SO1", terms="月结60")) == ["terms"]
+    card = shop.chat("zhou").expect_card(kind="credit.request")
+    shop.chat("li").expect_card(kind="order.held")
+    shop.receivable("甲", "850.00", due="2026-08-01", number="I1")
+    card.tap("credit.approve", expect="stale")
+    assert state(shop, "SO1") == "held" and "¥850.00" in card.text
+    card.tap("credit.approve")
+    assert state(shop, "SO1") == "released"
+    told(shop)
+
+
 def test_better_figures_do_no_harm(shop: Harness) -> None:
     shop.receivable("甲", "900.00", due="2026-08-01", number="I1")
     place(shop, "甲", "500.00", "SO1")
