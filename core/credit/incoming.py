@@ -16,7 +16,7 @@ from datetime import date
 from typing import Any
 
 from core.errors import DomainError
-from core.money import MAX_MINOR, known_currency, parse_major, plain_number, ungrouped
+from core.money import MAX_MINOR, Money, known_currency, parse_major, plain_number, ungrouped
 
 FIELDS = (
     "number", "customer", "amount", "currency", "ordered_on", "terms", "prepaid", "lines", "note", "asked_by", "extra",
@@ -93,7 +93,7 @@ def parse(data: object, company_currency: str) -> NewOrder:
         raise DomainError("order.field_missing", field="amount")
     amount = _amount(data, "amount", currency)
     if not amount:
-        raise DomainError("order.amount", field="amount", value=str(data.get("amount"))[:40])
+        raise _no_amount(data, "amount", currency)
     terms = _text(data, "terms")
     return NewOrder(
         number=_number(data),
@@ -218,14 +218,19 @@ def _number(data: Mapping[Any, Any]) -> str:
 def _amount(data: Mapping[Any, Any], name: str, currency: str) -> int:
     value = data.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise DomainError("order.amount", field=name, value=str(value)[:40])
+        raise _no_amount(data, name, currency)
     try:
         minor = parse_major(ungrouped(str(value).strip()), currency)
     except DomainError:
-        raise DomainError("order.amount", field=name, value=str(value)[:40]) from None
+        raise _no_amount(data, name, currency) from None
     if not 0 <= minor <= MAX_MINOR:
-        raise DomainError("order.amount", field=name, value=str(value)[:40])
+        raise _no_amount(data, name, currency)
     return minor
+
+
+def _no_amount(data: Mapping[Any, Any], name: str, currency: str) -> DomainError:
+    """`most`: as much as an amount in this currency can be."""
+    return DomainError("order.amount", field=name, value=str(data.get(name))[:40], most=Money(MAX_MINOR, currency))
 
 
 def _prepaid(data: Mapping[Any, Any], amount_minor: int, currency: str) -> int:
@@ -236,7 +241,7 @@ def _prepaid(data: Mapping[Any, Any], amount_minor: int, currency: str) -> int:
         return amount_minor
     prepaid = _amount(data, "prepaid", currency)
     if prepaid > amount_minor:
-        raise DomainError("order.amount", field="prepaid", value=str(data["prepaid"])[:40])
+        raise _no_amount(data, "prepaid", currency)
     return prepaid
 
 

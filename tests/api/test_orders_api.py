@@ -164,6 +164,19 @@ def test_a_number_is_one_order(api: Api) -> None:
     assert count(api.hk, Order) == 1
 
 
+@pytest.mark.parametrize(
+    ("currency", "lang", "words"),
+    [
+        ("CNY", "zh", "不超过 ¥1,000,000,000,000.00"), ("CNY", "en", "no more than CN¥1,000,000,000,000.00"),
+        ("JPY", "zh", "100,000,000,000,000"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_amount_beyond_the_largest_hears_which_that_is(api: Api, currency: str, lang: str, words: str) -> None:
+    answer = api.submit(amount="1" + "0" * 15, currency=currency, lang=lang)
+    assert words in api.refused(422, "order.amount", answer).json()["error"]["hint"]
+
+
 def test_the_same_key_gets_the_first_answer(api: Api) -> None:
     first = api.submit("k1", amount="1500.00").json()
     api.settle()
