@@ -21,7 +21,8 @@ from tests.databases import KINDS, Databases, compile_once
 
 # A file runs in one process. These go first, the longest before the others, so that the processes end together.
 LONG = (
-    "test_bench.py", "test_every_messenger.py", "test_replay.py", "test_contract.py", "test_slack_inbound.py",
+    "test_bench.py", "test_through_wecom_robot.py", "test_through_dingtalk_text.py", "test_through_slack.py",
+    "test_through_wecom.py", "test_through_dingtalk.py", "test_replay.py", "test_contract.py", "test_slack_inbound.py",
     "test_bench_messengers.py", "test_two_processes.py", "test_page.py", "test_slack_wire.py", "test_demo.py",
     "test_preview.py", "test_waiting_alerts.py", "test_walk.py", "test_results.py", "test_promises.py", "test_bad_input.py",
 )  # fmt: skip

@@ -22,9 +22,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from bot.adapters.base import Reply
+from bot.adapters.base import Envelope, Reply
 from bot.adapters.local import store
 from bot.app import App, cycle_report
+from bot.inbound import receive
 from bot.notifications.record import Delivered
 from bot.settings import Settings
 from core import ingest
@@ -36,6 +37,7 @@ from core.dunning.policy import parse
 from core.dunning.schedule import first_look
 from core.ledger import invariants, post
 from core.models import (
+    Account,
     Case,
     Contact,
     CreditNote,
@@ -149,6 +151,24 @@ class Harness:
                 _, _, manager = said.partition("<")
                 if manager:
                     made[handle].manager_id = made[manager].id
+
+    def accounts_of(self, *handles: str) -> None:
+        """From here on, only these have an account anywhere; the local messenger plays one that has accounts."""
+        self.company(messengers=("slack",))
+        self.app.adapters["slack"] = self.app.local
+        with self.db() as work:
+            for handle in handles:
+                user = self.account(handle)[1]
+                work.session.add(Account(person_id=self._person_id(work, handle), messenger="slack", user_id=user))
+
+    def account(self, handle: str) -> tuple[str, str]:
+        """(messenger, user id) of somebody, linked or not."""
+        return "slack", handle
+
+    def says_from_account(self, handle: str, text: str) -> Reply:
+        """Types a line from an account that may be nobody's yet."""
+        messenger, user = self.account(handle)
+        return receive(self.app.door, Envelope(messenger, user, f"{text}:{self.now}", self.now, text=text))
 
     def person(self, handle: str, **changes: Any) -> None:
         with self.db() as work:
@@ -435,6 +455,12 @@ class Harness:
 
     def type(self, handle: str, text: str) -> Reply:
         return self.run(self.app.local.say(handle, text))
+
+    def choose(self, handle: str, text: str, action: str, values: dict[str, str]) -> Reply:
+        """Types a line and presses a button of the answer."""
+        answer = self.type(handle, text)
+        assert answer.delivery_id is not None, answer
+        return self.run(self.app.local.tap(handle, answer.delivery_id, action, 1, values))
 
     def mailbox(self, address: str) -> Mailbox:
         return Mailbox(self, address)

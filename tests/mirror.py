@@ -34,12 +34,15 @@ class Mirror:
     def __init__(self, real: Adapter, local: LocalAdapter, today: Any) -> None:
         self.real, self.local, self.name = real, local, real.name
         self._today = today
-        self._handles: dict[str, str] = {}  # user id -> handle
+        self.users: dict[str, str] = {}  # handle -> user id
+        self._handles: dict[str, str] = {}  # and back
         self.refs: dict[str, str] = {}  # id of the local message -> the messenger's ref
         self.last: Reply | None = None
+        self.answers: dict[int, str] = {}  # delivery -> id of the local message, of cards that were asked for
         self._texts: set[str] = set()  # who reads text only
 
     def knows(self, handle: str, user_id: str) -> None:
+        self.users[handle] = user_id
         self._handles[user_id] = handle
 
     # --- the protocol ---
@@ -76,8 +79,16 @@ class Mirror:
             return Sent(ref.ref)
         return result
 
+    async def answered(self, handle: str, reply: Reply, ref: str) -> None:
+        """A card that somebody asked for stands there from now on, like one that was sent."""
+        assert reply.card is not None and reply.delivery_id is not None
+        shown = await self.local.send(Address(handle, reply.card.lang), reply.card, f"answer:{reply.delivery_id}")
+        assert isinstance(shown, Sent), shown
+        self.refs[shown.ref] = ref
+        self.answers[reply.delivery_id] = shown.ref
+
     async def _mirrored(self, ref: DeliveryRef, card: Card) -> None:
-        local = next(mine for mine, theirs in self.refs.items() if theirs == ref.ref)
+        local = self.answers.get(ref.delivery_id) or next(mine for mine, theirs in self.refs.items() if theirs == ref.ref)
         await self.local.update(replace(ref, ref=local), card)
 
     async def find(self, to: Address, key: str, payload: bytes) -> Sent | NotThere | Unknown:
@@ -87,7 +98,8 @@ class Mirror:
         async def heard(envelope: Envelope) -> Reply:
             reply = self.last = await receive(envelope)
             if reply.card is not None:
-                if reply.delivery_id is not None and not reply.asks and reply.rev and envelope.ref:
+                here = envelope.ref or reply.delivery_id in self.answers
+                if reply.delivery_id is not None and not reply.asks and reply.rev and here:
                     to = Address(envelope.user_id)
                     await self._mirrored(DeliveryRef(to, envelope.ref, reply.delivery_id, reply.rev), reply.card)
                 reply = replace(reply, card=self._fit(Address(envelope.user_id), reply.card, asks=reply.asks))

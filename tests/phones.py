@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bot.adapters.base import Reply
 from bot.adapters.local import store
 
 if TYPE_CHECKING:
@@ -89,6 +90,14 @@ class Chat:
             if card.json["kind"].startswith("reply."):
                 self.hk.read(card.id)
         return {"outcome": reply.outcome, "message": reply.message, "view": dict(reply.view), "card": reply.card}
+
+
+    def choose(self, text: str, action: str, **values: str) -> Reply:
+        """Types a line and presses a button of the answer; whatever comes of it counts as read."""
+        reply = self.hk.choose(self.handle, text, action, values)
+        for card in self.unread():
+            self.hk.read(card.id)
+        return reply
 
 
 class Mailbox:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, Protocol
@@ -13,25 +14,28 @@ from unittest.mock import patch
 
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from bot.adapters.base import Reply
 from bot.adapters.local import store
 from bot.app import App
 from bot.settings import Settings
 from bot.web import forms
-from core.models import Account, Delivery
+from core.models import Account, Delivery, Person
 from core.models.base import table_of
 from tests.harness import Harness
 from tests.mirror import Mirror
 from tests.phones import Card
 
-D = table_of(Delivery)
+A, D, P = table_of(Account), table_of(Delivery), table_of(Person)
 PATIENCE = 30.0
 
 
 class Rig(Protocol):
-    """One messenger and the phones of people in it. Calls block; the product runs in another thread meanwhile."""
+    """One messenger and the phones of people in it. Calls block; the product runs in another thread meanwhile.
+
+    `start` and `stop` are called once for many stories, `settings` before each, `finish` after each.
+    """
 
     messenger: str
 
@@ -43,6 +47,7 @@ class Rig(Protocol):
     def tap(self, handle: str, ref: str, action: str, inputs: dict[str, str]) -> str: ...
     def say(self, handle: str, text: str) -> str: ...
     def trouble(self) -> list[str]: ...
+    def finish(self) -> None: ...
 
 
 class RemoteHarness(Harness):
@@ -87,6 +92,17 @@ class RemoteHarness(Harness):
             if hasattr(self.rig, "hired"):  # where people must do something themselves before they are written to
                 self.rig.hired(handle)
 
+    def accounts_of(self, *handles: str) -> None:
+        with self.db() as work:
+            theirs = select(P.c.id).where(P.c.handle.in_(handles))
+            work.session.execute(delete(A).where(A.c.person_id.not_in(theirs)))
+
+    def account(self, handle: str) -> tuple[str, str]:
+        return self.rig.messenger, self.mirror.users[handle]
+
+    def says_from_account(self, handle: str, text: str) -> Reply:
+        return self.type(handle, text)
+
     # --- phones ---
 
     def drawn(self, message_id: int) -> dict[str, Any]:
@@ -94,7 +110,9 @@ class RemoteHarness(Harness):
             message = store.messages(work.session, [message_id])[0]
             ref = self.mirror.refs.get(str(message_id))
             if ref is not None:
-                query = select(Delivery).where(D.c.messenger == self.rig.messenger, D.c.ref == ref)
+                asked_for = next((d for d, mine in self.mirror.answers.items() if mine == str(message_id)), None)
+                here = D.c.ref == ref if asked_for is None else D.c.id == asked_for
+                query = select(Delivery).where(D.c.messenger == self.rig.messenger, here)
                 delivery = work.session.execute(query.order_by(D.c.id.desc()).limit(1)).scalar_one()
                 message = replace(
                     message, delivery=delivery.id, state=delivery.state, facts=dict(delivery.card),
@@ -104,18 +122,43 @@ class RemoteHarness(Harness):
 
     def press(self, handle: str, card: Card, action: str, rev: int | None, values: dict[str, str]) -> Reply:
         self.mirror.last = None
-        self.rig.tap(handle, self.mirror.refs[str(card.id)], action, values)
-        return self._answered(f"{action} of {handle}")
+        return self._tap(handle, self.mirror.refs[str(card.id)], action, values)
 
     def type(self, handle: str, text: str) -> Reply:
         self.mirror.last = None
         self.rig.say(handle, text)
-        return self._answered(text)
+        return self._answered(handle, text)
 
-    def _answered(self, what: str) -> Reply:
+    def choose(self, handle: str, text: str, action: str, values: dict[str, str]) -> Reply:
+        self.type(handle, text)
+        return self._tap(handle, self._newest(handle), action, values)
+
+    def _tap(self, handle: str, ref: str, action: str, values: dict[str, str]) -> Reply:
+        self.mirror.last = None
+        self.rig.tap(handle, ref, action, values)
+        return self._answered(handle, f"{action} of {handle}")
+
+    def _newest(self, handle: str) -> str:
+        """Where the answer stands that has just come."""
+        known, end = set(self.mirror.refs.values()), time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            shown = self.rig.shown(handle)
+            if shown and shown[-1].ref not in known:
+                return str(shown[-1].ref)
+            time.sleep(0.01)
+        raise AssertionError(f"{handle} got no answer: {self.rig.shown(handle)}")
+
+    def _answered(self, handle: str, what: str) -> Reply:
+        end = time.monotonic() + PATIENCE
+        while self.mirror.last is None and time.monotonic() < end:
+            time.sleep(0.01)
         self.run(self._settled())
-        assert self.mirror.last is not None, f"{what}: the product heard nothing"
-        return self.mirror.last
+        reply = self.mirror.last
+        assert reply is not None, f"{what}: the product heard nothing"
+        own = reply.card is not None and reply.delivery_id is not None and not (reply.asks or reply.rev)
+        if own and not reply.card.kind.startswith("reply."):  # type: ignore[union-attr]
+            self.run(self.mirror.answered(handle, reply, self._newest(handle)))
+        return reply
 
     async def _settled(self) -> None:
         """What follows from an event goes out in the background."""

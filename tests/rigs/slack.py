@@ -44,7 +44,12 @@ class Rig:
         return user
 
     def trouble(self) -> list[str]:
-        return list(self.fake.wrong)
+        found = list(self.fake.wrong)
+        self.fake.wrong.clear()
+        return found
+
+    def finish(self) -> None:
+        """One company for all stories: the next one has people of its own."""
 
     # --- reading ---
 

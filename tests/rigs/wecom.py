@@ -42,14 +42,18 @@ class Rig:
 
     def stop(self) -> None:
         adapter.MEMBER, adapter.CALLS = self._paced
+        self.finish()
+
+    def finish(self) -> None:
         if self._running:
             self.fake.stop()
+            del self.fake
+        self._running, self._faces = False, {}
 
     def settings(self) -> dict[str, str]:
-        if self._running:
-            self.fake.stop()
+        self.finish()
         self.fake, self._running = FakeWecom(callback="http://127.0.0.1:9/").start(), True
-        self._users, self._faces = {}, {}
+        self._users = {}
         return {
             "HUIKUAN_WECOM_CORP_ID": self.fake.corp_id,
             "HUIKUAN_WECOM_AGENT_ID": str(self.fake.agent_id),

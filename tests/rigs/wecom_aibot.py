@@ -25,19 +25,17 @@ class Rig(wecom.Rig):
 
     def stop(self) -> None:
         aibot.MEMBER = self._paced_robot
-        if self._running:
-            self.fake.stop()
+        self.finish()
         if self._trusted is None:
             os.environ.pop("SSL_CERT_FILE", None)
         else:
             os.environ["SSL_CERT_FILE"] = self._trusted
 
     def settings(self) -> dict[str, str]:
-        if self._running:
-            self.fake.stop()
+        self.finish()
         self.fake, self._running = FakeAibot(), True
         self.fake.start()
-        self._users, self._faces = {}, {}
+        self._users = {}
         os.environ["SSL_CERT_FILE"] = str(self.fake.trusted)  # read when the product connects
         return {
             "HUIKUAN_WECOM_TRANSPORT": "aibot",

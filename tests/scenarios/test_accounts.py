@@ -197,10 +197,7 @@ def unlinked(hk: Harness, policy: str = ONE_STEP) -> None:
     """li owes an answer and has no account; fm has one, and is told."""
     hk.begin("2026-07-02 08:00")
     hk.policy(policy)
-    hk.company(messengers=("slack",))
-    hk.app.adapters["slack"] = hk.app.local  # any messenger whose addresses are accounts
-    with hk.db() as work:
-        work.session.add(Account(person_id=hk._person_id(work, "fm"), messenger="slack", user_id="fm"))
+    hk.accounts_of("fm")
     hk.customer("甲", "li")
     hk.receivable("甲", "100.00", due="2026-07-01", number="I1")
     hk.morning("2026-07-02")
@@ -217,8 +214,7 @@ def told(hk: Harness) -> Card:
 
 
 def link(hk: Harness, handle: str) -> None:
-    said = receive(hk.app.door, Envelope("slack", handle, f"link:{hk.now}", hk.now, text=f"绑定 {code_of(hk, handle)}"))
-    assert said.outcome == "done"
+    assert hk.says_from_account(handle, f"绑定 {code_of(hk, handle)}").outcome == "done"
     hk.deliver()
 
 
@@ -240,12 +236,14 @@ def test_whoever_links_an_account_gets_what_they_missed(hk: Harness) -> None:
 def test_an_import_of_accounts_sends_what_was_missed(hk: Harness) -> None:
     unlinked(hk)
     failed = told(hk)
-    hk.imports("accounts", "person,messenger,user_id", "li,wecom,li")  # a messenger that is not in use
+    messenger, user = hk.account("li")
+    unused = "wecom" if messenger != "wecom" else "slack"
+    hk.imports("accounts", "person,messenger,user_id", f"li,{unused},li")
     hk.chat("li").expect_nothing()
-    hk.imports("accounts", "person,messenger,user_id", "li,slack,li")
+    hk.imports("accounts", "person,messenger,user_id", f"li,{messenger},{user}")
     hk.chat("li").expect_card("¥100.00", kind="task.overdue")
     failed.expect_update("已完成", state="closed")
-    hk.imports("accounts", "person,messenger,user_id", "li,slack,li")
+    hk.imports("accounts", "person,messenger,user_id", f"li,{messenger},{user}")
     hk.chat("li").expect_nothing()
 
 
@@ -316,8 +314,9 @@ def test_days_of_digests_come_as_one(hk: Harness) -> None:
 def test_whoever_comes_back_gets_what_they_missed(hk: Harness) -> None:
     unlinked(hk)
     failed = told(hk)
+    messenger, user = hk.account("li")
     with hk.db() as work:
-        work.session.add(Account(person_id=hk._person_id(work, "li"), messenger="slack", user_id="li"))
+        work.session.add(Account(person_id=hk._person_id(work, "li"), messenger=messenger, user_id=user))
         work.session.execute(update(P).where(P.c.handle == "li").values(active=False))
     hk.imports("people", "handle,name,active", "li,li,yes")
     hk.chat("li").expect_card("¥100.00", kind="task.overdue")

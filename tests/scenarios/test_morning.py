@@ -5,6 +5,7 @@ from tests.scenarios.replaying import LADDER
 
 
 def weekend(hk: Harness, customers: int) -> None:
+    hk.sleep_until("2026-07-03 08:00")
     hk.people(fin="finance", li="rep")
     hk.policy(LADDER.read_text(encoding="utf-8"))
     for number in range(customers):

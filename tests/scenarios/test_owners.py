@@ -2,7 +2,6 @@
 
 import pytest
 
-from core.models import Account
 from tests.harness import ONE_STEP, Harness
 
 
@@ -102,10 +101,7 @@ def test_the_open_task_of_somebody_who_leaves_goes_to_their_manager(hk: Harness)
 def test_who_has_no_account_anywhere_becomes_a_task_for_somebody_who_has(hk: Harness) -> None:
     hk.begin("2026-07-02 08:00")
     hk.policy(ONE_STEP)
-    hk.company(messengers=("slack",))
-    hk.app.adapters["slack"] = hk.app.local  # any messenger whose addresses are accounts
-    with hk.db() as work:
-        work.session.add(Account(person_id=hk._person_id(work, "fm"), messenger="slack", user_id="fm"))
+    hk.accounts_of("fm")
     hk.customer("甲", "li")
     hk.receivable("甲", "100.00", due="2026-07-01")
     hk.morning("2026-07-02")

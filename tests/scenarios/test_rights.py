@@ -49,9 +49,8 @@ def test_a_rep_in_finance_does_not_confirm_their_own_claim(hk: Harness) -> None:
     hk.at("2026-07-03 10:00")
     card.tap("task.paid", paid_on="2026-07-02")
     hk.chat("cai").expect_card(kind="claim.review")
-    hk.chat("li").expect_card(kind="claim.review")
-    [own] = deliveries(hk, "li", "claim")
-    assert tap(hk.app, hk.now, "li", own, "claim.confirm", number="B-1").outcome == "not_allowed"
+    own = hk.chat("li").expect_card(kind="claim.review")
+    own.tap("claim.confirm", number="B-1", expect="not_allowed")
     assert count(hk, Receipt) == 0
 
 
@@ -73,16 +72,10 @@ def test_finance_of_a_region_releases_the_letters_of_that_region(hk: Harness) ->
         hk.customer(code, "li", region=region, email=f"{region}@example.com")
         hk.receivable(code, "100.00", due="2026-07-01", issued="2026-06-01")
     hk.morning("2026-07-02")
-    found = []
-    for who in ("cai", "li", "wang", "fm"):
-        for message in hk.unread("local", who):
-            with hk.look() as work:
-                found.append((who, hk._shown(work, message)))
-            hk.read(message)
-    [shown] = [text for who, text in found if who == "cai" and "letters.release" in text]
-    assert "1 封" in shown, found
-    [card] = deliveries(hk, "cai", "release")
-    assert tap(hk.app, hk.now, "cai", card, "letters.release").outcome == "done"
+    hk.chat("cai").expect_card("1 封", kind="letters.release").tap("letters.release")
+    for who in ("li", "wang", "fm"):
+        for card in hk.chat(who).unread():
+            hk.read(card.id)
     F, C = table_of(Firing), table_of(Customer)
     with hk.look() as work:
         rows = work.session.execute(
@@ -94,9 +87,6 @@ def test_finance_of_a_region_releases_the_letters_of_that_region(hk: Harness) ->
 def test_notes_about_the_whole_customer_are_not_for_who_has_one_receivable(hk: Harness) -> None:
     hk.overdue()
     hk.receivable("甲", "50.00", due="2026-08-01", number="I2", owner="lin", issued="2026-06-01")
-    hk.run(hk.app.local.say("li", "/log 甲 秘密"))
-    whole, part = (hk.run(hk.app.local.say(who, "/trace I2")) for who in ("li", "lin"))
-    assert "秘密" in str(whole.view) and part.outcome == "done" and "秘密" not in str(part.view)
-    for who in ("li", "lin"):
-        for message in hk.unread("local", who):
-            hk.read(message)
+    hk.chat("li").say("/log 甲 秘密")
+    whole, part = (hk.chat(who).say("/trace I2") for who in ("li", "lin"))
+    assert "秘密" in str(whole["view"]) and part["outcome"] == "done" and "秘密" not in str(part["view"])

@@ -21,15 +21,8 @@ def listed(hk: Harness, handle: str) -> tuple[list[str], str]:
 
 def opened(hk: Harness, handle: str, item: str) -> str:
     """The title of the card that a line of the list opens."""
-    listing = hk.run(hk.app.local.say(handle, "待办"))
-    for message in hk.unread("local", handle):
-        hk.read(message)
-    choices = [c.value for c in listing.card.actions[0].inputs[0].choices]
-    assert item in choices
-    reply = hk.run(hk.app.local.tap(handle, listing.delivery_id, "task.open", 1, {"task": item}))
-    assert reply.outcome == "done", reply.message
-    for message in hk.unread("local", handle):
-        hk.read(message)
+    reply = hk.chat(handle).choose("待办", "task.open", task=item)
+    assert reply.outcome == "done" and reply.card is not None, reply.message
     return str(reply.card.title)
 
 
@@ -65,7 +58,7 @@ def test_a_claim_waits_for_finance_and_is_gone_when_it_is_decided(hk: Harness) -
     items, text = listed(hk, "cai")
     assert items == ["claim:1"] and "客户称已付款，待核对：¥100.00" in text
     assert opened(hk, "cai", "claim:1")
-    assert hk.run(hk.app.local.tap("li", ask.delivery, "task.open", 1, {"task": "claim:1"})).outcome == "invalid"
+    ask.tap("task.open", by="li", task="claim:1", expect="invalid")
     ask.tap("claim.void")
     assert listed(hk, "cai")[0] == []
 

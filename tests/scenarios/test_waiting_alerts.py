@@ -4,7 +4,8 @@ from tests.harness import Harness
 from tests.scenarios.replaying import LADDER
 
 
-def company(hk: Harness) -> None:
+def company(hk: Harness, since: str = "2026-07-02") -> None:
+    hk.sleep_until(f"{since} 08:00")
     hk.people(fin="finance", li="rep")
     hk.customer("甲公司", "li")
     hk.policy(LADDER.read_text(encoding="utf-8"))
@@ -28,7 +29,7 @@ def test_an_alert_does_not_join_one_that_is_paid_before_it_leaves(hk: Harness) -
 
 
 def test_what_else_an_alert_carries_is_told_though_its_gravest_part_was_paid(hk: Harness) -> None:
-    company(hk)
+    company(hk, since="2026-06-14")
     hk.receivable("甲公司", "100.00", due="2026-06-14", number="I1")
     hk.receivable("甲公司", "200.00", due="2026-07-03", number="I2")
     hk.at("2026-07-03 18:00")
@@ -42,7 +43,7 @@ def test_what_else_an_alert_carries_is_told_though_its_gravest_part_was_paid(hk:
 
 
 def test_nothing_is_told_again_because_something_graver_was_paid(hk: Harness) -> None:
-    company(hk)
+    company(hk, since="2026-06-14")
     hk.receivable("甲公司", "100.00", due="2026-06-14", number="I1")
     hk.receivable("甲公司", "200.00", due="2026-07-02", number="I2")
     hk.at("2026-07-03 18:00")

@@ -69,9 +69,8 @@ def test_a_receipt_that_is_there_is_no_claim(hk: Harness) -> None:
     hk.at("2026-07-03 10:00")
     card.tap("task.paid", paid_on="2026-07-02", amount="100")
     hk.chat("cai").expect_card(kind="claim.review").tap("claim.confirm", number="B-1")
-    first = hk.run(hk.app.local.say("cai", "/receipt 甲 100 今天 A-1"))
-    again = hk.run(hk.app.local.say("cai", "/receipt 甲 100 今天 A-1"))
-    assert (first.outcome, again.outcome) == ("done", "already")
+    first, again = (hk.chat("cai").say("/receipt 甲 100 今天 A-1") for _ in range(2))
+    assert (first["outcome"], again["outcome"]) == ("done", "already")
     for who in ("cai", "li"):
         for message in hk.unread("local", who):
             hk.read(message)

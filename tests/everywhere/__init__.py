@@ -1,0 +1,1 @@
+"""The stories of tests/scenarios once more, each through a real messenger."""
