@@ -5,7 +5,7 @@ import unicodedata
 from bot.adapters.base import Envelope, Reply
 from bot.card import as_lang
 from bot.text import clean
-from bot.words import sentence
+from bot.words import sentence, together
 from core import accounts
 from core.errors import DomainError
 from core.work import Work
@@ -23,7 +23,7 @@ def unknown(work: Work, envelope: Envelope) -> Reply:
         person = accounts.link(work, envelope.messenger, envelope.user_id, code)
     except DomainError as error:
         message, hint = sentence(error.code, error.facts, work.company.lang)
-        return Reply("not_allowed", f"{message} {hint}".strip())
+        return Reply("not_allowed", together(message, hint, work.company.lang))
     lang = as_lang(person.locale, work.company.lang)
     return Reply("done", sentence("account.linked", {"name": person.name}, lang)[0])
 

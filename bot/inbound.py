@@ -22,7 +22,7 @@ from bot.notifications.parcel import address_of
 from bot.notifications.templates import ACTION_IDS, render, templates
 from bot.text import clean
 from bot.transactions import TooLate, Transactions
-from bot.words import days_in_words, not_saved, sentence
+from bot.words import days_in_words, not_saved, sentence, together
 from core import actions
 from core.actions import ActionRequest, Outcome, Result
 from core.errors import DomainError
@@ -183,17 +183,18 @@ class Desk:
         if named.order is None:
             code = "order.unknown" if any(char.isdigit() for char in named.named) else "customer.no_card"
             return Outcome(Result.invalid, code, {"number": named.named, "customer": named.named})
-        customer = self.work.session.get_one(Customer, named.order.customer_id)
-        short = customer.short_name or customer.name
-        none = Outcome(Result.invalid, "order.no_card", {"number": named.order.number, "customer": short})
-        message = questions.about_order(self.work, named.order, named.action, self.person.id)
+        one = self.work.session.get_one(Customer, (order := named.order).customer_id)
+        none = Outcome(Result.invalid, "order.no_card", {"number": order.number, "customer": one.short_name or one.name})
+        message = questions.about_order(self.work, order, named.action, self.person.id)
         card = self._opened(message, message.data) if message is not None else None
         if card is None or card.delivery_id is None:
             return none
         delivery = self.work.session.get_one(Delivery, card.delivery_id)
         button = next((a for a in load(delivery.card["dump"]).actions if a.id == named.action), None)
-        given = meant.read_rest(button, named.rest) if button is not None else None
-        return meant.Hit(delivery, named.action, given) if given is not None else none
+        if button is None:
+            return none
+        given = meant.read_rest(button, named.rest)
+        return meant.Hit(delivery, named.action, given) if given is not None else meant.unread(order, named.rest)
 
     def _about(self, reply: Reply, delivery: Delivery) -> Reply:
         """A line, or a link above which others have come, doesn't say whom it is about: the answer does."""
@@ -435,11 +436,10 @@ class Desk:
         message, hint = sentence(f"outcome.{outcome.code}", facts, self.lang)
         if outcome.result in (Result.invalid, Result.not_allowed):
             message, hint = sentence(outcome.code, facts, self.lang)
-        text = f"{message} {hint}".strip()
         if outcome.result == Result.not_allowed:
             delivery = None  # whoever may not press a button isn't shown the card either
         return Reply(
-            str(outcome.result), text, None, {},
+            str(outcome.result), together(message, hint, self.lang), None, {},
             delivery.id if delivery is not None else None, delivery.rev if delivery is not None else 0,
         )  # fmt: skip
 

@@ -9,9 +9,11 @@ from functools import cached_property
 
 from sqlalchemy import func, select
 
+from bot import conditions
 from bot.card import Action, load
 from bot.commands.orders import may_see
 from bot.plain import answers, heads
+from core.actions import Outcome, Result
 from core.models import CreditRequest, Customer, Delivery, Order, Person
 from core.models.base import table_of
 from core.permissions import scope_of
@@ -57,7 +59,7 @@ class Nowhere:
     rest: str = ""
 
 
-Meant = Hit | Nowhere | list[Hit] | None
+Meant = Hit | Nowhere | Outcome | list[Hit] | None
 
 
 @dataclass(frozen=True)
@@ -76,16 +78,28 @@ def is_verb(text: str) -> bool:
 
 def read(work: Work, person: Person, messenger: str, text: str) -> Meant:
     """None: no button of theirs. A list: of these it might be any."""
-    return _Line(work, person, messenger, _plain(text)).meant()
+    return _Line(work, person, messenger, _with_conditions(_plain(text))).meant()
 
 
 def read_rest(action: Action, rest: str) -> dict[str, str] | None:
     return answers(action, rest)
 
 
+def unread(order: Order, words: str) -> Outcome:
+    """What follows the number of an order that does wait for them says nothing that is known."""
+    return Outcome(Result.invalid, "credit.which_condition", {"number": order.number, "value": words})
+
+
 def _plain(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).strip()
     return _COMMAND.sub("", plain, count=1) if _COMMAND.match(plain) else plain
+
+
+def _with_conditions(text: str) -> str:
+    """“批准 A-12 预付 30%” is a yes on conditions."""
+    verb = _verb(text)
+    approves = verb is not None and verb[0] == "credit.approve" and conditions.written(verb[1])
+    return f"{VERBS[conditions.APPROVE_WITH][0]} {verb[1]}" if verb is not None and approves else text
 
 
 def _verb(text: str) -> tuple[str, str] | None:
@@ -178,7 +192,7 @@ class _Line:
             return Nowhere(unknown)
         mine = [each for each in begun if about.get(each.delivery.id or 0) == order.id]
         if mine:
-            return self._only(mine, words) or Nowhere(order.number, order)
+            return self._only(mine, words) or unread(order, _without(mine[0].rest, words))
         action, said = verb if verb is not None else ("", rest)
         return Nowhere(order.number, order, action, _without(said, words))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from bot import conditions
 from bot.card import Action, Card, Input, more_line
 
 _CODE = re.compile(r"#?(\d{1,2})(?:[.、,:)]\s*|\s+|$)(.*)", re.S)
@@ -147,6 +148,8 @@ def _heads(card: Card, plain: str) -> list[tuple[Action, str]]:
 
 def answers(action: Action, rest: str) -> dict[str, str] | None:
     """Words to inputs, in order; None if they fit none. The last text input takes all that is left."""
+    if action.id == conditions.APPROVE_WITH:
+        return conditions.read(action, rest)
     found = dict(action.given)
     words = re.sub(r"\bnext\s+", "next_", rest, flags=re.I).split()  # "next fri" is one answer
     words = [word.replace("next_", "next ") for word in words]

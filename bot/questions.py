@@ -21,7 +21,7 @@ from bot.words import sentence
 from core import actions
 from core.actions import ActionRequest, Result
 from core.credit import lines as lines_
-from core.credit import prepayment, requests, votes
+from core.credit import prepayment, requests, shown, votes
 from core.credit.conditions import merged
 from core.dunning.load import load_org
 from core.dunning.stored import active
@@ -162,6 +162,9 @@ def _in_money(
         return sentence(f"question.approve_with_{code}", facts, lang)[0]
 
     lines = []
+    over, unit = shown.over_of(request.facts)
+    if over:
+        lines.append(Line(label=say("over_label"), value=format_money(Money(over, unit), lang)))
     for item in action.inputs:
         line = next(iter(_details(replace(action, inputs=(item,)), given, work.today, lang)), None)
         if line is None:
@@ -184,6 +187,8 @@ def _details(action: Action, given: Mapping[str, str], today: date, lang: Lang) 
     for item in action.inputs:
         if value := given.get(item.name, ""):
             label = next((choice.label for choice in item.choices if choice.value == value), value)
+            if item.name == "terms" and label == value and value.isdecimal():
+                label = sentence("question.approve_with_days", {"days": value}, lang)[0]
             if item.type == "date":
                 label = day_words(date.fromisoformat(value), today, lang)
             lines.append(Line(label=item.label, value=label))

@@ -80,6 +80,14 @@ def sentence(code: str, facts: Mapping[str, Any] | None = None, lang: str = "zh"
     return message, hint
 
 
+def together(message: str, hint: str, lang: str) -> str:
+    """A message and what to do about it, as two sentences."""
+    if not hint:
+        return message
+    stop, gap = ("。", "") if lang == "zh" else (".", " ")
+    return f"{message}{'' if message[-1:] in '。？！；.?!;' else stop}{gap}{hint}"
+
+
 def beyond(facts: Mapping[str, Any], lang: str) -> str:
     """Which limit somebody's wish is beyond, by `needs` and `n`."""
     return _catalogue()[f"beyond.{facts['needs']}"][lang != "zh"].format_map(_Facts(facts))

@@ -42,7 +42,7 @@ from bot.text import clean
 from bot.transactions import Transactions
 from bot.web import form_page
 from bot.web.form_page import Filled, Sure
-from bot.words import not_saved, sentence
+from bot.words import not_saved, sentence, together
 from core.errors import DomainError, Unreachable
 from core.models import Delivery
 from core.models.base import table_of
@@ -245,7 +245,7 @@ class Forms:
                     parse_amount(value, currency)
             except DomainError as error:
                 message, hint = sentence(error.code, error.facts, lang)
-                errors[item.name] = f"{message} {hint}".strip()
+                errors[item.name] = together(message, hint, lang)
         return errors
 
     # --- what stands in the books ---

@@ -10,7 +10,7 @@ from core.models import Claim, CreditVote, Delivery, Promise
 from core.models.base import table_of
 from tests.harness import Harness
 from tests.scenarios.approving import audited, everybody_reads
-from tests.scenarios.ordering import opened, place, state, told
+from tests.scenarios.ordering import opened, place, put, state, told
 from tests.scenarios.racing import count
 
 D = table_of(Delivery)
@@ -145,6 +145,56 @@ def test_a_yes_by_number_is_confirmed_with_the_amounts(shop: Harness, line: str)
 def test_words_after_a_yes_are_conditions_that_nobody_read(shop: Harness) -> None:
     said = say(shop, "zhou", "批准 SO-M3 但先收三成")
     assert said["outcome"] == "invalid" and both_wait(shop)
+    assert "但先收三成" in said["message"] and "附条件批准 SO-M3 预付40%" in said["message"]
+    told(shop)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("批准 SO-M3 预付 30%", ("30%，即 ¥600.00",)),
+        ("附条件批准 SO-M3 预付40%", ("40%，即 ¥800.00",)),
+        ("附条件批准 SO-M3 40% 账期20天 新客户", ("40%，即 ¥800.00", "账期不超过 20天", "审批意见 新客户")),
+        ("approve SO-M3 prepay 25%", ("25%，即 ¥500.00",)),
+        ("2 SO-M3 40%", ("40%，即 ¥800.00",)),
+        ("批准 SO-M3 临时额度到 7-31", ("7月31日",)),
+    ],
+)
+def test_typed_conditions_are_read(shop: Harness, line: str, words: tuple[str, ...]) -> None:
+    asks(say(shop, "zhou", line), "附条件批准 甲 订单 SO-M3", "超额 ¥1,000.00", *words)
+    assert both_wait(shop)
+    assert say(shop, "zhou", "确认")["outcome"] == "done"
+    assert len(audited(shop, "credit.approved")) == 1
+    shop.deliver()
+    told(shop)
+
+
+def test_conditions_are_read_without_a_card_of_it_here(shop: Harness) -> None:
+    with shop.db() as work:
+        for delivery in work.session.execute(select(Delivery).where(D.c.address == "zhou")).scalars():
+            delivery.state = "closed"
+    asks(say(shop, "zhou", "批准 SO-M3 预付 30%"), "附条件批准 甲 订单 SO-M3", "30%，即 ¥600.00")
+    said = say(shop, "zhou", "批准 SO-M4 行吗")
+    assert said["outcome"] == "invalid" and "附条件批准 SO-M4 预付40%" in said["message"] and both_wait(shop)
+    told(shop)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("附条件批准 SO-M3 40", ("“40”", "预付40%", "账期30天")),
+        ("附条件批准 SO-M3 预付150%", ("“150”", "1–100%")),
+        ("附条件批准 SO-M3 老客户", ("预付比例", "账期上限")),
+        ("附条件批准 SO-M3 账期90天", ("90", "0–60")),
+    ],
+)
+def test_what_is_no_condition_is_answered_with_those_that_are(shop: Harness, line: str, words: tuple[str, ...]) -> None:
+    put(shop, "SO-M3", "2000.00", terms="60天")
+    told(shop)
+    said = say(shop, "zhou", line)
+    assert said["outcome"] == "invalid" and both_wait(shop), said
+    for word in words:
+        assert word in said["message"], said["message"]
     told(shop)
 
 
