@@ -21,14 +21,15 @@ from core.dunning.stored import active
 from core.errors import DomainError
 from core.ledger import invariants as ledger
 from core.ledger import marks, post
-from core.models import Allocation, CreditRequest, Customer, Entry, Order, Receipt, Receivable, Shipment
+from core.models import Allocation, CreditNote, CreditRequest, Customer, Entry, Order, Receipt, Receivable, Shipment
 from core.models.base import table_of
 from core.work import Work
 from tests.factories import DAY, customer, make_work, person
 
 KINDS = (
-    "order", "order", "order", "money", "money", "invoice", "invoice", "ship", "allocate", "undo", "bounce",
-    "cancel an invoice", "limit", "limit together", "hold", "time", "approve", "approve", "reject", "change", "end",
+    "order", "order", "order", "order again", "money", "money", "invoice", "invoice", "ship", "allocate", "undo", "bounce",
+    "cancel an invoice", "credit note", "limit", "limit together", "hold", "time", "approve", "approve", "reject", "change",
+    "end",
 )  # fmt: skip
 WHAT = st.sampled_from(KINDS)
 AMOUNTS, DAYS, LIMITS = st.integers(1, 60), st.integers(0, 3), st.none() | st.integers(0, 250)
@@ -43,7 +44,7 @@ def _one(pick: int, there: Sequence[Any]) -> Any:
 
 class Credit(RuleBasedStateMachine):
     """Two customers of one group, which has a limit at times. What is kept beside the books: what each was invoiced less
-    what it paid, and for each order what was invoiced and shipped."""
+    what it paid, and for each order what was invoiced, credited and shipped, and what was under its number before."""
 
     engine: Engine
 
@@ -61,6 +62,9 @@ class Credit(RuleBasedStateMachine):
         self.owes = {each.id: 0 for each in self.customers}
         self.invoiced: dict[str, int] = {}
         self.shipped: dict[str, int] = {}
+        self.credited: dict[str, int] = {}
+        self.older: dict[str, tuple[int, int]] = {}  # by number: invoiced and shipped for an order before
+        self.old: set[int] = set()  # receivables of these
         self.group_limit: int | None = None
         self.released: set[str] = set()
 
@@ -81,9 +85,23 @@ class Credit(RuleBasedStateMachine):
 
     def _uses(self, order: Order) -> int:
         """Of a released order what is not invoiced, or shipped beyond it; of one that nobody released what was shipped all
-        the same."""
-        invoiced, shipped = self.invoiced.get(order.number, 0), self.shipped.get(order.number, 0)
-        return max(0, (max(order.amount_minor, shipped) if order.state == "released" else shipped) - invoiced)
+        the same; and what was shipped for an order before that had its number."""
+        invoiced, older = self.invoiced.get(order.number, 0), self.older.get(order.number, (0, 0))
+        beside = max(0, self.shipped.get(order.number, 0) + older[1] - invoiced - older[0])
+        if order.state != "released":
+            return beside
+        left, out = max(0, order.amount_minor - invoiced), max(0, self._shipped(order) - invoiced)
+        return max(0, left - out) + max(out, beside)
+
+    def _shipped(self, order: Order) -> int:
+        """What is taken for its own, unless its day tells: of what was shipped before what nobody invoiced then."""
+        invoiced, shipped = self.older.get(order.number, (0, 0))
+        left = max(0, shipped - invoiced) if order.ordered_on is None else 0
+        return self.shipped.get(order.number, 0) + left
+
+    def _done(self, order: Order) -> int:
+        owed = self.invoiced.get(order.number, 0) - self.credited.get(order.number, 0)
+        return max(self._shipped(order), owed)
 
     def _used(self, which: Customer) -> int:
         return self.owes[which.id] + sum(self._uses(order) for order in self._orders() if order.customer_id == which.id)
@@ -108,7 +126,11 @@ class Credit(RuleBasedStateMachine):
         which, until = self.customers[who], self.work.today + timedelta(days=days)
         match what:
             case "order":
-                self.order(which, amount)
+                self.order(which, self._name(), amount)
+            case "order again":
+                number = self._name()
+                self.order_before(which, number, 2 * amount, amount * (1 + pick % 2))
+                self.order(which, number, amount, self.work.today if pick % 3 == 1 else None)
             case "invoice" | "ship" if there := self._orders("released") if what == "invoice" else self._orders():
                 self.invoice(_one(pick, there), amount) if what == "invoice" else self.ship(_one(pick, there), amount)
             case "money":
@@ -135,28 +157,50 @@ class Credit(RuleBasedStateMachine):
                 self.move_money(what, pick)
         self._follow()
 
-    def order(self, which: Customer, amount: int) -> None:
+    def order_before(self, which: Customer, number: str, invoiced: int, shipped: int) -> None:
+        """Last month, and paid since."""
+        month_ago, paid_on = self.work.today - timedelta(days=30), self.work.today - timedelta(days=1)
+        self.invoice_of(which.id or 0, number, invoiced, month_ago)
+        self.send(which.id or 0, number, shipped, month_ago)
+        row = {
+            "number": self._name(), "customer_id": which.id, "currency": "CNY", "amount_minor": invoiced,
+            "received_on": paid_on,
+        }  # fmt: skip
+        [receipt] = post.new_receipts(self.work, [row])
+        [owed] = self._read(Receivable, R.c.order_no == number)
+        post.allocate(self.work, self.session.get_one(Receipt, receipt), owed)
+        self.older[number] = invoiced, shipped
+        self.old.add(owed.id)
+
+    def order(self, which: Customer, number: str, amount: int, day: date | None = None) -> None:
         fits = self._within(which, amount) and not standing(self.work, which.id or 0).holds
-        made = orders.submit(self.work, self.policy, NewOrder(self._name(), which.code, amount, "CNY"), "shop")
+        new = NewOrder(number, which.code, amount, "CNY", ordered_on=day)
+        made = orders.submit(self.work, self.policy, new, "shop")
         assert made.order.state == ("released" if fits else "held")
         assert (made.request_id is None) == fits
 
     def invoice(self, order: Order, amount: int) -> None:
-        row = {
-            "number": self._name(), "customer_id": order.customer_id, "currency": "CNY", "amount_minor": amount,
-            "issued_on": self.work.today, "due_on": None, "order_no": order.number,
-        }  # fmt: skip
-        post.new_receivables(self.work, [row])
+        self.invoice_of(order.customer_id, order.number, amount, self.work.today)
         self.owes[order.customer_id] += amount
         self.invoiced[order.number] = self.invoiced.get(order.number, 0) + amount
 
+    def invoice_of(self, customer_id: int, number: str, amount: int, on: date) -> None:
+        row = {
+            "number": self._name(), "customer_id": customer_id, "currency": "CNY", "amount_minor": amount, "issued_on": on,
+            "due_on": None, "order_no": number,
+        }  # fmt: skip
+        post.new_receivables(self.work, [row])
+
     def ship(self, order: Order, amount: int) -> None:
-        self.session.add(Shipment(
-            number=self._name(), customer_id=order.customer_id, order_no=order.number, amount_minor=amount, currency="CNY",
-            shipped_on=DAY,
-        ))  # fmt: skip
+        self.send(order.customer_id, order.number, amount, self.work.today)
         self.shipped[order.number] = self.shipped.get(order.number, 0) + amount
-        marks.mark(self.work, [order.customer_id])
+
+    def send(self, customer_id: int, number: str, amount: int, on: date) -> None:
+        self.session.add(Shipment(
+            number=self._name(), customer_id=customer_id, order_no=number, amount_minor=amount, currency="CNY",
+            shipped_on=on,
+        ))  # fmt: skip
+        marks.mark(self.work, [customer_id])
 
     def money(self, which: Customer, amount: int) -> None:
         row = {
@@ -175,7 +219,22 @@ class Credit(RuleBasedStateMachine):
             if fitting:
                 post.allocate(self.work, *_one(pick, fitting))
         elif how == "undo" and (live := self._read(Allocation, A.c.undone_on.is_(None))):
-            post.undo_allocation(self.work, _one(pick, live))
+            undone = _one(pick, live)
+            post.undo_allocation(self.work, undone)
+            if undone.credit_note_id is not None and undone.receivable_id not in self.old:
+                self.credited[self.session.get_one(Receivable, undone.receivable_id).order_no] -= undone.amount_minor
+        elif how == "credit note" and (owed := self._read(Receivable, R.c.open_minor > 0)):
+            row = _one(pick, owed)
+            minor = row.open_minor
+            facts = {
+                "number": self._name(), "customer_id": row.customer_id, "currency": "CNY", "amount_minor": minor,
+                "issued_on": self.work.today,
+            }  # fmt: skip
+            [note] = post.new_credit_notes(self.work, [facts])
+            post.allocate(self.work, self.session.get_one(CreditNote, note), row)
+            self.owes[row.customer_id] -= minor
+            if row.id not in self.old:
+                self.credited[row.order_no] = self.credited.get(row.order_no, 0) + minor
         elif how == "bounce" and (there := self._read(Receipt, N.c.reversed_on.is_(None))):
             receipt = _one(pick, there)
             post.reverse_receipt(self.work, receipt, self.work.today)
@@ -184,7 +243,10 @@ class Credit(RuleBasedStateMachine):
             rows = [r for r in self._read(Receivable, R.c.open_minor > 0) if r.open_minor == r.amount_minor]
             if rows:
                 row = _one(pick, rows)
-                self.invoiced[row.order_no] -= row.amount_minor
+                if row.id in self.old:
+                    self.older[row.order_no] = 0, self.older[row.order_no][1]
+                else:
+                    self.invoiced[row.order_no] -= row.amount_minor
                 self.owes[row.customer_id] -= row.amount_minor
                 post.adjust(self.work, row, 0, "cancelled")
 
@@ -222,15 +284,16 @@ class Credit(RuleBasedStateMachine):
 
     def change(self, order: Order, amount: int) -> None:
         which = next(each for each in self.customers if each.id == order.customer_id)
-        done = max(self.shipped.get(order.number, 0), self.invoiced.get(order.number, 0))
+        done = max(self._shipped(order), self.invoiced.get(order.number, 0))
         was, before = order.state, order.amount_minor
+        new = NewOrder(order.number, which.code, amount, "CNY", ordered_on=order.ordered_on)
         try:
-            changes.change(self.work, self.policy, order, NewOrder(order.number, which.code, amount, "CNY"))
+            changes.change(self.work, self.policy, order, new)
         except DomainError:
             assert amount < min(done, before)
             return
         if order.state == "released" and (was != "released" or amount > before):
-            assert done >= amount or self._within(which), f"{order.number} was changed beyond the limit"
+            assert self._done(order) >= amount or self._within(which), f"{order.number} was changed beyond the limit"
 
     def end(self, order: Order, closes: bool) -> None:
         try:
@@ -270,8 +333,7 @@ class Credit(RuleBasedStateMachine):
             which = next(each for each in self.customers if each.id == order.customer_id)
             decided = request is not None and request.state == "approved"
             if order.state == "released" and order.number not in self.released and not decided:
-                done = max(self.shipped.get(order.number, 0), self.invoiced.get(order.number, 0))
-                gone = done >= order.amount_minor  # all of it is used up already, whoever said so
+                gone = self._done(order) >= order.amount_minor  # all of it is used up already, whoever said so
                 assert gone or self._within(which), f"{order.number} was released beyond the limit, and nobody said so"
             if order.state == "held" and not order.conditions:
                 found = judge(self.work, rules, order, standing(self.work, order.customer_id))

@@ -30,7 +30,7 @@ class NewOrder(BaseModel, extra="forbid"):
     customer: str = Field(min_length=1, max_length=100, description="the customer's code", examples=["C001"])
     amount: str | int = Amount
     currency: str | None = Field(default=None, description="ISO 4217; the company's where it is left out")
-    ordered_on: date | None = Field(default=None, description="its own day: older invoices are not of it")
+    ordered_on: date | None = Field(default=None, description="its own day: older invoices and shipments are not of it")
     terms: str | None = Field(default=None, max_length=400, examples=["net30"])
     prepaid: str | int | bool | None = Field(default=None, description="what is paid beforehand; true: all of it")
     lines: list[OrderLine] | None = Field(default=None, max_length=500)
