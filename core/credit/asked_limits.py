@@ -30,6 +30,7 @@ def ask(
     customer = work.session.get_one(Customer, customer_id, populate_existing=True)
     start = max(from_on or work.today, work.today)
     base, _ = limits.check_temporary(work, customer, amount_minor, start, until, reason)
+    limits.check_raises(work, customer, amount_minor, start)
     facts: dict[str, Any] = {
         "asked_by": work.person_id, "until": until.isoformat(), "reason": reason,
         **({"from": start.isoformat()} if start > work.today else {}),

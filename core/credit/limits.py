@@ -29,7 +29,7 @@ def set_limit(
     only, which end it.
     Errors: limit.reason, limit.bad_amount, limit.past(on), limit.too_long(on), limit.no_base,
     limit.none_until(amount: Money, on), limit.backwards(on, until), limit.without_end,
-    limit.not_above(amount: Money), credit.own_order(number).
+    limit.not_above(amount: Money), credit.own_order(number); of a proposal limit.more_already(amount: Money, on).
     """
     if not reason.strip():
         raise DomainError("limit.reason")
@@ -105,11 +105,23 @@ def check_temporary(
     return base, amount_minor
 
 
+def check_raises(work: Work, customer: Customer, amount_minor: int, start: date) -> None:
+    """Whoever is asked for a raise doesn't lower by it what others have granted. Errors: limit.more_already(amount: Money,
+    on): so much counts on `start`, through `on`."""
+    currency = currency_of(work, customer)
+    counting = [line for line in _running(work, customer) if _counts(line, currency, start)]
+    granted = (customer.credit_limit_minor or 0) + sum(line.amount_minor for line in counting)
+    if counting and amount_minor < granted:
+        raise DomainError("limit.more_already", amount=Money(granted, currency), on=min(_last(line) for line in counting))
+
+
 def _temporary(
     work: Work, customer: Customer, amount_minor: int | None, start: date, until: date, reason: str,
     proposal_id: int | None = None,
 ) -> None:  # fmt: skip
     base, amount_minor = check_temporary(work, customer, amount_minor, start, until, reason)
+    if proposal_id is not None:
+        check_raises(work, customer, amount_minor, start)
     currency = currency_of(work, customer)
     before = base + _make_room(work, customer, currency, start, until)
     work.session.flush()  # one runs at a time: the old one ends before the new one is written
@@ -126,18 +138,38 @@ def _temporary(
 
 
 def _make_room(work: Work, customer: Customer, currency: str, start: date, until: date) -> int:
-    """Ends what would run beside the new one, no sooner than that begins; what of it counts on that day."""
+    """Ends what would run beside the new one, no sooner than that begins; what of it counts on that day. What an approval
+    granted for longer counts again afterwards."""
     counts = 0
     for line in _running(work, customer):
         if line.from_on > until and line.ended_on is not None:  # another one, prepared for later
             continue
-        last = min(line.until, line.ended_on - timedelta(days=1)) if line.ended_on is not None else line.until
+        last = _last(line)
         if last < start and line.ended_on is not None:
             continue
-        if line.currency == currency and line.from_on <= start <= last:
+        if _counts(line, currency, start):
             counts += line.amount_minor
+        if line.request_id is not None and last > until:
+            work.session.add(_afterwards(line, until + timedelta(days=1), last))
         line.ended_on = min(max(start, line.from_on), last + timedelta(days=1)) if last >= work.today else work.today
     return counts
+
+
+def _last(line: CreditLine) -> date:
+    """The day through which it counts."""
+    return min(line.until, line.ended_on - timedelta(days=1)) if line.ended_on is not None else line.until
+
+
+def _counts(line: CreditLine, currency: str, day: date) -> bool:
+    return line.currency == currency and line.from_on <= day <= _last(line)
+
+
+def _afterwards(line: CreditLine, start: date, last: date) -> CreditLine:
+    return CreditLine(
+        customer_id=line.customer_id, amount_minor=line.amount_minor, currency=line.currency, from_on=start,
+        until=line.until, ended_on=last + timedelta(days=1), reason=line.reason, made_by_id=line.made_by_id,
+        request_id=line.request_id,
+    )  # fmt: skip
 
 
 def _running(work: Work, customer: Customer) -> list[CreditLine]:

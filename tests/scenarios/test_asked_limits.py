@@ -89,3 +89,42 @@ def test_once_at_a_time_and_not_for_ever(shop: Harness) -> None:
     card.expect_update(state="closed")
     shop.chat("li").expect_card("未批准", kind="note.decided")
     told(shop, "reply.done", "reply.error")
+
+
+def approved(shop: Harness) -> None:
+    """2,000 are added until the 30th, for an order of 3,000."""
+    place(shop, "甲", "3000.00", "SO1")
+    shop.chat("zhou").expect_card("SO1", kind="credit.request").tap("credit.approve_with", until="2026-07-30")
+    assert limit(shop) == 300_000
+
+
+def test_what_is_asked_for_lowers_nothing_that_was_granted(shop: Harness) -> None:
+    approved(shop)
+    refused = shop.type("li", "额度 甲 1500 到 7月20日 旺季")
+    assert refused.view["error"]["code"] == "limit.more_already"
+    assert refused.card is not None and "¥3,000.00" in refused.card.title and "7月30日" in refused.card.title
+    assert limit(shop) == 300_000
+    assert shop.type("li", "额度 甲 1500 自 7月31日 到 8月20日 旺季").view["code"] == "limit.asked"
+    told(shop, "order.decided", "order.held", "reply.done", "reply.error", "limit.proposed")
+
+
+def test_nor_what_was_granted_after_it_was_asked_for(shop: Harness) -> None:
+    card = asked(shop)
+    approved(shop)
+    said = card.tap("limit.agree", expect="invalid")
+    assert "¥3,000.00" in said["message"] and limit(shop) == 300_000
+    card.tap("limit.decline", reason="已有更高额度")
+    shop.chat("li").expect_card("未批准：已有更高额度", kind="note.decided")
+    told(shop, "order.decided", "order.held", "reply.error")
+
+
+def test_and_after_its_end_what_an_approval_granted_for_longer_counts_again(shop: Harness) -> None:
+    approved(shop)
+    shop.type("li", "额度 甲 4000 到 7月20日 旺季")
+    told(shop, "order.decided", "order.held", "reply.done")
+    shop.chat("fm").expect_card("¥4,000.00", kind="limit.proposed").tap("limit.agree")
+    told(shop, "note.decided")
+    for day, minor in (("2026-07-20", 400_000), ("2026-07-21", 300_000), ("2026-07-30", 300_000), ("2026-07-31", 100_000)):
+        shop.at(f"{day} 10:00")
+        assert limit(shop) == minor, day
+    told(shop)
