@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from sqlalchemy import and_, or_, select
 
 from core import chores
-from core.credit import events, locks, orders, own_orders
+from core.credit import events, locks, orders, own_orders, stopped
 from core.credit.rules import BLOCKING
 from core.dunning.load import load_org
 from core.dunning.stored import active
@@ -45,10 +45,14 @@ def hold(work: Work, customer_id: int, reason: str, until: date | None = None) -
 
 
 def blacklist(work: Work, customer_id: int, reason: str) -> bool:
-    """Orders are refused, those that wait for approval as well. Whether that is news. Errors: hold.reason."""
+    """Orders are refused, those that wait for approval as well; released ones that nobody has shipped are told of. Whether
+    that is news. Errors: hold.reason."""
     if not _set(work, customer_id, BLACKLIST, reason, None):
         return False
     _have_related_checked(work, customer_id, reason)
+    row = _running(work, customer_id, BLACKLIST)
+    if row is not None:
+        stopped.tell(work, active(work)[1], row)
     return True
 
 

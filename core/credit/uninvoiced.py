@@ -27,6 +27,10 @@ class Uninvoiced:
     shipped_minor: int
     placed_at: datetime
 
+    @property
+    def to_ship_minor(self) -> int:
+        return self.left_minor - self.shipped_minor
+
 
 def _minor(column: Any) -> Any:
     return cast(func.coalesce(func.sum(column), 0), BigInteger)

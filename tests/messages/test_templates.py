@@ -46,6 +46,7 @@ KINDS = [
     "limit.proposed",
     "order.decided",
     "risk.event",
+    "orders.stopped",
     "watch.report",
     "letters.release",
     "letter.unsure",

@@ -23,7 +23,7 @@ rungs = [{ audience = ["role:finance_director"] }]
 """
 
 
-TOLD = ("order.held", "order.decided", "credit.request", "receipt.allocate", "task.prepay", "task.invoice")
+TOLD = ("order.held", "order.decided", "credit.request", "receipt.allocate", "task.prepay", "task.invoice", "orders.stopped")
 
 
 def opened(hk: Harness) -> Harness:

@@ -165,6 +165,40 @@ def test_the_blacklist_refuses_what_waits_and_what_comes(shop: Harness) -> None:
     read(shop)
 
 
+def test_the_rep_and_finance_hear_which_released_orders_are_still_to_be_shipped(shop: Harness) -> None:
+    place(shop, "甲", "100.00", "SO1")
+    place(shop, "甲", "200.00", "SO2")
+    place(shop, "甲", "300.00", "SO3")
+    columns = "number,customer,order,amount,shipped_on"
+    shop.imports("shipments", columns, "S1,甲,SO1,100.00,2026-07-06", "S2,甲,SO2,50.00,2026-07-06")
+    shop.act("ray", "blacklist.set", "甲", reason="失信被执行人")
+    shop.deliver()
+    for person in ("li", "cai"):
+        card = shop.chat(person).expect_card("停止发货", "ray", "失信被执行人", "¥450.00", kind="orders.stopped")
+        assert "SO2 未发 ¥150.00 订单 ¥200.00" in card.text and "SO3 未发 ¥300.00" in card.text and "SO1" not in card.text
+        assert card.buttons == []
+    assert [state(shop, number) for number in ("SO1", "SO2", "SO3")] == ["released"] * 3
+    shop.act("ray", "blacklist.set", "甲", reason="x", expect="already")
+    read(shop)
+    for person in ("li", "cai", "ray", "wang"):
+        shop.chat(person).expect_nothing()
+
+
+def test_nobody_is_told_to_stop_what_has_left_or_is_off_the_blacklist_again(shop: Harness) -> None:
+    shop.act("ray", "blacklist.set", "甲", reason="失信被执行人")
+    shop.act("boss", "blacklist.end", "甲", reason="已履行")
+    place(shop, "甲", "100.00", "SO1")
+    with shop.db() as work:  # both before anything is sent
+        for who, action in (("ray", "blacklist.set"), ("boss", "blacklist.end")):
+            mine = replace(work, person_id=shop._person_id(work, who), actor=who)
+            asks = ActionRequest(mine.person_id or 0, action, {"reason": "看错了"}, subject="customer", subject_id=1)
+            assert execute(mine, asks).result == "done"
+    shop.deliver()
+    told(shop, "order.held", "order.decided")
+    for person in ("li", "cai"):
+        shop.chat(person).expect_nothing()
+
+
 def test_a_tap_on_a_card_from_before_the_hold_is_stale(shop: Harness) -> None:
     place(shop, "甲", "2000.00", "SO1")
     card = shop.chat("zhou").expect_card(kind="credit.request")

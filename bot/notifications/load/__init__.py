@@ -150,6 +150,7 @@ SUBJECTS: dict[str, Callable[[Facts, Message, str], Loaded | Cancel]] = {
     "order": credit.order,
     "person": deputies.deputy,
     "risk": risks.event,
+    "stopped": risks.stopped_orders,
     "watch": watches.report,
     "proposal": proposals.proposal,
 }

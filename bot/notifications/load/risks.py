@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from sqlalchemy import select
 
 from bot.notifications.load.facts import Cancel, Facts, Loaded, Message
 from bot.notifications.views import Phrase
-from bot.notifications.views.risks import RelatedRow, RelatedView, RiskView
+from bot.notifications.views.risks import RelatedRow, RelatedView, RiskView, StoppedOrder, StoppedView
 from core.chores import MESSAGES
 from core.credit.exposure import Standing, standing
 from core.credit.holds import related
 from core.credit.rules import BLOCKING
-from core.models import Order, OrderState, RiskEvent, Task, TaskState
+from core.credit.stopped import to_ship
+from core.models import Hold, Order, OrderState, RiskEvent, Task, TaskState
 from core.models.base import table_of
 from core.money import Money
 from core.permissions import may, scope_of
@@ -61,6 +63,32 @@ def _related(facts: Facts, message: Message, lang: str) -> tuple[str, ...]:
 
 def _open(now: Standing) -> tuple[Money, ...]:
     return tuple(Money(e.open_minor, code) for code, e in sorted(now.exposures.items()) if e.open_minor)
+
+
+def stopped_orders(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
+    """What is still to be shipped as the message leaves; what stands on a screen stays."""
+    if message.for_update:
+        return Cancel("stays")
+    hold = facts.work.session.get_one(Hold, message.subject_id)
+    orders = to_ship(facts.work, hold.customer_id)
+    if hold.ended_on is not None or not orders:
+        return Cancel("settled")
+    about, total = facts.about(hold.customer_id), Counter[str]()
+    for one in orders:
+        total[one.currency] += one.to_ship_minor
+    view = StoppedView(
+        today=facts.today, customer=about.name, short=about.short, code=about.code, reason=hold.reason,
+        by=facts.name(hold.made_by_id),
+        orders=tuple(
+            StoppedOrder(
+                number=one.number, amount=Money(one.amount_minor, one.currency),
+                left=Money(one.to_ship_minor, one.currency),
+            )
+            for one in orders
+        ),
+        total=tuple(Money(minor, currency) for currency, minor in sorted(total.items())),
+    )  # fmt: skip
+    return Loaded(kind="orders.stopped", view=view, customer_code=about.code, severity="severe", over=True)
 
 
 def check(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> Loaded | Cancel:

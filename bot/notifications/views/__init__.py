@@ -59,7 +59,7 @@ from bot.notifications.views.replies import (
     TrialView,
     WhoamiView,
 )
-from bot.notifications.views.risks import RelatedView, RiskView
+from bot.notifications.views.risks import RelatedView, RiskView, StoppedView
 from bot.notifications.views.watches import WatchView
 
 REGISTRY: dict[str, type[Any]] = {
@@ -83,6 +83,7 @@ REGISTRY: dict[str, type[Any]] = {
     "deputy": DeputyView,
     "risk": RiskView,
     "related": RelatedView,
+    "stopped": StoppedView,
     "watch": WatchView,
     "proposal": ProposalView,
     "payment": PaymentView,

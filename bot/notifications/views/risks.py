@@ -124,3 +124,43 @@ class RelatedView:
             reason="失信被执行人" if zh else "dishonest debtor", by=example_person(lang),
             related=(RelatedRow(name=name, code="C031", same=("group_name", "phone"), open=(yuan(60_000),)),),
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoppedOrder:
+    """A released order of a blacklisted customer. `left`: what of it is neither shipped nor invoiced."""
+
+    number: str
+    amount: Money
+    left: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoppedView:
+    """orders.stopped: the owner and finance stop what is released and not shipped."""
+
+    today: date
+    customer: str
+    short: str
+    code: str
+    reason: str
+    by: str  # who blacklisted it
+    orders: tuple[StoppedOrder, ...]
+    total: tuple[Money, ...]  # left to ship, by currency
+
+    @property
+    def count(self) -> int:
+        return len(self.orders)
+
+    @classmethod
+    def example(cls, lang: str) -> Self:
+        zh = lang == "zh"
+        orders = (
+            StoppedOrder(number="SO-2026-0118", amount=yuan(80_000), left=yuan(50_000)),
+            StoppedOrder(number="SO-2026-0121", amount=yuan(12_000), left=yuan(12_000)),
+        )
+        return cls(
+            today=date(2026, 7, 8), customer=example_name(lang), short=example_short(lang), code="C019",
+            reason="失信被执行人" if zh else "dishonest debtor", by=example_person(lang), orders=orders,
+            total=(yuan(62_000),),
+        )  # fmt: skip
