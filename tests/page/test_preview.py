@@ -41,7 +41,7 @@ def test_it_is_told_the_real_payloads(http: httpx2.Client) -> None:
     shown = http.get("/api/preview/task.overdue?lang=zh").json()["previews"]
     assert [one["name"] for one in shown] == [face.name for face in faces_of("task.overdue")]
     assert shown[0]["payload"]["blocks"][0]["type"] == "header"
-    assert "“评级”一栏：放不下" in shown[0]["lost"]
+    assert "“承诺日期”的备注：卡片上不能填" in shown[0]["lost"]
     wrong = http.get("/api/preview/task.overdu?lang=en").json()["error"]
     assert wrong["code"] == "preview.unknown_kind" and "Did you mean task.overdue" in wrong["message"]
     assert http.get("/api/preview/task.overdue?lang=fr").status_code == 422

@@ -220,7 +220,7 @@ def test_the_card_names_no_other_member(shop: Harness) -> None:
     place(shop, "甲", "1000.00", "SO1")
     place(shop, "乙", "600.00", "SO2")
     card = shop.chat("zhou").expect_card(kind="credit.request")
-    assert "甲" not in card.text and "集团 华兴" in card.text
+    assert "甲" not in card.text and "（华兴）" in card.text
     with shop.look() as work:
         facts = work.session.execute(select(CreditRequest)).scalar_one().facts
     assert facts["group"] == {
