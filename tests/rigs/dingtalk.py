@@ -16,6 +16,7 @@ from tests.rigs import Shown
 TEMPLATE = "huikuan.schema"
 LOG = "task.log"
 STEPS = 4  # forms that one press may lead through
+PATIENCE = 15.0  # seconds for an answer: a busy machine takes its time, and an answer in time is not waited for
 
 
 class Rig:
@@ -75,7 +76,7 @@ class Rig:
 
     def say(self, handle: str, words: str) -> str:
         self.fake.wait_connected()
-        return _said(self.fake.say(self._users[handle], words, replies=1))
+        return _said(self.fake.say(self._users[handle], words, replies=1, patience=PATIENCE))
 
     def tap(self, handle: str, ref: str, action: str, inputs: dict[str, str]) -> str:
         """The button of this action, or what 登记结果 offers; then the forms, one after the other."""
@@ -146,18 +147,18 @@ class TextRig(Rig):
             label = _link(found, LOG, {"result": action.removeprefix("task.")})
         if label is None:
             raise NotOnScreen(f"{ref} has no link {action}")
-        answer = self.fake.follow(user, found, label, replies=1)
+        answer = self.fake.follow(user, found, label, replies=1, patience=PATIENCE)
         if answer.messages and (sure := _link(answer.messages[-1], YES, {})):  # a confirmation
-            answer = self.fake.follow(user, answer.messages[-1], sure, replies=1)
+            answer = self.fake.follow(user, answer.messages[-1], sure, replies=1, patience=PATIENCE)
         question = answer.messages[-1] if answer.messages else found
         if "回复：" not in question.text:
             return _said(answer)
         label = _link(question, action, left) if left else None
         if label is not None and _links(question)[label].input == left:
-            return _said(self.fake.follow(user, question, label, replies=1))
+            return _said(self.fake.follow(user, question, label, replies=1, patience=PATIENCE))
         asked = templates().action(action, "zh").inputs
         words = " ".join(_typed(each, left[each.name]) for each in asked if each.name in left)
-        return _said(self.fake.say(user, f"1 {words}".strip(), replies=1))
+        return _said(self.fake.say(user, f"1 {words}".strip(), replies=1, patience=PATIENCE))
 
 
 def _typed(asked: Input, value: str) -> str:
