@@ -287,7 +287,8 @@ class App:
         async def steps() -> dict[str, Any]:
             reply = await self.local.say(handle, text)
             with self.transactions.look(now) as work:
-                return {"reply": self._reply_card(work, handle, reply), "view": dict(reply.view), "outcome": reply.outcome}
+                card = self._reply_card(work, handle, reply)
+                return {"reply": card, "message": reply.message, "view": dict(reply.view), "outcome": reply.outcome}
 
         return self._run(steps)
 

@@ -89,7 +89,7 @@ def say(
     need_local()
     now = instant(at, speaks=True)
     answer = application().say(person, text, now)
-    show(answer, as_json, lambda: card(answer["reply"]) if answer["reply"] else line(answer.get("outcome", "")))
+    show(answer, as_json, lambda: card(answer["reply"]) if answer["reply"] else line(answer["message"] or answer["outcome"]))
 
 
 def tap(

@@ -278,7 +278,8 @@ def _routes(front: Front) -> APIRouter:
         front.ring()
         asks = next_step(reply, tap.delivery)
         step = {"action": dump(reply.card)["actions"][0]} if asks and reply.card else None
-        return {"outcome": reply.outcome, "message": reply.message, "next": step}
+        answered = reply.card.kind if reply.card is not None and step is None else None
+        return {"outcome": reply.outcome, "message": reply.message, "next": step, "answer": answered}
 
     @router.post("/api/say")
     async def post_say(say: Say) -> Any:

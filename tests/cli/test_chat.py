@@ -64,6 +64,13 @@ def test_typed_text_is_answered(overdue: CommandLine) -> None:
     assert "120,000.00" in overdue("say", "li", "余额 C001", "--at", "2026-07-02T10:01").out
 
 
+def test_what_is_answered_without_a_card_is_said_in_words(overdue: CommandLine) -> None:
+    words = ["say", "li", "批准 SO-99", "--at", "2026-07-02T10:00"]
+    assert "找不到订单“SO-99”" in overdue(*words).out
+    answer = overdue(*words, "--json").json
+    assert (answer["reply"], answer["outcome"]) == (None, "invalid") and "SO-99" in answer["message"]
+
+
 def test_the_mailbox_is_empty_while_letters_are_off(overdue: CommandLine) -> None:
     assert overdue("mailbox", "--json").json == {"letters": []}
 

@@ -133,6 +133,15 @@ def test_a_confirmation_is_asked_inside_the_page(tab: Page, host: Sample) -> Non
     assert [e.action for e in host.heard] == ["letters.release"]
 
 
+def test_a_question_is_not_called_saved(tab: Page, host: Sample) -> None:
+    ask = Action("credit.approve_with", "附条件批准", "form", (Input("note", "text", False, "审批意见"),))
+    host.send("lina", Card("credit.request", "zh", "warning", "订单待审批", actions=(ask,)))
+    host.answer = lambda envelope: Reply("done", "", Card("reply.sure", "zh", "info", "附条件批准？"))
+    phone(tab, "lina").locator('[data-action="credit.approve_with"]').click()
+    phone(tab, "lina").get_by_role("dialog").get_by_role("button", name="确定").click()
+    expect(phone(tab, "lina").locator(".toast")).to_have_text("尚未保存，请在下面的卡片上确认")
+
+
 def test_what_another_process_writes_appears_by_itself(tab: Page, database_url: str) -> None:
     write = f"""
 import asyncio

@@ -7,24 +7,24 @@ const WORDS = {
     views: { full: '完整', slack: 'Slack', dingtalk: '钉钉', wecom: '企业微信', text: '纯文本' },
     mailbox: '客户邮箱', mailboxNote: '发给客户的信', say: '例如：余额 花果山', send: '发送',
     quick: ['待办', '逾期', '账龄', '帮助'], approvals: '审批', nothing: '还没有消息', nothingNote: '到了该提醒的时候，消息会出现在这里。',
-    noLetters: '还没有信', noLettersNote: '政策打开信函后，发给客户的信会出现在这里。', older: '更早的消息', fresh: '新消息 ↓', closed: '已结束',
+    noLetters: '还没有信', noLettersNote: '信函发给客户后，会出现在这里。', older: '更早的消息', fresh: '新消息 ↓', closed: '已结束',
     cancel: '取消', ok: '确定', close: '关闭', dates: ['今天', '昨天', '明天', '3 天后', '周五', '月底'], all: '不填 = 全部', none: '不要求', choose: '请选择', search: '按姓名查找', which: '显示哪些人',
     preview: '写模板的人：消息预览 ›', whichNote: '手机上每次一人，在底部切换。', needed: '请填写', badAmount: '请填金额，例如 50,000 或 5万', lost: (where, n) => `${where}里有 ${n} 处不同`, offline: '连接断开，正在重连…',
-    gone: '连接已结束：请在终端重新运行命令，打开新的链接。', error: '出错了，没有保存', saved: '已保存', advance: '时间走到', to: '收件人', cc: '抄送',
+    gone: '连接已结束：请在终端重新运行命令，打开新的链接。', error: '出错了，没有保存', saved: '已保存', sure: '尚未保存，请在下面的卡片上确认', advance: '时间走到', to: '收件人', cc: '抄送',
     past: '只能往后走', stages: ['信', '友好提醒', '付款通知', '最后通知'], done: '已办', weekdays: '日一二三四五六', rest: '休息日', change: '选好', clockTitle: '走到什么时候', clockNote: '途中每个工作小时都会经过，提醒与升级照常发生。', busy: '时间正在走…',
-    roles: { rep: '销售', sales_manager: '销售经理', sales_director: '销售总监', finance: '财务', finance_manager: '财务经理', finance_director: '财务总监', risk: '风控', management: '管理层', admin: '管理员' },
+    roles: { rep: '业务员', sales_manager: '销售经理', sales_director: '销售总监', finance: '财务', finance_manager: '财务经理', finance_director: '财务总监', risk: '风控', management: '管理层', admin: '管理员' },
   },
   en: {
     brand: 'Huikuan', view: 'Show as in', people: 'People', hour: '+1 hour', day: 'Next day 9:00', workday: 'Next workday', pick: 'Pick…',
     views: { full: 'Everything', slack: 'Slack', dingtalk: 'DingTalk', wecom: 'WeCom', text: 'Plain text' },
     mailbox: 'Customer mail', mailboxNote: 'Letters to customers', say: 'e.g. balance hgsgy', send: 'Send',
     quick: ['/todo', '/overdue', '/aging', '/help'], approvals: '/approvals', nothing: 'No messages yet', nothingNote: 'When it is time to remind somebody, it shows here.',
-    noLetters: 'No letters yet', noLettersNote: 'Once the policy switches letters on, they show here.', older: 'Earlier messages', fresh: 'New messages ↓', closed: 'Closed',
+    noLetters: 'No letters yet', noLettersNote: 'Letters that were sent to customers show here.', older: 'Earlier messages', fresh: 'New messages ↓', closed: 'Closed',
     cancel: 'Cancel', ok: 'OK', close: 'Close', dates: ['Today', 'Yesterday', 'Tomorrow', 'In 3 days', 'Friday', 'Month end'], all: 'blank = everything', none: 'Not required', choose: 'Please choose', search: 'Find by name', which: 'Whose chats to show',
     preview: 'For who writes templates: message preview ›', whichNote: 'On a phone one at a time; switch at the bottom.', needed: 'Please fill in', badAmount: 'An amount, e.g. 50,000', lost: (where, n) => `${n} ${n === 1 ? 'thing' : 'things'} different in ${where}`, offline: 'Connection lost, trying again…',
-    gone: 'Disconnected: run the command again and open its new link.', error: 'Something went wrong; not saved', saved: 'Saved', advance: 'Moving to', to: 'To', cc: 'Cc',
+    gone: 'Disconnected: run the command again and open its new link.', error: 'Something went wrong; not saved', saved: 'Saved', sure: 'Not saved yet: please confirm on the card below', advance: 'Moving to', to: 'To', cc: 'Cc',
     past: 'Time only moves forward', stages: ['Letter', 'Friendly reminder', 'Payment notice', 'Final notice'], done: 'Done', weekdays: ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'], rest: 'day off', change: 'Choose', clockTitle: 'Move the clock to', clockNote: 'Every working hour in between is passed; reminders and escalations happen as they would.', busy: 'The clock is moving…',
-    roles: { rep: 'Sales', sales_manager: 'Sales manager', sales_director: 'Sales director', finance: 'Finance', finance_manager: 'Finance manager', finance_director: 'Finance director', risk: 'Risk', management: 'Management', admin: 'Admin' },
+    roles: { rep: 'Sales rep', sales_manager: 'Sales manager', sales_director: 'Sales director', finance: 'Finance', finance_manager: 'Finance manager', finance_director: 'Finance director', risk: 'Risk', management: 'Management', admin: 'Admin' },
   },
 };
 const LOST = [ // what bot.fit says in English, for readers of Chinese
@@ -331,9 +331,13 @@ async function press(item, action, input, button, wrong) {
   button?.setAttribute('aria-busy', 'true');
   try {
     const body = { person: item.person, delivery: item.delivery, action: action.id, rev: item.rev, input: action.target ? { ...input, target: action.target } : input };
-    const { outcome, message, next } = await call('tap', body);
+    const { outcome, message, next, answer } = await call('tap', body);
     if (next) { setTimeout(() => ask(item, { ...next.action, given: [] }, button?.isConnected ? button : null)); return true; }
     if (wrong && outcome === 'invalid') { wrong(message || outcome); return false; }
+    if (!message && answer && outcome === 'done') { // a card of its own: a question, or what was opened
+      if (answer === 'reply.sure') toast(item.person, t.sure, 'odd');
+      return true;
+    }
     toast(item.person, message || t.saved, { done: 'done', already: 'odd', stale: 'odd' }[outcome] || 'bad');
     return true;
   } catch (error) {
