@@ -4,8 +4,10 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import web
 from sqlalchemy import Engine
 
 from bot.adapters.base import Envelope, Reply
@@ -27,6 +29,7 @@ from tests.adapters.dingtalk_product import (
 )
 from tests.databases import Databases
 from tests.fakes.dingtalk import FakeDingTalk
+from tests.fakes.server import FakeServer
 
 SEND, SESSION = "/v1.0/robot/oToMessages/batchSend", "/robot/sendBySession"
 
@@ -132,6 +135,44 @@ def test_depth_is_junk(data: dict[str, Any]) -> None:
 @pytest.mark.parametrize("address", ["http://[", "http://[::1", "https://api.dingtalk.com@evil.example/", "//x", ""])
 def test_no_address_is_dingtalks_that_is_not(product: Callable[..., Product], address: str) -> None:
     assert not product().adapter.client.ours(address)
+
+
+FOREIGN = ("http://127.0.0.1:{port}/robot/sendBySession?session=1", "http://user@127.0.0.1:{port}/", "http://localhost:{port}/")
+
+
+class Elsewhere(FakeServer):
+    """Somebody else's server, who would like to know what we answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def routes(self, app: web.Application) -> None:
+        app.router.add_route("*", "/{path:.*}", self._hear)
+
+    async def _hear(self, request: web.Request) -> web.Response:
+        self.heard.append(await request.text())
+        return web.json_response({"errcode": 0})
+
+
+@pytest.mark.parametrize("address", FOREIGN)
+@pytest.mark.parametrize("group", [False, True])
+def test_figures_go_to_no_address_that_is_not_dingtalks(
+    product: Callable[..., Product], fake: FakeDingTalk, address: str, group: bool
+) -> None:
+    """A push brings the address to which its answer goes: where that is somebody else's, the robot answers instead."""
+    hk = product().start()
+    hk.answers(Reply("done", "", card(kind="reply.balance", title="甲公司 ¥120,000.00", actions=())))
+    with Elsewhere() as elsewhere:
+        given = {"sessionWebhook": address.format(port=urlsplit(elsewhere.url).port)}
+        if group:
+            answers = fake.say_in_group("li", "cid-group", "/balance 甲", change=given, replies=1).messages
+        else:
+            answers = fake.say("li", "/balance 甲", change=given, replies=1).messages
+        assert "甲公司 ¥120,000.00" in {each.title for each in answers if each.conversation is None}
+        hk.stop()
+        assert elsewhere.heard == []
+    assert fake.calls(SESSION) == [] and fake.calls(SEND)
 
 
 def test_naming_the_robot_without_a_word_asks_for_help(product: Callable[..., Product], fake: FakeDingTalk) -> None:
