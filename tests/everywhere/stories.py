@@ -21,6 +21,7 @@ WHOLE = (
 )  # fmt: skip
 
 FORGED = "presses what no phone shows; each messenger's contract forges such presses"
+CURRENCY = "no form asks for the currency alone: it is said with the amount"
 FORMS = "forms refuse by themselves what the story sends"
 
 # What has no phone in it, by module. Of credit, whose orders come in by the API, each kind of card has a story of its own.
@@ -45,10 +46,12 @@ LEFT_OUT = {
     "a_day_that_is_none_or_far_away_is_a_sentence": FORGED,
     "a_line_that_is_none_opens_nothing": FORGED,
     "a_messenger_that_is_switched_on_later_brings_what_was_missed": "two messengers",
-    "a_promise_of_one_currency_leaves_the_other_to_chase": "no form asks for the currency alone: it is said with the amount",
+    "a_promise_in_another_currency_withdraws_nothing": CURRENCY,
+    "a_promise_of_one_currency_leaves_the_other_to_chase": CURRENCY,
     "a_task_is_handed_over_by_its_person_and_whoever_is_above": FORGED,
     "a_task_that_moves_joins_the_one_that_the_new_owner_has": "a manager presses the rep's card, which she hasn't got",
     "characters_that_nobody_types_are_left_out": "characters that no messenger carries",
+    "nobody_opens_what_waits_for_somebody_else": FORGED,
     "nobody_settles_a_dispute_that_they_raised": FORGED,
     "the_buttons_of_an_answered_todo_work": FORGED,
     "the_number_of_statements_does_not_grow_with_what_waits": "counts statements",

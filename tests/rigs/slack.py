@@ -89,6 +89,7 @@ class Rig:
                 if not said:
                     continue  # one question leads to the next
             else:
+                assert not left, f"no form of {action} has room for {left}, only for {names}"
                 return self._words(user, before, _is_answer)
             self.fake.close(user, view)
         return said

@@ -175,7 +175,8 @@ class Rig:
         """A button as it stands now, or as it stood before: a phone may not have heard of the change."""
         now = self._now(user, ref)
         first = self.fake.call(lambda: _first(self.fake._corp.messages[now.msgid], user))
-        for seen in (now, *reversed(self._faces[user, ref]), first):
+        before = sorted((*reversed(self._faces[user, ref]), first), key=lambda seen: bool(seen.questions))
+        for seen in (now, *before):
             entries = [b.key for b in (*seen.buttons, *seen.menu) if b.key]
             for wanted in (action, LOG) if action.startswith("task.") else (action,):
                 for key in entries:

@@ -82,9 +82,9 @@ class Rig(wecom.Rig):
     def _fill(self, user: str, seen: Seen, action: str, inputs: dict[str, str]) -> str:
         """A person types a command for this. Stories name no command, so here a button's key says what it would."""
         read = [keys.read(button.key) for button in (*seen.buttons, *seen.menu) if button.key]
-        rev = next((key.rev for key in read if key is not None), 1)
+        ref, rev = next(((key.ref, key.rev) for key in read if key is not None), (str(seen.card["task_id"]), 1))
         given = tuple((name, value) for name, value in inputs.items() if value)
-        key = keys.Key(str(seen.card["task_id"]), action, rev, given=given).text()
+        key = keys.Key(ref, action, rev, given=given).text()
         message = next(m for m in self.fake._messages if m.msgid == seen.msgid)
         return self.fake._press(user, message, seen.card, key, {}, 6.0).text
 
@@ -92,7 +92,8 @@ class Rig(wecom.Rig):
         """A button as it stands now, or as it stood before."""
         now = self._now(user, ref)
         message = next(m for m in self.fake._messages if m.msgid == now.msgid)
-        for seen in (now, *reversed(self._faces[user, ref]), _first(message, user)):
+        before = sorted((*reversed(self._faces[user, ref]), _first(message, user)), key=lambda seen: bool(seen.questions))
+        for seen in (now, *before):
             entries = [b.key for b in (*seen.buttons, *seen.menu) if b.key]
             for wanted in (action, LOG) if action.startswith("task.") else (action,):
                 for key in entries:

@@ -58,9 +58,14 @@ def test_a_claim_waits_for_finance_and_is_gone_when_it_is_decided(hk: Harness) -
     items, text = listed(hk, "cai")
     assert items == ["claim:1"] and "客户称已付款，待核对：¥100.00" in text
     assert opened(hk, "cai", "claim:1")
-    ask.tap("task.open", by="li", task="claim:1", expect="invalid")
     ask.tap("claim.void")
     assert listed(hk, "cai")[0] == []
+
+
+def test_nobody_opens_what_waits_for_somebody_else(hk: Harness) -> None:
+    hk.overdue().tap("task.paid")
+    ask = hk.chat("cai").expect_card(kind="claim.review")
+    ask.tap("task.open", by="li", task="claim:1", expect="invalid")
 
 
 def test_letters_to_release_wait_for_finance(hk: Harness) -> None:

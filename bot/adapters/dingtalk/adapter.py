@@ -117,13 +117,15 @@ class DingtalkAdapter:
         return Sent(ref)
 
     async def update(self, ref: DeliveryRef, card: Card) -> SendResult:
+        asked_for = ref.delivery_id if not ref.ref else None  # an answer has a name of its own, and names its delivery
         try:
-            await self.mirror.changed(ref.ref, card)
+            name = ref.ref if asked_for is None else (await self._named()).answer(asked_for)
+            await self.mirror.changed(name, card)
         except Unreachable as error:
             return Retry(1.0, str(error))
         if self._by_text(ref.to):
             return Refused("a text message stays as it is")
-        body = render.change(ref.ref, render.face(card, rev=ref.rev))
+        body = render.change(name, render.face(card, rev=0 if asked_for is not None else ref.rev, delivery=asked_for))
         outcome = await self.client.call("PUT", "/v1.0/card/instances", body)
         if isinstance(outcome, Done):
             return Sent(ref.ref)
