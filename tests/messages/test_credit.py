@@ -103,7 +103,7 @@ FACTS = {  # item for item what issue 4 has the card show; the customer is in th
     "zh": ("华兴商贸", "C级，平均逾期 18.4 天付款", "¥500,000.00", "¥420,000.00", "¥200,000.00", "超信用 ¥120,000.00",
            "¥100,000.00（7天）", "7月6日 ¥120,000.00，连续失约2次", "老客户，月底回款后补齐", "SO-2026-0118"),
     "en": ("Huaxing Trading", "C, 18.4 days late on average", "CN¥500,000.00", "CN¥420,000.00", "CN¥200,000.00",
-           "Over credit by CN¥120,000.00", "CN¥100,000.00 (7 days)", "6 Jul CN¥120,000.00, 2 broken",
+           "Over by CN¥120,000.00", "CN¥100,000.00 (7 days)", "6 Jul CN¥120,000.00, 2 broken",
            "old customer, pays at month-end", "SO-2026-0118"),
 }  # fmt: skip
 WORSE = {"acts_for": ("王总",), "reminders": 2, "changed": True, "prepaid": cny(60_000)}
