@@ -1,10 +1,12 @@
 """The whole API against its own description: never a 500, and nothing that the description doesn't promise.
 
 What is sent is made of the description: by its examples, at its bounds, beyond them. Derandomized: the same every time.
+What breaks a database or a parser rather than a description, and no chance finds, is sent as well, at every place of a path.
 """
 
 from types import SimpleNamespace
 from typing import Any, cast
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,8 +16,6 @@ from core import tokens
 from tests.api.conftest import Api
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis isn't installed")
-SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
 
 schema = schemathesis.openapi.from_dict(create_api(cast(Any, SimpleNamespace(company=SimpleNamespace(lang="zh")))).openapi())
 schema.config.generation.update(with_security_parameters=False)
@@ -43,8 +43,37 @@ def send(api: Api, case: Any) -> Any:
     return api(case.method, path, token=None if "authorization" in headers else "", headers=headers, **more)
 
 
-@SQLITE
+NASTY = {
+    "nul": "SO\0-1001", "only nul": "\0", "long": "9" * 5000, "long in bytes": "订" * 3000, "number": "9" * 40,
+    "slash": "a/b/close/", "dots": "../..", "no UTF-8": "%ED%A0%80%FF", "dot": "%2e", "quote": "' OR 1=1 --", "newline": "a\r\nX: y",
+    "no character": "\uffff\u202e", "beyond the plane": "\U0001f600" * 50, "space": " ",
+}  # fmt: skip
+IN_PATHS = [
+    pytest.param(operation, name, id=f"{operation.method.upper()} {operation.path}")
+    for operation in (result.ok() for result in schema.get_all_operations())
+    for name in (each.name for each in operation.path_parameters)
+]
+
+
 @schema.parametrize()
-@settings(max_examples=20, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_api_does_what_it_says(case: Any, whole: Api) -> None:
     case.validate_response(send(whole, case), excluded_checks=[schemathesis.checks.ignored_auth])
+
+
+@pytest.mark.parametrize(("operation", "name"), IN_PATHS)
+def test_whatever_stands_in_the_path(operation: Any, name: str, whole: Api) -> None:
+    """The rest of the request is right, so that nothing else refuses it."""
+    order = {"number": "SO-1001", "customer": "C001", "amount": "1500.00"}
+    body = {"body": order, "media_type": "application/json"} if operation.body else {}
+    for what, value in NASTY.items():
+        case = operation.Case(path_parameters={name: quote(value, safe="%")}, **body)
+        answer = send(whole, case)
+        assert answer.status_code in (404, 405, 422), f"{what}: {answer.status_code} {answer.text[:200]}"
+        case.validate_response(answer, checks=[
+            schemathesis.checks.not_a_server_error, schemathesis.checks.response_schema_conformance,
+        ])  # fmt: skip
+
+
+def test_every_path_with_a_name_in_it_is_tried() -> None:
+    assert len(IN_PATHS) == sum(path.count("{") * len(methods) for path, methods in schema.raw_schema["paths"].items())
