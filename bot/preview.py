@@ -21,7 +21,8 @@ from bot.plain import to_text
 from core.errors import DomainError
 
 REF, REV = "example", 1
-SAID_REF = "hk-example-1"  # links of DingTalk's text messages are read back only under names like this one
+SAID_REF = "hk-example-1"  # DingTalk's messages have names like this one; links are read back under no other
+TEMPLATE, ROBOT = "example.schema", "example"
 MEMBER, AGENT, FORM = "example", 1_000_001, f"https://huikuan.example/form?m={REF}"
 
 # What never stands in a chat: mail to customers, and the file that a human sends.
@@ -121,9 +122,9 @@ def _slack(card: Card, today: date) -> dict[str, Any]:
 
 
 def _dingtalk(card: Card, today: date) -> dict[str, Any]:
-    from bot.adapters.dingtalk.render import face
+    from bot.adapters.dingtalk.render import payload
 
-    return dict(face(card, rev=REV))
+    return payload(card, ref=SAID_REF, rev=REV, to=MEMBER, template=TEMPLATE, robot=ROBOT)
 
 
 def _dingtalk_text(card: Card, today: date) -> dict[str, Any]:

@@ -7,8 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from bot.adapters.dingtalk.template import text as template_file
+from bot.preview import MEMBER
+from bot.preview import ROBOT as ROBOT_CODE
+from bot.preview import TEMPLATE as TEMPLATE_ID
+from tests.fakes.dingtalk.cards import CREATE, DELIVER, Cards
 from tests.fakes.dingtalk.robot import Robot
-from tests.fakes.dingtalk.state import CARD_ADVISED, World
+from tests.fakes.dingtalk.state import CARD_ADVISED, User, World, only_keys
 from tests.fakes.dingtalk.template import Template
 from tests.fakes.slack.chat import SPLIT_AT, check_content
 from tests.fakes.wecom import aibot_rules
@@ -30,12 +34,21 @@ def slack(payload: Payload) -> None:
 
 
 def dingtalk(payload: Payload) -> None:
-    """The variables of a card: all known to our own template, all text, buttons as the client reads them."""
-    assert all(isinstance(value, str) for value in payload.values())
-    assert TEMPLATE.unknown(payload) == []
-    assert max(len(value) for value in payload.values()) <= CARD_ADVISED
-    assert [button for group in TEMPLATE.button_groups(payload) for button in group] == json.loads(payload["btns"])
-    assert TEMPLATE.form(payload) is None  # nothing is asked before somebody presses
+    """The call that delivers a card to one person, who can't forward it. Its variables are all known to our own template,
+    all text, the buttons as the client reads them."""
+    wrong: list[str] = []
+    world = World(wrong)
+    world.robot_code, world.templates[TEMPLATE_ID] = ROBOT_CODE, TEMPLATE
+    world.users[MEMBER] = User(MEMBER, "", "", "", world.corp_id)
+    cards = Cards(world)
+    body = only_keys(payload, CREATE | DELIVER, "createAndDeliver")
+    assert [each["errorMsg"] for each in cards._deliver(cards._create(body), body)] == [""] and not wrong
+    assert [message.seen_by for message in world.messages] == [[MEMBER]]
+    assert body["imRobotOpenSpaceModel"]["supportForward"] is False  # customers' balances
+    shown = body["cardData"]["cardParamMap"]
+    assert max(len(value) for value in shown.values()) <= CARD_ADVISED
+    assert [button for group in TEMPLATE.button_groups(shown) for button in group] == json.loads(shown["btns"])
+    assert TEMPLATE.form(shown) is None  # nothing is asked before somebody presses
 
 
 def dingtalk_text(payload: Payload) -> None:

@@ -17,13 +17,14 @@ from bot.adapters.slack.client import Answer
 from bot.adapters.wecom.frames import plain
 from bot.card import LANGS, Lang
 from bot.fit import fit
-from bot.preview import FORM, LETTERS, MEMBER, Face, example, faces, kinds, previews
+from bot.preview import FORM, LETTERS, MEMBER, TEMPLATE, Face, example, faces, kinds, previews
+from bot.preview import ROBOT as ROBOT_CODE
 from bot.settings import Settings
 
 ROBOT = "wecom-robot"
 SET_UP: dict[str, dict[str, Any]] = {
     "slack": {"slack": {"bot_token": "xoxb-1", "app_token": "xapp-1"}},
-    "dingtalk": {"dingtalk": {"client_id": "a", "client_secret": "b", "card_template": "c.schema"}},
+    "dingtalk": {"dingtalk": {"client_id": "a", "client_secret": "b", "robot_code": ROBOT_CODE, "card_template": TEMPLATE}},
     "wecom": {
         "public_url": "https://huikuan.example",
         "wecom": {"corp_id": "a", "agent_id": 1_000_001, "secret": "b", "token": "c", "aes_key": "A" * 43},
@@ -61,9 +62,7 @@ class Network:
 
     def _dingtalk(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def call(method: str, path: str, body: Any = None) -> Done:
-            shown = json.loads(body["msgParam"]) if "msgParam" in body else dict(body["cardData"]["cardParamMap"])
-            shown.pop("lastMessage", None)  # of the list of chats, no variable of the card
-            self.heard.append(shown)
+            self.heard.append(json.loads(body["msgParam"]) if "msgParam" in body else body)
             return Done({})
 
         monkeypatch.setattr(self.adapter.client, "call", call)

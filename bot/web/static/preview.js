@@ -98,16 +98,17 @@ function fieldOf(field) {
   return field.hidden ? null : h('label', null, field.label + (field.required ? ' *' : ''), options || h('input', { placeholder: field.placeholder, type: field.type === 'DATE' ? 'date' : 'text' }));
 }
 function dingtalk(payload) {
-  const form = payload.show_form === 'true' ? JSON.parse(payload.form).fields : [];
-  return h('div.screen.ding', null, h('div.card.head-' + payload.status_color, null,
-    h('h4', null, payload.title),
+  const card = payload.cardData.cardParamMap;
+  const form = card.show_form === 'true' ? JSON.parse(card.form).fields : [];
+  return h('div.screen.ding', null, h('div.card.head-' + card.status_color, null,
+    h('h4', null, card.title),
     h('div.body', null,
-      payload.status_text ? h('p.soft', null, payload.status_text) : null,
-      h('div.md', null, markdown(payload.content)),
-      payload.notice ? h('p.notice', null, payload.notice) : null,
-      form.map(fieldOf), form.length ? h('button.blue', { type: 'button' }, payload.form_btn_text) : null,
-      buttons(JSON.parse(payload.btns), one => one.color),
-      payload.result ? h('p.soft', null, payload.result) : null)));
+      card.status_text ? h('p.soft', null, card.status_text) : null,
+      h('div.md', null, markdown(card.content)),
+      card.notice ? h('p.notice', null, card.notice) : null,
+      form.map(fieldOf), form.length ? h('button.blue', { type: 'button' }, card.form_btn_text) : null,
+      buttons(JSON.parse(card.btns), one => one.color),
+      card.result ? h('p.soft', null, card.result) : null)));
 }
 function buttons(list, style) {
   return list.length ? h('div.controls', null, list.map(one => h('button.' + style(one), { type: 'button' }, one.text, one.event?.type === 'openLink' || one.url ? ' ↗' : ''))) : null;
@@ -161,7 +162,7 @@ const DRAW = { slack, dingtalk, 'dingtalk-text': dingtalkText, wecom, 'wecom-rob
 
 function shape(face) {
   const kind = face.payload.template_card?.card_type || face.payload.msgtype;
-  return { slack: 'Block Kit', dingtalk: 'cardParamMap', 'dingtalk-text': 'sampleMarkdown', wecom: kind, 'wecom-robot': kind, 'wecom-text': kind }[face.name] || '';
+  return { slack: 'Block Kit', dingtalk: 'createAndDeliver', 'dingtalk-text': 'sampleMarkdown', wecom: kind, 'wecom-robot': kind, 'wecom-text': kind }[face.name] || '';
 }
 function drawFace(face) {
   return h('section.face', { 'data-face': face.name },
