@@ -15,7 +15,7 @@ from bot.notifications.views import DoneView, Line
 from core import actions
 from core.actions import ActionRequest, Outcome, Result
 from core.actions.request import only_currency
-from core.models import Claim, Customer, Dispute, Pause, Promise
+from core.models import Claim, Customer, Dispute, Pause, Promise, Receipt
 from core.money import Money, format_major, format_money, parse_major
 
 
@@ -53,9 +53,18 @@ def act(
         told |= {"customer": {"code": customer.code, "name": customer.name}, **changed(ask, action, outcome, customer)}
     what = words.said(action, outcome.code, outcome.facts, ask.lang, already=already, today=ask.work.today)
     return CommandReply(
-        kind="reply.done", view=DoneView(today=ask.work.today, what=what, details=lines), json=told,
+        kind="reply.done", view=DoneView(today=ask.work.today, what=what, details=lines, next=_next(ask, outcome)), json=told,
         outcome=str(outcome.result), code=outcome.code, facts=outcome.facts, customer_id=customer.id if customer else None,
     )  # fmt: skip
+
+
+def _next(ask: Ask, outcome: Outcome) -> str:
+    """What is left to do; "" where nothing is."""
+    receipt = ask.work.session.get(Receipt, outcome.facts["receipt"]) if outcome.code == "receipt.recorded" else None
+    if receipt is None or not receipt.open_minor:
+        return ""
+    left = Money(receipt.open_minor, receipt.currency)
+    return words.say("receipt.unallocated", {"amount": left, "number": quoted(receipt.number)}, ask.lang)[0]
 
 
 def _meant(ask: Ask, customer: Customer | None) -> str:

@@ -213,3 +213,22 @@ def test_money_of_another_currency_than_the_receipts_is_refused_in_words(hk: Har
     assert "¥50.00" in chore.text and chore.json["state"] == "open"
     chore.tap("receipt.allocate", receivable="I1", amount="50")
     assert chore.json["state"] == "closed"
+
+
+def test_money_that_nobody_has_allocated_fits_what_is_overdue_wherever_it_is_told(hk: Harness) -> None:
+    hk.overdue()
+    hk.act("li", "task.dispute", "甲", reason="quality")
+    hk.chat("fm").expect_card(kind="dispute.open")
+    cai, li = hk.chat("cai"), hk.chat("li")
+    said = cai.say("收款 甲 100 7-2 SK-9")["card"]
+    assert said.title == "收款已登记" and "¥100.00 尚未核销" in said.text and "核销 SK-9 应收编号" in said.text
+    arrived = li.expect_card("¥100.00", kind="payment.arrived")
+    assert "已无逾期款" not in arrived.text and "逾期 ¥100.00，有未核销款可抵，待财务核销" in arrived.text
+    balance = li.say("余额 甲")["card"]
+    assert "逾期 ¥100.00" in balance.text and "应收余额已扣除未核销款 ¥100.00，核销前逾期照列" in balance.text
+    cai.say("核销 SK-9 I1")
+    arrived.expect_update("已无逾期款")
+    assert "未核销款" not in li.say("余额 甲")["card"].text
+    for handle in ("cai", "fm"):
+        for card in hk.chat(handle).unread():
+            hk.read(card.id)

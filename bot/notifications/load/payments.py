@@ -72,6 +72,7 @@ def arrived(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         numbers=tuple(r.number for r in good),
         unapplied=sums((r.open_minor, r.currency) for r in good if ended is None),
         overdue=sums((_unpaid(r), r.currency) for r in unpaid),
+        netted=sums((r.netted_minor, r.currency) for r in mine if r.due_on and r.age(facts.today) > 0 and r.netted_minor),
         open=sums((r.open_minor, r.currency) for r in mine),
         days=max((r.age(facts.today) for r in unpaid), default=0),
         aside=sums((_unpaid(r) - (r.chaseable_minor if r.chaseable else 0), r.currency) for r in unpaid),

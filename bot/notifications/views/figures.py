@@ -91,6 +91,10 @@ class BalanceView:
         return self.unapplied.minor != 0
 
     @property
+    def unallocated(self) -> Money:
+        return Money(-self.unapplied.minor, self.currency)
+
+    @property
     def is_overdue(self) -> bool:
         return self.overdue.minor != 0
 

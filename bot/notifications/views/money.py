@@ -33,6 +33,7 @@ class PaymentView:
     numbers: tuple[str, ...] = ()  # receipt numbers
     unapplied: tuple[Money, ...] = ()  # the part that settles nothing yet
     overdue: tuple[Money, ...] = ()  # what stays overdue
+    netted: tuple[Money, ...] = ()  # payment.arrived: what is overdue beside that, and covered by unapplied money
     open: tuple[Money, ...] = ()
     days: int = 0
     aside: tuple[Money, ...] = ()  # payment.arrived: the part of `overdue` that is promised, disputed, claimed, paused
@@ -46,7 +47,7 @@ class PaymentView:
 
     @property
     def settled(self) -> bool:
-        return not self.overdue
+        return not self.overdue and not self.netted
 
     @property
     def several(self) -> bool:
