@@ -115,7 +115,9 @@ class Books:
         work = self.at(when)
         self.session.flush()
         before = set(self.session.new) | set(self.session.dirty)
-        found = load(work, row if isinstance(row, Message) else message_of(row), lang)
+        facts = Facts(work)
+        found = load(work, row if isinstance(row, Message) else message_of(row), lang, facts)
+        assert isinstance(found, Cancel) or not found.customer_code or found.customer_code in facts.coded, "its holds"
         assert set(self.session.new) | set(self.session.dirty) == before, "a loader wrote something"
         return found
 

@@ -61,7 +61,7 @@ def test_a_yes_repeats_what_it_is_about(lang: Lang) -> None:
     within = request(lang, over=None, group_over=None).actions[0].confirm or ""
     assert "超额" not in within and "over by" not in within
     for card in (request(lang), request(lang, over=None)):  # over both limits, over the group's alone
-        group = "超集团额度 ¥100,000.00" if lang == "zh" else "the group over by CN¥100,000.00"
+        group = "超集团额度 ¥100,000.00" if lang == "zh" else "group over by CN¥100,000.00"
         assert group in (card.actions[0].confirm or "")
 
 
@@ -73,6 +73,15 @@ def test_where_a_button_has_no_confirmation_a_second_card_asks(profile: str) -> 
     asked, _ = ask_card(fitted, approve, PROFILES[profile], today=TODAY)
     for part in ("仅放行此单", "华兴商贸", "SO-2026-0118", "¥200,000.00", "¥120,000.00"):
         assert part in asked.text, part
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_question_fits_wecoms_card_with_all_that_it_waives(lang: Lang) -> None:
+    [wecom] = [face.capabilities(lang) for face in faces() if face.name == "wecom"]
+    awaited = (Phrase(code="credit.prepayment_awaited", amount=(cny(60_000),)),)
+    fitted, _ = fit(request(lang, prepaid=cny(60_000), reasons=awaited), wecom, today=TODAY)
+    asked, lost = ask_card(fitted, fitted.actions[0], wecom, today=TODAY)
+    assert "text: cut" not in lost and "¥60,000.00" in asked.text and "¥100,000.00" in asked.text
 
 
 def test_slack_asks_before_it_sends_the_tap() -> None:

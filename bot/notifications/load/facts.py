@@ -162,7 +162,7 @@ class Facts:
     def __init__(self, work: Work) -> None:
         self.work = work
         self._customers: dict[int, About] = {}
-        self._coded: dict[str, About] = {}
+        self.coded: dict[str, About] = {}
         self._silent: dict[int, set[int]] = {}  # customer -> people
         self._tasks: dict[int, Task] = {}
         self._links: dict[int, set[int]] = {}
@@ -278,11 +278,11 @@ class Facts:
         for entry in read(_LATEST).scalars():
             found[entry.customer_id or 0].last = entry
         self._customers |= found
-        self._coded |= {about.code: about for about in found.values()}
+        self.coded |= {about.code: about for about in found.values()}
 
     def holds(self, code: str) -> tuple[str, ...]:
         """What stops the orders of a customer who was read before: kinds of holds, today."""
-        about = self._coded.get(code)
+        about = self.coded.get(code)
         return () if about is None else _stopping(about.holds)
 
     # --- people ---
