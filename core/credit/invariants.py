@@ -107,7 +107,7 @@ def orders_are_what_their_requests_made_them(session: Session) -> list[Problem]:
 
 
 def decisions_are_by_those_who_were_asked(session: Session) -> list[Problem]:
-    """By the people of the last rung, never by who asked; each word stands in the audit."""
+    """By the people of the last rung, never by who asked, this time or before; each word stands in the audit."""
     decided = select(Q.c.id, Q.c.decided_by_id, Q.c.rungs, Q.c.rung).where(Q.c.state.in_(DECIDED)).order_by(Q.c.id)
     problems = [
         Problem("request.rung", "credit_request", row.id, f"decided by person {row.decided_by_id}, who was not asked")
@@ -115,7 +115,11 @@ def decisions_are_by_those_who_were_asked(session: Session) -> list[Problem]:
         if row.rung >= len(row.rungs) or not has_a_say(row.rungs[row.rung], row.decided_by_id)
     ]
     votes = V.join(Q, Q.c.id == V.c.request_id).join(O, O.c.id == Q.c.order_id)
-    mine = or_(and_(V.c.person_id == O.c.asked_by_id, ~CHANGED), V.c.person_id == Q.c.asked_by_id)
+    before = Q.alias("before")
+    asked = exists().where(
+        before.c.order_id == Q.c.order_id, before.c.id < Q.c.id, before.c.asked_by_id == V.c.person_id
+    )  # fmt: skip
+    mine = or_(and_(V.c.person_id == O.c.asked_by_id, ~CHANGED), V.c.person_id == Q.c.asked_by_id, asked)
     own = select(V.c.request_id, V.c.person_id).select_from(votes).where(mine)
     said = exists().where(
         A.c.subject == "credit", A.c.subject_id == V.c.request_id, A.c.action == "credit.voted",

@@ -55,6 +55,10 @@ BREAKS: dict[Callable[[Session], list[Problem]], list[tuple[str, list[str]]]] = 
         ("request.rung", [f"UPDATE credit_request SET decided_by_id = 1 WHERE order_id = {OF('SO2')}"]),
         ("request.rung", [f"UPDATE credit_request SET rung = 7 WHERE order_id = {OF('SO2')}"]),
         ("vote.own", ["UPDATE credit_vote SET person_id = 1"]),
+        ("vote.own", [
+            f"DELETE FROM credit_vote WHERE request_id = (SELECT id FROM credit_request WHERE order_id = {OF('SO2')})",
+            f"UPDATE credit_request SET asked_by_id = 2, order_id = {OF('SO5')} WHERE order_id = {OF('SO2')}",
+        ]),
         ("vote.audit", ["DELETE FROM audit WHERE action = 'credit.voted'"]),
         ("vote.no", ["UPDATE credit_vote SET approve = (1 = 0)"]),
         ("request.vote", ["DELETE FROM credit_vote"]),
