@@ -175,6 +175,7 @@ def overdue(ask: Ask) -> CommandReply:
     view = OverdueView(
         today=ask.work.today, as_of=ask.work.today, currency=currency,
         customers=tuple(line for line in lines if line.overdue.currency == currency),
+        others=tuple(line for line in lines if line.overdue.currency != currency),
         total=tuple(Money(sums[key], key) for key in sorted(sums, key=lambda key: (key != currency, key))),
         cut=bool(cut),
     )  # fmt: skip

@@ -52,8 +52,9 @@ def act(
         lines = (Line(label=words.label("customer", ask.lang), value=customer.name), *lines)
         told |= {"customer": {"code": customer.code, "name": customer.name}, **changed(ask, action, outcome, customer)}
     what = words.said(action, outcome.code, outcome.facts, ask.lang, already=already, today=ask.work.today)
+    view = DoneView(today=ask.work.today, what=what, details=lines, next=_next(ask, outcome))
     return CommandReply(
-        kind="reply.done", view=DoneView(today=ask.work.today, what=what, details=lines, next=_next(ask, outcome)), json=told,
+        kind="reply.done", view=view, json=told,
         outcome=str(outcome.result), code=outcome.code, facts=outcome.facts, customer_id=customer.id if customer else None,
     )  # fmt: skip
 

@@ -313,6 +313,17 @@ def test_what_is_overdue_in_another_currency_is_said(firm: Firm) -> None:
     assert "有逾期 US$500.00" in text and "没有逾期" not in text
 
 
+def test_every_currency_of_the_heading_is_in_a_row(firm: Firm) -> None:
+    receivable(firm.work, "U-1", firm.jia, "500.00", due=date(2026, 7, 2), currency="USD")
+    only = firm.customer("C009", "美元客户", firm.li)
+    receivable(firm.work, "U-2", only, "700.00", due=date(2026, 7, 3), currency="USD")
+    firm.work.session.flush()
+    card = render("reply.overdue", firm.says(firm.fin, "/overdue").view, "zh")
+    assert card.title == "逾期客户 3 个 · ¥420,000.00 + US$1,200.00"
+    assert [(row[0], row[1]) for row in card.rows][2:] == [("美元客户", "US$700.00"), (firm.jia.name, "US$500.00")]
+    assert "CNY" not in card.footer
+
+
 def test_the_first_of_the_overdue_are_called_that(firm: Firm) -> None:
     receivable(firm.work, "U-1", firm.jia, "500.00", due=date(2026, 7, 2), currency="USD")
     firm.work.session.flush()

@@ -206,12 +206,13 @@ class OverdueView:
     as_of: date
     currency: str
     customers: tuple[OverdueLine, ...]
+    others: tuple[OverdueLine, ...] = ()  # what is overdue in other currencies, also of those above
     total: tuple[Money, ...] = ()  # of those shown
     cut: bool = False  # there are more than were asked for
 
     @property
     def count(self) -> int:
-        return len(self.customers)
+        return len(self.customers) if self.cut else len({line.code for line in (*self.customers, *self.others)})
 
     @property
     def none(self) -> bool:
