@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, String, and_, bindparam, cast, func, select
+from sqlalchemy import BigInteger, String, and_, bindparam, case, cast, func, select
 from sqlmodel import Session, SQLModel
 
 from bot.card import Lang
@@ -162,21 +162,26 @@ def _orders(session: Session, as_of: date, zone: ZoneInfo, lang: Lang = "zh") ->
     days = (
         select(o.c.id, *parts.days_of(bindparam("zone", zone.key, type_=String))).group_by(o.c.id).subquery("days")
     )
-    mine = and_(named(r), r.c.issued_on <= as_of, parts.is_of(days.c))
+    mine = parts.is_of(days.c)
     owed = (
         select(
-            o.c.id, total(r.c.amount_minor).label("invoiced"),
-            total(r.c.open_minor - func.coalesce(later.c.amount, 0)).label("open"),
+            o.c.id, total(case((mine, r.c.amount_minor))).label("invoiced"), total(r.c.amount_minor).label("taken"),
+            total(case((mine, r.c.open_minor - func.coalesce(later.c.amount, 0)))).label("open"),
         )
-        .join_from(o, days, days.c.id == o.c.id).join(r, mine)
+        .join_from(o, days, days.c.id == o.c.id).join(r, and_(named(r), r.c.issued_on <= as_of))
         .outerjoin(later, later.c.receivable_id == r.c.id).group_by(o.c.id).subquery()
     )  # fmt: skip
+    before = s.c.shipped_on < func.coalesce(days.c.ordered_on, days.c.placed_on)
     sent = (
-        select(o.c.id, total(s.c.amount_minor).label("shipped"))
-        .join_from(o, s, and_(named(s), s.c.shipped_on <= as_of)).group_by(o.c.id).subquery()
+        select(
+            o.c.id, total(s.c.amount_minor).label("shipped"), total(case((before, s.c.amount_minor))).label("before")
+        )
+        .join_from(o, days, days.c.id == o.c.id).join(s, and_(named(s), s.c.shipped_on <= as_of))
+        .group_by(o.c.id).subquery()
     )  # fmt: skip
+    theirs = parts.of_others(sent.c.before, func.coalesce(owed.c.taken - owed.c.invoiced, 0), o.c.ordered_on)
     statement = (
-        select(o, c.c.code.label("customer"), owed.c.invoiced, owed.c.open, sent.c.shipped)
+        select(o, c.c.code.label("customer"), owed.c.invoiced, owed.c.open, (sent.c.shipped - theirs).label("shipped"))
         .join_from(o, c, c.c.id == o.c.customer_id)
         .outerjoin(owed, owed.c.id == o.c.id)
         .outerjoin(sent, sent.c.id == o.c.id)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Date, String, and_, bindparam, case, cast, func, literal, or_, select, union_all
 
-from core.credit.parts import ZONE, days_of, is_of, of_others
+from core.credit.parts import ZONE, days_of, is_of
 from core.models import Allocation, Order, OrderState, Receivable, Shipment
 from core.models.base import table_of
 from core.work import Work
@@ -146,10 +146,11 @@ def _done() -> Any:
         return and_(customer_id == key[0], number == key[1], currency == key[2])
 
     sent = named(S.c.customer_id, S.c.order_no, S.c.currency)
-    before = S.c.shipped_on < func.coalesce(_Days.ordered_on, _Days.placed_on)
     taken = select(_sum(R.c.amount_minor)).where(named(R.c.customer_id, R.c.order_no, R.c.currency), ~is_of(_Days))
-    theirs = of_others(_sum(case((before, S.c.amount_minor), else_=0)), taken.scalar_subquery(), _Days.ordered_on)
-    shipped = select(_sum(S.c.amount_minor) - theirs).where(sent)
+    # No more than what counts as shipped as long as the order isn't released, by amounts alone: parts._without.
+    rest, since = _sum(S.c.amount_minor) - taken.scalar_subquery(), S.c.shipped_on >= _Days.ordered_on
+    own = _sum(case((since, S.c.amount_minor), else_=0))
+    shipped = select(case((and_(_Days.ordered_on.is_not(None), own < rest), own), else_=rest)).where(sent)
     mine = named(R.c.customer_id, R.c.order_no, R.c.currency), is_of(_Days)
     invoiced, still_open = (select(_sum(minor)).where(*mine) for minor in (R.c.amount_minor, R.c.open_minor))
     settled = select(_sum(A.c.amount_minor)).join_from(R, A, A.c.receivable_id == R.c.id)

@@ -100,8 +100,10 @@ class Credit(RuleBasedStateMachine):
         return self.shipped.get(order.number, 0) + left
 
     def _done(self, order: Order) -> int:
+        """What needs nobody's approval any more: it is used up already."""
         owed = self.invoiced.get(order.number, 0) - self.credited.get(order.number, 0)
-        return max(self._shipped(order), owed)
+        invoiced, shipped = self.older.get(order.number, (0, 0))
+        return max(min(self._shipped(order), self.shipped.get(order.number, 0) + shipped - invoiced), owed)
 
     def _used(self, which: Customer) -> int:
         return self.owes[which.id] + sum(self._uses(order) for order in self._orders() if order.customer_id == which.id)

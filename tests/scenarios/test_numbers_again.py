@@ -108,6 +108,20 @@ def test_money_that_bounces_is_owed_beside_the_new_order(shop: Harness) -> None:
     assert place(shop, "甲", "100.00", "SO2")["verdict"] == "held"
 
 
+@pytest.mark.parametrize("day", [{}, {"ordered_on": "2026-07-08"}])
+def test_goods_that_an_older_invoice_may_have_been_for_release_nothing(shop: Harness, day: dict[str, str]) -> None:
+    """Nobody told us then what was shipped: 900 by now, of which 100 use up the limit."""
+    last_month(shop, "800.00", shipped=False)
+    place(shop, "甲", "1800.00", "SO1", **day)
+    shop.imports("shipments", SHIPMENTS, "D1,甲,SO1,900.00,2026-07-08")
+    assert uses(shop) == (0, 0, 10_000)
+    shop.tick()
+    assert state(shop, "SO1") == "held"
+    shop.act("fm", "limit.set", "甲", amount="1800", reason="年度授信")
+    shop.tick()
+    assert (state(shop, "SO1"), uses(shop)) == ("released", (0, 90_000, 90_000))
+
+
 # --- the order's own day ---
 
 
@@ -173,6 +187,15 @@ def test_finance_invoices_what_is_signed_for_of_the_new_order_and_nothing_of_the
         assert [each.number for each in invoicing.to_invoice(work, [1])[1]] == ["D1"]
     said = shop.chat("li").say("/order SO1")["view"]
     assert (said["shipped"], said["signed"], said["invoiced"]) == ("50.00", "50.00", "0.00")
+
+
+def test_an_export_says_the_same_of_the_new_order(shop: Harness) -> None:
+    last_month(shop, "800.00")
+    place(shop, "甲", "100.00", "SO1")
+    shop.imports("shipments", SHIPMENTS, "D1,甲,SO1,50.00,2026-07-08")
+    with shop.look() as work:
+        [row] = export._orders(work.session, date(2026, 7, 8), work.company.calendar.zone)
+    assert (row["shipped"], row["invoiced"]) == (Money(5_000, "CNY"), Money(0, "CNY"))
 
 
 # --- paid on the day itself ---
