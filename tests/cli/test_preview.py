@@ -23,7 +23,9 @@ def test_a_person_reads_words_and_a_program_the_real_payloads(hk: CommandLine) -
     assert shown["kind"] == "task.overdue" and shown["lang"] == "zh"
     by_name = {one["messenger"]: one for one in shown["previews"]}
     assert list(by_name) == ["slack", "dingtalk", "dingtalk-text", "wecom", "wecom-robot", "wecom-text", "text"]
-    assert by_name["slack"]["payload"]["blocks"] and by_name["dingtalk"]["payload"]["btns"]
+    assert by_name["slack"]["payload"]["blocks"]
+    ding = by_name["dingtalk"]["payload"]
+    assert ding["cardData"]["cardParamMap"]["btns"] and ding["imRobotOpenSpaceModel"]["supportForward"] is False
     assert by_name["wecom"]["payload"]["template_card"]["task_id"] == "example"
     robot = by_name["wecom-robot"]["payload"]
     assert robot["chatid"] == "example" and all(
