@@ -24,16 +24,18 @@ def ask(
     """Asks those who decide for `amount_minor` in all, from `from_on` or today through `until`; None if the same is asked
     already.
 
-    Errors: limit.asked_before, limit.nobody, and those of a temporary limit: core.credit.limits.
+    Errors: limit.asked_before, limit.nobody, limit.more_already(amount: Money, on), and those of a temporary limit:
+    core.credit.limits.
     """
     locks.lock(work, customer_id)
     customer = work.session.get_one(Customer, customer_id, populate_existing=True)
     start = max(from_on or work.today, work.today)
     base, _ = limits.check_temporary(work, customer, amount_minor, start, until, reason)
-    limits.check_raises(work, customer, amount_minor, start)
+    granted = limits.check_raises(work, customer, amount_minor, start)
     facts: dict[str, Any] = {
         "asked_by": work.person_id, "until": until.isoformat(), "reason": reason,
         **({"from": start.isoformat()} if start > work.today else {}),
+        **({"granted_minor": granted} if granted != base else {}),  # with what was added for a while before
     }  # fmt: skip
     waiting = select(LimitProposal).where(Q.c.customer_id == customer_id, Q.c.state == "pending")
     pending = work.session.execute(waiting.execution_options(populate_existing=True)).scalar_one_or_none()

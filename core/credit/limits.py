@@ -105,14 +105,15 @@ def check_temporary(
     return base, amount_minor
 
 
-def check_raises(work: Work, customer: Customer, amount_minor: int, start: date) -> None:
-    """Whoever is asked for a raise doesn't lower by it what others have granted. Errors: limit.more_already(amount: Money,
-    on): so much counts on `start`, through `on`."""
+def check_raises(work: Work, customer: Customer, amount_minor: int, start: date) -> int:
+    """What counts on `start`, minor units of the limit's currency. Whoever is asked for a raise doesn't lower by it what
+    others have granted. Errors: limit.more_already(amount: Money, on): so much counts, through `on`."""
     currency = currency_of(work, customer)
     counting = [line for line in _running(work, customer) if _counts(line, currency, start)]
     granted = (customer.credit_limit_minor or 0) + sum(line.amount_minor for line in counting)
     if counting and amount_minor < granted:
         raise DomainError("limit.more_already", amount=Money(granted, currency), on=min(_last(line) for line in counting))
+    return granted
 
 
 def _temporary(

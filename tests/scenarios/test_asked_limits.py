@@ -122,7 +122,7 @@ def test_and_after_its_end_what_an_approval_granted_for_longer_counts_again(shop
     approved(shop)
     shop.type("li", "额度 甲 4000 到 7月20日 旺季")
     told(shop, "order.decided", "order.held", "reply.done")
-    shop.chat("fm").expect_card("¥4,000.00", kind="limit.proposed").tap("limit.agree")
+    shop.chat("fm").expect_card("现额度 ¥3,000.00", "建议额度 ¥4,000.00", kind="limit.proposed").tap("limit.agree")
     told(shop, "note.decided")
     for day, minor in (("2026-07-20", 400_000), ("2026-07-21", 300_000), ("2026-07-30", 300_000), ("2026-07-31", 100_000)):
         shop.at(f"{day} 10:00")

@@ -44,7 +44,7 @@ def proposal(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         short=about.short,
         code=about.code,
         raises=raises,
-        before=money(row.before_minor),
+        before=money(row.facts.get("granted_minor", row.before_minor)),
         after=money(row.after_minor),
         percent=f"{(Decimal(row.facts['share']) * 100).normalize():f}%" if "share" in row.facts else "",
         asked_by=facts.name(row.facts.get("asked_by")),
