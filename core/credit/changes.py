@@ -117,7 +117,9 @@ def _still_asked(
 ) -> Deciders | None:
     """Those who decide about the order as it is now, if they are those who were asked about it, and what they saw was no
     better."""
-    if found.state != verdict.HELD or pending.expires_at <= work.now or shown.has_worsened(pending.facts, shown.of(now, found)):
+    if found.state != verdict.HELD or pending.expires_at <= work.now:
+        return None
+    if shown.has_worsened(pending.facts, shown.of(now, found)):
         return None
     org = load_org(work)
     by_now = requests.deciders_now(work, pending, order, now, found, policy, org)

@@ -75,7 +75,7 @@ def _kind_of_room(facts: Mapping[str, Any]) -> tuple[str, bool]:
 
 def _room(facts: Mapping[str, Any]) -> int:
     """What is left, which may be less than nothing. Without a limit only what is used counts."""
-    return (facts["limit_minor"] or 0) - facts["used_minor"]
+    return int(facts["limit_minor"] or 0) - int(facts["used_minor"])
 
 
 def _own_over(facts: Mapping[str, Any]) -> tuple[int, str]:
