@@ -37,8 +37,7 @@ class Sent:
 class Retry:
     """Not now. Nothing was shown.
 
-    `elsewhere`: it is this messenger that takes nothing for a long time, so the person's next one is tried at once, and
-    where there is none, the message waits however long that is.
+    `elsewhere`: this messenger takes nothing more for a long time, so whoever has another one is better told there at once.
     """
 
     after_seconds: float
