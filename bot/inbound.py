@@ -142,7 +142,7 @@ class Desk:
         holds = stopping(self.work, answered.customer_id) if answered.outcome == "done" else ()
         card = render(answered.kind, answered.view, self.lang, holds)
         mine = questions.buttons(self.work, answered.order_id, self.person.id, self.lang)
-        card = self._fit(card if mine is None else replace(card, actions=mine.actions))
+        card = self._fit(card if mine is None else mine.on(card))
         outcome = answered.outcome or "done"
         message = "" if outcome == "done" else card.text or card.title
         delivery_id = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from bot.card import Action, Card, Lang, day_words, load
+from bot.card import Action, Card, Field, Lang, day_words, load
 from bot.meant import Hit
 from bot.notifications.load import Cancel, Message
 from bot.notifications.load import load as load_view
@@ -101,6 +101,9 @@ def about_order(work: Work, order: Order, action: str, person_id: int | None) ->
     return Message(kind=kind, subject=subject, subject_id=subject_id, person_id=person_id, customer_id=order.customer_id)
 
 
+_TWICE = {"金额", "Amount"}  # the order's: the card of whoever decides calls it “this order”
+
+
 @dataclass(frozen=True)
 class Buttons:
     """What somebody may press about an order, and the card that these buttons are of."""
@@ -108,6 +111,13 @@ class Buttons:
     message: Message
     shows: Mapping[str, Any]
     actions: tuple[Action, ...]
+    fields: tuple[Field, ...] = ()  # the figures on which whoever is asked decides
+
+    def on(self, card: Card) -> Card:
+        """An answer about the order, with these buttons."""
+        told = {field.label for field in self.fields} | (_TWICE if self.fields else set())
+        others = tuple(field for field in card.fields if field.label not in told)
+        return replace(card, actions=self.actions, fields=(*self.fields, *others))
 
 
 def buttons(work: Work, order_id: int | None, person_id: int | None, lang: Lang) -> Buttons | None:
@@ -124,7 +134,7 @@ def buttons(work: Work, order_id: int | None, person_id: int | None, lang: Lang)
         loaded = load_view(work, message, lang)
         card = render(loaded.kind, loaded.view, lang) if not isinstance(loaded, Cancel) else None
         if card is not None and not isinstance(loaded, Cancel) and card.actions and not card.closed:
-            return Buttons(message, loaded.shows, card.actions)
+            return Buttons(message, loaded.shows, card.actions, card.fields if kind == "credit.request" else ())
     return None
 
 

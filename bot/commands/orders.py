@@ -14,6 +14,7 @@ from bot.commands.reply import CommandReply
 from bot.notifications.templates import templates
 from bot.notifications.views import ApprovalLine, ApprovalsView, OrderStatusView, OrderStep, Phrase
 from bot.notifications.views.credit import in_place_of
+from bot.words import sentence
 from core.credit import orders, seats
 from core.credit.events import reasons
 from core.credit.prepayment import Awaited, awaited
@@ -124,8 +125,8 @@ def order(ask: Ask) -> CommandReply:
     if found is None:
         return ask.error("order.unknown", number=number)
     found = _with_progress(ask.work, found)
-    people = _people(ask.work, found)
     votes = _votes(ask.work, found.requests)
+    people = _people(ask.work, found, votes)
     row, pending, zone, done = found.order, found.pending, zone_of(ask), found.done
     asker = people.get(row.asked_by_id or 0)
     view = OrderStatusView(
@@ -239,8 +240,10 @@ def _votes(work: Work, requests: Sequence[CreditRequest]) -> list[CreditVote]:
     return list(work.session.execute(query).scalars())
 
 
-def _people(work: Work, found: Found) -> dict[int, Person]:
-    named = {person for request in found.requests for rung in request.rungs for person in seats.may_decide(rung)}
+def _people(work: Work, found: Found, votes: Sequence[CreditVote]) -> dict[int, Person]:
+    """Whoever decides, or has decided: who has a vote need not be asked any more."""
+    named = {vote.person_id for vote in votes}
+    named |= {person for request in found.requests for rung in request.rungs for person in seats.may_decide(rung)}
     named |= {person for request in found.requests if (person := request.decided_by_id) is not None}
     if found.order.asked_by_id is not None:
         named.add(found.order.asked_by_id)
@@ -288,12 +291,16 @@ def _settled(work: Work, row: Order) -> list[tuple[datetime, Phrase]]:
 
 
 def _voter(request: CreditRequest, vote: CreditVote, people: Mapping[int, Person], lang: str) -> str:
-    """With those in whose place they decided, as far as the rung still knows."""
+    """On which level, and with those in whose place they decided, as far as the request still knows: one that began anew
+    counts no earlier word."""
     name = _name(people, vote.person_id)
     if vote.request_rev != request.rev or vote.rung >= len(request.rungs):
-        return name
+        return sentence("level.over", {"who": name}, lang)[0]
     whom = seats.acts_for(request.rungs[vote.rung], vote.person_id)
-    return in_place_of(name, [_name(people, seat) for seat in whom], lang)
+    who = in_place_of(name, [_name(people, seat) for seat in whom], lang)
+    if len(request.rungs) == 1:
+        return who
+    return sentence("level.of", {"rung": vote.rung + 1, "of": len(request.rungs), "who": who}, lang)[0]
 
 
 def _said(vote: CreditVote, who: str) -> Phrase:

@@ -6,7 +6,7 @@ import pytest
 
 from bot.words import explain
 from core.errors import DomainError
-from tests.harness import Harness
+from tests.harness import ONE_STEP, Harness
 from tests.scenarios.ordering import opened, place, told
 
 
@@ -89,6 +89,24 @@ def test_whoever_has_voted_waits_for_the_others(hk: Harness) -> None:
     view, text = says(hk, "li", "订单 SO-1")
     assert view["asked"] == ["zhou", "zhao"] and [d["by"] for d in view["decisions"]] == ["zhou"]
     assert "zhou 已批准" in text
+
+
+def test_each_level_says_who_decided_there_also_after_they_have_left(hk: Harness) -> None:
+    hk.policy(ONE_STEP + '[[credit.route]]\nname = "rest"\n'
+              'rungs = [{ audience = ["role:sales_director"] }, { audience = ["role:finance_director"] }]\n')  # fmt: skip
+    place(hk, "甲", "1500.00", "SO-1")
+    hk.chat("zhao").expect_card(kind="credit.request").tap("credit.approve")
+    told(hk)
+    hk.person("zhao", roles=["sales_manager"])
+    hk.people(sun="sales_director")
+    hk.at("2026-07-06 14:00")
+    assert "第 1/2 级 zhao 已批准" in says(hk, "li", "订单 SO-1")[1]
+    hk.chat("zhou").expect_card(kind="credit.request").tap("credit.approve")
+    told(hk)
+    text = says(hk, "li", "订单 SO-1")[1]
+    assert "第 1/2 级 zhao 已批准" in text and "第 2/2 级 zhou 已批准" in text
+    hk.person("li", locale="en")
+    assert "Approved by zhao (step 1 of 2)" in says(hk, "li", "/order SO-1")[1]
 
 
 # --- one order ---

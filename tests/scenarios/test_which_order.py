@@ -215,6 +215,9 @@ def test_an_order_is_answered_with_the_buttons_that_its_reader_has(shop: Harness
     mine = say(shop, "zhou", "订单 SO-M3")["card"]
     assert mine.kind == "reply.order"
     assert [a.id for a in mine.actions] == ["credit.approve", "credit.approve_with", "credit.reject"]
+    figures = {field.label: field.value for field in mine.fields}
+    assert (figures["额度"], figures["已用"], figures["逾期"]) == ("¥1,000.00", "¥0.00", "无")
+    assert "评级" in figures and "金额" not in figures
     asks(say(shop, "zhou", "3 太高"), "SO-M3", "甲")
     assert [a.id for a in say(shop, "li", "/order SO-M3")["card"].actions] == ["credit.explain", "credit.withdraw"]
     assert say(shop, "cai", "/order SO-M3")["card"].actions == ()
