@@ -89,7 +89,7 @@ def test_the_result_of_a_colleague_without_rights_is_refused(hk: Harness) -> Non
 @pytest.mark.parametrize("day", ["2026-07-02", "2026-07-03", "2026-07-10", "2026-07-24", "2026-07-29", "2026-09-29"])
 def test_every_day_that_is_offered_for_another_try_is_accepted(hk: Harness, day: str) -> None:
     card = hk.overdue(policy=ONE_STEP.replace("answer_by = 2", ""))
-    hk.morning(day)
+    hk.sleep_until(f"{day} 10:00")
     offered = presets(Input("again_on", "date", True, "x"), date.fromisoformat(day), "zh")
     assert len(offered) >= 2
     assert min(choice.value for choice in offered) > day

@@ -32,6 +32,7 @@ def test_what_else_an_alert_carries_is_told_though_its_gravest_part_was_paid(hk:
     company(hk, since="2026-06-14")
     hk.receivable("甲公司", "100.00", due="2026-06-14", number="I1")
     hk.receivable("甲公司", "200.00", due="2026-07-03", number="I2")
+    hk.morning("2026-07-02")
     hk.at("2026-07-03 18:00")
     for _ in ("l1", "l5"):
         hk.chat("fin").expect_card("逾期金额 ¥100.00", kind="alert.severe")
@@ -46,6 +47,7 @@ def test_nothing_is_told_again_because_something_graver_was_paid(hk: Harness) ->
     company(hk, since="2026-06-14")
     hk.receivable("甲公司", "100.00", due="2026-06-14", number="I1")
     hk.receivable("甲公司", "200.00", due="2026-07-02", number="I2")
+    hk.morning("2026-07-02")
     hk.at("2026-07-03 18:00")
     for _ in ("l1", "l5"):
         hk.chat("fin").expect_card("逾期金额 ¥100.00", kind="alert.severe")
