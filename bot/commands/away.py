@@ -13,7 +13,8 @@ from bot.commands.reply import CommandReply
 from bot.commands.words import label as label_of
 from bot.commands.words import of
 from bot.commands.write import act
-from bot.notifications.views import DoneView
+from bot.notifications.views import DoneView, Line
+from bot.words import days_in_words, sentence, together
 from core.errors import DomainError
 from core.models import Person
 from core.models.base import table_of
@@ -24,6 +25,10 @@ _SAID = re.compile(
 _NO_DEPUTY = (
     "审批仍发给您；要由他人代理，请写“外出 到 日期 代理 @同事”",
     "Approvals still come to you; for a deputy write “/away until date deputy @colleague”",
+)
+_OTHER_DEPUTY = (
+    "请另选代理人：外出 到 日期 代理 @同事",
+    "Please name another: “/away until date deputy @colleague”.",
 )
 P = table_of(Person)
 
@@ -40,13 +45,23 @@ def away(ask: Ask) -> CommandReply:
     if said["deputy"]:
         given["deputy"] = said["deputy"].strip()
     reply = act(ask, "person.away", given, "person", person_id)
-    if said["deputy"] and isinstance(reply.view, DoneView):  # a name says more than a handle
-        told, label = str(reply.facts.get("deputy") or said["deputy"].strip()), label_of("deputy", ask.lang)
-        lines = tuple(replace(line, value=told) if line.label == label else line for line in reply.view.details)
-        return replace(reply, view=replace(reply.view, details=lines))
-    if reply.code != "away.without_deputy" or not isinstance(reply.view, DoneView):
+    if not isinstance(reply.view, DoneView):
         return reply
-    return replace(reply, view=replace(reply.view, next=of(_NO_DEPUTY, ask.lang)))
+    label = label_of("deputy", ask.lang)
+    lines = tuple(line for line in reply.view.details if line.label != label)
+    if told := str(reply.facts.get("deputy") or said["deputy"] or "").strip():  # a name says more than a handle
+        lines += (Line(label=label, value=told),)
+    return replace(reply, view=replace(reply.view, details=lines, next=_warning(ask, reply)))
+
+
+def _warning(ask: Ask, reply: CommandReply) -> str:
+    """Where approvals go to, if that is not simply the deputy."""
+    if reply.code == "away.without_deputy":
+        return of(_NO_DEPUTY, ask.lang)
+    if reply.code not in ("away.both", "away.circle", "away.nobody"):
+        return ""
+    told = sentence(f"outcome.{reply.code}", days_in_words(reply.facts, ask.work.today, ask.lang), ask.lang)[0]
+    return told if reply.code == "away.both" else together(told, of(_OTHER_DEPUTY, ask.lang), ask.lang)
 
 
 def _period(text: str, today: date) -> Period:

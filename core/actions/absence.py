@@ -1,6 +1,7 @@
 """Being away: until when, and who decides about credit meanwhile."""
 
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import select
 
@@ -58,8 +59,34 @@ def away(c: Context) -> Outcome:
         _tell(c, person, stands_in.id if stands_in is not None else None)
         if had_deputy and was != person.deputy_id:
             _tell(c, person, was, over="other_deputy")
-    code = "away.set" if name else "away.without_deputy"
-    return Outcome(Result.done, code, {"until": until, "from": start, "deputy": name})
+    facts = {"until": until, "from": start, "deputy": name}
+    if stands_in is None:
+        return Outcome(Result.done, "away.without_deputy", facts)
+    if decides and _away_in(stands_in, start, until):
+        return _both_away(c, person, stands_in, facts)
+    return Outcome(Result.done, "away.set", facts)
+
+
+def _away_in(person: Person, start: date, until: date) -> bool:
+    """Whether they are away on one of these days."""
+    if person.away_from is None and person.away_until is None:
+        return False
+    return (person.away_from or start) <= until and (person.away_until or until) >= start
+
+
+def _both_away(c: Context, person: Person, deputy: Person, facts: dict[str, Any]) -> Outcome:
+    """Who decides while the deputy is away, too: the deputy's deputy, and so on, else the person, as Org.stand_in has it."""
+    start, until, seen = facts["from"], facts["until"], {person.id}
+    at: Person | None = deputy
+    while at is not None and at.id not in seen and at.active and decides_credit(at.roles) and _away_in(at, start, until):
+        seen.add(at.id)
+        at = c.work.session.get(Person, at.deputy_id) if at.deputy_id is not None else None
+    facts = {**facts, "until": until, "their_until": deputy.away_until or until}
+    if at is not None and at.id in seen:
+        return Outcome(Result.done, "away.circle", facts)
+    if at is None or not at.active or not decides_credit(at.roles):
+        return Outcome(Result.done, "away.nobody", facts)
+    return Outcome(Result.done, "away.both", {**facts, "then": at.name})
 
 
 def back(c: Context) -> Outcome:

@@ -78,6 +78,31 @@ def test_without_a_deputy_it_says_so(hk: Harness) -> None:
     assert reply.card is not None and "审批仍发给您" in reply.card.text
 
 
+def test_the_answer_names_the_deputy_whom_somebody_named_before(hk: Harness) -> None:
+    hk.type("zhou", "外出 到 7月8日 代理 @fm")
+    reply = hk.type("zhou", "外出 到 7月10日")
+    assert reply.card is not None and [(f.label, f.value) for f in reply.card.fields][-1] == ("代理人", "fm")
+
+
+def test_a_deputy_who_is_away_as_well_has_one_or_it_stays_with_who_leaves(hk: Harness) -> None:
+    hk.type("fm", "外出 到 7月9日 代理 @zhao")
+    said = hk.type("zhou", "外出 到 7月10日 代理 @fm").card
+    assert said is not None and "fm在此期间也外出（至7月9日），其间由zhao代理" in said.text
+    hk.type("zhao", "外出 到 7月10日 代理 @zhou")
+    said = hk.type("zhou", "外出 到 7月10日").card
+    assert said is not None and "fm在此期间也外出（至7月9日），代理人互相指向：审批仍发给本人" in said.text
+    assert "外出 到 日期 代理 @同事" in said.text
+    hk.person("zhao", deputy_id=None)
+    said = hk.type("zhou", "外出 到 7月10日").card
+    assert said is not None and "无人可代理：审批仍发给本人" in said.text
+
+
+def test_a_deputy_who_is_away_later_stands_in_now(hk: Harness) -> None:
+    hk.type("fm", "外出 从 7月20日 到 7月24日 代理 @zhao")
+    said = hk.type("zhou", "外出 到 7月10日 代理 @fm").card
+    assert said is not None and said.text == ""
+
+
 def test_back_again_and_who_am_i(hk: Harness) -> None:
     assert hk.type("zhou", "/back").outcome == "already"
     hk.type("zhou", "外出 到 7月15日 代理 @cai")
