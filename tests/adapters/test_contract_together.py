@@ -52,13 +52,14 @@ def company(databases: Databases, monkeypatch: pytest.MonkeyPatch, caplog: pytes
     for world in made:
         trouble = [line for place in world.places.values() for line in place.trouble()]
         kept = books(world.app.engine)
+        secrets = [secret for place in world.places.values() for secret in place.secrets()]  # a place that stops forgets them
         world.end()
         for place in world.places.values():
             place.stop()
         databases.drop(world.settings.database)
         assert trouble == []
         said = written(caplog) + kept
-        assert [s for place in world.places.values() for s in place.secrets() if s in said] == []
+        assert [secret for secret in secrets if secret in said] == []
 
 
 @pytest.fixture
@@ -322,3 +323,22 @@ def test_the_databases_password_stays_out_of_doctor_and_of_errors(caplog: pytest
     seen.append(json.dumps(examine(settings, app.clock(), lang="en"), default=str))
     app.engine.dispose()
     assert "unreachable" in seen[2] and not [text for text in [*seen, caplog.text] if CANARY in text]
+
+
+@pytest.mark.parametrize("first", [Dingtalk, DingtalkText])
+def test_whose_month_is_used_up_tells_elsewhere_at_once(company: Make, first: Any) -> None:
+    """And who is nowhere else is told as soon as there are calls again."""
+    one, other = first(), Slack()
+    hk = company(one, other, homes={"li": (one.messenger, "slack"), "wang": (one.messenger,)})
+    hk.told()
+    hk.customer("乙", "wang")
+    hk.receivable("乙", "50.00", due="2026-07-01", number="I2", issued="2026-06-02")
+    one.fake.set_quota(0)
+    hk.beat("2026-07-02 09:00")
+    assert one.shown("li") == one.shown("wang") == [] and len(other.shown("li")) == 1
+    for hour in range(10, 19):
+        hk.beat(f"2026-07-02 {hour}:00")
+    one.fake.set_quota(None)
+    hk.beat("2026-07-02 19:00")
+    hk.morning("2026-07-03")
+    assert one.shown("wang") and len(other.shown("li")) == 1
