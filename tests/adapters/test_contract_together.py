@@ -52,7 +52,7 @@ def company(databases: Databases, monkeypatch: pytest.MonkeyPatch, caplog: pytes
     for world in made:
         trouble = [line for place in world.places.values() for line in place.trouble()]
         kept = books(world.app.engine)
-        secrets = [secret for place in world.places.values() for secret in place.secrets()]  # a place that stops forgets them
+        secrets = [secret for place in world.places.values() for secret in place.secrets()]  # stopped, it forgets them
         world.end()
         for place in world.places.values():
             place.stop()
