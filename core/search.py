@@ -194,6 +194,11 @@ def _chinese(text: str) -> bool:
     return any("\u3400" <= char <= "\u9fff" for char in text)
 
 
+def sound(text: str) -> str:
+    """Full pinyin, without tones."""
+    return _pinyin(text)[0]
+
+
 def _pinyin(text: str) -> list[str]:
     """Full pinyin and initials. The dictionary behind it loads in a tenth of a second: only when it is needed."""
     from pypinyin import Style, lazy_pinyin

@@ -8,6 +8,7 @@ from bot.commands.words import DOES, of
 from bot.notifications.views import DoneView, HelpView, Line, WhoamiView
 from core.models import Account, Person
 from core.permissions import FINANCE, SEE_ALL, SEE_BELOW, SEE_OWN, may
+from core.search import sound
 
 _LANGS = {
     "zh": "zh", "中文": "zh", "chinese": "zh", "cn": "zh", "汉语": "zh",
@@ -87,11 +88,17 @@ HELP: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     ("卡片发到哪里", "where cards reach you")),
     "help": (("帮助 [命令]", "/help [command]"), ("命令列表", "this list")),
 }
-_FINANCE = ("receipt", "allocate", "credit-note")
+_ASKS_LIMIT = (  # of whoever sets none
+    ("额度 客户 [金额 [自 日期] 到 日期 原因]", "/limit customer [amount [from date] until date reason]"),
+    ("申请临时额度，由财务审批；不写金额则显示额度和变更记录",
+     "ask for a temporary limit, which finance decides; without an amount: the limit and its history"),
+)  # fmt: skip
+_FINANCE = {"receipt": "receipt.record", "allocate": "receipt.allocate", "credit-note": "credit_note.record"}
 _VERBS = {
-    "limit": "limit.set", "hold": "hold.set", "unhold": "hold.lift", "blacklist": "blacklist.set",
+    "hold": "hold.set", "unhold": "hold.lift", "blacklist": "blacklist.set",
     "unblacklist": "blacklist.end",
 }  # fmt: skip
+LONGEST_WORD = 8  # of a command, with some to spare
 _ALWAYS = ("todo", "approvals", "whoami", "lang", "link", "notify", "help")
 
 
@@ -112,6 +119,8 @@ def help_(ask: Ask) -> CommandReply:
     topic = parse(" ".join(ask.typed.words)).name if ask.typed.words else ""
     if ask.typed.words and not topic:
         return unknown(ask, " ".join(ask.typed.words))
+    if topic in HELP and topic not in allowed(ask.person):
+        return ask.error("action.not_allowed", "not_allowed", action=(_VERBS | _FINANCE).get(topic, ""))
     return _listed(ask, [topic] if topic in HELP else allowed(ask.person))
 
 
@@ -121,16 +130,29 @@ def unknown(ask: Ask, text: str) -> CommandReply:
 
     head = text.split()[0].casefold().lstrip("/") if text.split() else ""
     hits = process.extract(head, list(WORDS), scorer=fuzz.ratio, score_cutoff=60, limit=6) if head else []
-    near = [name for name in dict.fromkeys(WORDS[hit[0]] for hit in hits) if name in allowed(ask.person)][:3]
+    words = [*_heard(head), *(hit[0] for hit in hits)]
+    near = [name for name in dict.fromkeys(WORDS[word] for word in words) if name in allowed(ask.person)][:3]
     reply = _listed(ask, [*near, "help"] if near else ["balance", "todo", "help"], text)
     return CommandReply(
         kind=reply.kind, view=reply.view, json=reply.json, outcome="invalid", code="command.unknown", facts={"value": text}
     )
 
 
+def _heard(head: str) -> list[str]:
+    """The commands that sound like it, the nearest first: whoever types pinyin picks the wrong character."""
+    from rapidfuzz import fuzz, process
+
+    if head.isascii() or len(head) > LONGEST_WORD:
+        return []
+    spoken = {word: sound(word) for word in WORDS if not word.isascii()}
+    return [hit[2] for hit in process.extract(sound(head), spoken, scorer=fuzz.ratio, score_cutoff=75, limit=3)]
+
+
 def _listed(ask: Ask, names: list[str], text: str = "") -> CommandReply:
     visible = [name for name in names if name in allowed(ask.person)]
-    lines = tuple(Line(label=usage(name, ask.lang), value=of(HELP[name][1], ask.lang)) for name in visible)
+    asks = {} if may("limit.set", ask.person.roles) else {"limit": _ASKS_LIMIT}
+    entries = [asks.get(name, HELP[name]) for name in visible]
+    lines = tuple(Line(label=of(says, ask.lang), value=of(does, ask.lang)) for says, does in entries)
     json = {
         "unknown": text,
         "commands": [

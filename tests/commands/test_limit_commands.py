@@ -217,8 +217,23 @@ def test_the_date_of_a_reason_is_not_the_end(hk: Harness) -> None:
 def test_reps_may_not_and_are_not_offered_it(hk: Harness, text: str) -> None:
     says(hk, "li", text, "not_allowed")
     offered = {row["name"] for row in says(hk, "li", "帮助")[0]["commands"]}
-    assert not offered & {"limit", "hold", "unhold", "blacklist", "unblacklist"}
+    assert not offered & {"hold", "unhold", "blacklist", "unblacklist"}
     assert {"limit", "hold", "unhold", "blacklist"} <= {row["name"] for row in says(hk, "zhou", "帮助")[0]["commands"]}
+
+
+def test_reps_are_offered_to_ask_for_a_limit(hk: Harness) -> None:
+    for text in ("帮助", "帮助 limit"):
+        view, shown = says(hk, "li", text)
+        [row] = [row for row in view["commands"] if row["name"] == "limit"]
+        assert row["usage"] == "额度 客户 [金额 [自 日期] 到 日期 原因]" and "由财务审批" in row["does"] and row["usage"] in shown
+    [row] = [row for row in says(hk, "zhou", "帮助 额度")[0]["commands"]]
+    assert "调整信用额度" in row["does"]
+
+
+@pytest.mark.parametrize("topic", ["hold", "收款", "blacklist", "credit-note"])
+def test_help_about_what_somebody_may_not_do_says_whose_it_is(hk: Harness, topic: str) -> None:
+    reply = hk.type("li", f"帮助 {topic}")
+    assert reply.outcome == "not_allowed" and reply.card is not None and "财务" in reply.card.text + reply.message
 
 
 def test_a_limit_tells_who_set_it(hk: Harness) -> None:

@@ -382,6 +382,13 @@ def test_a_balance_takes_the_same_few_statements_for_many_invoices(firm: Firm) -
     assert count[0] == few <= 16
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("承若 甲公司", "承诺"), ("余而 星辰科技", "余额"), ("待版", "待办"), ("balanse 甲", "余额")]
+)
+def test_what_is_mistyped_is_answered_with_what_sounds_like_it(firm: Firm, typed: str, meant: str) -> None:
+    assert any(line.label.startswith(meant) for line in firm.says(firm.li, typed).view.commands[:2])
+
+
 def test_help_names_what_one_may_do(firm: Firm) -> None:
     rep = firm.says(firm.li, "/help").view
     assert any(line.label.startswith("承诺") for line in rep.commands)
