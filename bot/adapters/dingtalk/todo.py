@@ -31,7 +31,7 @@ EXISTS = "task exist"
 NEVER = (200, 400, 404)  # with these it will not be done the next time, either; the older API has errors with HTTP 200
 PRIORITY = {"danger": 40, "warning": 30}
 FINISH = 3.0  # seconds for what is still to be done at the end
-FIRST_PAUSE, LONGEST = 2.0, 3 * 3600.0  # seconds between tries: each pause is twice the last one
+FIRST_PAUSE, LONGEST = 0.5, 3 * 3600.0  # seconds between tries: each pause is twice the last one
 
 
 @dataclass
