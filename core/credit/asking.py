@@ -101,12 +101,17 @@ def refusal(last: CreditRequest | None) -> dict[str, Any]:
     return {"rejected": last.facts["rejected"]} if "rejected" in last.facts else {}
 
 
+def is_news(order: Order, no: CreditRequest, note: str) -> bool:
+    """Whether these are words, and others than whoever said no has read."""
+    return note.strip() not in ("", no.facts.get(NOTE, order.note).strip())
+
+
 def _say(work: Work, order: Order, note: str, no: CreditRequest | None) -> None:
     """After a no it takes words that whoever said it hasn't read: these, or what the order system has sent since."""
     note = note.strip()
     if len(note) > MAX_NOTE:
         raise DomainError("credit.note_too_long", most=MAX_NOTE)
-    if no is not None and (note or order.note.strip()) in ("", no.facts.get(NOTE, order.note).strip()):
+    if no is not None and not is_news(order, no, note or order.note):
         raise DomainError("credit.nothing_new", number=order.number)
     if note and note != order.note:
         work.audit("credit.explained", "order", order.id, order.customer_id, before=order.note, note=note)

@@ -37,7 +37,8 @@ def change(work: Work, policy: Policy, order: Order, new: NewOrder) -> Submitted
     worse: larger, less of it prepaid, longer terms, other terms that nobody can read, other reasons against it, other lines
     with a price that needs approval; that its customer was blacklisted since is no reason.
     Who was asked about the old one isn't any more, and conditions of its approval are gone; but where it is no worse and the
-    same people must agree, they are asked still. Other words alone ask nobody anew before the next working day.
+    same people must agree, they are asked still. Other words alone ask nobody anew before the next working
+    day, nor after a rejection where they say nothing new.
 
     Errors: order.ended; order.other(field): its number, customer and currency stay; order.below_done(amount: Money): so much
     is shipped or invoiced; person.unknown; order.to_come.
@@ -231,7 +232,8 @@ def _asks_nobody(work: Work, order: Order, new: NewOrder, pending: CreditRequest
     asked already, or answered, and nobody is worn down by it."""
     if order.state not in (OrderState.held, OrderState.rejected) or not _is_same_but_words(work, order, new):
         return False
-    answered = pending is not None or bool(order.conditions)
+    no = requests.latest(work, order.id or 0) if order.state == OrderState.rejected else None
+    answered = pending is not None or bool(order.conditions) or (no is not None and not asking.is_news(order, no, new.note))
     return answered or asking.askable_from(work, order) > work.today
 
 

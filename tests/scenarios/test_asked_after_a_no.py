@@ -1,5 +1,7 @@
 """A rejection is no end: with something new to say the rep asks again, and whoever decides reads who said no, and why."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 
@@ -8,7 +10,7 @@ from core.models.base import table_of
 from tests.harness import Harness
 from tests.phones import Card
 from tests.scenarios.approving import REQUEST, asked, request, settled, staffed
-from tests.scenarios.ordering import opened, put, state
+from tests.scenarios.ordering import opened, put, state, stored
 
 W = table_of(WebhookEvent)
 
@@ -110,6 +112,18 @@ def test_asked_anew_by_the_order_system_it_says_so_too(shop: Harness, amount: st
     shop.chat("zhou").expect_card("驳回", "先收货款", kind=REQUEST)
     put(shop, "SO1", "2050.00", note="再改")
     shop.chat("zhou").expect_card("驳回", "先收货款", "2,050.00", kind=REQUEST)
+    settled(shop)
+
+
+@pytest.mark.parametrize("said", [{"note": "老客户", "extra": {"仓库": "东"}}, {"note": ""}, {"note": "老客户 "}])
+def test_nor_does_the_order_system_ask_anew_with_nothing_to_say(shop: Harness, said: dict[str, Any]) -> None:
+    """“老客户” is what zhou has read. What it changes besides is kept."""
+    rejected(shop)
+    put(shop, "SO1", "2000.00", **said)
+    assert state(shop, "SO1") == "rejected" and stored(shop, "SO1").extra == said.get("extra", {})
+    shop.at("2026-07-07 10:00")
+    put(shop, "SO1", "2000.00", note="老客户", extra={"仓库": "西"})
+    assert state(shop, "SO1") == "rejected" and request(shop).state == "rejected"
     settled(shop)
 
 
