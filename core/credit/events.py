@@ -22,6 +22,7 @@ _OF_ORDER = (
     .outerjoin(Q, and_(Q.c.order_id == bindparam("order", type_=BigInteger), Q.c.state == RequestState.pending))
     .where(C.c.id == bindparam("customer", type_=BigInteger))
 )
+_LAST = select(W.c.body).where(W.c.subject == bindparam("subject")).order_by(W.c.id.desc()).limit(1)
 
 
 # --- orders ---
@@ -74,7 +75,11 @@ def order_changed(work: Work, order: Order) -> None:
         "currency": order.currency,
         "conditions": conditions(order),
     }
-    webhooks.emit(work, f"order.{order.state}", f"order:{order.id}", {"order": told})
+    kind, subject = f"order.{order.state}", f"order:{order.id}"
+    # Other reasons may make it another one's to decide, and each tells of it. What is new has been told of by nobody.
+    last = work.session.execute(_LAST, {"subject": subject}).scalar() if order.placed_at != work.now else None
+    if last is None or (last["event"], last["order"]) != (kind, told):
+        webhooks.emit(work, kind, subject, {"order": told})
 
 
 # --- customers ---

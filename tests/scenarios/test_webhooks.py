@@ -8,7 +8,7 @@ from core.credit import changes, orders
 from core.credit.incoming import parse
 from core.dunning.stored import active
 from tests.fakes.receiver import Receiver
-from tests.harness import Harness
+from tests.harness import ONE_STEP, Harness
 from tests.scenarios.ordering import opened, place, told
 from tests.scenarios.receiving import log, receiver, takes_events, tell
 
@@ -76,6 +76,28 @@ def test_a_conditional_yes_says_what_it_waits_for(hk: Harness, shop: Receiver) -
     hk.at("2026-07-06 11:00")
     tell(hk, shop)
     assert shop.about("SO1") == ["order.held", "order.held", "order.released"]
+
+
+def test_what_makes_it_another_ones_to_decide_is_told_once(hk: Harness, shop: Receiver) -> None:
+    """Its reasons change, and by that who is asked: the same order, at the same instant."""
+    hk.policy(ONE_STEP + """
+[[credit.route]]
+name = "large"
+over_from = "500"
+rungs = [{ audience = ["role:sales_director"] }]
+[[credit.route]]
+name = "rest"
+rungs = [{ audience = ["role:finance_director"] }]
+""")
+    place(hk, "甲", "2000.00", "SO1")
+    hk.at("2026-07-06 10:30")
+    hk.pay("甲", "700.00")
+    hk.at("2026-07-06 11:00")
+    hk.chat("zhou").expect_card("¥300.00", kind="credit.request")
+    tell(hk, shop)
+    assert shop.about("SO1") == ["order.held", "order.held"]
+    said = [event.body["order"]["reasons"][0]["amount"] for event in shop.taken if event.body["event"] == "order.held"]
+    assert said == ["1000.00", "300.00"]
 
 
 def test_nobody_decides_in_time(hk: Harness, shop: Receiver) -> None:
