@@ -1,13 +1,14 @@
 """Tasks as DingTalk to-dos: whatever happens to a call, the to-do is closed when the task is."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import Engine
 
-from bot.adapters.base import DeliveryRef, Retry, Sent
+from bot.adapters.base import DeliveryRef, Refused, Reply, Retry, Sent
 from bot.adapters.dingtalk import todo
 from core.errors import Unreachable
 from tests.adapters.dingtalk_product import APPROVE, LI, Product, card, played, products, sqlite
@@ -250,3 +251,51 @@ def test_a_task_that_is_closed_before_becomes_no_todo(mirrored: Callable[[], Pro
     fake.wait_for(lambda: kept(hk) == [])
     fake.clear_troubles()
     assert fake.todos("li") == []
+
+
+def test_a_tap_that_closes_its_card_closes_its_todo(mirrored: Callable[[], Product], fake: FakeDingTalk) -> None:
+    hk = mirrored().start()
+    ref = hk.deliver()
+    fake.wait_for(lambda: fake.todos("li"))
+    noted = threading.Event()
+
+    async def shown() -> None:
+        noted.set()
+
+    hk.answers(Reply("done", "已批准", hk.fitted(CLOSED), {}, 7, 2, shown=shown))
+    fake.tap("li", ref, "批准")
+    fake.wait_for(lambda: done(fake) == [True])
+    assert noted.wait(5)
+
+
+def test_a_tap_whose_closing_cannot_be_noted_is_not_said_to_be_shown(
+    mirrored: Callable[[], Product], fake: FakeDingTalk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """So the product sends the card's change once more, and that closes the to-do."""
+    hk = mirrored().start()
+    ref = hk.deliver()
+    fake.wait_for(lambda: fake.todos("li"))
+    noted = threading.Event()
+
+    async def shown() -> None:
+        noted.set()
+
+    def away(*_: object) -> None:
+        raise Unreachable("database")
+
+    hk.answers(Reply("done", "已批准", hk.fitted(CLOSED), {}, 7, 2, shown=shown))
+    with monkeypatch.context() as patch:
+        patch.setattr(hk.adapter.mirror.memory, "put", away)
+        fake.tap("li", ref, "批准")
+        fake.wait_for(lambda: "was not noted" in caplog.text)
+    assert not noted.is_set() and done(fake) == [False]
+    close(hk, ref)
+    fake.wait_for(lambda: done(fake) == [True])
+
+
+def test_where_cards_are_text_their_todos_are_closed_as_well(product: Callable[..., Product], fake: FakeDingTalk) -> None:
+    hk = product(cards=False, todo_creator="u-wang")
+    ref = hk.send().ref
+    fake.wait_for(lambda: fake.todos("li"))
+    assert isinstance(close(hk, ref), Refused)  # the message stays as it is
+    fake.wait_for(lambda: done(fake) == [True])
