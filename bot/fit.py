@@ -16,6 +16,7 @@ from datetime import date, timedelta
 from bot.card import Action, Capabilities, Card, Choice, Field, Input, Lang, day_words, more_line, short
 from bot.plain import codes, typed_line
 
+LINE = {"zh": 60, "en": 90}  # what is kept of a long line where a text has too little room
 Link = Callable[[Action], str]  # a signed one-time address where the action can be answered
 
 # Inputs that ask for a day that has been; their ready answers look back.
@@ -311,7 +312,7 @@ def _body(card: Card, actions: list[Action], caps: Capabilities, lost: list[str]
     replies = _reply_help(actions, caps, card.lang)
     needed = sum(len(line) + 1 for line, _ in replies)
     room = max(caps.max_text - needed, caps.max_text // 2)  # the text gives way to what can't be said elsewhere
-    out = _cut(card.text, room, "text", lost)
+    out = _shorter(card.text, room, LINE[card.lang], lost)
     typed: list[str] = []
     left = caps.max_text - len(out)
     for line, action in replies:
@@ -330,6 +331,17 @@ def _body(card: Card, actions: list[Action], caps: Capabilities, lost: list[str]
         left -= len(line) + 1
     more = _fold_fields(card, caps, left, lost)
     return "\n".join(part for part in (out, *more, *kept, *typed) if part)
+
+
+def _shorter(text: str, limit: int, kept: int, lost: list[str]) -> str:
+    """Within `limit`: what somebody typed at length, after the first line, gives way to the lines that follow it."""
+    first, *lines = text.split("\n")
+    over = len(text) - limit
+    for n, line in sorted(enumerate(lines), key=lambda found: -len(found[1])):
+        if over > 0 and len(line) > kept:
+            lines[n] = _cut(line, max(kept, len(line) - over), "text", lost)
+            over -= len(line) - len(lines[n])
+    return _cut("\n".join([first, *lines]), limit, "text", lost)
 
 
 def _fold_fields(card: Card, caps: Capabilities, left: int, lost: list[str]) -> list[str]:

@@ -145,6 +145,15 @@ def test_what_wecom_has_no_field_for_stands_in_its_text() -> None:
     assert "field 集团已用: as text" in lost and "field 信保额度: too many" in lost
 
 
+def test_a_long_story_pushes_nothing_else_off_wecoms_card() -> None:
+    [wecom] = [face for face in FACES if face.name == "wecom"]
+    agreed = Phrase(code="credit.conditions", n=30)
+    fitted, lost = fit(request(note="老客户，" * 60, changed=True, conditions=agreed), wecom.capabilities("zh"), today=TODAY)
+    for part in ("SO-2026-0118", "申请人说明：老客户", "情况较发起时变差", "已有审批人附条件同意：预付30%。", "驳回"):
+        assert part in fitted.text, part
+    assert "text: cut" in lost and len(fitted.text) <= 160
+
+
 def test_whoever_has_no_rating_is_a_new_customer() -> None:
     assert fields(request(rating="", rating_why=None))["评级"] == "新客户，暂无评级"
     assert fields(request("en", rating="", rating_why=None))["Rating"] == "new customer, not rated"
