@@ -176,7 +176,7 @@ def test_a_card_that_is_not_ones_own_is_refused_in_words_for_people(hk: Harness,
         for n, tap in enumerate(taps)
     ]
     assert {(r.outcome, r.message, r.card) for r in said} == {
-        ("invalid", "这张卡片不是发给您的，或已经失效 发送“待办”看您自己的待办", None)
+        ("invalid", "这张卡片不是发给您的，或已经失效。发送“待办”看您自己的待办", None)
     }
 
 
