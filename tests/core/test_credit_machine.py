@@ -295,7 +295,8 @@ class Credit(RuleBasedStateMachine):
             assert amount < min(done, before)
             return
         if order.state == "released" and (was != "released" or amount > before):
-            assert self._done(order) >= amount or self._within(which), f"{order.number} was changed beyond the limit"
+            gone = max(self._shipped(order), self._done(order)) >= amount
+            assert gone or self._within(which), f"{order.number} was changed beyond the limit"
 
     def end(self, order: Order, closes: bool) -> None:
         try:
