@@ -222,6 +222,10 @@ def _console() -> Any:
     return Console(width=None if sys.stdout.isatty() else 160)
 
 
+def _is_chinese(text: str) -> bool:
+    return any("一" <= char <= "鿿" for char in text)
+
+
 def card(drawn: dict[str, Any]) -> None:
     """A CARD of interface.md for a person."""
     head = (f"[{drawn['delivery']}] " if drawn.get("delivery") else "") + str(drawn.get("title", ""))
@@ -229,8 +233,9 @@ def card(drawn: dict[str, Any]) -> None:
     if drawn.get("text"):
         line("  " + str(drawn["text"]).replace("\n", "\n  "))
     for shown in drawn.get("fields", []):
-        colon = ": " if str(shown["label"]).isascii() else "："
-        line(f"  {shown['label']}{colon}{shown['value']}")
+        label = str(shown["label"])
+        zh = _is_chinese(label) or (not any(map(str.isalpha, label)) and _is_chinese(head))
+        line(f"  {label}{'：' if zh else ': '}{shown['value']}")
     for row in drawn.get("rows", []):
         line("  " + " | ".join(str(cell) for cell in row))
     actions = [f"{action['label']} ({action['id']})" for action in drawn.get("actions", [])]

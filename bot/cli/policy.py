@@ -76,7 +76,8 @@ def lint(file: File, as_json: Json = False) -> int:
         for row in rows:
             mark = t("提示", "warning") if row["level"] == "warning" else t("错误", "error")
             hint = f" — {row['hint']}" if row["hint"] else ""
-            line(f"{file}:{row['line']}: {mark}: {row['key']}: {row['message']}{hint}")
+            key = f"{row['key']}: " if row["key"] else ""  # the file as a whole has none
+            line(f"{file}:{row['line']}: {mark}: {key}{row['message']}{hint}")
         if found is not None:
             steps = sum(len(ladder.steps) for ladder in found.ladders)
             words = t("{}：{} 个阶梯，{} 个步骤，可以使用", "{}: {} ladders, {} steps, fit for use")

@@ -10,6 +10,28 @@ from core.time import Window
 if TYPE_CHECKING:
     from core.dunning.ladder import Ladder, Policy, Step, Watch, When
 
+# What tomllib begins with -> zh
+_TOML = {
+    "Illegal character '\\n'": "引号没有在同一行内结束",
+    "Illegal character": "引号里有不允许的字符",
+    "Unterminated string": "引号没有结束",
+    "Unescaped '\\' in a string": "引号里的反斜杠 \\ 要写成 \\\\",
+    "Expected '=' after a key": "键后面缺少等号",
+    "Expected ']]'": "缺少 ]]",
+    "Expected ']'": "缺少 ]",
+    "Expected newline or end of document": "一行里多了内容，一行只写一项",
+    "Unclosed array": "方括号没有结束",
+    "Unclosed inline table": "花括号没有结束",
+    "Duplicate inline table key": "同一个键写了两次",
+    "Cannot overwrite a value": "同一个键写了两次",
+    "Cannot declare": "同一个表写了两次",
+    "Cannot redefine": "同一个表写了两次",
+    "Invalid date": "日期或时间写法不对",
+    "Invalid value": "值的写法不对，文字要带引号",
+    "Invalid statement": "这一行的写法不对",
+    "Invalid initial character for a key": "键的写法不对",
+}
+
 # code -> (zh, en); after the bar: what to do about it.
 _PROBLEMS = {
     "not_toml": ("不是有效的 TOML：{detail}", "not valid TOML: {detail}"),
@@ -246,8 +268,15 @@ def say(code: str, facts: Mapping[str, Any], lang: str) -> tuple[str, str]:
     if pair is None:
         return code, ""
     shown = {key: (", ".join(value) if isinstance(value, list) else value) for key, value in facts.items()}
+    if code.endswith("not_toml") and lang == "zh":
+        shown["detail"] = _in_chinese(str(shown["detail"]))
     message, _, hint = pair[lang != "zh"].partition("|")
     return message.format_map(shown), hint.format_map(shown)
+
+
+def _in_chinese(detail: str) -> str:
+    """What Python's reader of TOML says; what it says seldom stays as it is."""
+    return next((zh for en, zh in _TOML.items() if detail.startswith(en)), detail)
 
 
 def audience(code: str, lang: str) -> str:

@@ -143,3 +143,10 @@ def test_a_digest_of_a_dry_run_says_about_whom(hk: CommandLine, company: Callabl
     said = hk("policy", "try", default, "--from", "2026-07-01", "--to", "2026-07-02").out
     [digest] = [line for line in said.splitlines() if "每日汇总" in line]
     assert "小李" in digest and "客户0、客户1" in digest and "还有 4 项" in digest
+
+
+def test_a_card_is_punctuated_in_its_own_language(hk: CommandLine, company: Callable[[], None]) -> None:
+    company()
+    hk("say", "li", "/lang en")
+    shown = hk("say", "li", "/balance C001", "--at", "2026-07-02T10:00").out
+    assert "1–30 days: " in shown and "：" not in shown

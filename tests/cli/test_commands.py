@@ -76,6 +76,8 @@ def test_lint_names_the_line(hk: CommandLine) -> None:
     answer = hk("policy", "lint", file, "--json", code=1).json
     assert [(p["line"], p["level"], p["code"]) for p in answer["problems"]] == [(16, "error", "policy.no_offset")]
     assert "bad.toml:16:" in hk("policy", "lint", file, code=1).out
+    broken = hk("policy", "lint", hk.file("q.toml", 'name = "x\n'), code=1).out
+    assert broken.strip() == "q.toml:1: 错误: 不是有效的 TOML：引号没有在同一行内结束"
     error = hk.refused("policy", "show", file)
     assert error["code"] == "policy.invalid" and error["where"] == "bad.toml:16"
 

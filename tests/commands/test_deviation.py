@@ -41,7 +41,9 @@ def test_who_may_see_it(hk: Harness) -> None:
         assert hk.type(who, "/deviation").view["error"]["code"] == "action.not_allowed"
         hk.chat(who).expect_card(kind="reply.error")
     hk.person("zhou", region="华南")
-    assert hk.type("zhou", "/deviation").view["compared"] == 0, "only customers in sight"
+    reply = hk.type("zhou", "/deviation")
+    assert reply.view["compared"] == 0, "only customers in sight"
+    assert reply.card is not None and reply.card.title == "没有可与模型比较的授信额度"
     hk.chat("zhou").expect_card(kind="reply.deviation")
     assert hk.type("fm", "/deviation many").view["error"]["code"] == "command.rest"
     hk.chat("fm").expect_card(kind="reply.error")

@@ -51,8 +51,12 @@ class DeviationView:
         return not self.off
 
     @property
+    def nothing(self) -> bool:
+        return not self.compared
+
+    @property
     def tone(self) -> str:
-        return "warning" if self.off else "success"
+        return "warning" if self.off else "info" if self.nothing else "success"
 
     @property
     def more(self) -> int:
