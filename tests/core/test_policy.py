@@ -91,7 +91,8 @@ def test_a_handful_of_lines_is_a_policy() -> None:
     ("text", "said"),
     [
         ('name = "x\n', "引号没有在同一行内结束"), ("name\n", "键后面缺少等号"),
-        ("name = x\n", "值的写法不对，文字要带引号"), ('name = "a"\nname = "b"\n', "同一个键写了两次"), ("[a\n", "缺少 ]"), ("a = [1\n", "方括号没有结束"),
+        ("name = x\n", "值的写法不对，文字要带引号"), ('name = "a"\nname = "b"\n', "同一个键写了两次"),
+        ("[a\n", "缺少 ]"), ("a = [1\n", "方括号没有结束"),
     ],
 )  # fmt: skip
 def test_what_is_no_toml_is_said_in_chinese(text: str, said: str) -> None:
