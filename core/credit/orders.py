@@ -227,12 +227,17 @@ def _but_days(reasons: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _doubt(work: Work, policy: Policy, order: Order) -> None:
     """Released since it was delivered anyway, which is put right by now: it is judged anew. What somebody approved as it is
     was not released by that."""
-    if progress.done(work, order).minor >= order.facts.get(DONE, 0):
+    done = progress.done(work, order).minor
+    if done >= order.facts.get(DONE, 0):
         return
     order.state = OrderState.held  # nobody's limit is used up by it while it is judged
     work.session.flush()
     now = standing(work, order.customer_id)
     found = judge(work, policy.credit, order, now)
+    if found.state != verdict.RELEASED:  # nor does it keep what was added to the limit for what it was before
+        lines.shorten(work, policy.credit, order, order.amount_minor - done)
+        now = standing(work, order.customer_id)
+        found = judge(work, policy.credit, order, now)
     settle(order, found)
     if found.state == verdict.RELEASED:
         return

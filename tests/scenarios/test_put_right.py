@@ -97,6 +97,16 @@ def test_what_somebody_approved_was_a_smaller_order(shop: Harness) -> None:
     told(shop)
 
 
+def test_nor_does_it_keep_what_was_added_to_the_limit_for_that(raised: Harness) -> None:
+    ship(raised, "5000.00")
+    assert put(raised, "SO1", "5000.00")["verdict"] == "released"
+    ship(raised, "0")
+    raised.tick()
+    assert (state(raised, "SO1"), limit(raised)) == ("held", 100_000)
+    assert request(raised).facts["over_minor"] == 400_000
+    told(raised)
+
+
 def test_so_it_was_where_other_reasons_speak_against_it(shop: Harness) -> None:
     place(shop, "甲", "1100.00", "SO1", terms="按合同")
     shop.chat("zhou").expect_card("SO1", kind="credit.request").tap("credit.approve")
