@@ -35,12 +35,14 @@ db = typer.Typer(rich_markup_mode=None, help=t("数据库结构。", "The databa
 
 Kind = Literal[
     "people", "accounts", "customers", "contracts", "instalments", "receivables", "receipts", "orders", "shipments",
-    "risk-events", "insurance", "group-limits",
+    "risk-events", "insurance", "group-limits", "figures",
 ]  # fmt: skip
 
 _MAP_ZH = "列的对应关系；列名是英文名或常用的中文名（订单号、客户、金额……）时不需要"
 _MAP_EN = "fits another layout of columns; not needed where headers are ours, or usual ones in Chinese"
-_KINDS = "people, accounts, customers, receivables, receipts, orders, shipments, risk-events, insurance, group-limits"
+_KINDS = (
+    "people, accounts, customers, receivables, receipts, orders, shipments, risk-events, insurance, group-limits, figures"
+)
 
 
 def import_(

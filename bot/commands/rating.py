@@ -171,7 +171,7 @@ def _scored(found: Explained) -> tuple[ScoreLine, ...]:
     return tuple(
         ScoreLine(
             name=part.name, weight=part.weight, figure="" if part.figure is None else f"{part.figure:f}",
-            points="" if part.points is None else str(part.points),
+            points="" if part.points is None else str(part.points), source=part.source, as_of=part.as_of,
         )
         for part in sorted(parts, key=lambda part: -part.weight)
     )  # fmt: skip

@@ -11,8 +11,8 @@ own currency (`customer.currency`, else the company's). Promises, disputes, risk
 now (`overdue_days`) are of every currency.
 """
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
@@ -23,6 +23,7 @@ from sqlalchemy import case as sql_case
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
+from core.credit.figures import Reported, newest
 from core.ledger.balances import changed_since, open_rows
 from core.models import (
     Allocation,
@@ -116,6 +117,7 @@ class Inputs:
     overdue_days: int = 0  # of the oldest overdue now
     open_minor: int = 0  # at `until`, overdue or not
     limit_minor: int | None = None  # the customer's own
+    figures: Mapping[str, Reported] = field(default_factory=dict)  # imported, by name
 
     @property
     def paid(self) -> Weighed:
@@ -199,12 +201,15 @@ class Item(NamedTuple):
     weighed: bool
 
 
-def inputs(work: Work, customer_ids: Collection[int], window_months: int = 12) -> dict[int, Inputs]:
-    """Of every customer that there is, as of `work.today`: a fixed number of statements for every CHUNK customers."""
+def inputs(
+    work: Work, customer_ids: Collection[int], window_months: int = 12, imported: Collection[str] = ()
+) -> dict[int, Inputs]:
+    """Of every customer that there is, as of `work.today`: a fixed number of statements for every CHUNK customers.
+    `imported`: names of figures that are asked for."""
     found: dict[int, Inputs] = {}
     changed = changed_since(work.session, work.today)
     for some in chunks(customer_ids):
-        found |= _inputs(work, some, window_months, changed)
+        found |= _inputs(work, some, window_months, changed, imported)
     return found
 
 
@@ -232,7 +237,9 @@ def chunks(ids: Collection[int]) -> Iterator[list[int]]:
         yield ordered[start : start + CHUNK]
 
 
-def _inputs(work: Work, some: list[int], window_months: int, changed: bool) -> dict[int, Inputs]:
+def _inputs(
+    work: Work, some: list[int], window_months: int, changed: bool, imported: Collection[str]
+) -> dict[int, Inputs]:
     session, until = work.session, work.today
     since = months_before(until, window_months)
     midnight = local_instant(since + timedelta(days=1), time(0), work.company.calendar.zone)
@@ -274,6 +281,8 @@ def _inputs(work: Work, some: list[int], window_months: int, changed: bool) -> d
     for names, query in _COUNTED:
         for id_, *counts in session.execute(query, asked).all():
             facts[id_].update(zip(names, counts, strict=True))
+    for id_, figures in newest(work, facts, imported).items():
+        facts[id_]["figures"] = figures
     return {
         id_: Inputs(customer_id=id_, currency=own[id_], since=since, until=until, **fact) for id_, fact in facts.items()
     }

@@ -226,7 +226,7 @@ def refresh(work: Work, policy: Policy, customer_ids: Collection[int] | None = N
         customer_ids = work.session.scalars(select(C.c.id)).all()
     made = 0
     for some in chunks(customer_ids):
-        figures = inputs(work, some, rules.window_months)
+        figures = inputs(work, some, rules.window_months, rules.imported)
         rated = {id_: rate(facts, rules) for id_, facts in figures.items()}
         changed = _changes(work, _standings(work, some), figures, rated, rules)
         if changed:  # what another transaction did since then is seen under the lock
@@ -354,7 +354,7 @@ def explain(work: Work, policy: Policy, customer_id: int) -> Explained:
     standing = _standings(work, [customer_id]).get(customer_id)
     if standing is None:
         raise DomainError("rating.unknown_customer", id=customer_id)
-    figures = inputs(work, [customer_id], rules.window_months)[customer_id]
+    figures = inputs(work, [customer_id], rules.window_months, rules.imported)[customer_id]
     rated = rate(figures, rules)
     last = standing.last
     if standing.unrecorded:

@@ -87,7 +87,8 @@ class RatingRules:
     """How payment behaviour becomes a rating (definitions.md 3.10). `cuts_days`: average days late up to which it holds.
 
     `method`: what decides, the cuts or the score. `weights`: the share of each input in the score, together 100; without
-    any there is no score. `points`: scales other than SCALES. `score_cuts`: from which score on a rating holds.
+    any there is no score; one that SCALES doesn't have is a figure that is imported (core.credit.figures), and `points` has
+    its scale. `points`: scales other than SCALES. `score_cuts`: from which score on a rating holds.
     """
 
     window_months: int = 12
@@ -100,6 +101,11 @@ class RatingRules:
     weights: Mapping[str, int] = field(default_factory=dict, hash=False)
     points: Mapping[str, Scale] = field(default_factory=dict, hash=False)
     score_cuts: Mapping[str, int] = field(default_factory=lambda: {"A": 80, "B": 60, "C": 40}, hash=False)  # below: D
+
+    @property
+    def imported(self) -> tuple[str, ...]:
+        """The inputs of the score that nobody here computes."""
+        return tuple(name for name in self.weights if name not in SCALES)
 
 
 @dataclass(frozen=True)

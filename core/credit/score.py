@@ -5,10 +5,12 @@ The score is rounded to one decimal, and that is what the cuts are compared with
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from core.credit.figures import UNITS
 from core.credit.inputs import Inputs
 from core.credit.rules import SCALES, RatingRules, Scale
 from core.money import digits
@@ -33,15 +35,18 @@ class Figure(NamedTuple):
 @dataclass(frozen=True)
 class ScorePart:
     """One input: its figure, its points (0 to 100) and its weight. None where there is nothing to judge: it has no part
-    in the score, and the others weigh more."""
+    in the score, and the others weigh more. `source` and `as_of`: of an imported one."""
 
     name: str
     figure: Decimal | None
     points: Decimal | None
     weight: int
+    source: str = ""
+    as_of: date | None = None
 
     def json(self) -> dict[str, Any]:
-        return {"figure": _text(self.figure), "points": _text(self.points), "weight": self.weight}
+        told = {"figure": _text(self.figure), "points": _text(self.points), "weight": self.weight}
+        return told if self.as_of is None else told | {"source": self.source, "as_of": self.as_of.isoformat()}
 
 
 @dataclass(frozen=True)
@@ -96,13 +101,16 @@ def score(of: Inputs, rules: RatingRules, *, parts: bool = True) -> Score | None
     total = weight_of_known = 0
     told = []
     for name, weight in rules.weights.items():
-        figure = FIGURES[name](of)
+        reported = of.figures.get(name) if name not in FIGURES else None
+        figure = Figure(reported.millionths, UNITS) if reported else FIGURES[name](of) if name in FIGURES else None
         points = None if figure is None else _points(figure, *_ends(rules.points.get(name) or SCALES[name]))
         if points is not None:
             total += weight * points
             weight_of_known += weight
         if parts:
-            told.append(ScorePart(name, figure and figure.shown, None if points is None else _tenth(points, 1), weight))
+            known = None if points is None else _tenth(points, 1)
+            whence = (reported.source, reported.as_of) if reported else ()
+            told.append(ScorePart(name, figure and figure.shown, known, weight, *whence))
     return Score(_tenth(total, weight_of_known), tuple(told)) if weight_of_known else None
 
 

@@ -14,6 +14,8 @@ from core.permissions import may
 _CREDIT: Path = ("credit",)
 _LONGEST_DAYS = 3650
 _BIGGEST_FIGURE = Decimal("1e12")
+_LONGEST_NAME = 40
+_NO_SCALE = Scale(Decimal(0), Decimal(0))
 _RATING, _PROPOSALS = RatingRules(), ProposalRules()
 _SPANS = {
     "window_months": (1, 120), "min_paid": (1, 1000), "broken_promises_d": (1, 1000), "overdue_days_d": (0, _LONGEST_DAYS),
@@ -62,8 +64,9 @@ def _cuts(read: Values, owner: dict[str, Any], parent: Path, key: str, wrong: st
 def _weights(read: Values, owner: dict[str, Any], parent: Path) -> dict[str, int]:
     table, path = read.table(owner, "weights", parent), (*parent, "weights")
     before = len(read.problems)
-    read.known(table, path, list(SCALES))
-    weights = {name: read.whole(table, name, path, 0, 0, 100) or 0 for name in SCALES if name in table}
+    others = _imported(owner, "points")
+    read.known(table, path, [*SCALES, *others])
+    weights = {name: read.whole(table, name, path, 0, 0, 100) or 0 for name in (*SCALES, *others) if name in table}
     if table and len(read.problems) == before and sum(weights.values()) != 100:
         read.note(path, "weights_not_hundred", sum=sum(weights.values()))
     return {name: weight for name, weight in weights.items() if weight}
@@ -71,20 +74,31 @@ def _weights(read: Values, owner: dict[str, Any], parent: Path) -> dict[str, int
 
 def _points(read: Values, owner: dict[str, Any], parent: Path) -> dict[str, Scale]:
     table, path = read.table(owner, "points", parent), (*parent, "points")
-    read.known(table, path, list(SCALES))
+    others = _imported(owner, "weights")
+    read.known(table, path, [*SCALES, *others])
     found: dict[str, Scale] = {}
-    for name in SCALES:
+    for name in (*SCALES, *others):
         if name not in table:
             continue
         here: Path = (*path, name)
         given = read.table(table, name, path)
         read.known(given, here, ("best", "worst"))
-        ends = [_figure(read, given, key, here, getattr(SCALES[name], key)) for key in ("best", "worst")]
+        if name not in SCALES and not {"best", "worst"} <= given.keys():
+            read.note(here, "figure_without_scale", name=name)
+            continue
+        usual = SCALES.get(name, _NO_SCALE)
+        ends = [_figure(read, given, key, here, getattr(usual, key)) for key in ("best", "worst")]
         if ends[0] == ends[1]:
             read.note(here, "no_scale", name=name)
         else:
             found[name] = Scale(*ends)
     return found
+
+
+def _imported(owner: dict[str, Any], beside: str) -> list[str]:
+    """Names that only this table has beside another: of figures that are imported. Whoever mistypes one names it once."""
+    table = owner.get(beside)
+    return [name for name in table if name not in SCALES and len(name) <= _LONGEST_NAME] if isinstance(table, dict) else []
 
 
 def _figure(read: Values, owner: dict[str, Any], key: str, path: Path, default: Decimal) -> Decimal:

@@ -169,6 +169,10 @@ _PROBLEMS = {
         "权重合计为 {sum}，应为 100|调整各项权重，使合计为 100",
         "the weights add up to {sum}, not to 100|change them until they do",
     ),
+    "figure_without_scale": (
+        "导入的指标 {name} 没有计分标准|写明 best 和 worst，例如 points = {{ \"{name}\" = {{ best = 0.4, worst = 0.8 }} }}",
+        "the imported figure {name} has no scale|give both ends: points = {{ \"{name}\" = {{ best = 0.4, worst = 0.8 }} }}",
+    ),
     "score_without_weights": (
         "按评分评级，却没有写权重|加 [credit.rating.weights]，可用的项：{known}",
         "the score decides, and there are no weights|add [credit.rating.weights]; known inputs: {known}",

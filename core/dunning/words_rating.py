@@ -73,7 +73,8 @@ def _rating(rules: RatingRules, zh: bool) -> str:
 
 
 def _score(rules: RatingRules, zh: bool) -> str:
-    parts = ("，" if zh else ", ").join(f"{INPUTS[name][not zh]} {weight}%" for name, weight in rules.weights.items())
+    named = ((INPUTS.get(name, (name, name))[not zh], weight) for name, weight in rules.weights.items())
+    parts = ("，" if zh else ", ").join(f"{name} {weight}%" for name, weight in named)
     decides = rules.method == "score"
     if zh:
         return f"评分（0–100）：{parts}" + ("" if decides else "；只供参考，不决定评级")

@@ -65,6 +65,10 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
         "from_on": ("生效日期", "起始日期"), "until": ("到期日期", "到期日", "失效日期"),
     },
     "group-limits": {"group": ("集团", "集团名称", "所属集团"), "limit": ("集团额度", "信用额度", "授信额度", "额度")},
+    "figures": {
+        "figure": ("指标", "指标名称", "项目"), "value": ("数值", "指标值"), "source": ("来源", "数据来源"),
+        "as_of": ("截至日期", "数据日期", "报告日期", "日期"),
+    },
 }  # fmt: skip
 # Beside a column of the tax, these may well be without it: that would be a guess.
 _TAX = frozenset({"税额", "税金", "增值税额"})

@@ -12,7 +12,7 @@ from core.ingest.reasons import refusal
 
 KINDS = (
     "people", "accounts", "customers", "receivables", "receipts", "orders", "shipments", "risk-events", "insurance",
-    "group-limits",
+    "group-limits", "figures",
 )  # fmt: skip
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -39,6 +39,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "risk-events": ("source", "key", "customer", "kind", "severity", "happened_on", "text", "url"),
     "insurance": ("customer", "insurer", "amount", "currency", "from_on", "until"),
     "group-limits": ("group", "limit", "currency"),
+    "figures": ("customer", "figure", "value", "source", "as_of"),
 }  # fmt: skip
 
 # Besides, a document may name the own company that it is of: one database is one company's.
@@ -62,6 +63,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "risk-events": ("key", "customer", "kind", "severity", "happened_on"),
     "insurance": ("customer", "insurer", "amount", "from_on", "until"),
     "group-limits": ("group", "limit"),
+    "figures": ("customer", "figure", "value", "as_of"),
 }
 
 _KEYS = (

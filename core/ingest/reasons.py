@@ -22,6 +22,10 @@ _ROWS: dict[str, tuple[str, str]] = {
         "{value!r} has too many decimals; {currency} has {digits}",
     ),
     "too_large": ("金额「{value}」太大", "{value!r} is too large an amount"),
+    "bad_figure": (
+        "「{value}」不是数值；请写成 0.62 或 5000000，最多六位小数，百分比写成小数",
+        "{value!r} is no figure; write 0.62 or 5000000, six decimals at most, a percentage as a fraction",
+    ),
     "bad_date": ("「{value}」不是有效日期；请写成 2026-07-01", "{value!r} is not a date; write 2026-07-01"),
     "bad_flag": ("「{value}」应为 是 或 否", "{value!r} should be yes or no"),
     "bad_value": ("「{column}」不接受「{value}」；可用：{allowed}", "{column} cannot be {value!r}; allowed: {allowed}"),

@@ -15,15 +15,15 @@ Row = dict[str, Any]  # canonical column -> value; a column that is missing or b
 
 DATES = frozenset({
     "issued_on", "due_on", "event_on", "settled_on", "received_on", "away_from", "away_until", "happened_on", "shipped_on",
-    "signed_on", "from_on", "until", "ordered_on",
+    "signed_on", "from_on", "until", "ordered_on", "as_of",
 })  # fmt: skip
-AMOUNTS = frozenset({"amount", "open_amount", "credit_limit", "limit"})  # parsed when the currency is known
+AMOUNTS = frozenset({"amount", "open_amount", "credit_limit", "limit", "value"})  # parsed when the currency is known
 FLAGS = frozenset({"active", "preferred", "text_only", "no_letters"})
 _LISTS = frozenset({"aliases", "tags"})
 _MAILS = frozenset({"email", "finance_email", "business_email"})
 _LIMITS = {
     "handle": 64, "name": 400, "messenger": 32, "user_id": 200, "address": 1000, "aliases": 1000, "tags": 1000, "source": 64,
-    "text": 1000, "url": 1000, "note": 400, "terms": 400,
+    "text": 1000, "url": 1000, "note": 400, "terms": 400, "figure": 40,
 }  # fmt: skip
 _LIMIT = 200
 _EXTRA = 400

@@ -13,6 +13,7 @@ from core.errors import DomainError
 from core.ingest import open_items
 from core.ingest.context import Item, OpenWork, Run
 from core.ingest.customers import CustomersLoader
+from core.ingest.figures import FiguresLoader
 from core.ingest.files import open_table
 from core.ingest.group_limits import GroupLimitsLoader
 from core.ingest.insurance import InsuranceLoader
@@ -55,6 +56,7 @@ LOADERS: dict[str, Callable[[Run], Loader]] = {
     "shipments": ShipmentsLoader,
     "insurance": InsuranceLoader,
     "group-limits": GroupLimitsLoader,
+    "figures": FiguresLoader,
 }
 
 

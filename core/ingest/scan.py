@@ -16,6 +16,7 @@ KEYS = {
     "people": ("handle",), "accounts": ("messenger", "user_id"), "customers": ("code",), "receivables": ("number",),
     "receipts": ("number",), "orders": ("number",), "shipments": ("number",), "risk-events": ("key", "source"),
     "insurance": ("customer", "currency", "from_on"), "group-limits": ("group",),
+    "figures": ("customer", "figure", "as_of", "source"),
 }  # fmt: skip
 _PARTS = 64
 

@@ -24,6 +24,7 @@ from core.models.credit import (
     CreditLine,
     CreditRequest,
     CreditVote,
+    CustomerFigure,
     GroupLimit,
     LimitProposal,
     Order,
@@ -52,11 +53,11 @@ from core.models.receivable import Claim, ClaimState, CreditNote, Receipt, Recei
 from core.models.webhook import WebhookEvent
 
 __all__ = [
-    "Account", "AdapterState", "Allocation", "ApiToken", "Audit", "Case", "CaseState", "Claim", "ClaimState",
-    "Contact", "Cover", "CreditLine", "CreditNote", "CreditRequest", "CreditVote", "Customer", "Delivery", "Dispute",
+    "Account", "AdapterState", "Allocation", "ApiToken", "Audit", "Case", "CaseState", "Claim", "ClaimState", "Contact",
+    "Cover", "CreditLine", "CreditNote", "CreditRequest", "CreditVote", "Customer", "CustomerFigure", "Delivery", "Dispute",
     "DisputeState", "Entry", "EntryKind", "Firing", "FiringOutcome", "FollowUp", "GroupLimit", "Hold", "ImportRun",
-    "InboundEvent", "JobSlot", "Letter", "LetterState", "LimitProposal", "LinkCode", "LinkTries", "LocalMessage",
-    "Order", "OrderState", "OutboxMessage", "OutboxState", "Pause", "PauseState", "Person", "Promise", "PromiseState",
-    "Rating", "Receipt", "Receivable", "RequestState", "RiskEvent", "Shipment", "StoredPolicy", "Task",
-    "TaskReceivable", "TaskState", "WebhookEvent",
+    "InboundEvent", "JobSlot", "Letter", "LetterState", "LimitProposal", "LinkCode", "LinkTries", "LocalMessage", "Order",
+    "OrderState", "OutboxMessage", "OutboxState", "Pause", "PauseState", "Person", "Promise", "PromiseState", "Rating",
+    "Receipt", "Receivable", "RequestState", "RiskEvent", "Shipment", "StoredPolicy", "Task", "TaskReceivable", "TaskState",
+    "WebhookEvent",
 ]  # fmt: skip

@@ -272,6 +272,21 @@ class RiskEvent(SQLModel, table=True):
     recorded_at: datetime
 
 
+class CustomerFigure(SQLModel, table=True):
+    """A figure of a customer that somebody outside knows: its capital, a ratio of its accounts, its rank. Imported, never
+    computed; `source` and `as_of` say whence. Of several the newest counts, by `as_of`."""
+
+    __tablename__ = "customer_figure"
+    __table_args__ = (UniqueConstraint("customer_id", "name", "as_of", "source"),)
+    id: int | None = primary()
+    customer_id: int = foreign("customer", index=False)
+    name: str = Field(max_length=40)  # as a policy weighs it
+    value_millionths: int = minor()
+    source: str = Field(max_length=64)
+    as_of: date
+    recorded_at: datetime
+
+
 class Rating(SQLModel, table=True):
     """A customer's rating, computed, set by hand or imported: the newest that is in force counts. `inputs` explain it."""
 

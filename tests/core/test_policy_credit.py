@@ -215,6 +215,10 @@ def test_a_mistake_in_credit_is_found(written: str, key: str, code: str) -> None
         ('points = { volume = { best = "many" } }', "points.volume.best", "not_a_figure"),
         ("points = { volume = { best = true } }", "points.volume.best", "not_a_figure"),
         ("points = { volume = { best = 0 } }", "points.volume", "no_scale"),
+        ("weights = { rank = 100 }", "weights.rank", "unknown_key"),  # an imported figure has a scale
+        ("points = { rank = { best = 1, worst = 50 } }", "points.rank", "unknown_key"),  # and a weight
+        ("points = { rank = { best = 1 } }\nweights = { rank = 100 }", "points.rank", "figure_without_scale"),
+        ("points = { rank = { best = 1, worst = 1 } }\nweights = { rank = 100 }", "points.rank", "no_scale"),
         ("score_cuts = { A = 101 }", "score_cuts.A", "too_big"),
         ("score_cuts = { A = 60 }", "score_cuts", "cuts_not_falling"),
         ("window_months = 0", "window_months", "too_small"),
@@ -255,6 +259,16 @@ shrink = { D = "0.1" }
 audience = ["role:risk", "person:zhou"]
 model_months = { A = 4 }
 """
+
+
+def test_a_figure_that_is_imported_is_weighed_by_a_scale_of_its_own() -> None:
+    rules = read("""
+[credit.rating]
+weights = { volume = 70, "资产负债率" = 30 }
+points = { "资产负债率" = { best = 0.4, worst = "0.8" } }
+""").rating
+    assert rules.weights == {"volume": 70, "资产负债率": 30} and rules.imported == ("资产负债率",)
+    assert rules.points == {"资产负债率": Scale(Decimal("0.4"), Decimal("0.8"))}
 
 
 def test_the_score_what_ratings_are_worth_and_proposals_are_read() -> None:

@@ -103,7 +103,7 @@ def rating_why(facts: Facts, customer_id: int, value: str) -> Phrase | None:
     if not parts:
         return None
     rules = active(facts.work)[1].credit.rating
-    today = rate(inputs(facts.work, [customer_id], rules.window_months)[customer_id], rules)
+    today = rate(inputs(facts.work, [customer_id], rules.window_months, rules.imported)[customer_id], rules)
     code, figure = parts[-1]["code"], Decimal(parts[-1]["is_"])
     if today.value == value:
         code, figure = today.parts[-1].code, Decimal(today.parts[-1].is_)

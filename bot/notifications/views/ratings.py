@@ -73,12 +73,15 @@ class RatingRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreLine:
-    """One input of the score: its name (core.credit.rules.SCALES), figure and points, "" where nothing is known."""
+    """One input of the score: its name (core.credit.rules.SCALES, or of an imported figure), figure and points, "" where
+    nothing is known. `source` and `as_of`: of an imported one."""
 
     name: str
     figure: str
     points: str
     weight: int
+    source: str = ""
+    as_of: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +194,11 @@ class RatingView:
                 ScoreLine(name="avg_late_days", figure="31.2", points="30.7", weight=40),
                 ScoreLine(name="broken_promises", figure="1", points="66.7", weight=30),
                 ScoreLine(name="volume", figure="1200000", points="100.0", weight=20),
-                ScoreLine(name="usage", figure="", points="", weight=10),
+                ScoreLine(
+                    name="资产负债率" if lang == "zh" else "debt ratio", figure="0.62", points="45.0", weight=5,
+                    source="2025年报" if lang == "zh" else "annual report", as_of=date(2025, 12, 31),
+                ),
+                ScoreLine(name="usage", figure="", points="", weight=5),
             ),
             judged_promises=(
                 BehindLine(on=date(2026, 7, 6), amount=yuan(120_000), said="broken"),
