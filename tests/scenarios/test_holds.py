@@ -249,6 +249,22 @@ def test_a_ladders_hold_rests_until_a_day_by_approval(late: Harness) -> None:
         }  # fmt: skip
 
 
+def test_cards_about_something_else_say_so_once_the_ladder_holds_it(shop: Harness) -> None:
+    shop.receivable("甲", "100.00", due="2026-06-07", number="I1")
+    place(shop, "甲", "1.00", "SO1")
+    shop.act("li", "task.paid", "甲", amount="10")
+    order = shop.chat("li").expect_card("SO1", kind="order.held")
+    claim = shop.chat("cai").expect_card("¥10.00", kind="claim.review")
+    assert "已停单" not in order.text + claim.text
+    shop.morning("2026-07-07")
+    assert shop.holds("甲") == ["order"]
+    for card in (order, claim):
+        card.expect_update("【已停单：逾期】")
+    for person in ("li", "wang", "zhao", "zhou", "cai", "fm", "fd2", "boss", "ray"):
+        for sent in shop.chat(person).unread():
+            shop.read(sent.id)
+
+
 def test_open_cards_say_so_on_the_day_on_which_a_ladders_hold_comes_back(hk: Harness) -> None:
     card = hk.overdue(policy=ONE_STEP.replace('action = "task"', 'actions = ["task", "hold"]'))
     hk.people(boss="management")
