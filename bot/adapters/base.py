@@ -35,14 +35,10 @@ class Sent:
 
 @dataclass(frozen=True)
 class Retry:
-    """Not now. Nothing was shown.
-
-    `elsewhere`: this messenger takes nothing more for a long time, so whoever has another one is better told there at once.
-    """
+    """Not now. Nothing was shown. Whoever has to wait long is told by another messenger at once, where there is one."""
 
     after_seconds: float
     reason: str
-    elsewhere: bool = False
 
 
 @dataclass(frozen=True)

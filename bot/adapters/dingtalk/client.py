@@ -88,7 +88,7 @@ def problem(outcome: Failed | NotReached | Lost) -> Retry | Refused | Unknown:
         case Failed(status, code, message, wait):
             reason = f"{code} {message}".strip()[:200] or f"HTTP {status}"
             if code in QUOTA:
-                return Retry(max(wait or 0.0, WAIT_QUOTA), reason, elsewhere=True)
+                return Retry(max(wait or 0.0, WAIT_QUOTA), reason)
             if denied(outcome):
                 return Retry(wait or WAIT_ADMIN, reason)
             if status == 429 or any(code.startswith(each) for each in SLOW_DOWN):
