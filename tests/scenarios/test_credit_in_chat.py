@@ -58,8 +58,11 @@ def test_a_hold_is_typed_and_lifted_by_somebody_else_in_any_messenger(hk: Harnes
 
 def test_the_blacklist_is_typed_in_any_messenger(hk: Harness) -> None:
     opened(hk)
+    place(hk, "甲", "800.00", "SO0")
     hk.chat("fm").say("黑名单 甲 失信被执行人")
     assert hk.holds("甲") == ["blacklist"] and place(hk, "甲", "1.00", "SO1")["verdict"] == "refused"
+    for person in ("li", "cai"):
+        hk.chat(person).expect_card("停止发货", "SO0 未发 ¥800.00", kind="orders.stopped")
     hk.chat("zhou").say("移出黑名单 甲 已和解")
     assert hk.holds("甲") == [] and place(hk, "甲", "1.00", "SO2")["verdict"] == "released"
 
