@@ -131,7 +131,14 @@ class _Line:
             named = self._order(begun, verb, rest)
             if named is not None:
                 return named
-        return self._customer(begun, rest) or self._only(begun)
+        return self._customer(begun, rest) or self._only(begun) or self._unread(begun, rest)
+
+    def _unread(self, begun: Sequence[_Begun], rest: str) -> Outcome | None:
+        """“附条件批准 40”, where the line can be about nothing else: with the newest order, how to say it."""
+        if not rest or {each.action.id for each in begun} != {conditions.APPROVE_WITH}:
+            return None
+        order = self.work.session.get(Order, next(iter(self._orders_of(begun).values()), 0))
+        return unread(order, rest) if order is not None else None
 
     @cached_property
     def cards(self) -> list[Delivery]:

@@ -198,6 +198,14 @@ def test_what_is_no_condition_is_answered_with_those_that_are(shop: Harness, lin
     told(shop)
 
 
+@pytest.mark.parametrize("line", ["附条件批准 40", "2 40"])
+def test_a_bare_number_without_an_order_is_answered_with_how_to_say_it(shop: Harness, line: str) -> None:
+    said = say(shop, "zhou", line)
+    assert said["outcome"] == "invalid" and both_wait(shop)
+    assert "“40”" in said["message"] and "附条件批准 SO-M4 预付40%" in said["message"]
+    told(shop)
+
+
 def test_by_number_without_a_card_of_it_here(shop: Harness) -> None:
     """It went to another messenger, say."""
     with shop.db() as work:
