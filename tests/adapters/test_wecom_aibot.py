@@ -15,7 +15,7 @@ from bot.adapters.wecom.aibot import AibotAdapter
 from bot.card import Card, Field
 from core.errors import ConfigError
 from tests.adapters.aibot_world import CANARY, company, do, greeted, make, sent, settings, started, until
-from tests.adapters.wecom_world import CARD, DONE, LI, Clock, Listener, delivery, fitted
+from tests.adapters.wecom_world import CARD, DONE, LI, Clock, Listener, delivery, fitted, linked
 from tests.databases import Databases
 from tests.fakes.wecom.aibot import FakeAibot, Shown
 from tests.logs import written
@@ -235,6 +235,7 @@ async def test_a_question_takes_the_place_of_the_card_and_goes_again(
 async def test_a_tap_that_was_not_saved_says_so_on_the_card(
     wecom: FakeAibot, adapter: AibotAdapter, listener: Listener, engine: Engine
 ) -> None:
+    linked(engine)
     async with started(adapter, listener):
         card, _ = await a_card(wecom, adapter, engine)
         for nothing in (Reply("not_saved", "…"), RuntimeError("the database is gone")):

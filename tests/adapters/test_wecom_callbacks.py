@@ -23,7 +23,21 @@ from bot.fit import ask_card
 from core.db import transaction
 from core.models import Account, Delivery, Person
 from core.models.base import table_of
-from tests.adapters.wecom_world import CARD, DONE, LI, NOW, TODAY, Clock, Listener, Server, company, delivery, fitted, make
+from tests.adapters.wecom_world import (
+    CARD,
+    DONE,
+    LI,
+    NOW,
+    TODAY,
+    Clock,
+    Listener,
+    Server,
+    company,
+    delivery,
+    fitted,
+    linked,
+    make,
+)
 from tests.databases import Databases
 from tests.fakes.wecom import FakeWecom, Patience, Shown
 
@@ -66,12 +80,7 @@ class World:
 
 @pytest.fixture
 def world(engine: Engine) -> Iterator[World]:
-    with transaction(engine) as session:
-        person = Person(handle="li", name="小李", roles=["rep"])
-        session.add(person)
-        session.flush()
-        assert person.id is not None
-        session.add(Account(person_id=person.id, messenger="wecom", user_id="LiSi"))
+    linked(engine)
     clock, listener = Clock(), Listener()
     with company(patience=Patience(post=5.0)) as wecom:
         adapter = make(wecom, engine, clock)

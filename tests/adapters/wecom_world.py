@@ -140,6 +140,18 @@ class Server:
         self._thread.join(20)
 
 
+def linked(engine: Engine) -> None:
+    """LiSi's account belongs to somebody, as that of whoever is sent a card does."""
+    from core.db import transaction
+    from core.models import Account, Person
+
+    with transaction(engine) as session:
+        person = Person(handle="li", name="小李", roles=["rep"])
+        session.add(person)
+        session.flush()
+        session.add(Account(person_id=person.id or 0, messenger="wecom", user_id="LiSi"))
+
+
 def delivery(engine: Engine, ref: str, card: Card, **more: Any) -> int:
     """A row as the recorder writes it, for the tests that have no App."""
     from bot.card import card_json, dump

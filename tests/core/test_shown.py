@@ -17,7 +17,8 @@ NO_LIMIT = CARD | {"limit_minor": None, "over_minor": 0, "reasons": [{"code": "t
 
 @pytest.mark.parametrize("change", [
     {"over_minor": 100_01}, {"overdue_minor": {"CNY": 50_01}}, {"overdue_minor": {"CNY": 50_00, "USD": 1}},
-    {"rating": "C"}, {"rating": "D"}, {"holds": ["manual", "overdue"]}, {"reasons": [{"code": "over_limit"}, {"code": "terms"}]},
+    {"rating": "C"}, {"rating": "D"}, {"holds": ["manual", "overdue"]},
+    {"reasons": [{"code": "over_limit"}, {"code": "terms"}]},
     {"group": {"name": "G", "over_minor": 10_01, "currency": "CNY"}}, {"insured": []},
     {"insured": [[199_99, "CNY", "Sinosure", "2026-12-31"]]}, {"currency": "USD", "over_minor": 1},
     {"group": {"name": "H", "over_minor": 1, "currency": "CNY"}},
