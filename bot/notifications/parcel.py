@@ -20,7 +20,7 @@ from core.models.base import among, table_of
 from core.work import Work
 
 O, D, P, A = (table_of(m) for m in (OutboxMessage, Delivery, Person, Account))  # noqa: E741
-BATCH = 100
+BATCH = 150
 LEASE = timedelta(seconds=60)
 MAIL = "mail"
 NEVER_CHANGES = "never_changes"  # the reason of an update that the messenger has no way to show
