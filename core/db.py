@@ -21,6 +21,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import Session, create_engine
 
 from core.errors import ConfigError, Unreachable
+from core.jsontext import encode
 
 PATIENCE = 5.0  # seconds that a writer waits for SQLite
 PREPARED = 400  # statements that a connection to PostgreSQL keeps planned; by the number of rows in it one has many forms
@@ -37,10 +38,9 @@ def _from_json(text: str | bytes) -> Any:
 def _to_json(value: Any) -> str:
     if not value and isinstance(value, list | dict):
         return "[]" if isinstance(value, list) else "{}"
-    return _encode(value)
+    return encode(value).decode()
 
 
-_encode = json.JSONEncoder().encode
 _JSON: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": _from_json}
 
 
@@ -139,7 +139,7 @@ def insert_many(
         into, names = quote(table.name), ", ".join(map(quote, columns))
         text = f"INSERT INTO {into} ({names}) SELECT {names} FROM json_populate_recordset(NULL::{into}, %(rows)s)"
         lines = [dict(zip(columns, row, strict=True)) for row in rows]
-        connection.exec_driver_sql(text + unless, {"rows": json.dumps(lines, default=methodcaller("isoformat"))})
+        connection.exec_driver_sql(text + unless, {"rows": encode(lines, methodcaller("isoformat")).decode()})
         return
     text, places, processors = _prepared(table, tuple(columns), connection.dialect)
     values: list[Sequence[Any]] = list(zip(*rows, strict=True))

@@ -13,7 +13,7 @@ from bot.card import load
 from bot.notifications.parcel import NEVER_CHANGES, Parcel
 from bot.notifications.undelivered import undelivered
 from bot.transactions import Transactions
-from core import chores, outbox
+from core import chores, garbage, outbox
 from core.db import insert_many
 from core.dunning.load import load_org
 from core.dunning.stored import active
@@ -51,6 +51,7 @@ class Delivered:
     failed: int = 0
 
 
+@garbage.later()  # around it, so that what it made is gone by then
 def record(transactions: Transactions, parcels: Sequence[Parcel], now: datetime, total: Delivered) -> None:
     if not parcels:
         return
@@ -244,14 +245,20 @@ def _answer_by(work: Work, task_ids: Sequence[int], *, only_first: bool = False)
     if not task_ids:
         return {}
     _, policy = active(work)
-    found = work.session.execute(select(Task).where(T.c.id.in_(set(task_ids)))).scalars().all()
-    for task in found:
-        if task.state != TaskState.open or task.answer_days is None:
+    holds: dict[int | None, datetime | None] = {}
+    fresh: dict[int, list[int]] = {}  # by the days that somebody has
+    query = select(T.c.id, T.c.state, T.c.answer_days, T.c.answer_by).where(among(T.c.id, set(task_ids)))
+    for task_id, state, days, answer_by in work.session.execute(query):
+        holds[task_id] = answer_by
+        if state != TaskState.open or days is None:
             continue
-        if task.answer_by is not None and (only_first or task.answer_by <= work.now):
-            continue
-        task.answer_by = work.company.calendar.answer_by(work.now, task.answer_days, policy.windows.work)
-    return {task.id: task.answer_by for task in found}
+        if answer_by is None or not (only_first or answer_by <= work.now):
+            fresh.setdefault(days, []).append(task_id)
+    for days, tasks in fresh.items():
+        until = work.company.calendar.answer_by(work.now, days, policy.windows.work)
+        work.session.execute(update(T).where(among(T.c.id, tasks)).values(answer_by=until))
+        holds |= dict.fromkeys(tasks, until)
+    return holds
 
 
 def _letter_sent(work: Work, letter_id: int, parcel: Parcel) -> None:

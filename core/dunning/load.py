@@ -147,9 +147,11 @@ def candidates(work: Work) -> list[int]:
     return list(rows.scalars())
 
 
-def load_cases(work: Work, policy: Policy, customer_ids: Sequence[int], day: date | None = None) -> list[CaseFacts]:
+def load_cases(
+    work: Work, policy: Policy, customer_ids: Sequence[int], day: date | None = None, *, firings: bool = True
+) -> list[CaseFacts]:
     """The netted facts of each customer and currency that has something open on `day` (default: today), or a running
-    case. Ordered by customer."""
+    case. Ordered by customer. `firings`: with what was fired already, which a card doesn't tell."""
     day = day or work.today
     session, asked = work.session, {"customers": sorted(customer_ids), "day": day}
     changed = changed_since(session, day)
@@ -216,7 +218,8 @@ def load_cases(work: Work, policy: Policy, customer_ids: Sequence[int], day: dat
                 cases[customer_id, currency].average_minor = Decimal(minor) / count
     _pauses(work, asked, cases.values(), by_id)
     _covers(work, asked, cases, by_id)
-    _fired(work, asked, by_id)
+    if firings:
+        _fired(work, asked, by_id)
     for case in cases.values():
         net(case, policy.limits.chase_from(case.currency))
     return [cases[key] for key in sorted(cases)]

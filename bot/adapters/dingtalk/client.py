@@ -17,6 +17,7 @@ from bot.adapters.base import Refused, Retry, Unknown
 from bot.adapters.dingtalk.month import Month
 from bot.adapters.memory import Memory
 from bot.adapters.pace import Pace
+from core.jsontext import encode
 
 log = logging.getLogger(__name__)
 
@@ -249,7 +250,7 @@ class Client:
     ) -> Outcome:  # fmt: skip
         if self.closed:
             return NotReached("stopped")
-        data = json.dumps(body, ensure_ascii=False).encode() if body is not None else None
+        data = encode(body) if body is not None else None
         sent = {"Content-Type": "application/json", **(headers or {})}
         try:
             async with self._open().request(

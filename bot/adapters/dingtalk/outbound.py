@@ -1,6 +1,5 @@
 """What we say: a card to one person, a message to one person, an answer into the chat that a question came from."""
 
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from bot.adapters.dingtalk import render
 from bot.adapters.dingtalk.client import WAIT_LONG, Client, Done, Failed, Lost, problem
 from bot.adapters.dingtalk.decode import Chat
 from bot.card import Card
+from core.jsontext import encode
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Sender:
             "robotCode": self.robot,
             "userIds": [user],
             "msgKey": key,
-            "msgParam": json.dumps(param, ensure_ascii=False, separators=(",", ":")),
+            "msgParam": encode(param).decode(),
         }
         outcome = await self.client.call("POST", "/v1.0/robot/oToMessages/batchSend", body)
         if not isinstance(outcome, Done):

@@ -1,6 +1,5 @@
 """A card as the variables of our template, and as the call that delivers it. Pure: same card and name, same bytes."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +7,7 @@ from urllib.parse import urlencode
 
 from bot.adapters.dingtalk.template import SUBMIT
 from bot.card import Action, Card, Input, Tone, more_line, short
+from core.jsontext import encode
 
 Json = dict[str, Any]
 Variables = dict[str, str]
@@ -188,7 +188,7 @@ def answer(variables: Variables) -> Json:
 
 
 def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return encode(value).decode()
 
 
 __all__ = ["BACK", "OPEN", "STATE", "SUBMIT", "answer", "button", "change", "delivering", "escape", "face", "lines",

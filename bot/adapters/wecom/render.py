@@ -1,6 +1,5 @@
 """Cards as WeCom's JSON: pure, and the same bytes for the same card and name."""
 
-import json
 import re
 import zlib
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from bot.adapters.wecom import keys
 from bot.adapters.wecom.words import word
 from bot.card import Action, Capabilities, Card, Input, short
 from bot.plain import to_text
+from core.jsontext import encode
 
 MAX_TITLE, MAX_DESC, MAX_TEXT, MAX_SOURCE, MAX_VALUE = 36, 44, 160, 20, 30
 MAX_ROWS, MAX_BUTTONS, MAX_MENU, MAX_OPTIONS = 6, 6, 3, 10
@@ -37,7 +37,7 @@ def payload(
 
 
 def to_bytes(body: dict[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False).encode()
+    return encode(body)
 
 
 def template_card(card: Card, *, ref: str, rev: int, form: str = "", notice: str = "") -> dict[str, Any]:

@@ -136,6 +136,7 @@ class About:
     language: str = ""
     no_letters: bool = False
     cases: list[CaseFacts] = field(default_factory=list)  # one a currency
+    receivables: list[ReceivableFacts] = field(default_factory=list)  # of all cases, oldest first
     promises: list[Promise] = field(default_factory=list)  # open
     not_kept: int = 0
     disputes: list[Dispute] = field(default_factory=list)  # open, oldest first
@@ -143,10 +144,6 @@ class About:
     holds: set[str] = field(default_factory=set)  # kinds
     contacts: dict[str, Contact] = field(default_factory=dict)  # by type
     last: Audit | None = None  # latest contact
-
-    @property
-    def receivables(self) -> list[ReceivableFacts]:
-        return oldest_first([r for case in self.cases for r in case.receivables])
 
     def owner_of(self, receivable: ReceivableFacts) -> int | None:
         return receivable.owner_id or self.owner_id
@@ -256,8 +253,10 @@ class Facts:
             c.id: About(c.id, c.code, c.name, c.short_name or c.name, c.rating, c.owner_id, c.language, bool(c.no_letters))
             for c in read(_CUSTOMERS)
         }
-        for case in load_cases(self.work, self.policy, ids):
+        for case in load_cases(self.work, self.policy, ids, firings=False):
             found[case.customer_id].cases.append(case)
+        for about in found.values():
+            about.receivables = oldest_first([r for case in about.cases for r in case.receivables])
         judged: dict[int, list[str]] = defaultdict(list)
         for promise in read(_PROMISES).scalars():
             if promise.state == PromiseState.open:
@@ -402,7 +401,7 @@ def row_of(r: ReceivableFacts, today: date) -> ReceivableRow:
         open=Money(r.open_minor, r.currency),
         chaseable=Money(r.chaseable_minor if r.chaseable else 0, r.currency),
         days=r.age(today) if r.due_on else 0,
-        tags=said_tags(r.tags),
+        tags=said_tags(r.tags) if r.tags else (),
     )
 
 
