@@ -81,7 +81,7 @@ def fit(
     shown = min(len(card.rows), caps.max_rows)
     if caps.max_rows and len(card.rows) > shown:
         lost.append(f"rows: {len(card.rows) - shown} not shown")
-    rows = tuple(tuple(_cut(c, caps.max_cell, "cell", lost) for c in row) for row in card.rows[:shown])
+    rows = tuple(tuple([_cut(c, caps.max_cell, "cell", lost) for c in row]) for row in card.rows[:shown])
     return replace(
         card,
         title=_cut(card.title, caps.max_title, "title", lost),
@@ -187,7 +187,7 @@ def _plain_button(action: Action, caps: Capabilities, lost: list[str]) -> Action
             return replace(action, draw="form" if caps.has_form else "menu")
         lost.append(f"{action.id}: no confirmation")
         return replace(action, confirm=None)
-    return replace(action, draw="button")
+    return action if action.draw == "button" else replace(action, draw="button")
 
 
 def _confirm(action: Action, caps: Capabilities, lost: list[str]) -> str | None:
@@ -285,6 +285,8 @@ def _cut(text: str, limit: int, what: str, lost: list[str]) -> str:
 
 
 def _field(item: Field, caps: Capabilities, lost: list[str]) -> Field:
+    if len(item.label) <= caps.max_label and len(item.value) <= caps.max_value:
+        return item
     name = f"field {item.label}"
     return Field(_cut(item.label, caps.max_label, name, lost), _cut(item.value, caps.max_value, name, lost))
 

@@ -95,10 +95,14 @@ def claim(
         claimed = select(*_OF_MESSAGE).where(O.c.id.in_(ids.with_for_update(skip_locked=True))).order_by(O.c.id)
         messages = work.session.execute(claimed).all()
         parcels: list[Parcel] = []
-        shared.preload(_message(message) for message in messages)
+        asked = [_message(message) for message in messages]
+        shared.preload(asked)
         readers = Readers(work, messages)
         # All are drawn before any is changed: a query in between would write every change by itself.
-        drawn = [(message, _parcel(work, message, adapters, shared, readers)) for message in messages]
+        drawn = [
+            (message, _parcel(work, message, about, adapters, shared, readers))
+            for message, about in zip(messages, asked, strict=True)
+        ]
         dropped: dict[int, str] = {}
         for message, made in drawn:
             if isinstance(made, str):
@@ -172,7 +176,7 @@ def accounts_of(work: Work, people: Collection[int | None]) -> Sequence[Any]:
 
 
 def _parcel(
-    work: Work, message: Any, adapters: dict[str, Adapter], shared: Facts, readers: Readers
+    work: Work, message: Any, about: Message, adapters: dict[str, Adapter], shared: Facts, readers: Readers
 ) -> Parcel | str:
     """The message ready to go, or the reason why it is dropped."""
     if message.op == "update":
@@ -188,7 +192,7 @@ def _parcel(
         # Sent before, with an unclear fate: the same bytes again, so that the messenger can tell.
         card = load(message.payload["card"])
         return Parcel(message.id or 0, message.key, "send", adapter, to, card, first=False, facts=message.payload["facts"])
-    loaded = load_view(work, _message(message), to.lang, facts=shared)
+    loaded = load_view(work, about, to.lang, facts=shared)
     if isinstance(loaded, Cancel):
         return loaded.reason
     card = loaded.card(as_lang(to.lang))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import func, select, update
 
 from bot.adapters.base import Refused, Retry, Sent, Unknown
 from bot.card import load
@@ -27,13 +27,7 @@ O, D, L, A, T, C = (table_of(m) for m in (OutboxMessage, Delivery, Letter, Accou
 _OF_SENT = [
     O.c.id, O.c.kind, O.c.subject, O.c.subject_id, O.c.person_id, O.c.customer_id, O.c.task_id, O.c.data, O.c.touched
 ]  # fmt: skip
-_SENT = (
-    update(O)
-    .where(O.c.id == bindparam("b_id"))
-    .values(
-        state=OutboxState.sent.value, done_at=bindparam("b_at"), reason="", delivery_id=bindparam("b_delivery")
-    )
-)
+_MADE = select(func.max(D.c.id)).where(D.c.outbox_id == O.c.id).scalar_subquery()
 ELSEWHERE_AFTER = 3  # failed attempts: the person's next messenger is tried
 TOO_LONG = 600.0  # seconds: who is told to wait so long tries the next messenger at once
 FIRST_PAUSE, LONGEST_PAUSE = 15.0, 1800.0  # seconds; from the third attempt on each is twice the one before
@@ -148,9 +142,9 @@ class _Shown:
         fresh = {p.id: p for p in self._parcels if p.ref is None}
         known = self._deliveries(fresh)
         made = known | self._delivered([p for p in fresh.values() if p.id not in known], messages)
-        of = {p.id: p.ref.delivery_id for p in self._parcels if p.ref is not None} | made
-        now = self._work.now
-        execute(_SENT, [{"b_id": p.id, "b_at": now, "b_delivery": of[p.id]} for p in self._parcels])
+        sent = {"state": OutboxState.sent.value, "done_at": self._work.now, "reason": ""}
+        delivery = func.coalesce(_MADE, O.c.delivery_id)  # an update names the one it changes
+        execute(update(O).where(among(O.c.id, [p.id for p in self._parcels])).values(**sent, delivery_id=delivery))
         self._follow([(messages[i], p, made[i]) for i, p in fresh.items() if i not in known])
 
     def _deliveries(self, messages: Collection[int]) -> dict[int, int]:

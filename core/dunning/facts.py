@@ -37,20 +37,22 @@ class ReceivableFacts:
     open_minor: int
     amount_minor: int = 0
     currency: str = ""
-    region: str = ""
+    case_id: int | None = None
     owner_id: int | None = None
+    # What the ladder goes by:
+    region: str = ""
+    ladder: str = ""
+    start: str = "today"
+    age_shift_days: int = 0
+    next_step_on: date | None = None
+    fired_offset: int | None = None  # the highest offset fired for this due date; all at or below it is done
+    # What takes it out, and what is left:
     tags: tuple[str, ...] = ()
     paused: bool = False
     promised_minor: int = 0  # still out because of an open promise
     claimed_minor: int = 0
     disputed_minor: int = 0
     netted_minor: int = 0  # unapplied credit set against it, for chasing only
-    ladder: str = ""
-    start: str = "today"
-    age_shift_days: int = 0
-    fired_offset: int | None = None  # the highest offset fired for this due date; all at or below it is done
-    case_id: int | None = None
-    next_step_on: date | None = None
     chaseable_minor: int = 0
     why_not: str = ""  # "" = chaseable
 

@@ -217,9 +217,17 @@ class Policy:
 
     def tags_of(self, amount_minor: int, currency: str) -> tuple[str, ...]:
         """What a receivable of this amount carries besides its own tags."""
-        if not self.watches:
-            return ()
-        return tuple(w.tag for w in self.watches if w.of == "receivable" and w.passed(amount_minor, currency))
+        marks = self._marks.get(currency)
+        return tuple([tag for over, tag in marks if amount_minor > over]) if marks else ()
+
+    @cached_property
+    def _marks(self) -> dict[str, list[tuple[int, str]]]:
+        """By currency: from more than how much on a receivable carries which tag. Asked for each receivable."""
+        marks: dict[str, list[tuple[int, str]]] = {}
+        for watch in self.watches:
+            for currency, over in watch.over.items() if watch.of == "receivable" else ():
+                marks.setdefault(currency, []).append((over, watch.tag))
+        return marks
 
     @cached_property
     def asks_averages(self) -> bool:

@@ -59,10 +59,20 @@ _PEOPLE = select(
 _CUSTOMERS = select(
     C.c.id, C.c.code, C.c.name, C.c.short_name, C.c.rating, C.c.type, C.c.region, C.c.tags, C.c.owner_id, C.c.no_letters
 ).where(C.c.id.in_(_WHOSE))
-_OWED = select(
-    R.c.id, R.c.number, R.c.customer_id, R.c.currency, R.c.issued_on, R.c.due_on, R.c.open_minor, R.c.amount_minor,
-    R.c.owner_id, R.c.region, _TAGS, R.c.ladder, R.c.start, R.c.age_shift_days, R.c.case_id, R.c.next_step_on,
-).where(R.c.customer_id.in_(_WHOSE), R.c.issued_on <= _DAY, or_(R.c.open_minor > 0, R.c.settled_on > _DAY))  # fmt: skip
+# In the order of ReceivableFacts: by name, making one takes twice the time.
+_SHOWN = (
+    R.c.id, R.c.number, R.c.issued_on, R.c.due_on, R.c.open_minor, R.c.amount_minor, R.c.currency, R.c.case_id, R.c.owner_id,
+)  # fmt: skip
+_DECIDED_BY = (R.c.region, R.c.ladder, R.c.start, R.c.age_shift_days, R.c.next_step_on)
+
+
+def _owed(*columns: Any) -> Any:
+    return select(R.c.customer_id, _TAGS, *columns).where(
+        R.c.customer_id.in_(_WHOSE), R.c.issued_on <= _DAY, or_(R.c.open_minor > 0, R.c.settled_on > _DAY)
+    )
+
+
+_OWED, _OWED_TO_SHOW = _owed(*_SHOWN, *_DECIDED_BY), _owed(*_SHOWN)
 _RUNNING = select(K).where(K.c.customer_id.in_(_WHOSE), K.c.state != "closed")
 _LATER = (
     select(E.c.receivable_id, cast(func.sum(E.c.amount_minor), BigInteger))
@@ -148,10 +158,10 @@ def candidates(work: Work) -> list[int]:
 
 
 def load_cases(
-    work: Work, policy: Policy, customer_ids: Sequence[int], day: date | None = None, *, firings: bool = True
+    work: Work, policy: Policy, customer_ids: Sequence[int], day: date | None = None, *, to_decide: bool = True
 ) -> list[CaseFacts]:
     """The netted facts of each customer and currency that has something open on `day` (default: today), or a running
-    case. Ordered by customer. `firings`: with what was fired already, which a card doesn't tell."""
+    case. Ordered by customer. `to_decide`: with what the ladder goes by, which a card doesn't tell."""
     day = day or work.today
     session, asked = work.session, {"customers": sorted(customer_ids), "day": day}
     changed = changed_since(session, day)
@@ -176,32 +186,17 @@ def load_cases(
             )
         return cases[key]
 
-    rows = session.execute(_OWED, asked).all()
+    rows = session.execute(_OWED if to_decide else _OWED_TO_SHOW, asked).all()
     later: dict[int, int] = {r: minor for r, minor in session.execute(_LATER, asked)} if changed else {}
     by_id: dict[int, ReceivableFacts] = {}
-    for (id_, number, customer_id, currency, issued_on, due_on, open_now, amount_minor,
-         owner_id, region, tags, ladder, start, shift, case_id, look) in rows:  # fmt: skip
-        open_minor = open_now - later.get(id_, 0)
-        if open_minor <= 0:
+    for customer_id, tags, *columns in rows:
+        facts = ReceivableFacts(*columns)
+        facts.open_minor -= later.get(facts.id, 0)
+        if facts.open_minor <= 0:
             continue
-        facts = by_id[id_] = ReceivableFacts(
-            id=id_,
-            number=number,
-            issued_on=issued_on,
-            due_on=due_on,
-            open_minor=open_minor,
-            amount_minor=amount_minor,
-            currency=currency,
-            region=region,
-            owner_id=owner_id,
-            tags=(*(tags or ()), *policy.tags_of(amount_minor, currency)),
-            ladder=ladder,
-            start=start,
-            age_shift_days=shift,
-            case_id=case_id,
-            next_step_on=look,
-        )
-        case_of(customer_id, currency).receivables.append(facts)
+        facts.tags = (*(tags or ()), *policy.tags_of(facts.amount_minor, facts.currency))
+        by_id[facts.id] = facts
+        case_of(customer_id, facts.currency).receivables.append(facts)
 
     for row in session.execute(_RUNNING, asked).mappings():
         case = case_of(row["customer_id"], row["currency"])
@@ -218,7 +213,7 @@ def load_cases(
                 cases[customer_id, currency].average_minor = Decimal(minor) / count
     _pauses(work, asked, cases.values(), by_id)
     _covers(work, asked, cases, by_id)
-    if firings:
+    if to_decide:
         _fired(work, asked, by_id)
     for case in cases.values():
         net(case, policy.limits.chase_from(case.currency))

@@ -73,6 +73,9 @@ def _content(card: Card) -> str:
     parts += ["- " + " · ".join(lines(cell) for cell in row if cell) for row in card.rows]
     if card.rows_more:
         parts.append("- " + more_line(card.rows_more, card.lang))
+    whole = "\n\n".join(parts)
+    if len(whole) <= MAX_CONTENT:
+        return whole
     kept: list[str] = []
     for number, part in enumerate(parts):
         if sum(len(each) + 2 for each in kept) + len(part) > MAX_CONTENT:

@@ -28,6 +28,7 @@ from bot.notifications.load.facts import (
     worst,
 )  # fmt: skip
 from bot.notifications.views import CollectView, NoteView, Phrase
+from bot.notifications.views.base import Rows
 from bot.notifications.views.ratings import letter_of
 from core.chores import holders
 from core.credit.rules import BLOCKING
@@ -342,7 +343,7 @@ def _view(
     today, reader = facts.today, message.person_id
     chaseable = [r for r in mine if r.chaseable]
     overdue = late(mine, today)
-    days = days_of(mine, today)
+    days = max((r.age(today) for r in overdue), default=0)
     oldest = (overdue or chaseable or mine)[:1]
     owners = {facts.org.responsible(r.owner_id, about.owner_id) for r in about.receivables}
     whole = task is None or not task.as_owner or about.owner_id == task.person_id or owners <= {task.person_id}
@@ -375,7 +376,7 @@ def _view(
         days=days,
         due_in=max(0, min((-r.age(today) for r in chaseable if r.age(today) <= 0), default=0)),
         oldest_due=oldest[0].due_on if oldest else None,
-        receivables=tuple(row_of(r, today) for r in chaseable),
+        receivables=Rows(chaseable, lambda r: row_of(r, today)),
         aside=aside_of(mine, today),
         unapplied=sums((c.unapplied_minor, c.currency) for c in about.cases if c.currency in currencies),
         promise_on=promise.due_on if promise is not None else None,

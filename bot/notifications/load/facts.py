@@ -226,9 +226,8 @@ class Facts:
             for task in rows.scalars():
                 self._tasks[task.id or 0] = task
                 self._links[task.id or 0] = set()
-            for task_id, receivable_id in self.work.session.execute(
-                select(L.c.task_id, L.c.receivable_id).where(L.c.task_id.in_(ids))
-            ):
+            links = select(L.c.task_id, L.c.receivable_id).where(L.c.task_id.in_(ids))
+            for task_id, receivable_id in self.work.session.execute(links).all():
                 self._links[task_id].add(receivable_id)
 
     # --- customers ---
@@ -253,7 +252,7 @@ class Facts:
             c.id: About(c.id, c.code, c.name, c.short_name or c.name, c.rating, c.owner_id, c.language, bool(c.no_letters))
             for c in read(_CUSTOMERS)
         }
-        for case in load_cases(self.work, self.policy, ids, firings=False):
+        for case in load_cases(self.work, self.policy, ids, to_decide=False):
             found[case.customer_id].cases.append(case)
         for about in found.values():
             about.receivables = oldest_first([r for case in about.cases for r in case.receivables])
@@ -407,7 +406,7 @@ def row_of(r: ReceivableFacts, today: date) -> ReceivableRow:
 
 def late(receivables: Iterable[ReceivableFacts], today: date) -> list[ReceivableFacts]:
     """Those that are chaseable and overdue, in the same order."""
-    return [r for r in receivables if r.chaseable and r.age(today) > 0]
+    return [r for r in receivables if not r.why_not and r.due_on is not None and r.due_on < today]
 
 
 def overdue_of(receivables: Iterable[ReceivableFacts], today: date) -> tuple[Money, ...]:
@@ -417,8 +416,8 @@ def overdue_of(receivables: Iterable[ReceivableFacts], today: date) -> tuple[Mon
 def aside_of(receivables: Iterable[ReceivableFacts], today: date) -> tuple[Money, ...]:
     """What of these is overdue and not chased: promised, claimed, disputed, paused, or covered by unapplied money. With
     `overdue_of` it adds up to what /balance and /overdue show."""
-    past = [r for r in receivables if r.due_on is not None and r.age(today) > 0]
-    return sums((r.open_minor - (r.chaseable_minor if r.chaseable else 0), r.currency) for r in past)
+    past = [r for r in receivables if r.due_on is not None and r.due_on < today]
+    return sums((r.open_minor - (0 if r.why_not else r.chaseable_minor), r.currency) for r in past)
 
 
 def days_of(receivables: Iterable[ReceivableFacts], today: date) -> int:

@@ -7,11 +7,14 @@ in templates/messages/_words.toml. Free text (names, notes) is shown as it is.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
+from typing import Any, Generic, TypeVar, overload
 
 from core.money import Money
 
+Row = TypeVar("Row")
 SHANGHAI = timezone(timedelta(hours=8))  # for the examples only
 
 
@@ -45,6 +48,35 @@ class ReceivableRow:
     chaseable: Money
     days: int  # age on `today`; negative before the due date
     tags: tuple[str, ...] = ()
+
+
+class Rows(Sequence[Row], Generic[Row]):
+    """Rows that are made when they are looked at: a card shows a few of many."""
+
+    __slots__ = ("_items", "_make")
+
+    def __init__(self, items: Sequence[Any], make: Callable[[Any], Row]) -> None:
+        self._items, self._make = items, make
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rows) and self[:] == other[:]
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(self[:])
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        found = self._items[index]
+        return [self._make(item) for item in found] if isinstance(index, slice) else self._make(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Self
@@ -36,7 +37,7 @@ class CollectView:
     days: int  # days overdue of the oldest chaseable one; 0 when nothing is overdue
     due_in: int = 0  # days to the earliest due date, for task.due_soon; 0 = today
     oldest_due: date | None = None
-    receivables: tuple[ReceivableRow, ...] = ()  # chaseable ones, oldest first
+    receivables: Sequence[ReceivableRow] = ()  # chaseable ones, oldest first
     aside: tuple[Money, ...] = ()  # overdue too, and not chased: promised, disputed, covered by unapplied money, …
     unapplied: tuple[Money, ...] = ()  # positive amounts: money received that isn't allocated yet
     promise_on: date | None = None
