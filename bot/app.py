@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from getpass import getuser
@@ -24,7 +24,7 @@ from bot.inbound import Door, receive
 from bot.notifications.documents import write_letters
 from bot.notifications.parcel import claim_redraw
 from bot.notifications.record import Delivered, record
-from bot.notifications.sender import deliver
+from bot.notifications.sender import Hands, deliver
 from bot.settings import Settings, to_company
 from bot.transactions import Transactions
 from bot.words import not_saved, sentence
@@ -72,7 +72,7 @@ class App:
             self.adapters[name] = messenger(name, settings, self.engine, self.clock)
         self.door = Door(self.transactions, self.adapters)
         self.receiver = None if demo else hooks.receiver_of(settings)
-        self._sending = asyncio.Lock()
+        self._hands = Hands()
         self._telling = asyncio.Lock()
         self._background: set[asyncio.Task[Any]] = set()
         self._crowd = Crowd(self.door, self._later)
@@ -125,7 +125,7 @@ class App:
         if envelope.messenger != "local":
             return await self._answer(envelope)
         reply = await asyncio.to_thread(receive, self.door, envelope, self._actor(envelope))
-        await self.deliver(envelope.at)
+        await self.deliver(envelope.at, until="local")
         if reply.delivery_id is not None and reply.card is None:
             reply = await asyncio.to_thread(self._with_card, reply)
         return reply
@@ -136,7 +136,8 @@ class App:
         try:
             reply = await self._crowd.receive(envelope)
             if self._answering <= CROWD:
-                reply = await self._in_place(envelope, reply)
+                with suppress(Unreachable):  # what is saved isn't called unsaved: an update brings the card
+                    reply = await self._in_place(envelope, reply)
         except Unreachable as error:
             log.warning("%s: an event was not saved: %s", envelope.messenger, error)
             return Reply("not_saved", not_saved(self.company.lang, typed=bool(envelope.text)))
@@ -217,16 +218,15 @@ class App:
             delivery = work.session.get(Delivery, reply.delivery_id)
             return replace(reply, card=load(delivery.card["dump"]) if delivery is not None else None)
 
-    async def deliver(self, now: datetime, *, recover: bool = False) -> Delivered:
+    async def deliver(self, now: datetime, *, recover: bool = False, until: str = "") -> Delivered:
         """Held orders behind whose verdict something has changed are checked again, whoever changed it; then everything
-        that may go is sent."""
+        that may go is sent. `until`: a messenger whose messages have left when this returns."""
         await asyncio.to_thread(check_orders, self.transactions, now)
-        async with self._sending:
-            documents = self.settings.letters_dir
-            return await deliver(
-                self.transactions, self.adapters, self.clock if self._real_time else lambda: now,
-                recover=recover, documents=documents, stopping=lambda: self._stopping,
-            )  # fmt: skip
+        return await deliver(
+            self.transactions, self.adapters, self.clock if self._real_time else lambda: now,
+            recover=recover, documents=self.settings.letters_dir, stopping=lambda: self._stopping,
+            hands=self._hands, until=until,
+        )  # fmt: skip
 
     async def tell(self) -> hooks.Told:
         """Sends the events that are due to the system that takes them, if there is one."""

@@ -18,7 +18,7 @@ from bot.inputs import about_which, canonical
 from bot.notifications.load import Cancel, Message
 from bot.notifications.load import load as load_view
 from bot.notifications.load.facts import stopping
-from bot.notifications.parcel import address_of
+from bot.notifications.readers import address_of
 from bot.notifications.templates import ACTION_IDS, render, templates
 from bot.text import clean
 from bot.transactions import TooLate, Transactions

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from bot.adapters.base import Adapter, Sent
 from bot.card import Card, as_lang, card_json, dump
 from bot.fit import fit
-from bot.notifications.parcel import addresses_of
+from bot.notifications.readers import addresses_of
 from bot.notifications.templates import render
 from bot.notifications.views import TrialView
 from bot.transactions import Transactions

@@ -4,18 +4,18 @@ as every message is: it is drawn when it leaves."""
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.engine import Row
 
 from core import chores, outbox
 from core.dunning.load import load_org
 from core.dunning.stored import active
-from core.models import Account, OutboxState, Task, TaskState
+from core.models import Account, Delivery, OutboxState, Task, TaskState
 from core.models.base import among, table_of
 from core.work import Work
 
-O, T, A = outbox.O, table_of(Task), table_of(Account)  # noqa: E741
-NO_ACCOUNT = "no_account"
+O, T, A, D = outbox.O, table_of(Task), table_of(Account), table_of(Delivery)  # noqa: E741
+NO_ACCOUNT, NO_MESSENGER = "no_account", "no_messenger"
 SUPERSEDED = "superseded"  # a newer message says it
 
 
@@ -50,8 +50,12 @@ def revive(work: Work, people: Collection[int]) -> None:
 
 
 def revive_reachable(work: Work) -> None:
-    """The same for everybody who has an account in a messenger that is on: theirs may be on only since. One statement where
-    nobody missed anything."""
+    """The same for everybody who has an account in a messenger that is on: theirs may be on only since. Two statements where
+    nobody missed anything. Cards in a messenger that was off meanwhile are drawn as they are true now."""
+    shown = select(D.c.id).where(D.c.id == O.c.delivery_id, D.c.messenger.in_(work.company.messengers))
+    missed = and_(O.c.op == "update", O.c.state == OutboxState.dead, O.c.reason == NO_MESSENGER, shown.exists())
+    again = {"state": OutboxState.pending.value, "attempts": 0, "reason": "", "done_at": None}
+    work.session.execute(update(O).where(missed).values(again))
     query = select(O.c.person_id).where(O.c.op == "send", O.c.state == OutboxState.dead, O.c.reason == NO_ACCOUNT).distinct()
     if "local" not in work.company.messengers:  # there everybody has an account: their handle
         query = query.join(A, A.c.person_id == O.c.person_id).where(A.c.messenger.in_(work.company.messengers))
@@ -70,8 +74,9 @@ def _missed(work: Work, person: int) -> Sequence[Row[Any]]:
 
 
 def _data(row: Row[Any], digests: Sequence[Row[Any]], coming: Collection[tuple[str, int]]) -> dict[str, Any]:
-    """Without `tried`, which is of the accounts that there were. A digest has no line for what comes as a card."""
-    data = {key: value for key, value in row.data.items() if key != "tried"}
+    """Without `tried` and `refused`, which are of the accounts that there were. A digest has no line for what comes as a
+    card."""
+    data = {key: value for key, value in row.data.items() if key not in ("tried", "refused")}
     if row.subject == "digest":
         items = (item for digest in digests for item in digest.data.get("items", ()))
         data["items"] = [item for item in items if (item["subject"], item["id"]) not in coming]

@@ -5,32 +5,33 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 
 from bot.adapters.base import CARD, TEXT, Adapter, Address, DeliveryRef, SendResult
 from bot.card import Card, as_lang, dump, load
 from bot.fit import fit
 from bot.notifications.load import Cancel, Facts, Loaded, Message
 from bot.notifications.load import load as load_view
+from bot.notifications.readers import MAIL, Readers, address_of, address_to, meant_for
 from bot.notifications.undelivered import drop
 from bot.transactions import Transactions
 from core import garbage
 from core.dunning import cycle
-from core.dunning.org import Member
-from core.models import Account, Customer, Delivery, OutboxMessage, OutboxState, Person
+from core.models import Delivery, OutboxMessage, OutboxState
 from core.models.base import among, table_of
 from core.work import Work
 
-O, D, A = (table_of(m) for m in (OutboxMessage, Delivery, Account))  # noqa: E741
+O, D = table_of(OutboxMessage), table_of(Delivery)  # noqa: E741
 # Rows, not objects of the session: nothing is changed in them, and that takes a fifth of the time.
 _OF_MESSAGE = [
     O.c.id, O.c.key, O.c.op, O.c.kind, O.c.subject, O.c.subject_id, O.c.person_id, O.c.customer_id, O.c.data, O.c.payload,
-    O.c.address, O.c.messenger, O.c.delivery_id,
+    O.c.address, O.c.messenger, O.c.delivery_id, O.c.attempts,
 ]  # fmt: skip
-_OF_ACCOUNT = [A.c.person_id, A.c.messenger, A.c.user_id, A.c.text_only, A.c.preferred]
 BATCH = 150
 LEASE = timedelta(seconds=60)
-MAIL = "mail"
+HAS_LEFT = "has_left"  # the reason of an update that nobody who may see it would see
+TAKEN_AWAY = "taken_away"  # it may stand in a messenger that is on no more, so here it says 重发
+CROSSED = "crossed"  # of a delivery: two drawings of it were on their way at once, so it is drawn once more
 NEVER_CHANGES = "never_changes"  # the reason of an update that the messenger has no way to show
 _DRAWN = (
     update(O)
@@ -60,6 +61,7 @@ class Parcel:
     untraceable: bool = False  # it was looked for, and nobody can tell whether it is there
     files: tuple[str, ...] = ()  # names of documents that go along with it
     result: SendResult | None = None
+    attempts: int = 0  # with this one: who claims a message after this attempt counts one more
     _dumped: dict[str, Any] | None = None
 
     @property
@@ -81,17 +83,29 @@ class Parcel:
 
 @garbage.later()  # around it, so that what it made is gone by then
 def claim(
-    transactions: Transactions, adapters: dict[str, Adapter], now: datetime, recover: bool
+    transactions: Transactions,
+    adapters: dict[str, Adapter],
+    now: datetime,
+    recover: bool,
+    held: Collection[int] = (),
+    busy: Collection[str] = (),
 ) -> tuple[list[Parcel], int]:
-    """Takes the next messages, in the order they were written, and draws them. Returns them and how many were dropped."""
+    """Takes the next messages, in the order they were written, and draws them. Returns them and how many were dropped.
+
+    `held`: messages that this process is sending, whatever became of their leases. `busy`: messengers whose messages wait.
+    """
     with transactions.work(now) as work:
         orphans = O.c.state == OutboxState.sending
         if not recover:
             orphans &= O.c.lease_until <= now
+        if held:
+            orphans = and_(orphans, O.c.id.not_in(held))
         ready = O.c.state.in_((OutboxState.pending, OutboxState.retry))
         shared = Facts(work)
-        held = cycle.waits_for_digest(work, shared.org)
-        ids = select(O.c.id).where(or_(ready, orphans), O.c.not_before <= now, ~held).order_by(O.c.id).limit(BATCH)
+        may_go = and_(or_(ready, orphans), O.c.not_before <= now, ~cycle.waits_for_digest(work, shared.org))
+        if busy:
+            may_go &= ~meant_for(work, adapters, shared, busy)
+        ids = select(O.c.id).where(may_go).order_by(O.c.id).limit(BATCH)
         claimed = select(*_OF_MESSAGE).where(O.c.id.in_(ids.with_for_update(skip_locked=True))).order_by(O.c.id)
         messages = work.session.execute(claimed).all()
         parcels: list[Parcel] = []
@@ -108,11 +122,16 @@ def claim(
             if isinstance(made, str):
                 dropped[message.id] = made
                 continue
-            made.customers = _customers(message)
+            if made.adapter.name in busy:  # it is for the second messenger of its reader
+                continue
+            made.customers, made.attempts = _customers(message), message.attempts + 1
             parcels.append(made)
         if dropped:
             for row in work.session.execute(select(OutboxMessage).where(O.c.id.in_(dropped)).order_by(O.c.id)).scalars():
-                drop(work, row, dropped[row.id or 0])
+                if dropped[row.id or 0] == TAKEN_AWAY:
+                    row.data, row.payload, row.state = {**row.data, "redelivered": 1}, None, OutboxState.retry
+                else:
+                    drop(work, row, dropped[row.id or 0])
         _take(work, parcels)
         return parcels, len(dropped)
 
@@ -148,43 +167,22 @@ def renew(transactions: Transactions, parcels: Sequence[Parcel], now: datetime) 
         work.session.execute(O.update().where(mine, O.c.state == OutboxState.sending).values(lease_until=now + LEASE))
 
 
-class Readers:
-    """Whose accounts messages go to and which cards they change, read at once. The session finds the cards while these are
-    held."""
-
-    def __init__(self, work: Work, messages: Sequence[Any]) -> None:
-        execute = work.session.execute
-        changed = {m.delivery_id for m in messages if m.op == "update"}
-        self.cards = execute(select(Delivery).where(D.c.id.in_(changed))).scalars().all() if changed else ()
-        sent_to = {m.person_id for m in messages if m.op != "update"} - {None}
-        addresses = {card.address for card in self.cards}
-        texts = select(A.c.messenger, A.c.user_id).where(A.c.user_id.in_(addresses), A.c.text_only)
-        self._text_only = {(name, user) for name, user in execute(texts)} if addresses else set()
-        self.accounts: dict[int, list[Any]] = {i: [] for i in sent_to if i is not None}
-        for account in accounts_of(work, sent_to) if sent_to else ():
-            self.accounts[account.person_id].append(account)
-
-    def address(self, delivery: Delivery, lang: str) -> Address:
-        text_only = (delivery.messenger, delivery.address) in self._text_only
-        return Address(delivery.address, lang, text_only, stands_as(delivery))
-
-
-def accounts_of(work: Work, people: Collection[int | None]) -> Sequence[Any]:
-    """Their accounts, the preferred ones first."""
-    query = select(*_OF_ACCOUNT).where(A.c.person_id.in_(people)).order_by(A.c.preferred.desc(), A.c.id)
-    return work.session.execute(query).all()
-
-
 def _parcel(
     work: Work, message: Any, about: Message, adapters: dict[str, Adapter], shared: Facts, readers: Readers
 ) -> Parcel | str:
     """The message ready to go, or the reason why it is dropped."""
     if message.op == "update":
-        return _update_parcel(work, message, adapters, shared, readers.address)
-    where = _address(work, message, adapters, shared, readers)
+        changed = _update_parcel(work, message, adapters, shared, readers.address)
+        if isinstance(changed, str):
+            return changed
+        delivery = work.session.get_one(Delivery, message.delivery_id)
+        return changed if readers.may_read(delivery, shared.org, over=changed.over) else HAS_LEFT
+    where = address_to(work, message, adapters, shared, readers)
     if where is None:
         return "no_account"
     adapter, to = where
+    if message.payload is not None and not message.data.get("redelivered") and adapter.name != message.messenger:
+        return TAKEN_AWAY
     key = message.key
     if message.data.get("redelivered"):
         key = f"{key}:{message.data['redelivered']}"  # another message, that says so
@@ -209,7 +207,7 @@ def _update_parcel(
     where: Callable[[Delivery, str], Address],
 ) -> Parcel | str:  # fmt: skip
     delivery = work.session.get(Delivery, message.delivery_id)
-    if delivery is None or delivery.state == "closed":
+    if delivery is None or (delivery.state == "closed" and not delivery.card.get(CROSSED)):
         return "closed"
     adapter = adapters.get(delivery.messenger)
     if adapter is None:
@@ -218,7 +216,7 @@ def _update_parcel(
     if isinstance(drawn, str):
         return drawn
     to, loaded, card = drawn
-    if dump(card) == delivery.card.get("dump"):
+    if dump(card) == delivery.card.get("dump") and not delivery.card.get(CROSSED):
         return "unchanged"
     ref = DeliveryRef(to, delivery.ref, delivery.id or 0, delivery.rev + 1)
     return Parcel(
@@ -248,20 +246,6 @@ def _drawn_anew(
         return loaded.reason
     card, _ = fit(loaded.card(lang), adapter.capabilities(to), today=work.today)
     return to, loaded, card
-
-
-def stands_as(delivery: Delivery) -> str:
-    """CARD or TEXT, as it was sent; "" for an answer that nobody has noted: it is what would be sent now."""
-    return str(delivery.card.get("stands", ""))
-
-
-def address_of(work: Work, delivery: Delivery, lang: str = "zh") -> Address:
-    """Where this message stands, and as what: text can't be changed, and a card keeps what it has."""
-    stands = stands_as(delivery)
-    if stands or delivery.messenger in ("local", MAIL):  # no accounts there
-        return Address(delivery.address, lang, stands=stands)
-    query = select(A.c.text_only).where(A.c.messenger == delivery.messenger, A.c.user_id == delivery.address)
-    return Address(delivery.address, lang, bool(work.session.execute(query).scalar()))
 
 
 def _message(message: Any) -> Message:
@@ -304,44 +288,6 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
     }
 
 
-def _address(
-    work: Work, message: Any, adapters: dict[str, Adapter], shared: Facts, readers: Readers
-) -> tuple[Adapter, Address] | None:
-    """Where a message goes: a letter to its mail address, a card to the person's preferred messenger that is on."""
-    if message.person_id is None:
-        customer = work.session.get_one(Customer, message.customer_id)
-        lang = as_lang(customer.language, work.company.lang)
-        return (adapters[MAIL], Address(message.address, lang)) if MAIL in adapters else None
-    person = shared.org.members[message.person_id]
-    if not person.active:
-        return None
-    lang = as_lang(person.lang)
-    tried = message.data.get("tried", ())
-    found = addresses_of(work, person, adapters, lang, readers.accounts[message.person_id])
-    found = [where for where in found if where[0].name not in tried]
-    if message.payload is not None or message.data.get("redelivered"):
-        # It may stand there, whatever messenger the person prefers by now.
-        found = [where for where in found if where[0].name == message.messenger] or found
-    return found[0] if found else None
-
-
-def addresses_of(
-    work: Work, person: Person | Member, adapters: dict[str, Adapter], lang: str, accounts: Sequence[Any] | None = None
-) -> list[tuple[Adapter, Address]]:
-    """Where this person can be reached: the preferred messenger first, then in the company's order."""
-    known = {a.messenger: a for a in reversed(accounts_of(work, [person.id]) if accounts is None else accounts)}
-    order = sorted(work.company.messengers, key=lambda m: not (m in known and known[m].preferred))
-    found = []
-    for name in order:
-        if name not in adapters:
-            continue
-        if name in known:
-            found.append((adapters[name], Address(known[name].user_id, lang, known[name].text_only)))
-        elif name == "local":
-            found.append((adapters[name], Address(person.handle, lang)))
-    return found
-
-
 def claim_redraw(
     transactions: Transactions, adapters: dict[str, Adapter], now: datetime, delivery_id: int
 ) -> tuple[Card, int, Parcel | None] | None:
@@ -376,6 +322,7 @@ def claim_redraw(
             parcel = made
             message.state, message.lease_until = OutboxState.sending, now + LEASE
             message.attempts += 1
+            made.attempts = message.attempts
         if parcel is not None and parcel.ref is not None:
             return parcel.card, parcel.ref.rev, parcel
         # Somebody may be sending its update right now: the answer must not put the older card over it.

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 
 from bot.adapters.base import Refused, Retry, Sent, Unknown
 from bot.card import load
-from bot.notifications.parcel import NEVER_CHANGES, Parcel
+from bot.notifications.parcel import CROSSED, NEVER_CHANGES, Parcel
 from bot.notifications.undelivered import undelivered
 from bot.transactions import Transactions
 from core import chores, garbage, outbox
@@ -31,6 +31,7 @@ _MADE = select(func.max(D.c.id)).where(D.c.outbox_id == O.c.id).scalar_subquery(
 ELSEWHERE_AFTER = 3  # failed attempts: the person's next messenger is tried
 TOO_LONG = 600.0  # seconds: who is told to wait so long tries the next messenger at once
 FIRST_PAUSE, LONGEST_PAUSE = 15.0, 1800.0  # seconds; from the third attempt on each is twice the one before
+LONGEST_WAIT = 6 * 3600.0  # seconds, whatever a messenger asks for
 AGAIN = 60.0  # seconds after which one is looked for whose fate is unclear
 GIVE_UP = timedelta(days=3)  # and TRIES: what waited for a holiday to end has its tries, too
 TRIES = 20
@@ -59,6 +60,8 @@ def record(transactions: Transactions, parcels: Sequence[Parcel], now: datetime,
         messages = {m.id: m for m in work.session.execute(query).scalars()} if others else {}
         for parcel in others:
             message = messages[parcel.id]
+            if message.state != OutboxState.sending or message.attempts != parcel.attempts:
+                continue  # the lease ran out, and it is in other hands
             match parcel.result:
                 case Retry(_, reason) | Refused(reason) if _elsewhere(work, message, parcel):
                     log.warning("outbox %s: %s says %s; tried elsewhere", message.id, parcel.adapter.name, reason)
@@ -95,7 +98,7 @@ def _pause(attempts: int, at_least: float) -> timedelta:
     """Until the next attempt. `at_least`: what the messenger asks for, in seconds. Who is down for hours isn't called all
     the time."""
     grown = FIRST_PAUSE * 2 ** min(attempts - ELSEWHERE_AFTER, TRIES) if attempts >= ELSEWHERE_AFTER else 0.0
-    return timedelta(seconds=max(at_least, min(grown, LONGEST_PAUSE)))
+    return timedelta(seconds=min(max(at_least, min(grown, LONGEST_PAUSE)), LONGEST_WAIT))
 
 
 def _in_vain(work: Work, message: OutboxMessage) -> bool:
@@ -104,24 +107,42 @@ def _in_vain(work: Work, message: OutboxMessage) -> bool:
 
 
 def _elsewhere(work: Work, message: OutboxMessage, parcel: Parcel) -> bool:
-    """Nothing was shown there: the message goes to the person's next messenger, if there is one."""
-    if not parcel.first or message.data.get("redelivered"):  # by an earlier attempt it may have been
+    """This attempt showed nothing: the message goes to the person's next messenger, if there is one. By an earlier attempt
+    it may have been shown: then it stays longer, and says 重发 there."""
+    perhaps_shown = not parcel.first or bool(message.data.get("redelivered"))
+    if isinstance(parcel.result, Retry):
+        enough = 2 * ELSEWHERE_AFTER if perhaps_shown else ELSEWHERE_AFTER
+        if message.attempts < enough and parcel.result.after_seconds < TOO_LONG:
+            return False
+    elif perhaps_shown:
         return False
-    if isinstance(parcel.result, Retry) and message.attempts < ELSEWHERE_AFTER and parcel.result.after_seconds < TOO_LONG:
+    if not _passed_on(work, message, parcel):
         return False
-    return _passed_on(work, message, parcel)
+    if perhaps_shown:
+        _mark_again(message)
+    return True
+
+
+def _mark_again(message: OutboxMessage) -> None:
+    message.data = {**message.data, "redelivered": int(message.data.get("redelivered", 0)) + 1}
+    message.payload = None
 
 
 def _passed_on(work: Work, message: OutboxMessage, parcel: Parcel) -> bool:
-    """To the person's next messenger, if there is one."""
+    """To the person's next messenger, if there is one. Where the last of them refuses, those that only said "not now" are
+    asked again: perhaps it was our own line that was down."""
     if message.op != "send" or message.person_id is None:
         return False
-    tried = [*message.data.get("tried", ()), parcel.adapter.name]
-    others = [m for m in work.company.messengers if m not in tried]
+    here = parcel.adapter.name
     linked = set(work.session.execute(select(A.c.messenger).where(A.c.person_id == message.person_id)).scalars())
-    if not any(name == "local" or name in linked for name in others):
+    usable = [m for m in work.company.messengers if m == "local" or m in linked]
+    tried = [*message.data.get("tried", ()), here]
+    refused = [*message.data.get("refused", ()), *([here] if isinstance(parcel.result, Refused) else [])]
+    if here in refused and not set(usable) - set(tried):
+        tried = refused
+    if not set(usable) - set(tried):
         return False
-    message.data = {**message.data, "tried": tried}
+    message.data = {**message.data, "tried": tried, "refused": refused}
     message.state, message.attempts, message.payload, message.not_before = OutboxState.retry, 0, None, work.now
     return True
 
@@ -161,15 +182,23 @@ class _Shown:
             return
         found = self._work.session.execute(select(Delivery).where(D.c.id.in_(ids))).scalars()
         standing = {delivery.id: delivery for delivery in found}
+        crossed: list[int] = []
         for parcel in parcels:
             assert parcel.ref is not None
             delivery, data = standing[parcel.ref.delivery_id], messages[parcel.id].data
+            if delivery.rev >= parcel.ref.rev:  # another drawing got there meanwhile: which one stands, nobody knows
+                crossed.append(delivery.id or 0)
+                delivery.card, delivery.state = {**delivery.card, CROSSED: True}, "open"
+                continue
             delivery.rev, delivery.kind, delivery.updated_at = parcel.ref.rev, parcel.card.kind, self._work.now
             kept = {"data": delivery.card.get("data", {}) | data, "stands": parcel.stands}
             delivery.card = {**parcel.facts, "dump": parcel.dumped, **kept, **_shows(delivery.card, parcel)}
             delivery.state = "closed" if parcel.over else "open"
         tasks = [delivery.subject_id for delivery in standing.values() if delivery.subject == "task"]
         _answer_by(self._work, tasks, only_first=True)
+        if crossed:
+            self._work.session.flush()
+            outbox.redraw(self._work, crossed)
 
     def _delivered(self, parcels: Sequence[Parcel], messages: dict[int, Any]) -> dict[int, int]:
         rows = [self._row(parcel, messages[parcel.id]) for parcel in parcels]
@@ -318,10 +347,11 @@ def _unsure(work: Work, message: OutboxMessage, reason: str, parcel: Parcel) -> 
         passed = message.attempts >= ELSEWHERE_AFTER and _passed_on(work, message, parcel)
         if not passed:
             message.state = OutboxState.retry
-            message.not_before = work.now + _pause(message.attempts, AGAIN)
+            # Each time that it may be shown once more, the next is further away.
+            again = AGAIN * 4 ** min(int(message.data.get("redelivered", 0)), TRIES)
+            message.not_before = work.now + _pause(message.attempts, again)
         if passed or parcel.untraceable or message.data.get("redelivered"):
-            message.data = {**message.data, "redelivered": int(message.data.get("redelivered", 0)) + 1}
-            message.payload = None
+            _mark_again(message)
         return
     message.state, message.done_at = OutboxState.unsure, work.now
     letter = work.session.get_one(Letter, message.subject_id)

@@ -10,18 +10,48 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from bot.adapters.base import Adapter, Ahead, Files, NotThere, Refused, SendResult, Sent, Unknown
-from bot.notifications.parcel import Parcel, claim, renew
+from bot.notifications.parcel import LEASE, Parcel, claim, renew
 from bot.notifications.record import Delivered, record
 from bot.transactions import Transactions
+from core.errors import Unreachable
 
 log = logging.getLogger(__name__)
 
 RENEW_SECONDS = 20.0  # a third of a lease
 AT_ONCE = 8  # people that one messenger is sent to at the same time
+
+
+@dataclass
+class Hands:
+    """What this process is sending right now. Rounds may run beside each other; a messenger is in one of them at a time, so
+    that everybody's messages stay in order and a slow messenger holds up no other."""
+
+    busy: set[str] = field(default_factory=set)  # messengers
+    messages: set[int] = field(default_factory=set)
+    claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
+    free: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def put_down(self, parcels: Sequence[Parcel]) -> None:
+        self.messages -= {parcel.id for parcel in parcels}
+        self.busy.discard(parcels[0].adapter.name)
+        async with self.free:
+            self.free.notify_all()
+
+
+@dataclass(frozen=True)
+class Round:
+    transactions: Transactions
+    adapters: dict[str, Adapter]
+    clock: Callable[[], datetime]
+    stopping: Callable[[], bool]
+    hands: Hands
+    documents: Path | None
+    total: Delivered
 
 
 async def deliver(
@@ -32,39 +62,94 @@ async def deliver(
     recover: bool = False,
     documents: Path | None = None,
     stopping: Callable[[], bool] = lambda: False,
+    hands: Hands | None = None,
+    until: str = "",
 ) -> Delivered:
-    """Sends everything that may go. `recover`: nobody else is sending, so rows left in `sending` are orphans.
+    """Sends everything that may go, but for messengers that another round is busy with: that one goes on with theirs.
 
-    `stopping`: what has begun ends, the rest of what was claimed is given back.
+    `recover`: no other process is sending, so rows left in `sending` are orphans. `stopping`: what has begun ends, the rest
+    of what was claimed is given back. `until`: a messenger whose messages have all left when this returns, whichever round
+    sent them.
     """
-    total = Delivered()
-    while not stopping():
-        parcels, cancelled = await asyncio.to_thread(claim, transactions, adapters, clock(), recover)
-        total.cancelled += cancelled
-        if not parcels and not cancelled:
-            break
-        async with _leased(transactions, parcels, clock):
-            await _send_all(parcels, stopping)
-        await asyncio.to_thread(record, transactions, parcels, clock(), total)
-        if documents is not None:
-            await _attach(parcels, documents)
-    return total
+    way = Round(transactions, adapters, clock, stopping, hands or Hands(), documents, Delivered())
+    going: set[asyncio.Task[None]] = set()
+    try:
+        while not stopping():
+            parcels, cancelled = await _claim(way, recover)
+            way.total.cancelled += cancelled
+            by_messenger: dict[str, list[Parcel]] = {}
+            for parcel in parcels:
+                by_messenger.setdefault(parcel.adapter.name, []).append(parcel)
+            going |= {asyncio.create_task(_through(way, mine)) for mine in by_messenger.values()}
+            if parcels or cancelled or going:
+                going = await _some(going)
+            elif until in way.hands.busy:
+                async with way.hands.free:
+                    await way.hands.free.wait_for(lambda: until not in way.hands.busy)
+            else:
+                break
+    finally:
+        if going:
+            await asyncio.wait(going)
+    for task in going:
+        task.result()
+    return way.total
+
+
+async def _claim(way: Round, recover: bool) -> tuple[list[Parcel], int]:
+    """One at a time: what is claimed is in somebody's hands before the next look for orphans."""
+    hands = way.hands
+    async with hands.claiming:
+        held, busy = frozenset(hands.messages), frozenset(hands.busy)
+        found = await asyncio.to_thread(claim, way.transactions, way.adapters, way.clock(), recover, held, busy)
+        hands.messages |= {parcel.id for parcel in found[0]}
+        hands.busy |= {parcel.adapter.name for parcel in found[0]}
+    return found
+
+
+async def _some(going: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    """Waits until one of these is done. Errors: its own."""
+    if not going:
+        return going
+    done, rest = await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+    return rest
+
+
+async def _through(way: Round, parcels: Sequence[Parcel]) -> None:
+    """One messenger's part of a batch: sent, and recorded without waiting for the others'."""
+    try:
+        async with _leased(way, parcels) as mine:
+            await _send_all(parcels, lambda: way.stopping() or not mine())
+        await asyncio.to_thread(record, way.transactions, parcels, way.clock(), way.total)
+        if way.documents is not None:
+            await _attach(parcels, way.documents)
+    finally:
+        await way.hands.put_down(parcels)
 
 
 @asynccontextmanager
-async def _leased(
-    transactions: Transactions, parcels: Sequence[Parcel], clock: Callable[[], datetime]
-) -> AsyncIterator[None]:
-    """However slow a messenger is, nobody else takes what is on its way."""
+async def _leased(way: Round, parcels: Sequence[Parcel]) -> AsyncIterator[Callable[[], bool]]:
+    """However slow a messenger is, nobody else takes what is on its way. Yields whether that holds: a machine may have
+    slept, or the database been away, for longer than the lease."""
+    until = way.clock() + LEASE
 
     async def again_and_again() -> None:
+        nonlocal until
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            await asyncio.to_thread(renew, transactions, parcels, clock())
+            now = way.clock()
+            try:
+                await asyncio.to_thread(renew, way.transactions, parcels, now)
+            except Unreachable as error:
+                log.warning("what is being sent could not be kept: %s", error)
+            else:
+                until = now + LEASE
 
     renewing = asyncio.create_task(again_and_again())
     try:
-        yield
+        yield lambda: way.clock() < until
     finally:
         renewing.cancel()
         await asyncio.gather(renewing, return_exceptions=True)
@@ -86,31 +171,26 @@ async def _attach(parcels: Sequence[Parcel], documents: Path) -> None:
 
 
 async def _send_all(parcels: Sequence[Parcel], stopping: Callable[[], bool]) -> None:
-    """Several people at once, each one's messages in order; one messenger's slowness holds up no other's."""
-    queues: dict[tuple[str, str], list[Parcel]] = {}
+    """One messenger's: several people at once, each one's messages in order."""
+    queues: dict[str, list[Parcel]] = {}
     for parcel in parcels:
-        queues.setdefault((parcel.adapter.name, parcel.to.user_id), []).append(parcel)
+        queues.setdefault(parcel.to.user_id, []).append(parcel)
     await _ahead(parcels)
-    room = {name: asyncio.Semaphore(AT_ONCE) for name, _ in queues}
+    room = asyncio.Semaphore(AT_ONCE)
 
-    async def one_by_one(name: str, queue: list[Parcel]) -> None:
-        async with room[name]:
+    async def one_by_one(queue: list[Parcel]) -> None:
+        async with room:
             for parcel in queue:
                 if not stopping():
                     parcel.result = await _safely(parcel)
 
-    await asyncio.gather(*(one_by_one(name, queue) for (name, _), queue in queues.items()))
+    await asyncio.gather(*map(one_by_one, queues.values()))
 
 
 async def _ahead(parcels: Sequence[Parcel]) -> None:
-    fresh: dict[str, list[Parcel]] = {}
-    for parcel in parcels:
-        if parcel.op == "send" and parcel.first:
-            fresh.setdefault(parcel.adapter.name, []).append(parcel)
-    for mine in fresh.values():
-        adapter = mine[0].adapter
-        if isinstance(adapter, Ahead):
-            await adapter.ahead([(parcel.to, parcel.card, parcel.key) for parcel in mine])
+    fresh = [parcel for parcel in parcels if parcel.op == "send" and parcel.first]
+    if fresh and isinstance(adapter := fresh[0].adapter, Ahead):
+        await adapter.ahead([(parcel.to, parcel.card, parcel.key) for parcel in fresh])
 
 
 async def _safely(parcel: Parcel) -> SendResult:

@@ -27,7 +27,8 @@ def drop(work: Work, message: OutboxMessage, reason: str) -> None:
     message.reason = reason
     if reason in ("no_account", "no_messenger"):
         message.state = OutboxState.dead
-        undelivered(work, message, reason)
+        if message.op == "send":  # what is only to change was delivered
+            undelivered(work, message, reason)
         return
     message.state = OutboxState.cancelled
     if message.op != "send":
