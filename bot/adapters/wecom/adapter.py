@@ -141,16 +141,16 @@ class WecomAdapter:
         if not code:
             return Refused("no_code")
         shown = render.template_card(card, ref=name, rev=ref.rev, form=self.form_address(name, card))
-        result = await self.show(ref.to.user_id, code, shown)
+        result = await self.show(ref.to.user_id, code.text, shown)
         if result is None:
             return Sent(ref.ref)
         if isinstance(result, Refused):
             # A code that was used by an attempt whose answer got lost: that attempt did it.
             tried = await self._quietly(self.memory.take, f"tried:{name}")
-            return Sent(ref.ref) if result.reason == USED and tried == {"code": code} else result
-        await self._quietly(self.codes.put_back, name, code)
+            return Sent(ref.ref) if result.reason == USED and tried == {"code": code.text} else result
+        await self._quietly(self.codes.put_back, code)
         if isinstance(result, Unknown):
-            await self._quietly(self.memory.put, f"tried:{name}", {"code": code}, self.clock())
+            await self._quietly(self.memory.put, f"tried:{name}", {"code": code.text}, self.clock())
         return result
 
     async def ahead(self, messages: Sequence[tuple[Address, Card, str]]) -> None:
