@@ -110,14 +110,6 @@ class FakeAibot(FakeServer):
     def routes(self, app: web.Application) -> None:
         app.router.add_get("/", self._connected)
 
-    async def _serve(self) -> None:
-        app = web.Application()
-        self.routes(app)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._tls, reuse_address=True).start()
-        self._port = self._runner.addresses[0][1]
-
     async def closing(self) -> None:
         self._end.set()
         for task in self._late:
