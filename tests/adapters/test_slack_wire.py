@@ -26,6 +26,7 @@ from bot.adapters.slack.adapter import build
 from bot.adapters.slack.client import Answer, Api
 from bot.settings import Settings
 from core.errors import ConfigError
+from tests.adapters.cut_off import cut_off
 from tests.adapters.slack_product import LI, NOW, Product, a_product, find, no_secrets, settings, words
 from tests.fakes.slack import FakeSlack, broken, too_many
 from tests.fakes.slack_product import Loop, a_loop, a_workspace, until
@@ -271,11 +272,40 @@ def test_http_never_fails_on_junk(slack: FakeSlack, web: tuple[Product, str], lo
 
     for body in bodies:
         for kind in ("application/json", "application/x-www-form-urlencoded", "text/plain", "ü"):
-            assert loop.run(post(body, {}, kind)) in (401, 200 if body.startswith(b"ssl_check") else 401)
+            assert loop.run(post(body, {}, kind)) == (200 if body.startswith(b"ssl_check") else 401)
             assert loop.run(post(body, signed(body), kind)) < 500, body
     big = json.dumps({"x": "x" * 1_100_000}).encode()
     assert loop.run(post(big, signed(big), "application/json")) == 413
     assert product.heard == []
+
+
+def test_the_check_of_our_certificate_is_answered_wherever_its_word_stands(web: tuple[Product, str], loop: Loop) -> None:
+    """It is not signed, and nobody promises in which order its two fields come."""
+    product, url = web
+
+    async def post(body: bytes) -> int:
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=form) as answer:
+            return answer.status
+
+    for body in (b"ssl_check=1&token=x", b"token=x&ssl_check=1", b"token=x&ssl_check=1&y=", b"command=/hk&ssl_check=1"):
+        assert loop.run(post(body)) == 200, body
+    for body in (b"ssl_check=0", b"token=ssl_check=1", b"xssl_check=1", b"ssl_check=12"):
+        assert loop.run(post(body)) == 401, body
+    assert product.heard == [] and not product.adapter.connected()
+
+
+def test_a_body_that_ends_early_is_called_that(web: tuple[Product, str], caplog: pytest.LogCaptureFixture) -> None:
+    product, url = web
+    cut_off(url)
+    until(lambda: "refused" in caplog.text)
+    assert [line for line in own_lines(caplog) if "refused" in line] == ["slack: a request was refused: cut off"]
+    assert product.heard == []
+
+
+def own_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Our own lines."""
+    return [r.getMessage() for r in caplog.records if r.name.startswith("bot.") and r.levelno >= logging.WARNING]
 
 
 def test_over_http_what_was_not_saved_comes_again(slack: FakeSlack, web: tuple[Product, str]) -> None:

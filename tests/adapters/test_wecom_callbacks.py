@@ -23,6 +23,7 @@ from bot.fit import ask_card
 from core.db import transaction
 from core.models import Account, Delivery, Person
 from core.models.base import table_of
+from tests.adapters.cut_off import cut_off
 from tests.adapters.wecom_world import (
     CARD,
     DONE,
@@ -112,6 +113,13 @@ def test_nothing_bad_gets_in(world: World, caplog: pytest.LogCaptureFixture) -> 
         lines = [r for r in caplog.records if r.name.startswith("bot.adapters.wecom")]
         assert len(lines) == 1 and "SECRETWORD" not in lines[0].getMessage(), kind
     assert world.listener.heard == []
+
+
+def test_a_body_that_ends_early_is_a_line_of_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    cut_off(world.wecom.line.url)
+    world.settled(lambda: [r for r in caplog.records if r.name.startswith("bot.adapters.wecom")])
+    lines = [r.getMessage() for r in caplog.records if r.name.startswith("bot.adapters.wecom")]
+    assert lines == ["wecom: a callback was refused: cut off"] and world.listener.heard == []
 
 
 def test_a_replay_does_nothing(world: World) -> None:
