@@ -83,8 +83,10 @@ def _abort(transport: asyncio.BaseTransport) -> None:
 class FakeAibot(FakeServer):
     """Blocking: a product in the test's own event loop needs `await asyncio.to_thread(fake.tap, …)`."""
 
-    def __init__(self, *, bot_id: str = "aibFAKE", secret: str = "", members: dict[str, str] | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self, port: int = 0, *, bot_id: str = "aibFAKE", secret: str = "", members: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(port)
         self.bot_id, self.secret = bot_id, secret or secrets.token_urlsafe(32)
         self.lint: list[str] = []
         self.faults = Faults()  # by command
@@ -94,6 +96,7 @@ class FakeAibot(FakeServer):
         self._members = {userid.lower(): Member(userid, name) for userid, name in (members or {}).items()}
         self._wrote: set[str] = set()
         self._messages: list[Message] = []
+        self._said: list[Message] = []  # what members said
         self._tasks: set[str] = set()
         self._events: dict[str, Event] = {}
         self._end = asyncio.Event()
@@ -187,6 +190,15 @@ class FakeAibot(FakeServer):
         who = self._member(user).userid
         return self.call(lambda: [look(one, who) for one in self._messages if who in one.views])
 
+    def chat(self, user: str) -> list[Shown]:
+        """The same with what they said themselves, oldest first."""
+        who = self._member(user).userid
+        both = self.call(lambda: sorted([*self._messages, *self._said], key=lambda one: one.at))
+        return [look(one, who) for one in both if who in one.views]
+
+    def people(self) -> list[Member]:
+        return list(self._members.values())
+
     def last(self, user: str) -> Shown:
         return self.screen(user)[-1]
 
@@ -247,6 +259,8 @@ class FakeAibot(FakeServer):
         frame = {"cmd": cmd, "headers": {"req_id": f"req-{secrets.token_hex(8)}"}, "body": body}
         if kind == "say" and not more.get("group"):
             self._wrote.add(who.lower())
+            words = inner.get("text", {"content": "[图片]"})
+            self._said.append(Message(secrets.token_hex(8), 0, "text", words, self._now(), {who: View()}, from_member=True))
         return self._deliver(Event(kind, who, frame, self._now(), **more), patience)
 
     def _deliver(self, event: Event, patience: float) -> Event:
