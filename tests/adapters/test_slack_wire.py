@@ -25,6 +25,7 @@ from bot.adapters.slack import check as checking
 from bot.adapters.slack import door, socket
 from bot.adapters.slack.adapter import build
 from bot.adapters.slack.client import Answer, Api
+from bot.adapters.slack.heard import hear
 from bot.settings import Settings
 from core.errors import ConfigError
 from tests.adapters.cut_off import cut_off
@@ -308,14 +309,12 @@ def broken_ids(bad: str) -> list[tuple[str, dict[str, Any]]]:
     """Everything that Slack tells us, with `bad` at each place where an id stands."""
     event = {"type": "message", "channel_type": "im", "user": LI, "text": "待办", "channel": "D1"}
     said = {"type": "event_callback", "team_id": "T0FAKE", "event_id": "Ev1"}
-    act = {
-        "type": "button", "action_id": "b0|task.paid||", "block_id": "a||1", "action_ts": "1.1", "value": "{}",
-    }  # fmt: skip
-    tap = {
+    act = {"type": "button", "action_id": "b0|task.paid||", "block_id": "a||1", "action_ts": "1.1", "value": "{}"}
+    tap: dict[str, Any] = {
         "type": "block_actions", "team": {"id": "T0FAKE"}, "user": {"id": LI}, "trigger_id": "9", "response_url": "",
         "container": {"type": "message", "channel_id": "D1", "message_ts": "1.1"},
     }  # fmt: skip
-    view = {"id": "V1", "hash": "h", "callback_id": "form", "state": {"values": {}}, "blocks": []}
+    view = {"id": "V1", "type": "modal", "hash": "h", "callback_id": "form", "state": {"values": {}}, "blocks": []}
     back = {"action": "task.paid", "ref": "D1:1.1", "rev": 1}
     form = {"type": "view_submission", "team": {"id": "T0FAKE"}, "user": {"id": LI}, "trigger_id": "9"}
     typed = {"team_id": "T0FAKE", "command": "/hk", "user_id": LI, "trigger_id": "9", "channel_id": "D1", "text": "待办"}
@@ -326,8 +325,8 @@ def broken_ids(bad: str) -> list[tuple[str, dict[str, Any]]]:
         ("events_api", {**said, "event": {"type": "app_home_opened", "tab": "home", "user": bad}}),
         *(("interactive", {**tap, "actions": [act], name: bad}) for name in ("trigger_id", "response_url")),
         ("interactive", {**tap, "actions": [act], "user": {"id": bad}}),
-        ("interactive", {**tap, "actions": [act], "container": {**tap["container"], "channel_id": bad}}),  # type: ignore[dict-item]
-        ("interactive", {**tap, "actions": [act], "container": {**tap["container"], "message_ts": bad}}),  # type: ignore[dict-item]
+        ("interactive", {**tap, "actions": [act], "container": {**tap["container"], "channel_id": bad}}),
+        ("interactive", {**tap, "actions": [act], "container": {**tap["container"], "message_ts": bad}}),
         ("interactive", {**tap, "actions": [{**act, "action_id": f"b0|{bad}||"}]}),
         ("interactive", {**tap, "actions": [{**act, "action_id": f"b0|task.paid||{bad}"}]}),
         ("interactive", {**tap, "actions": [{**act, "block_id": f"a|{bad}|1"}]}),
@@ -355,11 +354,12 @@ def test_ids_that_can_be_nobodys_are_a_line_and_do_not_come_again(
     still_works(slack, product)
 
 
-def test_ids_that_are_no_text_are_refused_the_same_way(slack: FakeSlack, product: Product) -> None:
-    for bad in (7, ["U1"], {"id": "U1"}, True):
-        for kind, payload in broken_ids("BAD"):
-            slack.run(slack.courier.push(kind, json.loads(json.dumps(payload).replace('"BAD"', json.dumps(bad)))))
-    assert [h for h in product.heard if not isinstance(h.user_id, str) or not isinstance(h.ref, str)] == []
+@pytest.mark.parametrize("bad", [7, ["U1"], {"id": "U1"}, True])
+def test_ids_that_are_no_text_are_none(bad: Any) -> None:
+    for _, payload in broken_ids("BAD"):
+        heard = hear(json.loads(json.dumps(payload).replace('"BAD"', json.dumps(bad))))
+        every = [heard.user, heard.event_id, heard.channel, heard.trigger, *([heard.back.ref] if heard.back else [])]
+        assert all(isinstance(one, str) for one in every), payload
 
 
 def own_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
