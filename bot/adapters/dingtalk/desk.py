@@ -20,6 +20,7 @@ from bot.adapters.dingtalk.stream import CARD, CHAT, Given, Stream
 from bot.adapters.dingtalk.todo import Mirror
 from bot.card import Card, dump, load
 from bot.plain import parse_reply
+from bot.text import clean, is_id
 from bot.words import not_saved
 from core.errors import Unreachable
 
@@ -94,9 +95,9 @@ class Desk:
         started = time.monotonic()
         if topic == CHAT:
             return await asyncio.shield(self._work(self._chat(self._receive, decode.chat(data), started)))
-        found = decode.tap(data) if topic == CARD else None
+        found = decode.tap(data) if topic == CARD and is_id(message_id) else None
         if found is None:
-            log.warning("DingTalk sent a message that is not understood (%s)", topic[:80])
+            log.warning("DingTalk sent a message that is not understood (%s)", clean(topic[:80]))
             return Given()
         if self._corp and found.corp != self._corp:
             log.warning("a tap from another company was refused")
