@@ -15,7 +15,7 @@ from typing import Any
 
 FOLDER = "HUIKUAN_TEST_SHAPES"
 OWN = "tests/fakes/"  # what the fake's own tests draw is what Slack takes, not what our product draws
-NAMED = frozenset({"type", "style"})  # strings out of a list: another one makes another shape
+NAMED = frozenset({"type", "style", "trigger_actions_on"})  # strings out of a list: another one makes another shape
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def shape_of(thing: Any, key: str = "") -> str:
     if isinstance(thing, dict):
         return "{" + ",".join(f"{name}:{shape_of(thing[name], name)}" for name in sorted(thing)) + "}"
     if isinstance(thing, list):
-        return "[" + ",".join(sorted({shape_of(each) for each in thing})) + "]"
+        return "[" + ",".join(sorted({shape_of(each, key) for each in thing})) + "]"
     return str(thing) if key in NAMED else type(thing).__name__
 
 
