@@ -124,7 +124,7 @@ class WecomAdapter:
 
     def capabilities(self, to: Address) -> Capabilities:
         if to.by_text():
-            return PROFILES["text"]
+            return render.as_text(form=bool(self.public_url))
         return render.capabilities(PROFILES[NAME], lang=to.lang, form=bool(self.public_url))
 
     async def send(self, to: Address, card: Card, key: str) -> SendResult:

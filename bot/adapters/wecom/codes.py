@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.adapters.memory import Memory
+from bot.adapters.wecom.render import UPDATE_HOURS
 
-LIVES = timedelta(hours=72) - timedelta(minutes=5)
+LIVES = timedelta(hours=UPDATE_HOURS) - timedelta(minutes=5)
 
 
 @dataclass(frozen=True)

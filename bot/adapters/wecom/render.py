@@ -10,11 +10,13 @@ from typing import Any
 from bot.adapters.wecom import keys
 from bot.adapters.wecom.words import word
 from bot.card import Action, Capabilities, Card, Input, short
+from bot.fit import PROFILES
 from bot.plain import to_text
 
 MAX_TITLE, MAX_DESC, MAX_TEXT, MAX_SOURCE, MAX_VALUE = 36, 44, 160, 20, 30
 MAX_ROWS, MAX_BUTTONS, MAX_MENU, MAX_OPTIONS = 6, 6, 3, 10
 MAX_OPTION_ID, MAX_OPTION, MAX_DROP_DOWNS = 128, 16, 3
+UPDATE_HOURS = 72  # in which we may change a card on our own, once
 MAX_TEXT_BYTES, CUT = 2048, 100  # bytes; CUT: for saying that something is missing
 AGAIN = {"enable_duplicate_check": 1, "duplicate_check_interval": 14400}
 NOWHERE = "https://work.weixin.qq.com/"  # a card must open something when it is pressed beside its buttons
@@ -189,5 +191,10 @@ def capabilities(base: Capabilities, *, lang: str, form: bool) -> Capabilities:
     label, button = (10, 18) if lang == "en" else (base.max_label, base.max_button_label)
     return replace(
         base, answers_in_place=True, long_as_text=True, max_buttons=buttons, max_label=label,
-        max_button_label=button,
+        max_button_label=button, has_form_page=form, update_hours=UPDATE_HOURS,
     )  # fmt: skip
+
+
+def as_text(*, form: bool) -> Capabilities:
+    """Of a reader without cards: words, with the address of the form."""
+    return replace(PROFILES["text"], has_form_page=form)
