@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
+from xml.parsers.expat import ExpatError
 
 import pytest
 from sqlalchemy import Engine, update
@@ -148,6 +149,13 @@ def test_nobody_keeps_us_busy(world: World, filling: bytes) -> None:
         with pytest.raises(Forged):
             wire.encrypted(body)
     assert time.monotonic() - began < 1.0
+
+
+@pytest.mark.parametrize("bad", ["li&#xD800;", "li&#0;", "li\ud800", "li\x00"])
+def test_an_event_of_somebody_who_can_be_nobody_is_refused(bad: str) -> None:
+    """Whatever it raises, the callback says one line. In a text these signs never arrive: they are no XML."""
+    with pytest.raises((ValueError, KeyError, ExpatError)):
+        xml.read(f"<xml><FromUserName>{bad}</FromUserName><MsgType>text</MsgType><Content>x</Content></xml>").text.encode()
 
 
 # --- words ---
