@@ -79,7 +79,6 @@ def _abort(transport: asyncio.BaseTransport) -> None:
         transport.abort()  # type: ignore[attr-defined]
 
 
-
 class FakeAibot(FakeServer):
     """Blocking: a product in the test's own event loop needs `await asyncio.to_thread(fake.tap, …)`."""
 
@@ -90,6 +89,7 @@ class FakeAibot(FakeServer):
         self.bot_id, self.secret = bot_id, secret or secrets.token_urlsafe(32)
         self.lint: list[str] = []
         self.faults = Faults()  # by command
+        self.limits = rules.Chats()
         self.frames: list[tuple[str, dict[str, Any]]] = []  # (command, body) of all that came
         self.connections: list[Connection] = []
         self.refuse_connections = 0  # so many of the next handshakes fail
@@ -328,7 +328,7 @@ class FakeAibot(FakeServer):
             await self._do_command(connection, cmd, req_id, body)
         except Refused as refused:
             code, words = refused.errcode, refused.errmsg
-            if code not in (rules.BAD_SECRET, rules.NO_CHAT, rules.TOO_LATE):
+            if code not in (rules.BAD_SECRET, rules.NO_CHAT, rules.TOO_LATE, rules.TOO_OFTEN):
                 self.wrong.append(f"{cmd}: {code} {words}")
             if req_id in self._events:
                 self._events[req_id].refused.append(code)
@@ -420,6 +420,7 @@ class FakeAibot(FakeServer):
             raise Refused(rules.BAD_FRAME, f"task_id {card.get('task_id')!r} instead of {tapped!r}")
         if event.updated or event.message is None:
             raise Refused(rules.TOO_LATE, "updated already")
+        self.limits.count(event.user, self._now())
         event.message.views[event.user] = View(dict(card))
         event.updated = True
         event.words.append(look(event.message, event.user).text)
@@ -440,6 +441,7 @@ class FakeAibot(FakeServer):
             raise Refused(42014, f"task_id {card['task_id']} was used before")
         if "task_id" in card:
             self._tasks.add(card["task_id"])
+        self.limits.count(userid, self._now())
         kind = str(body["msgtype"])
         content = card or {"content": text}
         message = Message(secrets.token_hex(8), 0, kind, content, self._now(), {userid: View(dict(card))})
