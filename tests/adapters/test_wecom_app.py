@@ -28,14 +28,15 @@ A, D, O = table_of(Account), table_of(Delivery), table_of(OutboxMessage)  # noqa
 class Company(Harness):
     """The stories' company, whose people sit in WeCom; its App runs in a server's thread."""
 
-    def __init__(self, database_url: str, wecom: FakeWecom, *, forms: bool = False) -> None:
+    def __init__(self, database_url: str, wecom: FakeWecom, *, forms: bool = False, **more: Any) -> None:
         self.wecom, self.now = wecom, instant("2026-06-01 08:00")
         listening = bind("127.0.0.1", 0)
         public_url = f"http://127.0.0.1:{listening.getsockname()[1]}" if forms else ""
-        given = settings(wecom, database_url=database_url, letters="off", public_url=public_url)
+        given = settings(wecom, database_url=database_url, letters="off", public_url=public_url, **more)
         self.app = App(given, clock=lambda: self.now)
         self.company(profile=PROFILE)
-        self.server = Server(list(_page(self.app).router.routes), listening)
+        self.server = Server(page := _page(self.app), listening)
+        self.front = getattr(page.state, "front", None)
         self.reports: list[dict[str, Any]] = []
         self._read: set[int] = set()
         self._versions: dict[int, int] = {}
