@@ -8,7 +8,7 @@ import pytest
 from bot import fit
 from bot.card import LANGS, Lang
 from bot.lost import _HOW, in_words
-from bot.preview import LETTERS, example, kinds, previews
+from bot.preview import FORM, LETTERS, example, kinds, previews
 from bot.web.form_page import form
 from bot.web.forms import questions
 
@@ -70,6 +70,17 @@ def test_what_is_said_to_be_on_the_form_page_is_there(lang: Lang) -> None:
                     assert not value or f'name="{value}"' in page, (kind, what)
                 elif how in ("can't be asked", "ready dates only", "reply code instead of a control"):
                     assert kind.startswith("reply.") or action not in asked, (kind, what)
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_fill_in_stands_only_where_something_can_be_filled_in(lang: Lang) -> None:
+    """The daily digest only opens its lines: nobody signs in there to find an empty page."""
+    for kind in kinds():
+        if kind in LETTERS or kind.startswith("reply."):
+            continue
+        asks = bool(questions(example(kind, lang)[0], lang))
+        shown = previews(kind, lang)
+        assert [FORM in str(shown[name].payload) for name in ("wecom", "wecom-text")] == [asks, asks], kind
 
 
 @pytest.mark.parametrize(
