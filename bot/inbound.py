@@ -22,7 +22,7 @@ from bot.notifications.parcel import address_of
 from bot.notifications.templates import ACTION_IDS, render, templates
 from bot.text import clean
 from bot.transactions import TooLate, Transactions
-from bot.words import days_in_words, not_saved, sentence, together
+from bot.words import days_in_words, not_saved, of_earlier, sentence, together
 from core import actions
 from core.actions import ActionRequest, Outcome, Result
 from core.errors import DomainError
@@ -433,6 +433,8 @@ class Desk:
     def _said(self, outcome: Outcome, delivery: Delivery | None = None) -> Reply:
         told = days_in_words(outcome.facts, self.work.today, self.lang)
         facts: dict[str, Any] = {k: self._shown(v) for k, v in told.items()}
+        if outcome.code.startswith("promise."):
+            facts |= of_earlier(outcome.facts, self.work.today, self.lang)
         message, hint = sentence(f"outcome.{outcome.code}", facts, self.lang)
         if outcome.result in (Result.invalid, Result.not_allowed):
             message, hint = sentence(outcome.code, facts, self.lang)
