@@ -29,7 +29,7 @@ from core.models import CreditRequest, Customer, Delivery, Order
 from core.money import Money, format_money
 from core.work import Work
 
-KIND, WHICH = "reply.sure", "reply.choice"
+KIND, WHICH, ASKS = "reply.sure", "reply.choice", "reply.asks"
 ALWAYS = frozenset({"credit.approve_with"})  # of no button can a messenger know what its conditions come to
 _ASKED = ALWAYS | {"credit.reject"}
 YES, NO = "reply.confirm", "reply.cancel"
