@@ -78,7 +78,7 @@ def test_where_all_of_it_is_promised_the_approval_shows_what_is_overdue_all_the_
     hk.at("2026-07-03 10:00")
     hk.act("li", "task.promise", "甲", date="2026-07-09", amount="12000")
     ask = hk.chat("wang").expect_card("¥12,000.00", kind="promise.approval")
-    assert "逾期金额 ¥88,888.88（2天），其中已承诺 ¥88,888.88（7月6日）" in ask.text
+    assert "逾期金额 ¥88,888.88（2天）\n其中已承诺 ¥88,888.88（7月6日）" in ask.text
 
 
 def test_what_is_said_to_be_paid_is_not_in_the_sum_of_which_the_share_is_taken(hk: Harness) -> None:
