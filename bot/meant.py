@@ -96,7 +96,7 @@ def read(work: Work, person: Person, messenger: str, text: str) -> Meant:
 
 def read_rest(action: Action, rest: str, text: str, lang: Lang) -> dict[str, str] | None:
     """What follows the number of an order, for a button of its card. `text`: the whole line as it was typed."""
-    action = _whole(action, lang)
+    action = whole(action, lang)
     given = answers(action, rest)
     return as_typed(action, given, text) if given is not None else None
 
@@ -256,7 +256,7 @@ class _Line:
                 ways = [(action, verb[1]) for action in drawn.actions if action.id == verb[0]][:1]
             about = self.work.session.get_one(Delivery, card.card["data"]["asks"]) if asked else card
             found += [
-                _Begun(about, _whole(action, drawn.lang), rest.lstrip(_GAPS), card if asked else None)
+                _Begun(about, whole(action, drawn.lang), rest.lstrip(_GAPS), card if asked else None)
                 for action, rest in ways
             ]
         return self._not_over(found)
@@ -359,7 +359,7 @@ class _Line:
         return found[0] if len(found) == 1 else found
 
 
-def _whole(action: Action, lang: Lang) -> Action:
+def whole(action: Action, lang: Lang) -> Action:
     """With all that the button asks: a card may have had no room for it, a line has."""
     if action.id not in ACTION_IDS or action.draw in ("preset", "reply"):
         return action
