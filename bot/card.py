@@ -113,12 +113,14 @@ class Capabilities:
     has_date_picker: bool = True
     has_choice: bool = True
     has_form: bool = True
+    has_form_page: bool = False  # a page of ours, to which each message leads, asks what the messenger can't
     has_menu: bool = False
     has_confirm: bool = True
     has_replies: bool = True  # the reader can type an answer that reaches us
     has_links: bool = False  # a link opens inside the messenger or a browser
     markdown: bool = False
-    updates: Updates = "always"
+    updates: Updates = "always"  # on our own, once it was sent
+    update_hours: int = 0  # for so long; 0 = always
     long_as_text: bool = False  # a card without buttons that says more than a card can goes out as plain text
     answers_in_place: bool = False  # the answer to a tap carries the card anew, so no update is sent for it
 

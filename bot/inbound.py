@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from bot import commands, identity, kept, meant, questions
 from bot.adapters.base import CARD, TEXT, Adapter, Address, Envelope, Reply
 from bot.card import Action, Capabilities, Card, Lang, as_lang, card_json, dump, load
-from bot.fit import ask_card, fit
+from bot.fit import PROFILES, ask_card, fit
 from bot.inputs import about_which, canonical
 from bot.notifications.load import Cancel, Message
 from bot.notifications.load import load as load_view
@@ -22,7 +22,7 @@ from bot.notifications.readers import address_of
 from bot.notifications.templates import ACTION_IDS, render, templates
 from bot.text import clean
 from bot.transactions import TooLate, Transactions
-from bot.words import days_in_words, not_saved, sentence, together
+from bot.words import days_in_words, not_saved, of_earlier, sentence, together
 from core import actions
 from core.actions import ActionRequest, Outcome, Result
 from core.errors import DomainError
@@ -176,7 +176,10 @@ class Desk:
         self.envelope = replace(
             self.envelope, delivery_id=delivery.id, ref="", action=hit.action, input=hit.given, seen_rev=delivery.rev
         )
-        return self._about(self.tapped(), delivery)
+        reply = self._about(self.tapped(), delivery)
+        if hit.question is not None and reply.outcome != "invalid":
+            self._close(hit.question)
+        return reply
 
     def _without_card(self, named: meant.Nowhere) -> meant.Hit | Outcome:
         """The card of an order that they name, as an answer of now; or why there is none."""
@@ -193,7 +196,7 @@ class Desk:
         button = next((a for a in load(delivery.card["dump"]).actions if a.id == named.action), None)
         if button is None:
             return none
-        given = meant.read_rest(button, named.rest)
+        given = meant.read_rest(button, named.rest, self.envelope.text, self.lang)
         return meant.Hit(delivery, named.action, given) if given is not None else meant.unread(order, named.rest)
 
     def _about(self, reply: Reply, delivery: Delivery) -> Reply:
@@ -282,7 +285,11 @@ class Desk:
         capabilities = self.door.adapters[delivery.messenger].capabilities(address_of(self.work, delivery, self.lang))
         if capabilities.has_form:
             capabilities = replace(capabilities, max_inline=0)
-        card, _ = ask_card(stored, replace(action, confirm=confirm), capabilities, today=self.work.today)
+        action = replace(action, confirm=confirm)
+        card, _ = ask_card(stored, action, capabilities, today=self.work.today)
+        if self.envelope.text or self.envelope.apart:  # then the answer may be typed
+            asked = ask_card(stored, action, PROFILES["text"], today=self.work.today)[0]
+            self._keep(replace(asked, kind=questions.ASKS), "command", 0, {"asks": delivery.id})
         return Reply("done", "", card, {}, delivery.id, delivery.rev, asks=True)
 
     def _open(self, item: str) -> Reply:
@@ -330,10 +337,10 @@ class Desk:
             return self._said(Outcome(Result.already, "card.closed"), delivery)
         if "which" in delivery.card["data"]:
             return self._picked(delivery)
-        pending = delivery.card["data"]["text"]
-        if self.envelope.action == "reply.pick":
+        pending = delivery.card["data"].get("text", "")  # none in what a button asked: that is answered at the button
+        if pending and self.envelope.action == "reply.pick":
             pending = commands.picked(pending, clean(self.envelope.input.get("pick", "")))
-        elif self.envelope.action != "reply.confirm":
+        elif not pending or self.envelope.action != "reply.confirm":
             return self._said(Outcome(Result.invalid, "action.unknown", {"action": self.envelope.action}))
         return self.typed(pending, confirmed=True, delivery=delivery)
 
@@ -433,6 +440,8 @@ class Desk:
     def _said(self, outcome: Outcome, delivery: Delivery | None = None) -> Reply:
         told = days_in_words(outcome.facts, self.work.today, self.lang)
         facts: dict[str, Any] = {k: self._shown(v) for k, v in told.items()}
+        if outcome.code.startswith("promise."):
+            facts |= of_earlier(outcome.facts, self.work.today, self.lang)
         message, hint = sentence(f"outcome.{outcome.code}", facts, self.lang)
         if outcome.result in (Result.invalid, Result.not_allowed):
             message, hint = sentence(outcome.code, facts, self.lang)

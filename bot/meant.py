@@ -1,18 +1,23 @@
 """Which card a typed button is about: that of the order or customer which the line names, else the only one that waits with
-such a button. Where several do, it says so: about money nothing is guessed."""
+such a button. Where several do, it says so: about money nothing is guessed. What a button has asked back is answered by its
+number or its name, and right after the question by the answer alone."""
 
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cached_property
 
 from sqlalchemy import func, select
 
 from bot import conditions
-from bot.card import Action, load
+from bot.card import Action, Input, Lang, load
 from bot.commands.orders import may_see
-from bot.plain import answers, heads
+from bot.notifications.load import Cancel, load_many
+from bot.notifications.parcel import of_delivery
+from bot.notifications.templates import ACTION_IDS, templates
+from bot.plain import answers, begins_with_number, heads, parse_reply
 from core.actions import Outcome, Result
 from core.models import CreditRequest, Customer, Delivery, Order, Person
 from core.models.base import table_of
@@ -31,7 +36,9 @@ VERBS: dict[str, tuple[str, ...]] = {
 }
 OPENS = "task.open"  # changes nothing, whichever list it stands on
 MOST = 60  # of the latest open cards
+ASKED = timedelta(minutes=15)  # for so long a number answers our last question, whatever was sent since
 _LISTS = ("command", "todo")  # questions of ours, and answers
+_STAYS = (*_LISTS, "digest")  # what lists others is never over
 _GAPS = " ,:;。、!"  # NFKC has made ASCII of the full width
 _NUMBER = re.compile(r"[0-9A-Za-z][0-9A-Za-z_./#-]*")
 _LIKE_A_NUMBER = re.compile(r"[A-Za-z]+[-_/#.]?(?=[0-9A-Za-z_./#-]*\d)[0-9A-Za-z_./#-]+")
@@ -41,11 +48,12 @@ D, O, Q, C = table_of(Delivery), table_of(Order), table_of(CreditRequest), table
 
 @dataclass(frozen=True)
 class Hit:
-    """A button of one card, with what was typed for its inputs."""
+    """A button of one card, with what was typed for its inputs. `question`: what we had asked, that this answers."""
 
     delivery: Delivery
     action: str
     given: dict[str, str]
+    question: Delivery | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,7 @@ class _Begun:
     delivery: Delivery
     action: Action
     rest: str
+    question: Delivery | None = None
 
 
 def is_verb(text: str) -> bool:
@@ -77,12 +86,45 @@ def is_verb(text: str) -> bool:
 
 
 def read(work: Work, person: Person, messenger: str, text: str) -> Meant:
-    """None: no button of theirs. A list: of these it might be any."""
-    return _Line(work, person, messenger, _with_conditions(_plain(text))).meant()
+    """None: no button of theirs. A list: of these it might be any. What is written for people to read stays as it was
+    typed."""
+    found = _Line(work, person, messenger, _with_conditions(_plain(text))).meant()
+    if isinstance(found, Hit):
+        return _as_typed(found, text)
+    return [_as_typed(hit, text) for hit in found] if isinstance(found, list) else found
 
 
-def read_rest(action: Action, rest: str) -> dict[str, str] | None:
-    return answers(action, rest)
+def read_rest(action: Action, rest: str, text: str, lang: Lang) -> dict[str, str] | None:
+    """What follows the number of an order, for a button of its card. `text`: the whole line as it was typed."""
+    action = whole(action, lang)
+    given = answers(action, rest)
+    return as_typed(action, given, text) if given is not None else None
+
+
+def as_typed(action: Action, given: dict[str, str], text: str) -> dict[str, str]:
+    """Words for people, which end the line, with the punctuation and the width that they were typed in."""
+    words = {item.name for item in action.inputs if item.type == "text" and not item.choices}
+    return {name: _end_of(text, value) if name in words else value for name, value in given.items()}
+
+
+def _as_typed(hit: Hit, text: str) -> Hit:
+    if hit.action not in ACTION_IDS:
+        return hit
+    return replace(hit, given=as_typed(templates().action(hit.action, "zh"), hit.given, text))
+
+
+def _end_of(text: str, value: str) -> str:
+    """The end of `text` that reads as `value` once it is made plain; `value` where there is none."""
+    plain, came_from = "", []
+    for at, char in enumerate(text):
+        for each in unicodedata.normalize("NFKC", char):
+            if not each.isspace() or plain[-1:] != " ":
+                plain += " " if each.isspace() else each
+                came_from.append(at)
+    start = plain.rfind(value) if value else -1
+    if start < 0 or plain[start + len(value) :].strip(_GAPS):
+        return value
+    return text[came_from[start] :].strip()
 
 
 def unread(order: Order, words: str) -> Outcome:
@@ -147,6 +189,14 @@ class _Line:
         return list(self.work.session.execute(query).scalars())
 
     @cached_property
+    def _question(self) -> Delivery | None:
+        """What a button has asked them, if no other answer of ours has come since. What is sent unasked may have."""
+        card = next((card for card in self.cards if card.outbox_id is None), None)
+        if card is None or "asks" not in card.card["data"]:
+            return None
+        return card if self._is_last(card) or self.work.now - card.at <= ASKED else None
+
+    @cached_property
     def _last(self) -> int:
         """Of everything that they were sent, or answered."""
         mine = D.c.person_id == self.person.id, D.c.messenger == self.messenger
@@ -157,6 +207,8 @@ class _Line:
 
     def _answered(self) -> Hit | None:
         """A question or a list of ours answers what is typed next, unless something has come in between."""
+        if self._question is not None:
+            return self._asked(self._question)
         card = self.cards[0] if self.cards else None
         if card is None or card.subject not in _LISTS or not self._is_last(card):
             return None
@@ -169,18 +221,54 @@ class _Line:
                 return Hit(card, action.id, given)
         return None
 
+    def _asked(self, question: Delivery) -> Hit | None:
+        """The answer to what a button has asked: after its number, or, right after the question, alone. Another card that
+        has come since may mean the same number."""
+        drawn, last = load(question.card["dump"]), self._is_last(question)
+        if not begins_with_number(self.text):
+            alone = last and _says_itself(drawn.actions[0])
+            given = answers(drawn.actions[0], self.text) if alone else None
+            return self._answering(question, drawn.actions[0], given) if given else None
+        for action, rest in heads(drawn, self.text):
+            given = answers(action, rest)
+            if given is None or _is_number_of_ours(action, rest):
+                continue
+            if last or (given and not any(self._read_by(card) for card in self.cards if card.at > question.at)):
+                return self._answering(question, action, given)
+        return None
+
+    def _read_by(self, card: Delivery) -> bool:
+        return parse_reply(load(card.card["dump"]), self.text) is not None
+
+    def _answering(self, question: Delivery, action: Action, given: dict[str, str]) -> Hit:
+        return Hit(self.work.session.get_one(Delivery, question.card["data"]["asks"]), action.id, given, question)
+
     def _begun(self) -> list[_Begun]:
-        """Of old questions and lists nothing, but to open what they list."""
+        """Of old questions and lists nothing, but to open what they list. What is over gives way to what is not."""
         found, verb = [], _verb(self.text)
         for card in self.cards:
-            if card.subject == "command":
+            asked = card is self._question and not begins_with_number(self.text)
+            if card.subject == "command" and not asked:
                 continue
             drawn = load(card.card["dump"])
             ways = heads(drawn, self.text)
             if not ways and verb is not None:
                 ways = [(action, verb[1]) for action in drawn.actions if action.id == verb[0]][:1]
-            found += [_Begun(card, action, rest.lstrip(_GAPS)) for action, rest in ways]
-        return found
+            about = self.work.session.get_one(Delivery, card.card["data"]["asks"]) if asked else card
+            found += [
+                _Begun(about, whole(action, drawn.lang), rest.lstrip(_GAPS), card if asked else None)
+                for action, rest in ways
+            ]
+        return self._not_over(found)
+
+    def _not_over(self, begun: list[_Begun]) -> list[_Begun]:
+        """Text stands as it was sent, and many a card can't be changed: whether it is over, only the books know."""
+        cards = {each.delivery.id: each.delivery for each in begun if each.delivery.subject not in _STAYS}
+        if len({(card.subject, card.subject_id) for card in cards.values()}) < 2:
+            return begun
+        now = load_many(self.work, [of_delivery(card) for card in cards.values()], "zh")
+        over = {number for number, view in zip(cards, now, strict=True) if not isinstance(view, Cancel) and view.over}
+        return [each for each in begun if each.delivery.id not in over] or begun
 
     # --- what it names ---
 
@@ -259,14 +347,41 @@ class _Line:
         for each in begun:
             given = answers(each.action, _without(each.rest, names))
             if given is not None:
-                hits.setdefault((each.delivery.subject, each.delivery.subject_id), Hit(each.delivery, each.action.id, given))
+                hit = Hit(each.delivery, each.action.id, given, each.question)
+                hits.setdefault((each.delivery.subject, each.delivery.subject_id), hit)
         found = list(hits.values())
         if not found:
             return None
-        if len(found) == 1 or found[0].action == OPENS or (not names and self._is_last(found[0].delivery)):
+        newest = found[0].question or found[0].delivery
+        if len(found) == 1 or found[0].action == OPENS or (not names and self._is_last(newest)):
             return found[0]
         found = [hit for hit in found if hit.action != OPENS and hit.delivery.subject not in _LISTS]
         return found[0] if len(found) == 1 else found
+
+
+def whole(action: Action, lang: Lang) -> Action:
+    """With all that the button asks: a card may have had no room for it, a line has."""
+    if action.id not in ACTION_IDS or action.draw in ("preset", "reply"):
+        return action
+    mine = {item.name: item for item in action.inputs}
+
+    def asked(item: Input) -> Input:  # a card brings choices of its own; days that it offered are not all that there are
+        own = mine.get(item.name)
+        return own if own is not None and own.choices and item.type != "date" else item
+
+    return replace(action, inputs=tuple(asked(item) for item in templates().action(action.id, lang).inputs))
+
+
+def _says_itself(action: Action) -> bool:
+    """Whether its answer can be told from any other line: a day, an amount, a choice. Words might be anything."""
+    first = next((item for item in action.inputs if item.name not in dict(action.given)), None)
+    return first is not None and (bool(first.choices) or first.type not in ("text", "person"))
+
+
+def _is_number_of_ours(action: Action, rest: str) -> bool:
+    """“1 3” to a question for a day: no day is written like that, but an answer that the card offers."""
+    dated = any(item.type == "date" and item.required for item in action.inputs[:1])
+    return dated and rest.isdecimal() and len(rest) < 3
 
 
 def _numbers(rest: str) -> list[str]:

@@ -127,6 +127,11 @@ def parse_reply(card: Card, text: str) -> tuple[str, dict[str, str]] | None:
     return None
 
 
+def begins_with_number(text: str) -> bool:
+    """Whether it may begin with a code: “1”, “1 7-10”; not 7-10 or 5000."""
+    return _CODE.fullmatch(unicodedata.normalize("NFKC", text).strip()) is not None
+
+
 def heads(card: Card, text: str) -> list[tuple[Action, str]]:
     """The buttons of an open card with whose number or label `text` begins, and what follows it."""
     return [] if card.closed else _heads(card, unicodedata.normalize("NFKC", text).strip())

@@ -28,6 +28,13 @@ MEMBER, AGENT, FORM = "example", 1_000_001, f"https://huikuan.example/form?m={RE
 # What never stands in a chat: mail to customers, and the file that a human sends.
 LETTERS = {"letter.friendly": "mail", "letter.notice": "mail", "document.final": "file"}
 
+# What bot.fit says where a messenger can't ask something, and what is true of it beside a form page.
+_ON_PAGE = {
+    "can't be asked": "asked on the form page",
+    "ready dates only": "other dates on the form page",
+    "reply code instead of a control": "reply code or the form page instead of a control",
+}
+
 
 @dataclass(frozen=True)
 class Face:
@@ -77,8 +84,25 @@ def previews(kind: str, lang: Lang, form: str = FORM) -> dict[str, Preview]:
     for face in faces_of(kind, form):
         fitted, lost = fit(card, face.capabilities(lang), today=today)
         lost = tuple(one.replace("reply code instead", f"{face.instead} instead") for one in lost)
-        out[face.name] = Preview(face, fitted, face.draw(fitted, today), lost)
+        payload = face.draw(fitted, today)
+        if form and form in str(payload):
+            lost = _with_page(card, lost)
+        out[face.name] = Preview(face, fitted, payload, lost)
     return out
+
+
+def _with_page(card: Card, lost: tuple[str, ...]) -> tuple[str, ...]:
+    """Beside a way to the form page: what it asks is only asked elsewhere."""
+    from bot.web.forms import LOG, questions
+
+    asked = {action.id for action in questions(card, card.lang)}
+    asked |= {LOG} if any(action.id == LOG for action in card.actions) else set()
+    out = []
+    for one in lost:
+        what, _, how = one.rpartition(": ")
+        there = ".".join(what.split(".")[:2]) in asked
+        out.append(f"{what}: {_ON_PAGE.get(how, how)}" if there else one)
+    return tuple(out)
 
 
 def faces_of(kind: str, form: str = FORM) -> tuple[Face, ...]:
@@ -89,6 +113,7 @@ def faces(form: str = FORM) -> tuple[Face, ...]:
     """Of what stands in chats. The adapters are imported here: nobody else needs them in a hurry."""
     from bot.adapters.dingtalk.adapter import CARDS, TEXTS
     from bot.adapters.wecom.frames import capabilities as for_robot
+    from bot.adapters.wecom.render import as_text as for_text
     from bot.adapters.wecom.render import capabilities as for_wecom
 
     def wecom(lang: Lang) -> Capabilities:
@@ -101,7 +126,7 @@ def faces(form: str = FORM) -> tuple[Face, ...]:
         Face("dingtalk-text", "dingtalk", "钉钉文字", "DingTalk text", lambda _: TEXTS, _dingtalk_text, "links"),
         Face("wecom", "wecom", "企业微信卡片", "WeCom card", wecom, partial(_wecom, form=form)),
         Face("wecom-robot", "wecom", "企业微信机器人", "WeCom robot", for_robot, _wecom_robot),
-        Face("wecom-text", "wecom", "企业微信文字", "WeCom text", lambda _: PROFILES["text"], as_text),
+        Face("wecom-text", "wecom", "企业微信文字", "WeCom text", lambda _: for_text(form=bool(form)), as_text),
         Face("text", "text", "纯文字", "Plain text", lambda _: PROFILES["text"], _text),
     )
 

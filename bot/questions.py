@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from bot.card import Action, Card, Field, Lang, day_words, load
-from bot.meant import Hit
+from bot.meant import Hit, whole
 from bot.notifications.load import Cancel, Message
 from bot.notifications.load import load as load_view
 from bot.notifications.parcel import of_delivery
@@ -29,7 +29,7 @@ from core.models import CreditRequest, Customer, Delivery, Order
 from core.money import Money, format_money
 from core.work import Work
 
-KIND, WHICH = "reply.sure", "reply.choice"
+KIND, WHICH, ASKS = "reply.sure", "reply.choice", "reply.asks"
 ALWAYS = frozenset({"credit.approve_with"})  # of no button can a messenger know what its conditions come to
 _ASKED = ALWAYS | {"credit.reject"}
 YES, NO = "reply.confirm", "reply.cancel"
@@ -43,6 +43,7 @@ def question(
     action = next((a for a in load(delivery.card["dump"]).actions if a.id == request.action), None)
     if action is None or not (action.confirm or request.action in _ASKED):
         return None
+    action = whole(action, lang)
     kept = _to_json(request, delivery)  # as of what the question says: after the lock the card may be another
     if actions.would(work, request).result != Result.done:
         return None

@@ -15,8 +15,9 @@ from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from fastapi import FastAPI
-from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import BaseRoute, Route
 
 from bot.adapters.base import Callbacks, Connects
 from bot.app import App
@@ -165,11 +166,11 @@ def _called_at(adapter: object, public_url: str) -> str:
 
 
 def _page(app: App) -> FastAPI:
-    """The local messenger's page, where the local messenger is listed; else nothing but a sign of life. The REST API
-    stands before its door."""
+    """The local messenger's page, where the local messenger is listed; else nothing but a sign of life. The REST API and
+    what messengers and their forms call stand before its door."""
     from bot.preview import form_of
-    from bot.web import forms
     from bot.web.api import Beside, create_api
+    from bot.web.guard import BeforeDoor
     from bot.web.local import create_local_page
 
     if "local" in app.company.messengers:
@@ -178,18 +179,25 @@ def _page(app: App) -> FastAPI:
         page = FastAPI(title="huikuan", openapi_url=None)
         page.router.routes.append(Route("/", lambda _: PlainTextResponse(NO_PAGE)))
 
-    for adapter in app.adapters.values():
-        if isinstance(adapter, Callbacks):
-            page.router.routes.extend(adapter.routes())
-        if isinstance(adapter, forms.Messenger) and adapter.public_url:
-            page.router.routes.extend(forms.routes(adapter, app.transactions, app.clock))
-
-    @page.get("/healthz")
-    async def alive() -> dict[str, str]:
-        return {"status": "ok"}
-
+    page.add_middleware(BeforeDoor, routes=_open_routes(app))
     page.add_middleware(Beside, api=create_api(app))
     return page
+
+
+def _open_routes(app: App) -> list[BaseRoute]:
+    """What is called from outside, under whatever name this server has there; each verifies who knocks by itself."""
+    from bot.web import forms
+
+    async def alive(_: Request) -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    found: list[BaseRoute] = [Route("/healthz", alive)]
+    for adapter in app.adapters.values():
+        if isinstance(adapter, Callbacks):
+            found += adapter.routes()
+        if isinstance(adapter, forms.Messenger) and adapter.public_url:
+            found += forms.routes(adapter, app.transactions, app.clock)
+    return found
 
 
 def _stop(server: uvicorn.Server, page: FastAPI) -> None:

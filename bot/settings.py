@@ -1,6 +1,7 @@
 """Settings: every key, once. `HUIKUAN_*` in the environment wins over huikuan.toml; secrets are never shown."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date
@@ -14,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from pydantic_settings.sources import EnvSettingsSource
 
 from core.errors import ConfigError
+from core.names import messenger
 
 if TYPE_CHECKING:
     from core.work import Company
@@ -169,12 +171,12 @@ class Settings(BaseSettings):
     @field_validator("messengers", mode="before")
     @classmethod
     def _messengers(cls, value: Any) -> tuple[str, ...]:
-        names = value.split(",") if isinstance(value, str) else list(value)
-        found = tuple(dict.fromkeys(str(name).strip().lower() for name in names if str(name).strip()))
-        unknown = [name for name in found if name not in MESSENGERS]
-        if unknown or not found:
+        typed = re.split("[,，、]", value) if isinstance(value, str) else list(value)
+        called = [text for name in typed if (text := str(name).strip())]
+        unknown = [name for name in called if messenger(name) is None]
+        if unknown or not called:
             raise _Wrong("unknown", value=", ".join(unknown), allowed=", ".join(MESSENGERS))
-        return found
+        return tuple(dict.fromkeys(found for name in called if (found := messenger(name)) is not None))
 
     @field_validator("timezone")
     @classmethod

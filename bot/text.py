@@ -1,6 +1,7 @@
 """Text from outside, without what no keyboard writes: PostgreSQL refuses NUL, UTF-8 has no lone surrogates."""
 
 import unicodedata
+from typing import Any
 
 
 def clean(text: str) -> str:
@@ -12,3 +13,9 @@ def clean(text: str) -> str:
         for char in text
         if (kind := unicodedata.category(char)) != "Cs"
     )
+
+
+def is_id(value: Any) -> bool:
+    """Whether something from outside can be an id: text that every database takes as it is. To clean one would make it
+    another's."""
+    return isinstance(value, str) and clean(value) == value

@@ -1,7 +1,7 @@
 """Error codes in words, zh and en: bot/words.toml. A code without words still makes a sentence."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -90,7 +90,24 @@ def together(message: str, hint: str, lang: str) -> str:
 
 def beyond(facts: Mapping[str, Any], lang: str) -> str:
     """Which limit somebody's wish is beyond, by `needs` and `n`."""
-    return _catalogue()[f"beyond.{facts['needs']}"][lang != "zh"].format_map(_Facts(facts))
+    shown = {key: _shown(value, lang) for key, value in facts.items()}
+    return _catalogue()[f"beyond.{facts['needs']}"][lang != "zh"].format_map(_Facts(shown))
+
+
+def listed_promises(found: Iterable[Mapping[str, Any]], today: date, lang: str) -> str:
+    """Those of an outcome, each with `date` and `amount`."""
+    said = [(day_words(each["date"], today, lang), format_money(each["amount"], lang)) for each in found]
+    zh = lang == "zh"
+    return ("、" if zh else " and ").join(f"{on}{' ' if zh else ', '}{amount}" for on, amount in said)
+
+
+def of_earlier(facts: Mapping[str, Any], today: date, lang: str) -> dict[str, str]:
+    """What an answer about a promise says of the one that stood before; "" where there is none."""
+    return {
+        name: sentence(f"earlier.{name}", {"promises": listed_promises(found, today, lang)}, lang)[0] if found else ""
+        for name in ("replaced", "standing")
+        for found in [facts.get(name, ())]
+    }
 
 
 def who_may(action: str, lang: str) -> str:

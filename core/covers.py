@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import BigInteger, bindparam, func, insert, select, update
 
 from core.dunning.facts import CaseFacts, ReceivableFacts, oldest_first
 from core.models import Cover
@@ -13,6 +13,12 @@ from core.work import Work
 V = table_of(Cover)
 _COVERED = select(V.c.receivable_id, V.c.amount_minor).where(
     V.c.kind == bindparam("kind"), V.c.subject_id == bindparam("subject")
+)
+_BUT_FOR_PROMISES = ("", "promised", "claimed", "disputed", "netted", "below_min")
+_ASIDE = (
+    select(V.c.receivable_id, func.sum(V.c.amount_minor))
+    .where(V.c.receivable_id.in_(bindparam("ids", expanding=True, type_=BigInteger)), V.c.kind != "promise", V.c.active)
+    .group_by(V.c.receivable_id)
 )
 
 
@@ -34,6 +40,14 @@ def claimable(case: CaseFacts, day: date) -> list[tuple[int, int]]:
     owed = [r for r in oldest_first(case.receivables) if r.chaseable or (r.why_not == "promised" and r.due_on)]
     promised = [r for r in owed if r.promised_minor]
     return [(r.id, r.chaseable_minor + r.promised_minor) for r in promised or _in_question(owed, day)]
+
+
+def overdue_with_promised(work: Work, case: CaseFacts) -> list[tuple[ReceivableFacts, int]]:
+    """What of a case is overdue and could be chased, were nothing of it promised: (receivable, minor) pairs."""
+    past = [r for r in case.receivables if r.due_on and r.age(work.today) > 0 and r.why_not in _BUT_FOR_PROMISES]
+    aside = {of: int(minor) for of, minor in work.session.execute(_ASIDE, {"ids": [r.id for r in past]})}
+    free = [(r, r.open_minor - r.netted_minor - aside.get(r.id, 0)) for r in past]
+    return [(r, minor) for r, minor in free if minor > 0]
 
 
 def spread(case: CaseFacts, amount_minor: int, day: date) -> list[tuple[int, int]]:

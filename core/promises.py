@@ -66,7 +66,9 @@ class Made:
 
     promise: Promise
     needs: str
+    of_minor: int = 0  # what is overdue, with what an earlier promise covers: a share of it must be promised
     withdrawn: tuple[Promise, ...] = ()  # waited for the manager until this one was made
+    earlier: Promise | None = None  # stood until this one was made; where a manager must agree first, it still does
 
 
 def make(
@@ -126,10 +128,10 @@ def _make(
     amount = question if amount_minor is None else amount_minor
     if amount <= 0:
         raise DomainError("promise.nothing_open")
-    needs = ""
+    needs, overdue = "", case.overdue_minor(work.today)
     if (due_on - work.today).days > limits.promise_max_days:
         needs = "too_far"
-    elif amount < limits.promise_min_share * case.overdue_minor(work.today):
+    elif amount < limits.promise_min_share * overdue:
         needs = "too_little"
     elif replacements > limits.promise_max_replacements:
         needs = "too_often"
@@ -165,12 +167,12 @@ def _make(
         due_on=due_on.isoformat(), state=str(promise.state), needs=needs, note=note,
     )  # fmt: skip
     if needs:
-        _ask_manager(work, policy, promise, case, needs)
+        _ask_manager(work, policy, promise, needs, overdue)
     else:
         _remind(work, promise)
         if amount < question:
             followups.rest_follows(work, policy, customer_id, currency)
-    return Made(promise, needs, withdrawn)
+    return Made(promise, needs, overdue, withdrawn, earlier)
 
 
 def withdraw(work: Work, promise: Promise) -> None:
@@ -208,11 +210,12 @@ def _cover_again(work: Work, promise: Promise) -> None:
     work.session.execute(update(V).where(V.c.kind == "promise", V.c.subject_id == promise.id).values(active=True))
 
 
-def _ask_manager(work: Work, policy: Policy, promise: Promise, case: CaseFacts, needs: str) -> None:
+def _ask_manager(work: Work, policy: Policy, promise: Promise, needs: str, overdue_minor: int) -> None:
     org = load_org(work)
     approver = next(iter(org.chain(promise.made_by_id)), None)
     if approver is None:
-        raise DomainError("promise.beyond_limits", needs=needs, n=limit_passed(policy, promise, needs))
+        n, of = limit_passed(policy, promise, needs), Money(overdue_minor, promise.currency)
+        raise DomainError("promise.beyond_limits", needs=needs, n=n, of=of)
     outbox.enqueue(
         work,
         [

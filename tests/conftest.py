@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlmodel import Session
 
 from tests.databases import KINDS, Databases, compile_once
+from tests.fakes import slack_shapes
 
 # A file runs in one process. These go first, the longest before the others, so that the processes end together.
 LONG = (
@@ -39,6 +40,7 @@ settings.register_profile(
 settings.load_profile("huikuan")
 
 compile_once()
+slack_shapes.watch()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -58,6 +60,10 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """After the shuffling: what is not long stays as it fell."""
     items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
+def pytest_sessionfinish() -> None:
+    slack_shapes.keep()
 
 
 @pytest.fixture(scope="session")

@@ -26,4 +26,5 @@ def books(engine: Engine) -> str:
     """All that is in a database, as text: what was thought to be an error's reason is read by people, too."""
     tables = inspect(engine).get_table_names()
     with engine.connect() as connection:
-        return "\n".join(str(row) for table in tables for row in connection.execute(text(f'SELECT * FROM "{table}"')))
+        rows = (row for table in tables for row in connection.execute(text(f'SELECT * FROM "{table}"')))
+        return "\n".join(str(tuple(row)) for row in rows)  # a row itself leaves out the middle of what is long

@@ -1,15 +1,51 @@
 """Writes docs/messengers.md from the capabilities and the examples: what each messenger can, what each message loses."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from bot.card import LANGS, Capabilities, Lang
 from bot.lost import in_words
-from bot.preview import LETTERS, example, faces, kinds, previews
+from bot.preview import FORM, LETTERS, Face, example, faces, kinds, previews
 
 Value = Callable[[Capabilities], Any]
 
-_UPDATES = {"always": "随时 · always", "once": "每次一按 · once a tap", "never": "不能 · never"}
+
+@dataclass(frozen=True)
+class Column:
+    """A face, and whether its messages lead to the form page."""
+
+    face: Face
+    form: str
+    head: str
+
+
+def columns() -> list[Column]:
+    """Every face; twice where what it can do hangs on the form page, with it and without, unless it is plain text then."""
+    out, plain = [], faces()[-1].capabilities("zh")
+    for face, bare in zip(faces(), faces(""), strict=True):
+        head = face.zh if face.zh == face.en else f"{face.zh} · {face.en}"
+        out.append(Column(face, FORM, head))
+        if bare.capabilities("zh") not in (face.capabilities("zh"), plain):
+            head = f"{face.zh}，无填写页 · {face.en}, no form page"
+            out.append(Column(bare, "", head))
+    return out
+
+
+def _updates(c: Capabilities) -> str:
+    """What is changed by us at any time, and what only a tap changes."""
+    if c.updates == "always":
+        return "随时 · always"
+    if c.updates == "never":
+        return "只在按下时 · only by a tap" if c.answers_in_place else "不能 · never"
+    zh, en = "主动改一次", "once on our own"
+    if c.update_hours:
+        zh, en = f"{zh}（{c.update_hours} 小时内）", f"{en} (within {c.update_hours} h)"
+    return f"每按一次改一次，另可{zh} · once by each tap, and {en}" if c.answers_in_place else f"{zh} · {en}"
+
+
+def _forms(c: Capabilities) -> Any:
+    return True if c.has_form else "在网页上 · on a web page" if c.has_form_page else False
 
 
 def _sure(c: Capabilities) -> Any:
@@ -30,7 +66,7 @@ ROWS: tuple[tuple[str, str, tuple[str, ...], Value], ...] = (
     ("卡片上的下拉选择", "a drop-down on the card", ("has_choice",), lambda c: c.has_choice and c.max_inline > 0),
     ("每个选择还能问几项", "questions that one of them holds", ("max_inline_inputs",),
      lambda c: c.max_inline_inputs if c.max_inline else 0),
-    ("表单", "forms", ("has_form",), lambda c: c.has_form),
+    ("表单", "forms", ("has_form", "has_form_page"), _forms),
     ("取代卡片的下拉菜单", "drop-downs that replace the card", ("has_menu", "max_menu_inputs"),
      lambda c: c.max_menu_inputs if c.has_menu else 0),
     ("选项，最多", "options, at most", ("max_options",),
@@ -41,7 +77,7 @@ ROWS: tuple[tuple[str, str, tuple[str, ...], Value], ...] = (
     ("回复文字也算数", "answers by typing", ("has_replies",), lambda c: c.has_replies),
     ("链接", "links", ("has_links",), lambda c: c.has_links),
     ("Markdown", "Markdown", ("markdown",), lambda c: c.markdown),
-    ("发出后更新", "is changed after it was sent", ("updates",), lambda c: _UPDATES[c.updates]),
+    ("发出后更新", "is changed after it was sent", ("updates", "update_hours"), _updates),
     ("按下后就地答复", "a tap is answered in place", ("answers_in_place",), lambda c: c.answers_in_place),
     ("长消息改发文字", "long ones go out as text", ("long_as_text",), lambda c: c.long_as_text),
     ("标题的字", "characters of the title", ("max_title",), lambda c: c.max_title),
@@ -71,7 +107,7 @@ def _table(head: list[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _heads() -> list[str]:
-    return [face.zh if face.zh == face.en else f"{face.zh} · {face.en}" for face in faces()]
+    return [column.head for column in columns()]
 
 
 def abilities() -> str:
@@ -79,24 +115,26 @@ def abilities() -> str:
     rows = []
     for zh, en, _, value in ROWS:
         cells = []
-        for face in faces():
-            both = [_shown(value(face.capabilities(lang))) for lang in LANGS]
+        for column in columns():
+            both = [_shown(value(column.face.capabilities(lang))) for lang in LANGS]
             cells.append(both[0] if both[0] == both[1] else f"{both[0]} (en: {both[1]})")
         rows.append([zh, en, *cells])
     return _table(["", "", *_heads()], rows)
 
 
 def losses(kind: str) -> list[list[str]]:
-    """[zh, en, a mark for each face]: ● in both languages, else the one."""
-    found: dict[str, dict[str, set[str]]] = {}
+    """[zh, en, a mark for each column]: ● in both languages, else the one."""
+    found: dict[str, dict[int, set[str]]] = {}
     for lang in LANGS:
-        for name, made in previews(kind, lang).items():
-            for lost in made.lost:
-                found.setdefault(_alike(kind, lost, lang), {}).setdefault(name, set()).add(lang)
+        made = {form: previews(kind, lang, form) for form in (FORM, "")}
+        for number, column in enumerate(columns()):
+            for lost in made[column.form][column.face.name].lost:
+                found.setdefault(_alike(kind, lost, lang), {}).setdefault(number, set()).add(lang)
     return [
-        [in_words(lost, "zh"), in_words(_alike(kind, lost, "zh", "en"), "en"), *(_mark(where.get(f.name)) for f in faces())]
+        [in_words(lost, "zh"), in_words(_alike(kind, lost, "zh", "en"), "en"),
+         *(_mark(where.get(number)) for number in range(len(columns())))]
         for lost, where in found.items()
-    ]
+    ]  # fmt: skip
 
 
 def _mark(langs: set[str] | None) -> str:
@@ -139,6 +177,13 @@ message preview” on the local page. After a change of a template, `make cards`
 {abilities()}
 
 – 没有 · none
+
+填写页：企业微信自建应用设了 `HUIKUAN_PUBLIC_URL` 时，卡片上有“填写详情”按钮（文字消息里是链接），打开的网页能填写
+卡片上填不了的。没有公网地址时没有填写页（文字消息就和纯文字一样）；智能机器人没有填写页。
+
+The form page: with `HUIKUAN_PUBLIC_URL`, cards of WeCom's self-built app have a button “Fill in” (texts a link) that opens a
+web page, which asks what the card can't. Without a public address there is none, and WeCom's texts are plain text; the robot
+never has one.
 
 ## 每种消息少了什么 · What is lost of each message
 

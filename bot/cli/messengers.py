@@ -109,11 +109,20 @@ def _draw(made: "Preview", lang: "Lang") -> None:
         line(said)
         line()
     else:
-        card(card_json(made.card))
+        shown = card_json(made.card)
+        shown["actions"] += [{"label": text, "id": url} for text, url in _own_links(made)]
+        card(shown)
     for lost in made.lost:
         line("  - " + in_words(lost, lang), "yellow")
     if made.lost:
         line()
+
+
+def _own_links(made: "Preview") -> list[tuple[str, str]]:
+    """(words, address) of the buttons that an adapter adds to a card: WeCom's “Fill in”."""
+    drawn = made.payload.get("template_card", {}).get("button_list", [])
+    known = {action.url for action in made.card.actions}
+    return [(str(one["text"]), str(one["url"])) for one in drawn if one.get("url") and one["url"] not in known]
 
 
 def _said(payload: dict[str, object]) -> str | None:

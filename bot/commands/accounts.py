@@ -6,15 +6,8 @@ from bot.commands.reply import CommandReply
 from bot.commands.words import label, said
 from bot.notifications.templates import templates
 from bot.notifications.views import DoneView, Line
-from core import accounts
+from core import accounts, names
 from core.errors import DomainError
-
-MESSENGERS = {
-    "slack": "slack",
-    "dingtalk": "dingtalk", "钉钉": "dingtalk", "ding": "dingtalk",
-    "wecom": "wecom", "企业微信": "wecom", "企微": "wecom", "微信": "wecom",
-    "local": "local", "本地": "local", "网页": "local",
-}  # fmt: skip
 
 
 def link(ask: Ask) -> CommandReply:
@@ -41,13 +34,13 @@ def notify(ask: Ask) -> CommandReply:
     typed = " ".join(ask.typed.words)
     if not typed:
         return ask.error("command.usage", usage=ask.usage)
-    messenger = MESSENGERS.get(typed.casefold())
-    names = [_name(one, ask.lang) for one in ask.work.company.messengers]
+    messenger = names.messenger(typed)
+    there = [_name(one, ask.lang) for one in ask.work.company.messengers]
     if messenger is None:
-        return ask.error("account.no_such_messenger", value=typed, names=_or(names, ask.lang))
+        return ask.error("account.no_such_messenger", value=typed, names=_or(there, ask.lang))
     name = _name(messenger, ask.lang)
     if messenger not in ask.work.company.messengers:
-        return ask.error("account.messenger_off", messenger=name, names=_or(names, ask.lang))
+        return ask.error("account.messenger_off", messenger=name, names=_or(there, ask.lang))
     try:
         accounts.prefer(ask.work, ask.person.id or 0, messenger, ask.person.handle)
     except DomainError as problem:

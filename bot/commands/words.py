@@ -73,6 +73,7 @@ LABELS: dict[str, _Two] = {
     "reason": ("原因", "Reason"), "outcome": ("结果", "Outcome"), "until": ("直到", "Until"), "paid_on": ("付款日期",
     "Paid on"),
     "received_on": ("收款日期", "Received on"), "number": ("编号", "Number"), "receivable": ("应收", "Receivable"),
+    "replaced": ("取代原承诺", "In place of"), "standing": ("原承诺不变", "Still stands"),
     "receipt": ("收款", "Receipt"), "link_code": ("绑定码", "Code"), "messenger": ("渠道", "Messenger"),
 }  # fmt: skip
 
@@ -131,6 +132,8 @@ def say(code: str, facts: Mapping[str, Any], lang: str, today: date | None = Non
         return sentence(code, facts, lang)
     shown = {key: _shown(fact, lang) for key, fact in days_in_words(facts, today, lang).items()}
     shown.setdefault("handle", shown.get("person", shown.get("value", "…")))
+    if "needs" in facts:
+        shown["why"] = beyond(facts, lang)
     en = lang != "zh"
     message, hint = words[en], words[2 + en] if len(words) > 2 else ""
     try:

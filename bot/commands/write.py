@@ -12,6 +12,7 @@ from bot.commands.dates import dotted
 from bot.commands.parser import Ask, Named, pick
 from bot.commands.reply import CommandReply, confirm, error, plain, quoted
 from bot.notifications.views import DoneView, Line
+from bot.words import listed_promises
 from core import actions
 from core.actions import ActionRequest, Outcome, Result
 from core.actions.request import only_currency
@@ -47,6 +48,10 @@ def act(
     if "amount" not in given and not already and outcome.facts.get("amounts"):
         sums = (format_money(Money(minor, currency), ask.lang) for minor, currency in outcome.facts["amounts"])
         lines += (Line(label=words.label("amount", ask.lang), value=("、" if ask.lang == "zh" else ", ").join(sums)),)
+    lines += tuple(
+        Line(label=words.label(name, ask.lang), value=listed_promises(outcome.facts[name], ask.work.today, ask.lang))
+        for name in ("replaced", "standing") if outcome.facts.get(name)
+    )  # fmt: skip
     told: dict[str, Any] = {"action": action, "code": outcome.code, "input": dict(given), **_facts(outcome.facts)}
     if customer is not None:
         lines = (Line(label=words.label("customer", ask.lang), value=customer.name), *lines)

@@ -277,7 +277,7 @@ class Forms:
                 card = replace(load(delivery.card["dump"]), actions=(), rows=())
             else:
                 card = loaded.card(lang)
-            return Asked(delivery.id or 0, delivery.address, delivery.rev, card, _questions(card, lang), lang)
+            return Asked(delivery.id or 0, delivery.address, delivery.rev, card, questions(card, lang), lang)
 
     # --- state ---
 
@@ -356,7 +356,7 @@ def _shown(item: Input, value: str) -> str:
     return next((choice.label for choice in item.choices if choice.value == value), value)
 
 
-def _questions(card: Card, lang: Lang) -> tuple[Action, ...]:
+def questions(card: Card, lang: Lang) -> tuple[Action, ...]:
     """The card's actions that ask something; “log result” as the results it leads to."""
     found: dict[str, Action] = {}
     for action in card.actions:

@@ -1,18 +1,21 @@
 """The door of a page that acts in other people's names: this machine only, one browser, opened by a one-time token.
 
 Three things are kept out: whoever did not get the token (a session cookie), another site in the same browser that
-posts here (Origin, SameSite), and a name that an attacker lets resolve to 127.0.0.1 (Host).
+posts here (Origin, SameSite), and a name that an attacker lets resolve to 127.0.0.1 (Host). Messengers that call us
+come under a public name and bring no token: what they ask for stands before the door, and only that.
 """
 
 from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -68,10 +71,23 @@ def cookie_name(conn: HTTPConnection) -> str:
     return f"huikuan_{conn.url.port or 80}"
 
 
+class BeforeDoor:
+    """ASGI: requests for one of `routes` are answered by it, all others by the page behind its door."""
+
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
+        self._app = app
+        self._routes = tuple(routes)
+        self._open = Starlette(routes=routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        mine = scope["type"] == "http" and any(route.matches(scope)[0] is not Match.NONE for route in self._routes)
+        await (self._open if mine else self._app)(scope, receive, send)
+
+
 class Guard:
     """ASGI: lets through what is allowed, and puts the headers on every answer."""
 
-    def __init__(self, app: ASGIApp, sign_in: SignIn, open_paths: Iterable[str] = ("/static/", "/healthz")) -> None:
+    def __init__(self, app: ASGIApp, sign_in: SignIn, open_paths: Iterable[str] = ("/static/",)) -> None:
         self._app = app
         self._sign_in = sign_in
         self._open = tuple(open_paths)

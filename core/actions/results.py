@@ -1,11 +1,15 @@
 """What a rep logs about a customer: the `task.*` actions, notes and owners."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from core import chores, claims, disputes, promises, tasks, unsigned
 from core.actions.request import Context, Outcome, Result, amounts_of, person_named, task_id
 from core.credit import prepayment
 from core.errors import DomainError
 from core.ledger.marks import mark
 from core.models import Customer, TaskState
+from core.money import Money
 
 
 def promise(c: Context) -> Outcome:
@@ -26,14 +30,23 @@ def promise(c: Context) -> Outcome:
         tasks.others_follow(c.work, c.policy, c.customer, [p.currency for p in counts])
     ids = [m.promise.id for m in made]
     withdrawn = amounts_of((p.amount_minor, p.currency) for m in made for p in m.withdrawn)
+    before = {"replaced": _earlier(m for m in made if not m.needs), "standing": _earlier(m for m in made if m.needs)}
+    earlier = {name: found for name, found in before.items() if found}
     if len(counts) < len(made):
         first = next(m for m in made if m.needs)
-        n = promises.limit_passed(c.policy, first.promise, first.needs)
-        return Outcome(Result.done, "promise.proposed", {"needs": first.needs, "n": n, "on": due_on, "ids": ids})
-    said = {"on": due_on, "amounts": facts["amounts"], "ids": ids}
+        n, of = promises.limit_passed(c.policy, first.promise, first.needs), Money(first.of_minor, first.promise.currency)
+        said = {"needs": first.needs, "n": n, "of": of, "on": due_on, "ids": ids, **earlier}
+        return Outcome(Result.done, "promise.proposed", said)
+    said = {"on": due_on, "amounts": facts["amounts"], "ids": ids, **earlier}
     if withdrawn:
         return Outcome(Result.done, "promise.made_instead", {**said, "withdrawn": withdrawn})
     return Outcome(Result.done, "promise.made", said)
+
+
+def _earlier(made: Iterable[promises.Made]) -> list[dict[str, Any]]:
+    """What stood before: on which day, how much."""
+    found = [m.earlier for m in made if m.earlier is not None]
+    return [{"date": p.due_on, "amount": Money(p.amount_minor, p.currency)} for p in found]
 
 
 def paid(c: Context) -> Outcome:

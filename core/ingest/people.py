@@ -6,24 +6,19 @@ from typing import Any
 from sqlalchemy import Table, select
 from sqlmodel import Session
 
+from core import names
 from core.ingest.context import Item, Run
 from core.ingest.lookups import People, audit_many, insert_ids, padded, plain, write_changes
 from core.ingest.reasons import Reject
 from core.ledger.marks import mark_asked
 from core.models import Account, Person
-from core.permissions import decides_credit
+from core.permissions import ROLES, decides_credit
 from core.revive import revive
 from core.work import Work
 
 P: Table = Person.__table__  # type: ignore[attr-defined]
 A: Table = Account.__table__  # type: ignore[attr-defined]
 
-ROLES = frozenset(
-    {
-        "rep", "sales_manager", "sales_director", "finance", "finance_manager", "finance_director", "risk",
-        "management", "admin",
-    }
-)  # fmt: skip
 _DEFAULTS = {
     "roles": [], "email": "", "mobile": "", "locale": "", "timezone": "", "region": "", "active": True,
     "away_from": None, "away_until": None,
@@ -131,7 +126,7 @@ class PeopleLoader:
         for item in items:
             for role in item.row.get("roles", ()):
                 if role not in ROLES:
-                    report.warn(item.number, "unknown_role", "roles", role)
+                    self._warn_of_role(item, role)
             start = ids[item.row["handle"].casefold()]
             seen: set[int] = set()
             person = above[start]
@@ -141,6 +136,15 @@ class PeopleLoader:
             if person == start:
                 report.warn(item.number, "manager_cycle", "manager", item.row["handle"])
             self._warn_of_deputy(session, item, start)
+
+    def _warn_of_role(self, item: Item, role: str) -> None:
+        lang = self.run.report.lang
+        near, allowed = names.near_roles(role, lang), names.roles(lang).values()
+        if lang == "zh":
+            facts = {"allowed": "、".join(allowed), "near": f"，是不是{'或'.join(near)}" if near else ""}
+        else:
+            facts = {"allowed": ", ".join(allowed), "near": f": {' or '.join(near)}, perhaps" if near else ""}
+        self.run.report.warn(item.number, "unknown_role", "roles", role, **facts)
 
     def _warn_of_deputy(self, session: Session, item: Item, person_id: int) -> None:
         """A deputy without a role to decide with leaves decisions with whoever is away."""
@@ -168,7 +172,6 @@ class AccountsLoader:
         persons: list[tuple[Item, int]] = []
         for item in items:
             row = item.row
-            row["messenger"] = row["messenger"].casefold()
             try:
                 persons.append((item, people.get(row["person"], "person")))
             except Reject as error:

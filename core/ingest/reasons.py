@@ -167,7 +167,10 @@ _ROWS: dict[str, tuple[str, str]] = {
         "收款「{number}」与上次不同：旧的已冲销，按新的入账",
         "receipt {number!r} differs from last time: the old one is reversed, the new one posted",
     ),
-    "unknown_role": ("角色「{value}」没有权限，只作标签", "the role {value!r} carries no rights, it is only a label"),
+    "unknown_role": (
+        "「{value}」不是角色{near}；没有权限，只作标签。有权限的角色：{allowed}",
+        "{value!r} is no role{near}; it carries no rights and is only a label. Roles with rights: {allowed}",
+    ),
     "deputy_no_authority": (
         "代理人「{value}」没有信用审批权限，外出期间审批仍发给本人",
         "the deputy {value!r} has no role to decide about credit: while they are away, approvals still come to them",

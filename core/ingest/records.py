@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from core import names
 from core.ingest import headers, values
 from core.ingest.files import Table
 from core.ingest.maps import COMPANY, REQUIRED, FileMap, Rule, columns_of
@@ -180,7 +181,8 @@ def _parser(name: str, filemap: FileMap, ours: Profile) -> Parse:
     if name in _LISTS:
         return _after_cleaning(lambda text: values.words(values.limited(text, name, _LIMITS[name])))
     special = {
-        "roles": lambda text: [word.casefold() for word in values.words(text.replace(",", ";").replace("，", ";"))],
+        "roles": _roles,
+        "messenger": _messenger,
         "kind": _risk_kind if filemap.kind == "risk-events" else _receivable_kind,
         "severity": lambda text: _one_of(text, "severity", RISK_SEVERITIES, "info, warning, major"),
         "url": _url,
@@ -239,6 +241,19 @@ def _url(text: str) -> str:
     if not text.lower().startswith(("https://", "http://")) or any(char.isspace() for char in text):
         raise Reject("bad_value", "url", text, allowed="https://…")
     return values.limited(text, "url", _LIMITS["url"])
+
+
+def _roles(text: str) -> list[str]:
+    for separator in ",，、/":
+        text = text.replace(separator, ";")
+    return list(dict.fromkeys(names.role(word) for word in values.words(text)))
+
+
+def _messenger(text: str) -> str:
+    found = names.messenger(text)
+    if found is None:
+        raise Reject("bad_value", "messenger", text, allowed=names.messengers())
+    return found
 
 
 def _language(text: str, column: str) -> str:

@@ -67,17 +67,18 @@ class Local:
 
     # --- faults ---
 
-    def lose_answer(self) -> None:
+    def lose_answer(self, times: int | None = 1) -> None:
         """As if the process ended right after the commit: the row stands, and nobody learned it."""
         adapter, send = self.world.app.local, self.world.app.local.send
 
-        async def once(*given: Any) -> Any:
-            adapter.send = send
+        async def lost(*given: Any) -> Any:
+            if times is not None:
+                adapter.send = send
             result = await send(*given)
             assert isinstance(result, Sent)
             return Unknown("lost")
 
-        adapter.send = once
+        adapter.send, self.heal = lost, lambda: setattr(adapter, "send", send)
 
     late_answer = lose_answer
 
@@ -125,8 +126,8 @@ class Slack(slack.Rig):
 
     # --- faults ---
 
-    def lose_answer(self) -> None:
-        self.fake.fail("chat.postMessage", dropped())
+    def lose_answer(self, times: int | None = 1) -> None:
+        self.fake.fail("chat.postMessage", dropped(), times)
 
     def late_answer(self) -> None:
         self.fake.fail("chat.postMessage", slow(PATIENCE + 0.5))
@@ -136,6 +137,12 @@ class Slack(slack.Rig):
 
     def broken(self) -> None:
         self.fake.fail("chat.postMessage", broken())
+
+    def all_broken(self) -> None:
+        self.fake.fail("*", broken(503), None)
+
+    def heal(self) -> None:
+        self.fake.heal()
 
     def end_token(self) -> None:
         self.fake.revoke(self.fake.bot_token)
@@ -206,6 +213,9 @@ class SlackHttp(Slack):
             self.fake.say(self._users[handle], FORGED)
 
 
+ALWAYS = 1_000_000  # times
+
+
 class _Dingtalk(dingtalk.Rig):
     streams = True
     path = "/v1.0/card/instances/createAndDeliver"
@@ -232,8 +242,8 @@ class _Dingtalk(dingtalk.Rig):
 
     # --- faults ---
 
-    def lose_answer(self) -> None:
-        self.fake.drop(self.path)
+    def lose_answer(self, times: int | None = 1) -> None:
+        self.fake.drop(self.path, times=ALWAYS if times is None else times)
 
     def late_answer(self) -> None:
         """Done at once, said later."""
@@ -253,6 +263,12 @@ class _Dingtalk(dingtalk.Rig):
 
     def broken(self) -> None:
         self.fake.fail(self.path, status=500)
+
+    def all_broken(self) -> None:
+        self.fake.fail("*", status=503, times=ALWAYS)
+
+    def heal(self) -> None:
+        self.fake.clear_troubles()
 
     def end_token(self) -> None:
         self.fake.revoke_tokens()

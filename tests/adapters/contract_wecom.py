@@ -51,8 +51,8 @@ class Wecom(wecom.Rig):
 
     # --- faults ---
 
-    def lose_answer(self) -> None:
-        self.fake.faults.drop("message/send")
+    def lose_answer(self, times: int | None = 1) -> None:
+        self.fake.faults.drop("message/send", times)
 
     def late_answer(self) -> None:
         self.fake.faults.slow("message/send", wecom_client.ANSWER + 0.5)
@@ -63,6 +63,12 @@ class Wecom(wecom.Rig):
 
     def broken(self) -> None:
         self.fake.faults.status("message/send", 500)
+
+    def all_broken(self) -> None:
+        self.fake.faults.status("*", 503, None)
+
+    def heal(self) -> None:
+        self.fake.faults.heal()
 
     def end_token(self) -> None:
         self.fake.expire_tokens()
@@ -137,8 +143,8 @@ class WecomRobot(wecom_aibot.Rig):
 
         self.fake.run(text_frame(self.fake._live()[0].socket, raw))
 
-    def lose_answer(self) -> None:
-        self.fake.faults.drop("aibot_send_msg")
+    def lose_answer(self, times: int | None = 1) -> None:
+        self.fake.faults.drop("aibot_send_msg", times)
 
     def late_answer(self) -> None:
         self.fake.faults.slow("aibot_send_msg", PATIENCE + 0.5)
@@ -150,6 +156,12 @@ class WecomRobot(wecom_aibot.Rig):
     def broken(self) -> None:
         """There is no HTTP 500 on a socket: “system busy” is what the server has instead."""
         self.fake.faults.errcode("aibot_send_msg", -1)
+
+    def all_broken(self) -> None:
+        self.fake.faults.errcode("aibot_send_msg", -1, None)
+
+    def heal(self) -> None:
+        self.fake.faults.heal()
 
     def end_token(self) -> None:
         """A connection has no token that ends. What can end is the secret: somebody makes a new one in the console."""

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import psycopg
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import Engine, event, inspect, select
 from sqlalchemy.engine import make_url
 
 from bot.adapters.base import Address, Callbacks, Envelope, Reply
@@ -31,11 +32,14 @@ from core.models import Account, Delivery, OutboxMessage
 from core.models.base import table_of
 from tests.adapters.contract_words import DAY, PATIENCE
 from tests.adapters.wecom_world import Server
+from tests.databases import KINDS
 from tests.factories import PROFILE
 from tests.fakes.slack_product import Loop
 from tests.harness import Harness, instant
 from tests.rigs import Shown
 
+# What is written at the same moment, twice, or while somebody else writes: there the databases differ.
+on_each_database = pytest.mark.parametrize("kind", KINDS)
 A, D, O = table_of(Account), table_of(Delivery), table_of(OutboxMessage)  # noqa: E741
 
 
@@ -49,6 +53,8 @@ class World(Harness):
         with patch.dict(os.environ, env):
             self.settings = Settings(database_url=database_url, letters="off", messengers=tuple(self.places))
         self.app = App(self.settings, clock=lambda: self.now)
+        self._opened: list[Any] = []
+        event.listen(self.app.engine, "connect", lambda connection, _: self._opened.append(connection))
         self.company(profile=PROFILE)
         self.reports: list[dict[str, Any]] = []
         self._read: set[int] = set()
@@ -95,6 +101,8 @@ class World(Harness):
             self.server.__exit__()
         elif isinstance(self.loop, Loop):
             self.loop.stop()
+        for connection in self._opened:  # what a tap still held when the product stopped came back to nobody's pool
+            connection.close()
 
     def stop_product(self) -> None:
         self.stopped = True
@@ -177,23 +185,42 @@ class World(Harness):
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Somebody else writes meanwhile, and takes their time."""
-        other = sqlite3.connect(make_url(self.settings.database).database or "", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        try:
+        """Somebody else writes meanwhile, and takes their time; whoever only reads does not wait."""
+        with writing(self.settings.database, self.app.engine):
             yield
-        finally:
-            other.rollback()
-            other.close()
 
     def impatient_database(self, seconds: float = 0.05) -> None:
         """Who waits for a lock gives up sooner than after five seconds."""
+        milliseconds, postgresql = int(seconds * 1000), self.app.engine.dialect.name == "postgresql"
+        said = f"SET lock_timeout = {milliseconds}" if postgresql else f"PRAGMA busy_timeout={milliseconds}"
 
         @event.listens_for(self.app.engine, "connect")
         def _(dbapi: Any, _record: Any) -> None:
-            dbapi.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
+            dbapi.execute(said)
+            if postgresql:
+                dbapi.commit()
 
         self.app.engine.dispose()
+
+
+@contextmanager
+def writing(url: str, engine: Engine) -> Iterator[None]:
+    """Every table is written to by another connection, which does not end."""
+    if engine.dialect.name == "postgresql":
+        plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        tables = ", ".join(f'"{name}"' for name in inspect(engine).get_table_names())
+        with psycopg.connect(plain) as other:
+            other.execute(f"LOCK TABLE {tables} IN EXCLUSIVE MODE".encode())
+            yield
+            other.rollback()
+        return
+    alone = sqlite3.connect(make_url(url).database or "", isolation_level=None)
+    alone.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        alone.rollback()
+        alone.close()
 
 
 def until(holds: Any, what: str = "it", seconds: float = 8.0) -> None:

@@ -7,7 +7,6 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -22,12 +21,10 @@ from core import accounts
 from core.errors import Unreachable
 from core.models import Account, InboundEvent
 from core.models.base import table_of
-from tests.adapters.contract_rigs import PLACES
 from tests.adapters.contract_wecom import ROBOT
 from tests.adapters.contract_words import DAY, NO_FRAMES, WORD
-from tests.adapters.contract_world import World, hurried, quick, until
-from tests.databases import Databases
-from tests.logs import books, written
+from tests.adapters.contract_world import World, hurried, on_each_database, until
+from tests.logs import written
 
 NOT_SAVED, LINE_NOT_SAVED = "没有保存，请再按一次", "没有保存，请再发一次"
 HOSTILE = (
@@ -47,31 +44,6 @@ GIANT = replace(
         Action(f"task.a{n}", "按" * 300, "form", (Input("reason", "choice", True, "因" * 300, MANY),)) for n in range(12)
     ),
 )  # fmt: skip
-
-
-@pytest.fixture(params=PLACES)
-def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    quick(monkeypatch)
-    made = PLACES[request.param]()
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def hk(place: Any, databases: Databases, caplog: pytest.LogCaptureFixture) -> Iterator[World]:
-    """What the fake found wrong fails the story, and so does a secret in any log or row."""
-    caplog.set_level(logging.DEBUG)
-    url = databases.create("sqlite")
-    world = World(url, place)
-    yield world
-    trouble = [] if world.stopped else place.trouble()  # what comes in when it has stopped is sent back, as it should be
-    kept = books(world.app.engine)
-    world.end()
-    databases.drop(url)
-    assert trouble == []
-    said = written(caplog) + kept
-    assert [secret for secret in place.secrets() if secret in said] == []
 
 
 def send(hk: World, card: Card, key: str) -> Any:
@@ -97,6 +69,7 @@ def forgiven(place: Any) -> None:
 # --- out: sent, found, changed ---
 
 
+@on_each_database
 def test_a_card_is_shown_once_under_the_name_that_is_kept(hk: World) -> None:
     card = hk.first()
     assert "逾期 1 天" in card.text and "120,000.00" in card.text and "task.promise" in card.actions
@@ -105,6 +78,7 @@ def test_a_card_is_shown_once_under_the_name_that_is_kept(hk: World) -> None:
     assert len(hk.shown("li")) == 1
 
 
+@on_each_database
 def test_the_same_key_again_after_an_unclear_fate(hk: World, place: Any) -> None:
     hk.begin("2026-07-02 09:00")
     place.lose_answer()
@@ -120,6 +94,7 @@ def test_the_same_key_again_after_an_unclear_fate(hk: World, place: Any) -> None
         assert isinstance(find(hk, "k1"), Unknown)
 
 
+@on_each_database
 def test_find_is_as_sure_as_it_can_be(hk: World, place: Any) -> None:
     hk.begin("2026-07-02 09:00")
     sent = send(hk, CARD, "k1")
@@ -136,6 +111,7 @@ def test_find_is_as_sure_as_it_can_be(hk: World, place: Any) -> None:
         assert isinstance(find(hk, "k3"), Unknown)
 
 
+@on_each_database
 def test_a_card_changes_where_it_stands(hk: World, place: Any) -> None:
     card = hk.first()
     hk.act("wang", "task.promise", "甲", date=DAY)
@@ -217,6 +193,7 @@ def test_too_many_requests_wait_as_long_as_they_were_told(hk: World, place: Any)
     assert isinstance(send(hk, CARD, "k1"), Sent) and len(hk.shown("li")) == 1
 
 
+@on_each_database
 def test_an_error_of_the_server_leaves_it_open_and_is_made_good(hk: World, place: Any) -> None:
     hk.told()
     if place.id == "local":  # no server: the database is what fails, before anything is shown
@@ -263,6 +240,7 @@ def test_what_is_forged_changes_nothing_and_is_one_line(hk: World, place: Any, c
     assert hk.promises("甲") == [] and events(hk) == before and hk.shown("li")[0].actions == card.actions
 
 
+@on_each_database
 def test_an_event_that_comes_again_has_one_effect_and_the_same_answer(hk: World, place: Any) -> None:
     card = hk.first()
     hk.tap("li", card.ref)
@@ -291,6 +269,7 @@ def test_a_person_without_the_right_learns_nothing(hk: World) -> None:
     assert hk.promises("甲") == [] and hk.shown("li")[-1].actions == card.actions
 
 
+@on_each_database
 def test_a_card_that_is_over_says_so(hk: World) -> None:
     card = hk.first()
     hk.act("wang", "task.promise", "甲", date=DAY)
@@ -301,6 +280,7 @@ def test_a_card_that_is_over_says_so(hk: World) -> None:
     assert hk.promises("甲") == ["open"] and said
 
 
+@on_each_database
 def test_an_unknown_account_is_linked_by_a_code(hk: World, place: Any) -> None:
     hk.first()
     if place.id == "local":  # its names are the people's own: somebody unknown is nobody, and there is nothing to link
@@ -363,6 +343,7 @@ def test_a_frame_that_nobody_can_read_is_one_line(
     forgiven(place)
 
 
+@on_each_database
 def test_a_database_slower_than_the_deadline(hk: World, place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     card, before = hk.first(), events(hk)
     hk.impatient_database(1.0)
@@ -381,6 +362,7 @@ def test_a_database_slower_than_the_deadline(hk: World, place: Any, monkeypatch:
     until(lambda: hk.promises("甲") == ["open"])
 
 
+@on_each_database
 def test_a_typed_line_while_the_database_is_away(hk: World, place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     hk.first()
     hk.impatient_database(0.5)
@@ -421,6 +403,7 @@ def test_who_reads_only_text_is_sent_no_card_and_no_change_of_one(hk: World, pla
     assert card.ref
 
 
+@on_each_database
 def test_the_product_stops_during_a_tap(hk: World, place: Any) -> None:
     card = hk.first()
     said: list[str] = []

@@ -20,7 +20,7 @@ from core.errors import ConfigError
 from tests.adapters.contract_rigs import PLACES, Dingtalk, DingtalkText, Local, Slack, SlackHttp
 from tests.adapters.contract_wecom import Wecom, WecomRobot
 from tests.adapters.contract_words import CANARY, DAY
-from tests.adapters.contract_world import World, hurried, quick, until
+from tests.adapters.contract_world import World, hurried, on_each_database, quick, until
 from tests.databases import Databases
 from tests.harness import ONE_STEP
 from tests.logs import books, written
@@ -36,7 +36,9 @@ Make = Callable[..., World]
 
 
 @pytest.fixture
-def company(databases: Databases, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[Make]:
+def company(
+    databases: Databases, kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> Iterator[Make]:
     """`company(Slack(), Wecom(), homes=…)`; what a fake found wrong fails the story."""
     quick(monkeypatch)
     caplog.set_level(logging.DEBUG)
@@ -45,7 +47,7 @@ def company(databases: Databases, monkeypatch: pytest.MonkeyPatch, caplog: pytes
     def make(*places: Any, **more: Any) -> World:
         for place in places:
             place.start()
-        made.append(World(databases.create("sqlite"), *places, **more))
+        made.append(World(databases.create(kind), *places, **more))
         return made[-1]
 
     yield make
@@ -97,6 +99,7 @@ def test_silence_climbs_from_one_messenger_to_the_next(hk: World) -> None:
     assert hk.tasks("甲") == [(who, "answered") for who in ("li", "wang", "zhao", "fm")]
 
 
+@on_each_database
 def test_a_result_in_one_closes_the_cards_in_the_others(hk: World) -> None:
     overdue(hk)
     hk.morning("2026-07-07")
@@ -106,6 +109,7 @@ def test_a_result_in_one_closes_the_cards_in_the_others(hk: World) -> None:
     assert "已承诺" in hk.shown("li")[0].text and len(hk.shown("li")) == len(hk.shown("wang")) == 1
 
 
+@on_each_database
 def test_two_at_once_from_two_messengers(hk: World) -> None:
     overdue(hk)
     hk.morning("2026-07-07")
@@ -127,6 +131,7 @@ def test_two_at_once_from_two_messengers(hk: World) -> None:
     until(lambda: hk.shown("li")[0].closed and hk.shown("wang")[-1].closed)
 
 
+@on_each_database
 def test_everybody_asks_at_once_and_hears_their_own(hk: World) -> None:
     overdue(hk)
     heard: dict[str, str] = {}
@@ -230,6 +235,7 @@ def test_who_never_wrote_to_the_robot_is_told_elsewhere(company: Make) -> None:
     assert any("乙" in each.text for each in robot.shown("li"))
 
 
+@on_each_database
 def test_a_form_while_the_database_is_busy_says_so(company: Make) -> None:
     """The others ask within themselves: their forms are the taps of the contract."""
     place = Wecom()
@@ -250,6 +256,7 @@ def test_a_form_while_the_database_is_busy_says_so(company: Make) -> None:
     assert hk.promises("甲") == ["open"] and card.ref
 
 
+@on_each_database
 def test_a_database_that_is_away_for_all_of_wecoms_tries(company: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some tries end late, some in time and in vain: whichever is the last one, the person is told."""
     place = Wecom()

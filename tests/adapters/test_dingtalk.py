@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from bot.adapters.base import Address, DeliveryRef, NotThere, Refused, Retry, Sent, Unknown
 from bot.adapters.build import messenger
 from bot.adapters.dingtalk import render, text
-from bot.adapters.dingtalk.client import QUOTA
+from bot.adapters.dingtalk.client import QUOTA, Failed
 from bot.adapters.dingtalk.refs import Refs
 from bot.card import Card, Field
 from bot.notifications.record import TOO_LONG
@@ -22,6 +22,7 @@ from bot.settings import Settings
 from core.errors import ConfigError
 from tests.adapters.dingtalk_product import (
     APPROVE,
+    CANARY,
     LI,
     LOG,
     NOW,
@@ -246,6 +247,24 @@ def test_a_wrong_secret_is_another_try_and_never_shown(
     assert isinstance(result, Retry) and "invalidClientIdOrSecret" in result.reason
     assert hidden(caplog.records) and "canary" not in repr(hk.adapter.client) + repr(result)
     assert len(fake.calls(CREATE)) == 0
+
+
+def test_an_error_that_repeats_the_secret_is_told_without_it(
+    product: Callable[..., Product], fake: FakeDingTalk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """DingTalk's messages quote what they were asked with; they become the reason that people read."""
+    caplog.set_level(logging.DEBUG)
+    hk = product()
+    fake.fail("/v1.0/oauth2/accessToken", status=400, code="invalidClientIdOrSecret", message=f"appSecret: {CANARY}")
+    assert hk.send() == Retry(60.0, "invalidClientIdOrSecret appSecret: ***")
+    fake.fail(CREATE, status=400, code="param.invalid", message=f"{CANARY} of {CANARY}")
+    assert hk.send(key="task:2") == Refused("param.invalid *** of ***")
+    fake.fail("/topapi/v2/user/get", status=200, code="40035", message=f"secret {CANARY}")
+    outcome = hk.run(hk.adapter.client.call_old("/topapi/v2/user/get", {"userid": "li"}))
+    assert outcome == Failed(200, "40035", "secret ***")
+    fake.fail("/topapi/v2/user/get", status=200, code="40035", message="x" * 195 + CANARY)
+    assert CANARY[:5] not in repr(hk.run(hk.adapter.client.call_old("/topapi/v2/user/get", {"userid": "li"})))
+    assert hidden(caplog.records)
 
 
 def test_dingtalk_cannot_be_reached(engine: Engine, product: Callable[..., Product]) -> None:

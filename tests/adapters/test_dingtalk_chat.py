@@ -252,6 +252,7 @@ def test_a_link_is_a_tap_on_its_own_message(product: Callable[..., Product], fak
 def test_a_question_of_text_mode_is_answered_by_links_or_by_typing(
     product: Callable[..., Product], fake: FakeDingTalk
 ) -> None:
+    """What is typed the product reads: it knows what it has asked."""
     hk = product(cards=False).start()
     ref = hk.deliver(card(LOG))
     asked, _ = ask_card(card(LOG), PROMISE, hk.adapter.capabilities(LI), today=NOW.date())
@@ -261,33 +262,11 @@ def test_a_question_of_text_mode_is_answered_by_links_or_by_typing(
     assert "明天 7月9日" in question.links and "1 承诺日期" in question.text
     fake.follow("li", question, "明天 7月9日", replies=1)
     fake.say("li", "1 7-15 5万", replies=1)
-    fake.say("li", "/todo", replies=1)
     assert [(each.ref, each.delivery_id, each.action, dict(each.input), each.text) for each in hk.heard] == [
         (ref, None, "task.log", {"result": "promise"}, ""),
         ("", own, "task.promise", {"date": "2026-07-09"}, ""),
-        ("", own, "task.promise", {"date": "7-15", "amount": "5万"}, ""),
-        ("", None, "", {}, "/todo"),
+        ("", None, "", {}, "1 7-15 5万"),
     ]
-
-
-def test_a_number_answers_the_card_that_came_after_a_question(
-    product: Callable[..., Product], fake: FakeDingTalk
-) -> None:
-    """Whoever opened a form and then pressed something that asks for a yes: the number is the yes, or the no."""
-    hk = product(cards=False).start()
-    hk.deliver(card(PROMISE, APPROVE))
-    asked, _ = ask_card(card(PROMISE), PROMISE, hk.adapter.capabilities(LI), today=NOW.date())
-    sure = hk.fitted(card(Action("reply.confirm", "确认"), Action("reply.cancel", "取消"), kind="reply.sure"))
-    own = record(hk.engine, "", sure)
-    hk.answers(Reply("done", "", asked, {}, 1, 1, asks=True), Reply("done", "", sure, {}, own), Reply("done", "好"))
-    fake.follow("li", fake.screen("li")[0], "其他…", replies=1)
-    [question] = fake.follow("li", fake.screen("li")[0], "批准", replies=1).messages
-    assert list(question.links) == ["确认", "取消"]
-    fake.say("li", "1", replies=1)
-    fake.follow("li", question, "取消", replies=1)
-    assert [(each.delivery_id, each.action, each.text, each.apart) for each in hk.heard[2:]] == [
-        (None, "", "1", False), (own, "reply.cancel", "", True),
-    ]  # fmt: skip
 
 
 def test_only_our_own_words_are_links() -> None:

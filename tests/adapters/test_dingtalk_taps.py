@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from bot.adapters.base import DeliveryRef, Envelope, Reply
+from bot.adapters.dingtalk import stream
 from bot.card import Action, Choice, Input
 from bot.fit import ask_card
 from core.errors import Unreachable
@@ -303,6 +304,38 @@ def test_junk_is_refused_without_its_content(
     assert fake.tap("li", ref, "批准").applied  # it lives
     assert len(hk.heard) == 1
     assert not [each for each in caplog.records if canary in each.getMessage()]
+
+
+@pytest.mark.parametrize("bad", ["x\ud800", "x\x00"])
+def test_ids_that_can_be_nobodys_are_junk(
+    product: Callable[..., Product], fake: FakeDingTalk, caplog: pytest.LogCaptureFixture, bad: str
+) -> None:
+    """No database takes them. They are acknowledged, so that they don't come again."""
+    hk = product().start()
+    ref = hk.deliver()
+
+    def pressed(action: str = "promise.approve", **state: str) -> dict[str, str]:
+        private = {"actionIds": [action], "params": {"v": "1", **state}}
+        return {"content": json.dumps({"cardPrivateData": private})}
+
+    tap = {"userId": "li", "outTrackId": ref, "corpId": fake.corp_id, "type": "actionCallback", **pressed()}
+    said = {
+        "msgId": "m1", "msgtype": "text", "text": {"content": "待办"}, "conversationType": "1", "senderStaffId": "li",
+        "chatbotCorpId": fake.corp_id, "senderCorpId": fake.corp_id,
+    }  # fmt: skip
+    taps = [{**tap, "userId": bad}, {**tap, "outTrackId": bad}, {**tap, **pressed(bad)}, {**tap, **pressed(a=bad)}]
+    pushes = [(stream.CARD, each) for each in taps] + [(stream.CHAT, {**said, k: bad}) for k in ("msgId", "senderStaffId")]
+    for topic, each in pushes:
+        caplog.clear()
+        assert fake.push(topic, json.dumps(each)).acked, each
+        assert len(own := [r for r in caplog.records if r.name.startswith("bot.")]) == 1, each
+        assert own[0].levelno == logging.WARNING and own[0].exc_info is None
+    for topic, message_id in ((stream.CARD, bad), (bad, "1")):  # of the frame itself
+        caplog.clear()
+        assert hk.run(hk.adapter.desk.handle(topic, message_id, tap)).response == {}
+        assert [r.levelno for r in caplog.records if r.name.startswith("bot.")] == [logging.WARNING]
+        caplog.text.encode()
+    assert hk.heard == [] and fake.tap("li", ref, "批准").applied
 
 
 def test_a_form_that_is_not_ours_is_refused(product: Callable[..., Product], fake: FakeDingTalk) -> None:

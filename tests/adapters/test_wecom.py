@@ -303,6 +303,33 @@ async def test_codes_end_after_72_hours_and_busy_keeps_them(wecom: FakeWecom, ad
     assert await adapter.update(DeliveryRef(LI, late, 2, 2), DONE) == Refused("no_code")
 
 
+async def test_a_code_that_was_not_used_goes_back_where_it_stood(
+    wecom: FakeWecom, adapter: WecomAdapter, clock: Clock
+) -> None:
+    """The code of a tap stays one for any change, and grows no younger by being tried."""
+    ref = await sent(adapter)
+    await adapter._settled()
+    sending = adapter.codes.take(ref, last=True)
+    assert sending is not None and adapter.codes.take(ref, last=True) is None
+    adapter.codes.tapped(ref, sending.text)
+    clock.pass_(hours=70)
+    for _ in range(2):  # still there for a change that is not the last one
+        wecom.faults.errcode("message/update_template_card", 45009)
+        assert isinstance(await adapter.update(DeliveryRef(LI, ref, 1, 2), fitted(adapter)), Retry)
+    clock.pass_(hours=2)
+    assert await adapter.update(DeliveryRef(LI, ref, 1, 3), fitted(adapter, DONE)) == Refused("no_code")
+
+
+async def test_a_younger_code_is_not_lost_to_an_older_one(adapter: WecomAdapter) -> None:
+    adapter.codes.tapped("r", "older")
+    taken = adapter.codes.take("r", last=False)
+    assert taken is not None
+    adapter.codes.tapped("r", "younger")
+    adapter.codes.put_back(taken)
+    left = adapter.codes.take("r", last=True)
+    assert left is not None and left.text == "younger" and adapter.codes.take("r", last=True) is None
+
+
 async def test_a_change_whose_answer_got_lost_is_no_failure(wecom: FakeWecom, adapter: WecomAdapter) -> None:
     ref = await sent(adapter)
     wecom.faults.drop("message/update_template_card")

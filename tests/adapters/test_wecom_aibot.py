@@ -1,6 +1,7 @@
 """WeCom's robot: what is sent and to whom, taps answered in their place, typed lines, and what breaks on the way."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
@@ -325,6 +326,31 @@ async def test_junk_changes_nothing(
         await greeted(wecom)
         assert adapter._line.up and len(listener.heard) == 1
     assert any("left aside" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize("bad", ["x\ud800", "x\x00", "x%00"])
+async def test_ids_that_can_be_nobodys_are_left_aside(
+    wecom: FakeAibot, adapter: AibotAdapter, listener: Listener, caplog: pytest.LogCaptureFixture, bad: str
+) -> None:
+    """No database takes them."""
+    tap = {"event_key": f"{bad}|promise.approve|1|||", "task_id": "t"}
+    pressed = {"eventtype": "template_card_event", "template_card_event": tap}
+    asked = {"from": {"userid": "LiSi"}, "msgid": "m1", "msgtype": "event", "event": pressed}
+    typed = {"from": {"userid": "LiSi"}, "msgid": "m2", "msgtype": "text", "text": {"content": "待办"}}
+    frames = [("aibot_event_callback", asked)]
+    if "%" not in bad:
+        frames += [("aibot_msg_callback", {**typed, "from": {"userid": bad}})]
+    async with started(adapter, listener):
+        for cmd, body in frames:
+            caplog.clear()
+            await do(wecom.junk, json.dumps({"cmd": cmd, "headers": {"req_id": "x"}, "body": body}))
+            await until(lambda: [r for r in caplog.records if r.name.startswith("bot.")])
+            await asyncio.sleep(0.1)
+            lines = [r for r in caplog.records if r.name.startswith("bot.")]
+            assert len(lines) == 1 and lines[0].levelno == logging.WARNING and not lines[0].exc_info, lines
+        assert listener.heard == []
+        await greeted(wecom)
+        assert len(listener.heard) == 1
 
 
 # --- typed ---

@@ -28,14 +28,15 @@ A, D, O = table_of(Account), table_of(Delivery), table_of(OutboxMessage)  # noqa
 class Company(Harness):
     """The stories' company, whose people sit in WeCom; its App runs in a server's thread."""
 
-    def __init__(self, database_url: str, wecom: FakeWecom, *, forms: bool = False) -> None:
+    def __init__(self, database_url: str, wecom: FakeWecom, *, forms: bool = False, **more: Any) -> None:
         self.wecom, self.now = wecom, instant("2026-06-01 08:00")
         listening = bind("127.0.0.1", 0)
         public_url = f"http://127.0.0.1:{listening.getsockname()[1]}" if forms else ""
-        given = settings(wecom, database_url=database_url, letters="off", public_url=public_url)
+        given = settings(wecom, database_url=database_url, letters="off", public_url=public_url, **more)
         self.app = App(given, clock=lambda: self.now)
         self.company(profile=PROFILE)
-        self.server = Server(list(_page(self.app).router.routes), listening)
+        self.server = Server(page := _page(self.app), listening)
+        self.front = getattr(page.state, "front", None)
         self.reports: list[dict[str, Any]] = []
         self._read: set[int] = set()
         self._versions: dict[int, int] = {}
@@ -174,6 +175,54 @@ def test_who_reads_in_wechat_answers_by_number(hk: Company, wecom: FakeWecom) ->
     wecom.say("li", "/todo")
     hk.settled(lambda: len(wecom.screen("li")) > before)
     assert {s.msgtype for s in wecom.screen("li")} == {"text"}
+
+
+def test_who_reads_in_wechat_is_asked_in_text_and_answers_in_text(hk: Company, wecom: FakeWecom) -> None:
+    hk.begin("2026-07-02 08:00")
+    _reads_text(hk, "li")
+    hk.customer("甲", "li")
+    hk.receivable("甲", "100.00", due="2026-07-01", number="I1", issued="2026-06-01")
+    hk.morning("2026-07-02")
+    assert "1 联系不上(1 日期)" in says(hk, "li", "1 5")
+    assert "没听懂" not in says(hk, "li", "1 下下周三")  # a day, though too far away
+    assert says(hk, "li", "1 7-6").startswith("甲：") and hk.tasks("甲") == [("li", "answered")]
+
+
+def test_a_task_that_is_done_is_no_longer_meant_by_a_number(hk: Company, wecom: FakeWecom) -> None:
+    hk.begin("2026-07-02 08:00")
+    _reads_text(hk, "li")
+    for code in ("甲", "乙"):
+        hk.customer(code, "li")
+        hk.receivable(code, "100.00", due="2026-07-01", number=f"I{code}", issued="2026-06-01")
+    hk.morning("2026-07-02")
+    assert "有 2 项待您处理" in says(hk, "li", "2 7-10")
+    first = says(hk, "li", "1")[0]
+    other = says(hk, "li", "2 7-10")  # one has its promise: there is nothing to choose from
+    assert {first, other[0]} == {"甲", "乙"} and hk.promises("甲") == hk.promises("乙") == ["open"], other
+
+
+def test_the_rep_takes_an_order_back_with_a_reason(hk: Company, wecom: FakeWecom) -> None:
+    """The card's button has no room for the reason; the line has, and it stays as it was typed."""
+    opened(hk)
+    for number in ("SO1", "SO2"):
+        place(hk, "甲", "2000.00", number, asked_by="li")
+    asked = says(hk, "li", "撤回 SO1 客户取消，先不做了（急）")
+    assert "请再次确认" in asked and "SO1" in asked and "客户取消，先不做了（急）" in asked
+    assert "SO1" in says(hk, "li", "1") and state(hk, "SO2") == "held"
+    assert [one["reason"] for one in audited(hk, "credit.withdrawn")] == ["客户取消，先不做了（急）"]
+
+
+def _reads_text(hk: Company, who: str) -> None:
+    with hk.db() as work:
+        work.session.execute(update(A).where(A.c.user_id == who).values(text_only=True))
+
+
+def says(hk: Company, who: str, words: str) -> str:
+    before = len(hk.wecom.screen(who))
+    said = hk.wecom.say(who, words)
+    if said.reply is None:
+        hk.settled(lambda: len(hk.wecom.screen(who)) > before)
+    return said.reply.text if said.reply is not None else hk.card(who).text
 
 
 def test_a_card_changes_and_a_text_stays_whatever_the_member_reads_by_now(hk: Company, wecom: FakeWecom) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
+from xml.parsers.expat import ExpatError
 
 import pytest
 from sqlalchemy import Engine, update
@@ -23,6 +24,7 @@ from bot.fit import ask_card
 from core.db import transaction
 from core.models import Account, Delivery, Person
 from core.models.base import table_of
+from tests.adapters.cut_off import cut_off
 from tests.adapters.wecom_world import (
     CARD,
     DONE,
@@ -114,6 +116,13 @@ def test_nothing_bad_gets_in(world: World, caplog: pytest.LogCaptureFixture) -> 
     assert world.listener.heard == []
 
 
+def test_a_body_that_ends_early_is_a_line_of_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    cut_off(world.wecom.line.url)
+    world.settled(lambda: [r for r in caplog.records if r.name.startswith("bot.adapters.wecom")])
+    lines = [r.getMessage() for r in caplog.records if r.name.startswith("bot.adapters.wecom")]
+    assert lines == ["wecom: a callback was refused: cut off"] and world.listener.heard == []
+
+
 def test_a_replay_does_nothing(world: World) -> None:
     said = world.wecom.say("lisi", "/todo")
     again = world.wecom.replay(said)
@@ -140,6 +149,13 @@ def test_nobody_keeps_us_busy(world: World, filling: bytes) -> None:
         with pytest.raises(Forged):
             wire.encrypted(body)
     assert time.monotonic() - began < 1.0
+
+
+@pytest.mark.parametrize("bad", ["li&#xD800;", "li&#0;", "li\ud800", "li\x00"])
+def test_an_event_of_somebody_who_can_be_nobody_is_refused(bad: str) -> None:
+    """Whatever it raises, the callback says one line. In a text these signs never arrive: they are no XML."""
+    with pytest.raises((ValueError, KeyError, ExpatError)):
+        xml.read(f"<xml><FromUserName>{bad}</FromUserName><MsgType>text</MsgType><Content>x</Content></xml>").text.encode()
 
 
 # --- words ---

@@ -1,10 +1,15 @@
 """What the doctor finds about WeCom, and what it tells to do."""
 
+import asyncio
+import gc
 import time
+import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from aiohttp import web
 from pydantic import SecretStr
 from sqlalchemy import Engine
 from starlette.responses import JSONResponse
@@ -19,6 +24,7 @@ from bot.adapters.wecom.client import Client
 from bot.adapters.wecom.wire import Wire
 from tests.adapters.wecom_world import CANARY, Clock, Server, company, make, settings
 from tests.fakes.wecom import FakeWecom
+from tests.fakes.wecom.aibot import FakeAibot
 
 
 @pytest.fixture
@@ -133,6 +139,28 @@ async def test_a_robot_is_not_subscribed_to_be_checked() -> None:
         given = aibot_world.settings(robot)
         given.wecom.aibot_url = "wss://127.0.0.1:9"
         assert (await check(given))[0].state == "fail"
+
+
+def test_a_look_at_the_robots_connection_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However late the other side lets go: the loop of the check ends with it, and its socket was left to the garbage."""
+    from tests.adapters import aibot_world
+
+    async def slow_to_leave(fake: FakeAibot, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(autoclose=False)
+        await socket.prepare(request)
+        await socket.receive()
+        assert socket._writer is not None
+        with suppress(ConnectionError):
+            await socket._writer.close(1000)
+        time.sleep(0.3)  # nobody there reads what TLS says at the end
+        return socket
+
+    monkeypatch.setattr(FakeAibot, "_connected", slow_to_leave)
+    with warnings.catch_warnings(record=True) as left, aibot_world.company() as robot:
+        warnings.simplefilter("always", ResourceWarning)
+        assert asyncio.run(check(aibot_world.settings(robot)))[0].state == "ok"
+        gc.collect()
+        assert [str(one.message) for one in left] == []
 
 
 async def test_nobody_is_there(wecom: FakeWecom) -> None:

@@ -103,11 +103,12 @@ def make(wecom: FakeWecom, engine: Engine, clock: Clock, **more: Any) -> WecomAd
 
 
 class Server:
-    """Serves routes in a thread and a loop of its own, so that a test may wait without stopping them."""
+    """Serves routes or a page in a thread and a loop of its own, so that a test may wait without stopping them."""
 
-    def __init__(self, routes: list[BaseRoute], listening: socket.socket | None = None) -> None:
+    def __init__(self, served: list[BaseRoute] | Starlette, listening: socket.socket | None = None) -> None:
         self._sockets = None if listening is None else [listening]
-        config = uvicorn.Config(Starlette(routes=routes), port=0, log_level="warning", access_log=False)
+        page = served if isinstance(served, Starlette) else Starlette(routes=served)
+        config = uvicorn.Config(page, port=0, log_level="warning", access_log=False)
         self._server = uvicorn.Server(config)
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)

@@ -147,6 +147,7 @@ def test_the_environment_wins_over_the_file(hk: CommandLine, monkeypatch: pytest
     [
         ("HUIKUAN_LANG", "de", "settings.invalid"),
         ("HUIKUAN_MESSENGERS", "pigeon", "settings.invalid"),
+        ("HUIKUAN_MESSENGERS", "企业微信,飞书", "settings.invalid"),
         ("HUIKUAN_TIMEZONE", "Mars/Olympus", "settings.invalid"),
         ("HUIKUAN_CALENDAR", "XX", "settings.invalid"),
         ("HUIKUAN_CURRENCY", "BTC", "settings.invalid"),
@@ -162,6 +163,13 @@ def test_a_setting_that_cannot_be(
     error = hk.refused("policy", "show")
     assert error["code"] == code and name in error["where"] + error["hint"] + error["message"]
     assert "sesame" not in json.dumps(error)
+
+
+def test_messengers_by_the_names_that_people_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bot.settings import load
+
+    monkeypatch.setenv("HUIKUAN_MESSENGERS", "企业微信，钉钉, Slack")
+    assert load().messengers == ("wecom", "dingtalk", "slack")
 
 
 def test_settings_files_that_cannot_be(hk: CommandLine) -> None:

@@ -71,3 +71,18 @@ def test_the_form_of_wecom_is_shown_where_there_is_a_public_address(
     assert "/form" not in drawn() and "填写详情" not in drawn()
     monkeypatch.setenv("HUIKUAN_PUBLIC_URL", "https://ar.example.com/")
     assert "https://ar.example.com/form?m=example" in drawn() and "填写详情" in drawn()
+
+
+def test_a_person_sees_the_form_of_wecom_where_its_card_has_it(hk: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the app's card, beside the buttons; a robot has none, and a card that asks nothing has none."""
+
+    def drawn(kind: str) -> dict[str, str]:
+        said = hk("preview", kind, "--messenger", "wecom", "--lang", "zh").out
+        return dict(part.split(" ──", 1) for part in said.split("── ")[1:])
+
+    assert "填写详情" not in "".join(drawn("task.overdue").values())
+    monkeypatch.setenv("HUIKUAN_PUBLIC_URL", "https://ar.example.com")
+    shown, form = drawn("task.overdue"), "填写详情 (https://ar.example.com/form?m=example)"
+    assert form in next(line for line in shown["企业微信卡片"].splitlines() if "(task.promise)" in line)
+    assert "填写详情" not in shown["企业微信机器人"]
+    assert "填写详情" not in "".join(drawn("reply.aging").values())

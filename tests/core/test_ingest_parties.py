@@ -169,3 +169,31 @@ def test_customers_that_cannot_go_in(importer: Importer) -> None:
         (7, "too_long"),
     ]  # fmt: skip
     assert importer.rows(Customer) == []
+
+
+def test_messengers_and_roles_by_the_names_that_people_use(importer: Importer) -> None:
+    rows = [("li", "业务员"), ("wang", "销售经理、管理层"), ("zhao", "Sales Rep"), ("fm", "财务经理; 出纳"), ("cfo", "总监")]
+    report = importer("people", [["handle", "name", "roles"], *([who, who, roles] for who, roles in rows)])
+    assert {p.handle: p.roles for p in importer.rows(Person)} == {
+        "li": ["rep"], "wang": ["sales_manager", "management"], "zhao": ["rep"], "fm": ["finance_manager", "出纳"],
+        "cfo": ["总监"],
+    }  # fmt: skip
+    assert codes(report.warnings) == [(5, "unknown_role"), (6, "unknown_role")]
+    assert "no role: sales_director or finance_director, perhaps" in report.warnings[1]["reason"]
+    importer.lang = "zh"
+    said = importer("people", [["handle", "name", "roles"], ["cfo", "cfo", "总监"]]).warnings[0]["reason"]
+    assert "不是角色，是不是销售总监或财务总监；" in said and "业务员、销售经理、" in said and "管理员" in said
+    called = ["企业微信", "WeCom", "wechat work", "WeChat-Work", "钉钉", "DingTalk", "SLACK", "飞书", "telegram"]
+    report = importer("accounts", [["person", "messenger", "user_id"], *(["li", name, f"U{name}"] for name in called)])
+    assert [a.messenger for a in importer.rows(Account)] == ["wecom"] * 4 + ["dingtalk"] * 2 + ["slack"]
+    assert codes(report.rejected) == [(9, "bad_value"), (10, "bad_value")]
+    assert "飞书" in report.rejected[0]["reason"] and "wecom/企业微信, dingtalk/钉钉, slack, local" in report.rejected[0]["reason"]
+
+
+def test_whatever_the_product_calls_a_role_or_a_messenger_is_read(importer: Importer) -> None:
+    from bot.notifications.templates import templates
+    from core import names
+
+    for lang in ("zh", "en"):
+        assert [names.role(templates().word(role, "role", lang)) for role in names.ROLES] == list(names.ROLES)
+        assert [names.messenger(templates().word(m, "messenger", lang)) for m in names.MESSENGERS] == list(names.MESSENGERS)

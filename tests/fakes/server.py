@@ -1,6 +1,7 @@
 """A fake messenger's server: its own port, thread and loop, so that a slow or blocking client never stops it."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Self, TypeVar
@@ -19,6 +20,8 @@ class FakeServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=type(self).__name__, daemon=True)
         self._runner: web.AppRunner | None = None
+        self._site: web.TCPSite | None = None
+        self._tls: ssl.SSLContext | None = None
         self.wrong: list[str] = []  # what the product did that the messenger would refuse or suffer from
 
     def routes(self, app: web.Application) -> None:
@@ -61,14 +64,34 @@ class FakeServer:
 
         return self.run(once())
 
+    def vanish(self) -> None:
+        """Its machine is off: what is connected breaks, and whoever calls is refused, until `come_back`."""
+
+        async def off() -> None:
+            assert self._runner is not None and self._site is not None and self._runner.server is not None
+            await self._site.stop()
+            for line in self._runner.server.connections:
+                if isinstance(line.transport, asyncio.Transport):
+                    line.transport.abort()
+
+        self.run(off())
+
+    def come_back(self) -> None:
+        """Under the address that it had."""
+        self.run(self._listen())
+
     async def _serve(self) -> None:
         app = web.Application(client_max_size=64 * 2**20)
         self.routes(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
-        await site.start()
+        await self._listen()
         self._port = self._runner.addresses[0][1]
+
+    async def _listen(self) -> None:
+        assert self._runner is not None
+        self._site = web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._tls, reuse_address=True)
+        await self._site.start()
 
     async def _shut(self) -> None:
         await self.closing()

@@ -7,10 +7,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+import requests
 
 from tests.fakes.wecom import NotThere
 from tests.fakes.wecom import aibot_rules as rules
 from tests.fakes.wecom.aibot import Event, FakeAibot
+from tests.fakes.wecom.robot import RobotPage
 
 CARD = {
     "card_type": "button_interaction",
@@ -189,3 +191,39 @@ async def test_faults(fake: FakeAibot, client: Client) -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(client.push("lisi", card(CARD)), 0.5)
     assert len(fake.screen("lisi")) == 1
+
+
+# --- a human
+
+
+async def test_the_page_for_humans_plays_who_talks_to_the_robot(fake: FakeAibot, client: Client) -> None:
+    """Words of 李四 reach the product and stand in his chat; its card comes under them, and its buttons can be pressed."""
+    await client.connect()
+    with RobotPage(fake, patience=0) as page:
+
+        def act(**what: Any) -> requests.Response:
+            return requests.post(page.url + "/human/act", json=what, timeout=5)
+
+        def state() -> dict[str, Any]:
+            seen: dict[str, Any] = requests.get(page.url + "/human/state", timeout=5).json()
+            return seen
+
+        assert "企业微信" in (await asyncio.to_thread(requests.get, page.url + "/", timeout=5)).text
+        entry = (await asyncio.to_thread(state))["menu"][0]
+        assert (await asyncio.to_thread(act, do="menu", user="lisi", key=entry["key"])).ok
+        assert (await client.next())["body"]["event"]["eventtype"] == "enter_chat"
+        assert (await asyncio.to_thread(act, do="say", user="lisi", text="帮助")).ok
+        assert (await client.next())["body"]["text"]["content"] == "帮助"
+        assert await client.push("lisi", card(CARD)) == 0
+        li = (await asyncio.to_thread(state))["people"][0]
+        assert li["name"] == "李四" and [one["text"].split("\n")[0] for one in li["chat"]] == ["帮助", "回款助手"]
+        assert [one["from_member"] for one in li["chat"]] == [True, False]
+        tap = {"do": "tap", "user": "LiSi", "msgid": li["chat"][1]["msgid"], "selected": {}}
+        assert (await asyncio.to_thread(act, **tap, key="ok")).ok
+        assert (await client.next())["body"]["event"]["template_card_event"]["event_key"] == "ok"
+        wrong = await asyncio.to_thread(act, **tap, key="no such")
+        assert (wrong.status_code, "no button" in wrong.text) == (400, True)
+        elsewhere = requests.post
+        assert (await asyncio.to_thread(elsewhere, page.url + "/human/act", data="{}", timeout=5)).status_code == 415
+        seen = await asyncio.to_thread(state)
+        assert (seen["wrong"], seen["lint"]) == ([], [])

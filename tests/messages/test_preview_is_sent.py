@@ -118,6 +118,18 @@ async def test_the_adapter_sends_what_is_previewed(name: str, engine: Engine, mo
                 assert nameless(sent) == nameless(shown[face.name].payload), (face.name, kind, lang)
 
 
+@pytest.mark.parametrize("lang", LANGS)
+def test_without_a_public_address_wecom_has_no_form_page(engine: Engine, lang: Lang) -> None:
+    adapter = messenger("wecom", Settings(**{**SET_UP["wecom"], "public_url": ""}), engine, lambda: None)  # type: ignore[arg-type, return-value]
+    for face, bare in zip(faces(), faces(""), strict=True):
+        if face.name not in ("wecom", "wecom-text"):
+            assert face.capabilities(lang) == bare.capabilities(lang), face.name
+            continue
+        to = Address(MEMBER, lang=lang, text_only=face.name.endswith("-text"))
+        assert bare.capabilities(lang) == adapter.capabilities(to)
+        assert face.capabilities(lang).has_form_page and not bare.capabilities(lang).has_form_page
+
+
 async def test_who_reads_only_text_gets_the_apps_words_from_the_robot(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,5 @@
 """All that Slack is asked to draw (the golden cards, every form, Home), judged by others than us: Slack's own TypeScript
-types, and the models of its Python SDK.
+types, and the models of its Python SDK. What the other tests have drawn is judged by the fake, and by slack_shapes.py.
 
 The compiler needs node, and a `node_modules` with `typescript` and `@slack/types` that HUIKUAN_NODE_MODULES names:
 
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from slack_sdk.models.blocks import Block
-from slack_sdk.models.views import View
 
+from tests.fakes.slack_shapes import shape_of, wrong_by_the_models
+from tests.messages.slack_shapes import objections, seen
+from tests.messages.slack_types import HEAD, literal
 from tests.messages.slack_views import notices, views
 from tests.messages.typescript import compiled, node_modules
 
@@ -26,25 +27,12 @@ def blocks_of(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-HEAD = """import type { HomeView, KnownBlock, ModalView } from '@slack/types';
-type Known<V> = Omit<V, 'blocks'> & { blocks: KnownBlock[] };
-"""  # a view of the package takes any block that has a type, whatever else is in it
-TYPES = {"modal": "Known<ModalView>", "home": "Known<HomeView>"}
 VIEWS = views()
 WRONG: dict[str, list[dict[str, Any]]] = {
     "unknown_type": [{"type": "sektion", "text": {"type": "plain_text", "text": "x"}}],
     "unknown_key": [{"type": "header", "text": {"type": "plain_text", "text": "x"}, "colour": "red"}],
     "missing_text": [{"type": "actions", "elements": [{"type": "button", "action_id": "x"}]}],
 }
-
-
-def literal(name: str, blocks: list[dict[str, Any]]) -> str:
-    """A literal is checked for keys that the type does not know, too."""
-    return f"export const {name}: KnownBlock[] = {json.dumps(blocks, ensure_ascii=False, indent=1)};\n"
-
-
-def view_literal(name: str, view: dict[str, Any]) -> str:
-    return f"export const {name}: {TYPES[view['type']]} = {json.dumps(view, ensure_ascii=False, indent=1)};\n"
 
 
 def wrong_views() -> dict[str, dict[str, Any]]:
@@ -60,10 +48,11 @@ def wrong_views() -> dict[str, dict[str, Any]]:
 def test_every_card_is_of_slacks_own_types_and_what_is_wrong_is_found(tmp_path: Path) -> None:
     modules = node_modules("@slack/types")
     cards = HEAD + "".join(f"// {path.name}\n" + literal(f"card{n}", blocks_of(path)) for n, path in enumerate(GOLDEN))
-    drawn = HEAD + "".join(f"// {name}\n" + view_literal(f"view{n}", view) for n, (name, view) in enumerate(VIEWS.items()))
+    drawn = HEAD
+    drawn += "".join(f"// {name}\n{literal(f'view{n}', VIEWS[name], VIEWS[name]['type'])}" for n, name in enumerate(VIEWS))
     drawn += "".join(literal(f"notice_{lang}", blocks) for lang, blocks in notices().items())
     wrong = {name: HEAD + literal("card", blocks) for name, blocks in WRONG.items()}
-    wrong |= {name: HEAD + view_literal("view", view) for name, view in wrong_views().items()}
+    wrong |= {name: HEAD + literal("view", view, view["type"]) for name, view in wrong_views().items()}
     found = compiled(tmp_path, modules, {"cards": cards, "views": drawn, **wrong})
     assert found["cards"] == found["views"] == ""
     assert all("error TS" in found[name] for name in wrong), found
@@ -71,18 +60,43 @@ def test_every_card_is_of_slacks_own_types_and_what_is_wrong_is_found(tmp_path: 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_the_sdk_reads_it_and_writes_the_same(path: Path) -> None:
-    for block in blocks_of(path):
-        model = Block.parse(block)
-        assert model is not None, block["type"]
-        model.validate_json()
-        assert model.to_dict() == block
+    assert wrong_by_the_models("message", blocks_of(path)) == ""
 
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_the_sdk_reads_a_view_and_writes_the_same(name: str) -> None:
-    model = View(**VIEWS[name])
-    model.validate_json()
-    assert model.to_dict() == VIEWS[name]
+    assert wrong_by_the_models(VIEWS[name]["type"], VIEWS[name]) == ""
+
+
+# --- and what the tests had the fake draw ---
+
+
+def test_what_was_drawn_is_asked_about_once_a_shape_and_names_its_test(tmp_path: Path) -> None:
+    modules = node_modules("@slack/types")
+    card = blocks_of(GOLDEN[0])
+    other = json.loads(json.dumps(card).replace("1", "2"))
+    assert other != card and shape_of(other) == shape_of(card) != shape_of(WRONG["unknown_key"])
+    process, kept, again = (tmp_path / name for name in ("process", "kept", "again"))
+    for folder in (process, kept, again):
+        folder.mkdir()
+    home = next(view for view in VIEWS.values() if view["type"] == "home")
+    drawn = {"gw0": [("message", "tests/a", card)], "gw1": [("message", "tests/b", other), ("home", "tests/c", home)]}
+    for name, rows in drawn.items():
+        (process / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
+    found = seen(process)
+    assert [test for _, test, _ in found] == ["tests/a", "tests/c"] and objections(found, kept, modules) == []
+    wrong = [("message", f"tests/{name}", blocks) for name, blocks in WRONG.items()]
+    said = objections([*found, *wrong], again, modules)
+    assert [line.partition(" ")[0] for line in said] == [f"tests/{name}" for name in WRONG]
+
+
+def test_the_fake_holds_what_it_draws_against_the_sdk() -> None:
+    assert wrong_by_the_models("message", blocks_of(GOLDEN[0])) == ""
+    assert "knows no block" in wrong_by_the_models("message", WRONG["unknown_type"])
+    assert "writes" in wrong_by_the_models("message", WRONG["unknown_key"])
+    view = next(iter(VIEWS.values()))
+    assert wrong_by_the_models(view["type"], view) == ""
+    assert wrong_by_the_models(view["type"], {**view, "colour": "red"})
 
 
 def test_there_are_cards_and_views_to_judge() -> None:

@@ -38,7 +38,7 @@ class Rig:
         self._paced = (adapter.MEMBER, adapter.CALLS)
 
     def start(self) -> None:
-        adapter.MEMBER = adapter.CALLS = 0.0
+        adapter.MEMBER, adapter.CALLS = 0.0, ((0.0, 1),)
 
     def stop(self) -> None:
         adapter.MEMBER, adapter.CALLS = self._paced

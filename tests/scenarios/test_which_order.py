@@ -131,6 +131,18 @@ def test_the_rep_takes_back_the_one_that_they_name(shop: Harness) -> None:
     told(shop)
 
 
+@pytest.mark.parametrize(
+    "line", ["驳回 SO-M3 {}", "驳回：SO-M3，{}", "驳回　甲　ＳＯ-Ｍ3　{}", "3 SO-M3 {}", "/hk reject SO-M3 {}"],
+)
+@pytest.mark.parametrize("reason", ["逾期没清，先还钱（急）", "①先款；②后货。", "５０％以上：“不行”！", "see ﬁle… #3, ok"])
+def test_a_reason_stays_as_it_was_typed(shop: Harness, line: str, reason: str) -> None:
+    asks(say(shop, "zhou", line.format(reason)), "SO-M3", f"驳回原因 {reason}")
+    say(shop, "zhou", "1")
+    assert [one["reason"] for one in audited(shop, "credit.voted")] == [reason]
+    shop.deliver()
+    everybody_reads(shop)
+
+
 @pytest.mark.parametrize("line", ["批准 SO-M3", "/approve SO-M3", "/批准 甲", "1 SO-M3", "approve so-m3"])
 def test_a_yes_by_number_is_confirmed_with_the_amounts(shop: Harness, line: str) -> None:
     asks(say(shop, "zhou", line), "批准", "SO-M3", "甲", "¥2,000.00", "¥1,000.00")

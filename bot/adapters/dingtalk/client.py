@@ -288,8 +288,8 @@ class Client:
         return Done(data, headers.get("Date", ""))
 
     def _clean(self, message: Any) -> str:
-        text = str(message or "")[:200]
-        return text.replace(self.secret, "***") if self.secret else text
+        text = str(message or "")
+        return (text.replace(self.secret, "***") if self.secret else text)[:200]  # cut first, half of it would stand there
 
 
 def _seconds(text: str) -> float | None:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from bot.adapters.dingtalk.render import STATE
+from bot.text import is_id
 
 Json = dict[str, Any]
 MAX = 200  # characters of an id
@@ -42,7 +43,7 @@ class Tap:
 
 
 def chat(data: Any) -> Chat | None:
-    if not isinstance(data, dict) or not _text(data.get("msgId")):
+    if not isinstance(data, dict) or not _text(data.get("msgId")) or not is_id(data.get("senderStaffId") or ""):
         return None
     kind = _text(data.get("msgtype"))
     text = _object(data.get("text")).get("content")
@@ -102,7 +103,7 @@ def pressed(found: Tap) -> Pressed | None:
     given = {name[2:]: value for name, value in state.items() if name.startswith("g.")}
     if state.get("t"):
         given["target"] = state["t"]
-    if found.form is not None and "a" not in state:
+    if (found.form is not None and "a" not in state) or not is_id(action):
         return None
     return Pressed(action, _number(state.get("v")), _number(state.get("d")), {**given, **filled})
 
@@ -112,7 +113,7 @@ def _number(text: str | None) -> int | None:
 
 
 def _text(value: Any, most: int = MAX) -> str:
-    return value if isinstance(value, str) and len(value) <= most else ""
+    return value if is_id(value) and len(value) <= most else ""
 
 
 def _object(value: Any) -> Json:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine
@@ -18,8 +18,8 @@ from bot.adapters.dingtalk.refs import Refs
 from bot.adapters.dingtalk.shelf import Standing, standing
 from bot.adapters.dingtalk.stream import CARD, CHAT, Given, Stream
 from bot.adapters.dingtalk.todo import Mirror
-from bot.card import Card, dump, load
-from bot.plain import parse_reply
+from bot.card import Card
+from bot.text import clean, is_id
 from bot.words import not_saved
 from core.errors import Unreachable
 
@@ -29,7 +29,6 @@ NAME = "dingtalk"
 SAVE = 1.5  # seconds in which a push must be saved; DingTalk waits two
 ANSWER = 1.75  # seconds after which the answer leaves, whatever it can say by then
 LEADS_ON = "task.log"  # its answer is another question, also where all of that may be left empty
-ASKED = timedelta(minutes=15)  # for so long the next line typed may be the answer to a question
 SETTLE = 0.5  # seconds in which last acknowledgements leave
 
 WORDS = {
@@ -94,9 +93,9 @@ class Desk:
         started = time.monotonic()
         if topic == CHAT:
             return await asyncio.shield(self._work(self._chat(self._receive, decode.chat(data), started)))
-        found = decode.tap(data) if topic == CARD else None
+        found = decode.tap(data) if topic == CARD and is_id(message_id) else None
         if found is None:
-            log.warning("DingTalk sent a message that is not understood (%s)", topic[:80])
+            log.warning("DingTalk sent a message that is not understood (%s)", clean(topic[:80]))
             return Given()
         if self._corp and found.corp != self._corp:
             log.warning("a tap from another company was refused")
@@ -255,27 +254,18 @@ class Desk:
         self._work(self._answer_chat(chat, reply))
 
     async def _envelope(self, chat: Chat, started: float) -> Envelope:
-        """A link of ours is a tap, and so is the answer to our last question; all else is text."""
+        """A link of ours is a tap; all else is text."""
         envelope = Envelope(
             NAME, chat.user, chat.event_id, self._clock(), text=chat.text or ("帮助" if self._lang == "zh" else "help"),
             until=started + SAVE,
         )  # fmt: skip
         said = text.read(chat.text)
-        if said is not None:
-            delivery = (await self.refs()).delivery(said.ref)
-            return Envelope(
-                NAME, chat.user, chat.event_id, envelope.at, delivery_id=delivery, ref=said.ref if delivery is None else "",
-                action=said.action, input=said.input, until=envelope.until, opens=said.opens, apart=True,
-            )  # fmt: skip
-        asked = None if chat.group else await asyncio.to_thread(self._memory.get, f"asked:{chat.user}")
-        if asked is None or datetime.fromisoformat(asked["at"]) + ASKED < envelope.at:
+        if said is None:
             return envelope
-        coded = parse_reply(load(asked["card"]), chat.text)
-        if coded is None:
-            return envelope
+        delivery = (await self.refs()).delivery(said.ref)
         return Envelope(
-            NAME, chat.user, chat.event_id, envelope.at, delivery_id=asked["delivery"], action=coded[0], input=coded[1],
-            until=envelope.until,
+            NAME, chat.user, chat.event_id, envelope.at, delivery_id=delivery, ref=said.ref if delivery is None else "",
+            action=said.action, input=said.input, until=envelope.until, opens=said.opens, apart=True,
         )  # fmt: skip
 
     async def _answer_chat(self, chat: Chat, reply: Reply) -> None:
@@ -310,11 +300,6 @@ class Desk:
                 return
             log.warning("an answer's card was not sent: %s", trouble.reason)
         message = text.message(card, ref=ref, today=self._sender.today(), asks=reply.asks)
-        if reply.asks and reply.delivery_id is not None:
-            asked = {"delivery": reply.delivery_id, "card": dump(card), "at": self._clock().isoformat()}
-            await asyncio.to_thread(self._memory.put, f"asked:{user}", asked, self._clock())
-        elif card.actions:  # what is typed now answers this one
-            await asyncio.to_thread(self._memory.take, f"asked:{user}")
         if chat is not None:
             await self._sender.into(chat, "sampleMarkdown", message)
         else:

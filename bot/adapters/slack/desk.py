@@ -61,6 +61,9 @@ class Desk:
 
     async def handle(self, body: dict[str, Any], began: float, attempt: int) -> BoltResponse:
         heard = hear(body)
+        if heard.kind == "broken":
+            log.warning("slack: a request was refused: not readable")
+            return BoltResponse(status=200)  # anything else, and Slack brings the same again
         if heard.kind == "nothing" or heard.event_id in self._answered:
             return BoltResponse(status=200)
         if heard.kind == "home":

@@ -140,11 +140,14 @@ class Door:
         return [Route(PATH, self._http, methods=["POST"])]
 
     async def _http(self, request: Request) -> Response:
-        raw = await _read(request)
-        if raw is None:
+        try:
+            raw = await _read(request)
+        except _TooLarge:
             return _refused(413, "too large")
+        except ClientDisconnect:
+            return _refused(400, "cut off")
         if not self._signed(request, raw):
-            return Response() if raw.startswith(b"ssl_check=1") else _refused(401, "bad signature")
+            return Response() if b"&ssl_check=1&" in b"&%b&" % raw else _refused(401, "bad signature")
         body = _parsed(raw, request.headers.get("content-type", ""))
         challenge = str((body or {}).get("challenge", ""))
         if not is_ours(challenge):
@@ -168,17 +171,18 @@ class Door:
             return False
 
 
-async def _read(request: Request) -> bytes | None:
-    """The body, or None if there is more of it than Slack would send."""
+class _TooLarge(Exception):
+    """More than Slack would send."""
+
+
+async def _read(request: Request) -> bytes:
+    """The body. Errors: _TooLarge; ClientDisconnect, where it ends before its end."""
     parts, total = [], 0
-    try:
-        async for part in request.stream():
-            total += len(part)
-            if total > MAX_BODY:
-                return None
-            parts.append(part)
-    except ClientDisconnect:
-        return None
+    async for part in request.stream():
+        total += len(part)
+        if total > MAX_BODY:
+            raise _TooLarge
+        parts.append(part)
     return b"".join(parts)
 
 

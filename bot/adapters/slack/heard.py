@@ -1,4 +1,5 @@
-"""What Slack tells us -> what it means. Pure. Whatever does not mean anything to us is `nothing`, never an error."""
+"""What Slack tells us -> what it means. Pure. Whatever does not mean anything to us is `nothing`, never an error;
+what has ids that can be nobody's is `broken`."""
 
 import json
 from dataclasses import dataclass, field
@@ -6,8 +7,9 @@ from typing import Any, Literal
 
 from bot.adapters.slack.forms import FORM, Back, back_of, filled, value_of
 from bot.adapters.slack.text import unescape
+from bot.text import is_id
 
-Kind = Literal["tap", "form", "command", "text", "mention", "home", "nothing"]
+Kind = Literal["tap", "form", "command", "text", "mention", "home", "nothing", "broken"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Heard:
     view: dict[str, Any] = field(default_factory=dict)
 
 
-NOTHING = Heard("nothing")
+NOTHING, BROKEN = Heard("nothing"), Heard("broken")
 
 
 def team_of(body: dict[str, Any]) -> str:
@@ -39,9 +41,16 @@ def team_of(body: dict[str, Any]) -> str:
 
 def hear(body: dict[str, Any]) -> Heard:
     try:
-        return _hear(body)
+        heard = _hear(body)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError):
         return NOTHING
+    return heard if all(map(is_id, _ids(heard))) else BROKEN
+
+
+def _ids(heard: Heard) -> list[str]:
+    back = heard.back
+    carried = [back.action, back.ref, back.channel, back.respond, back.target] if back is not None else []
+    return [heard.user, heard.event_id, heard.channel, heard.trigger, heard.respond, heard.at, *carried]
 
 
 def _hear(body: dict[str, Any]) -> Heard:

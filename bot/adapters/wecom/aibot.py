@@ -36,7 +36,7 @@ NAME = "wecom"
 SENT, WROTE = "wecom.aibot", "wecom.wrote"  # names in the memory: the first is tidied, the second is for good
 REMEMBERED, TIDY = timedelta(days=8), timedelta(hours=1)
 NO_CHAT = 93006  # to whoever has not written
-MEMBER, MEMBER_BURST = 0.4, 12  # 30 a minute and 1,000 an hour for each chat, answers among them
+MEMBER, MEMBER_BURST = 0.25, 12  # 30 a minute and 1,000 an hour for each chat, answers among them
 STOPPING = 4.0
 
 
@@ -156,8 +156,11 @@ class AibotAdapter:
             await asyncio.sleep(min(result.after_seconds, 5.0) if isinstance(result, Retry) else 1.0)
         return False
 
-    async def answer(self, cmd: str, req_id: str, body: dict[str, Any]) -> bool:
-        """The answer to one frame; False if it did not get through."""
+    async def answer(self, cmd: str, req_id: str, body: dict[str, Any], chat: str) -> bool:
+        """The answer to one frame; False if it did not get through. WeCom waits only seconds for it, so it goes at once;
+        `chat`: the member to whom nothing else is said for a while then, "" in a group."""
+        if chat:
+            self._member.at_once(chat.lower())
         try:
             await self._line.ask(cmd, body, req_id)
         except Failed as failed:

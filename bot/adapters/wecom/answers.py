@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 
 NAME = "wecom"
 AGAIN = 2  # more attempts for an answer that did not get through
-OPENS = "task.open"
 
 
 class Chat(Protocol):
@@ -175,8 +174,8 @@ class Answers:
         if shown is None or reply.delivery_id == shown.delivery_id:
             card = self._drawn(reply.card, key.ref, reply.rev, reply.message)
             return replace(answer, card=card, shown=reply.shown)
-        if key.action == OPENS or self._adapter.too_much(reply.card):
-            left = shown.card if key.action == OPENS else replace(shown.card, actions=(), closed=True)
+        if key.action == render.OPENS or self._adapter.too_much(reply.card):
+            left = shown.card if key.action == render.OPENS else replace(shown.card, actions=(), closed=True)
             card = self._drawn(left, key.ref, shown.rev)
             return replace(answer, card=card, own=reply.card, own_ref=_name(reply), own_rev=max(reply.rev, 1))
         ref = _name(reply) or key.ref

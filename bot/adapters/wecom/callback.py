@@ -36,6 +36,7 @@ class Callback:
             log.warning("wecom: a callback was refused: %s", error)
             return Response(status_code=403)
         except ClientDisconnect:
+            log.warning("wecom: a callback was refused: cut off")
             return Response(status_code=400)
 
     def _check(self, request: Request) -> Response:

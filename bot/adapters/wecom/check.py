@@ -130,11 +130,14 @@ async def _connection(url: str) -> Finding:
     """Whether the long connection can be made. Without a subscription it throws nobody out."""
     name, problem = "wecom.connection", ""
     try:
+        connector = aiohttp.TCPConnector(ssl=ssl.create_default_context())
+        timeout = aiohttp.ClientTimeout(total=SECONDS)
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS), trust_env=True) as session,
-            session.ws_connect(url, ssl=ssl.create_default_context()),
+            aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=True) as session,
+            session.ws_connect(url),
         ):
-            pass
+            # TLS says farewell at leisure, and nobody would wait for it: the loop ends with this check.
+            await connector.close(abort_ssl=True)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         problem = type(error).__name__
     if not problem:

@@ -81,6 +81,7 @@ def capabilities(lang: str) -> Capabilities:
     return replace(
         render.capabilities(PROFILES["wecom"], lang=lang, form=False), max_title=MAX_TITLE, max_text=MAX_TEXT,
         max_value=MAX_VALUE, max_footer=MAX_SOURCE, max_option_label=MAX_OPTION, has_links=False, updates="never",
+        update_hours=0,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from bot.card import Action
+from bot.text import is_id
 
 MAX_BYTES = 1024  # of a button's key
 PLAIN, ASK, BACK = "", "ask", "back"  # acts at once; shows its question first; shows the card again
@@ -31,6 +32,8 @@ def read(text: str) -> Key | None:
     """A key as it comes back; None for anything that is none of ours."""
     parts = [unquote(part) for part in text.split("|")]
     if len(parts) != 6 or not parts[2].isdecimal() or len(parts[2]) > 9 or not parts[0] or len(text) > MAX_BYTES:
+        return None
+    if not all(map(is_id, parts)):
         return None
     given = tuple(parse_qsl(parts[4], keep_blank_values=True))
     return Key(parts[0], parts[1], int(parts[2]), parts[3], given, parts[5])

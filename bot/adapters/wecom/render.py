@@ -9,17 +9,20 @@ from typing import Any
 from bot.adapters.wecom import keys
 from bot.adapters.wecom.words import word
 from bot.card import Action, Capabilities, Card, Input, short
+from bot.fit import PROFILES
 from bot.plain import to_text
 from core.jsontext import encode
 
 MAX_TITLE, MAX_DESC, MAX_TEXT, MAX_SOURCE, MAX_VALUE = 36, 44, 160, 20, 30
 MAX_ROWS, MAX_BUTTONS, MAX_MENU, MAX_OPTIONS = 6, 6, 3, 10
 MAX_OPTION_ID, MAX_OPTION, MAX_DROP_DOWNS = 128, 16, 3
+UPDATE_HOURS = 72  # in which we may change a card on our own, once
 MAX_TEXT_BYTES, CUT = 2048, 100  # bytes; CUT: for saying that something is missing
 AGAIN = {"enable_duplicate_check": 1, "duplicate_check_interval": 14400}
 NOWHERE = "https://work.weixin.qq.com/"  # a card must open something when it is pressed beside its buttons
 COLORS = {"danger": 2, "warning": 2, "success": 3, "info": 1, "muted": 0}
 STYLES = {"primary": 1, "default": 3, "danger": 4}
+OPENS = "task.open"
 NONE, MISSING, RETURN = "-", "?", "<"  # option ids: left empty; not chosen yet; back to the card
 
 
@@ -43,7 +46,7 @@ def to_bytes(body: dict[str, Any]) -> bytes:
 def template_card(card: Card, *, ref: str, rev: int, form: str = "", notice: str = "") -> dict[str, Any]:
     """The card as it stands in a chat; `notice` is what whoever pressed is told."""
     shown = [a for a in card.actions if a.draw not in ("reply", "form", "inline") or (a.draw == "form" and not a.inputs)]
-    form = form if any(a.inputs or a.ask for a in card.actions) else ""
+    form = form if _fills(card) else ""
     out: dict[str, Any] = {
         "card_type": "text_notice",
         "source": {"desc": short(card.footer or word("source", card.lang), MAX_SOURCE), "desc_color": COLORS[card.tone]},
@@ -68,6 +71,11 @@ def template_card(card: Card, *, ref: str, rev: int, form: str = "", notice: str
         listed = [{"text": a.label, "key": _key(a, ref, rev)} for a in shown[room : room + MAX_MENU]]
         out["action_menu"] = {"desc": word("more", card.lang), "action_list": listed}
     return out
+
+
+def _fills(card: Card) -> bool:
+    """Whether something on it can be filled in; the lines of a list are only opened."""
+    return any((a.inputs or a.ask) and a.id != OPENS for a in card.actions)
 
 
 def question(card: Card, *, ref: str, rev: int, form: str = "", notice: str = "") -> dict[str, Any]:
@@ -157,7 +165,7 @@ def too_much(
 
 def plain(card: Card, form: str = "") -> str:
     """The whole card as a text message, cut at a line's end where it is too long; and where it can be filled in."""
-    link = f"\n{word('form', card.lang)}: {form}" if form and any(a.inputs or a.ask for a in card.actions) else ""
+    link = f"\n{word('form', card.lang)}: {form}" if form and _fills(card) else ""
     return texts(to_text(card), card.lang, most=1, spare=len(link.encode()))[0] + link
 
 
@@ -189,5 +197,10 @@ def capabilities(base: Capabilities, *, lang: str, form: bool) -> Capabilities:
     label, button = (10, 18) if lang == "en" else (base.max_label, base.max_button_label)
     return replace(
         base, answers_in_place=True, long_as_text=True, max_buttons=buttons, max_label=label,
-        max_button_label=button,
+        max_button_label=button, has_form_page=form, update_hours=UPDATE_HOURS,
     )  # fmt: skip
+
+
+def as_text(*, form: bool) -> Capabilities:
+    """Of a reader without cards: words, with the address of the form."""
+    return replace(PROFILES["text"], has_form_page=form)

@@ -22,7 +22,7 @@ class Talk(Chat, Protocol):
 
     async def has_written(self, user_id: str) -> bool: ...
     async def wrote(self, user_id: str) -> None: ...
-    async def answer(self, cmd: str, req_id: str, body: dict[str, Any]) -> bool: ...
+    async def answer(self, cmd: str, req_id: str, body: dict[str, Any], chat: str) -> bool: ...
     async def tell(self, user_id: str, body: dict[str, Any]) -> bool: ...
     async def say(self, user_id: str, text: str, lang: str) -> None: ...
 
@@ -92,7 +92,7 @@ class Robot:
         adapter, member = self._adapter, answer.member
         if answer.card is not None:
             shown = frames.card(answer.card, heard.task_id or answer.ref)
-            done = in_time and await adapter.answer(frames.UPDATE, heard.req_id, frames.update(shown))
+            done = in_time and await self._in_time(heard, frames.UPDATE, frames.update(shown))
             if not done:
                 again = frames.card(answer.card, f"hk-{heard.event.id}-again")
                 done = await adapter.tell(member.user_id, frames.card_message(again))
@@ -121,7 +121,7 @@ class Robot:
 
     async def _reply(self, heard: Heard, answer: Answer, body: dict[str, Any]) -> None:
         """To the frame itself; by a push where the connection it came on is gone."""
-        if await self._adapter.answer(frames.REPLY, heard.req_id, body):
+        if await self._in_time(heard, frames.REPLY, body):
             return
         pushed = answer.words or (to_text(answer.own) if body["msgtype"] == "stream" and answer.own else "")
         message = frames.text_message(pushed, answer.member.lang) if pushed else body
@@ -133,7 +133,7 @@ class Robot:
         said = answer.words
         if not await self._adapter.has_written(answer.member.user_id):
             said = f"{said}\n{word('write_first', answer.member.lang)}"
-        await self._adapter.answer(frames.WELCOME, heard.req_id, frames.welcome(said))
+        await self._in_time(heard, frames.WELCOME, frames.welcome(said))
 
     async def _in_group(self, heard: Heard, answer: Answer) -> None:
         """Figures are for one person: the group only learns where the answer is."""
@@ -143,7 +143,11 @@ class Robot:
         body = self._own(heard, answer) if answer.own is not None else frames.text_message(answer.words, member.lang)
         told = await adapter.has_written(member.user_id) and await adapter.tell(member.user_id, body)
         said = word("in_private" if told else "write_in_private", member.lang)
-        await adapter.answer(frames.REPLY, heard.req_id, frames.text_reply(said, member.lang, heard.event.id))
+        await self._in_time(heard, frames.REPLY, frames.text_reply(said, member.lang, heard.event.id))
+
+    async def _in_time(self, heard: Heard, cmd: str, body: dict[str, Any]) -> bool:
+        """The answer to the frame itself."""
+        return await self._adapter.answer(cmd, heard.req_id, body, "" if heard.group else heard.event.user_id)
 
     def _own(self, heard: Heard, answer: Answer) -> dict[str, Any]:
         """An answer that is a card of its own."""

@@ -7,12 +7,17 @@ from typing import Any
 
 import xmltodict
 
+from bot.text import is_id
+
 SPELLED = {"keyname": "KeyName", "checkbox": "CheckBox", "userid": "UserId", "appid": "AppId"}
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something a member did. kind: text, tap, enter, other. `id` is the same when it is delivered again."""
+    """Something a member did. kind: text, tap, enter, other. `id` is the same when it is delivered again.
+
+    Errors: ValueError, where the member can be nobody.
+    """
 
     kind: str
     user_id: str
@@ -22,6 +27,10 @@ class Event:
     key: str = ""
     code: str = ""
     selected: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not is_id(self.user_id):
+            raise ValueError("user_id")
 
 
 def read(plain: str) -> Event:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from bot.notifications.load.events import news
 from bot.notifications.load.facts import Cancel, Facts, Loaded, Message, days_of, overdue_of, phrase, sums
 from bot.notifications.views import Phrase, PromiseView
-from core import promises
+from core import covers, promises
 from core.dunning.facts import ReceivableFacts
 from core.dunning.state import NOTICES
 from core.models import Audit, Promise, PromiseState, Task
@@ -146,6 +146,12 @@ def _loaded(
         answer_by = facts.local(facts.answer_by(task, delivering=not message.for_update), message.person_id)
     owner = facts.org.responsible(next((r.owner_id for r in mine), None), about.owner_id)
     notice = task is None and ended is None and message.kind in NOTICES.values()
+    overdue, days, promised = overdue_of(mine, today), days_of(mine, today), 0
+    if replaces is not None:  # the share is taken of what is overdue with what is promised now
+        case = next((c for c in about.cases if c.currency == row.currency), None)
+        whole = covers.overdue_with_promised(facts.work, case) if case is not None else []
+        overdue, days = sums((minor, row.currency) for _, minor in whole), max((r.age(today) for r, _ in whole), default=0)
+        promised = sum(min(r.promised_minor, minor) for r, minor in whole)
     told = news(facts, about, message.delivered_on or today, but=f"promise:{row.id}") if notice else ()
     view = PromiseView(
         today=today,
@@ -161,8 +167,9 @@ def _loaded(
         state=str(row.state),
         was=was,
         not_kept=about.not_kept,
-        overdue=overdue_of(mine, today),
-        days=days_of(mine, today),
+        overdue=overdue,
+        days=days,
+        promised=sums([(promised, row.currency)]),
         limits=limits,
         earlier=sums([(replaces.amount_minor, replaces.currency)]) if replaces is not None else (),
         earlier_on=replaces.due_on if replaces is not None else None,

@@ -29,6 +29,7 @@ class PromiseView:
     not_kept: int = 0  # in a row, this one included
     overdue: tuple[Money, ...] = ()
     days: int = 0  # days overdue of the oldest
+    promised: tuple[Money, ...] = ()  # promise.approval: how much of `overdue` the running promise covers
     limits: tuple[Phrase, ...] = ()  # promise.approval: "limit.too_far", "limit.too_little", "limit.too_often"
     earlier: tuple[Money, ...] = ()  # promise.approval: the running promise that a yes puts another in place of
     earlier_on: date | None = None
@@ -66,7 +67,7 @@ class PromiseView:
             amount=yuan(120_000), on=date(2026, 7, 6), by=example_person(lang), made_on=date(2026, 7, 3),
             received=yuan(20_000), missing=yuan(100_000), state="partly_kept", was="broken", not_kept=2,
             overdue=(yuan(100_000),), days=7, limits=(Phrase(code="limit.too_far", n=30),),
-            earlier=(yuan(50_000),), earlier_on=date(2026, 7, 9),
+            promised=(yuan(50_000),), earlier=(yuan(50_000),), earlier_on=date(2026, 7, 9),
             note="等月底排款" if lang == "zh" else "month-end payment run",
             answer_by=datetime(2026, 7, 10, 18, tzinfo=SHANGHAI), owner=example_person(lang),
             events=(Phrase(code="event.claim_expired", amount=(yuan(8_000),)),),

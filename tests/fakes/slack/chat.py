@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from tests.fakes import slack_shapes
 from tests.fakes.slack.blocks import MESSAGE_TEXT_OF_BLOCKS, check_blocks, letters
 from tests.fakes.slack.state import APP, BOT_ID, BOT_USER, TEAM, Message, Refused, Workspace, with_ids
 from tests.fakes.slack.web_api import Args, method, needs, truth
@@ -36,6 +37,8 @@ def check_content(at: Workspace, what: str, args: Args) -> None:
             raise Refused("invalid_blocks", found)
         if letters(blocks) > MESSAGE_TEXT_OF_BLOCKS:
             raise Refused("msg_blocks_too_long")
+        if wrong := slack_shapes.look_at("message", blocks):
+            at.complain(f"{what}: {wrong}")
     # Slack only warns when there are blocks, but then a lock screen and a screen reader have nothing to show.
     if not isinstance(text, str) or not text.strip():
         raise Refused("no_text", ["[ERROR] top-level text is missing"])

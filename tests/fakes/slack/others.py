@@ -4,6 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.fakes import slack_shapes
 from tests.fakes.slack.blocks import check_view
 from tests.fakes.slack.chat import check_content, check_words, fitting, target
 from tests.fakes.slack.elements import state_of
@@ -72,6 +73,8 @@ def good_view(at: Workspace, view: Any, place: str) -> dict[str, Any]:
     if found := check_view(view, place, at.extra_blocks):
         raise Refused("invalid_arguments", found)
     check_words(at, f"a {place}", view)
+    if wrong := slack_shapes.look_at(place, view):
+        at.complain(f"a {place}: {wrong}")
     return {**view, "blocks": with_ids(view["blocks"], at)}
 
 

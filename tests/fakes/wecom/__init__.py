@@ -14,6 +14,7 @@
     line, phones        callbacks, passive replies, taps; screen: what a member sees
     faults, attacks     what goes wrong, and what strangers send
     page, __main__      one human plays everybody in a browser
+    aibot, robot        the 智能机器人 on a long connection, and its page
 
 What no page says for certain is marked [?] where it was decided.
 """

@@ -1,4 +1,6 @@
-"""`python -m tests.fakes.wecom --port 8063 --callback http://127.0.0.1:8080/wecom/callback`: WeCom in a browser."""
+"""`python -m tests.fakes.wecom --port 8063 --callback http://127.0.0.1:8080/wecom/callback`: WeCom in a browser.
+
+The 智能机器人 on its long connection is `python -m tests.fakes.wecom.robot`."""
 
 import argparse
 import threading

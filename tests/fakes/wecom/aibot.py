@@ -79,21 +79,24 @@ def _abort(transport: asyncio.BaseTransport) -> None:
         transport.abort()  # type: ignore[attr-defined]
 
 
-
 class FakeAibot(FakeServer):
     """Blocking: a product in the test's own event loop needs `await asyncio.to_thread(fake.tap, …)`."""
 
-    def __init__(self, *, bot_id: str = "aibFAKE", secret: str = "", members: dict[str, str] | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self, port: int = 0, *, bot_id: str = "aibFAKE", secret: str = "", members: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(port)
         self.bot_id, self.secret = bot_id, secret or secrets.token_urlsafe(32)
         self.lint: list[str] = []
         self.faults = Faults()  # by command
+        self.limits = rules.Chats()
         self.frames: list[tuple[str, dict[str, Any]]] = []  # (command, body) of all that came
         self.connections: list[Connection] = []
         self.refuse_connections = 0  # so many of the next handshakes fail
         self._members = {userid.lower(): Member(userid, name) for userid, name in (members or {}).items()}
         self._wrote: set[str] = set()
         self._messages: list[Message] = []
+        self._said: list[Message] = []  # what members said
         self._tasks: set[str] = set()
         self._events: dict[str, Event] = {}
         self._end = asyncio.Event()
@@ -109,14 +112,6 @@ class FakeAibot(FakeServer):
 
     def routes(self, app: web.Application) -> None:
         app.router.add_get("/", self._connected)
-
-    async def _serve(self) -> None:
-        app = web.Application()
-        self.routes(app)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._tls, reuse_address=True).start()
-        self._port = self._runner.addresses[0][1]
 
     async def closing(self) -> None:
         self._end.set()
@@ -195,6 +190,15 @@ class FakeAibot(FakeServer):
         who = self._member(user).userid
         return self.call(lambda: [look(one, who) for one in self._messages if who in one.views])
 
+    def chat(self, user: str) -> list[Shown]:
+        """The same with what they said themselves, oldest first."""
+        who = self._member(user).userid
+        both = self.call(lambda: sorted([*self._messages, *self._said], key=lambda one: one.at))
+        return [look(one, who) for one in both if who in one.views]
+
+    def people(self) -> list[Member]:
+        return list(self._members.values())
+
     def last(self, user: str) -> Shown:
         return self.screen(user)[-1]
 
@@ -255,6 +259,8 @@ class FakeAibot(FakeServer):
         frame = {"cmd": cmd, "headers": {"req_id": f"req-{secrets.token_hex(8)}"}, "body": body}
         if kind == "say" and not more.get("group"):
             self._wrote.add(who.lower())
+            words = inner.get("text", {"content": "[图片]"})
+            self._said.append(Message(secrets.token_hex(8), 0, "text", words, self._now(), {who: View()}, from_member=True))
         return self._deliver(Event(kind, who, frame, self._now(), **more), patience)
 
     def _deliver(self, event: Event, patience: float) -> Event:
@@ -322,7 +328,7 @@ class FakeAibot(FakeServer):
             await self._do_command(connection, cmd, req_id, body)
         except Refused as refused:
             code, words = refused.errcode, refused.errmsg
-            if code not in (rules.BAD_SECRET, rules.NO_CHAT, rules.TOO_LATE):
+            if code not in (rules.BAD_SECRET, rules.NO_CHAT, rules.TOO_LATE, rules.TOO_OFTEN):
                 self.wrong.append(f"{cmd}: {code} {words}")
             if req_id in self._events:
                 self._events[req_id].refused.append(code)
@@ -414,6 +420,7 @@ class FakeAibot(FakeServer):
             raise Refused(rules.BAD_FRAME, f"task_id {card.get('task_id')!r} instead of {tapped!r}")
         if event.updated or event.message is None:
             raise Refused(rules.TOO_LATE, "updated already")
+        self.limits.count(event.user, self._now())
         event.message.views[event.user] = View(dict(card))
         event.updated = True
         event.words.append(look(event.message, event.user).text)
@@ -434,6 +441,7 @@ class FakeAibot(FakeServer):
             raise Refused(42014, f"task_id {card['task_id']} was used before")
         if "task_id" in card:
             self._tasks.add(card["task_id"])
+        self.limits.count(userid, self._now())
         kind = str(body["msgtype"])
         content = card or {"content": text}
         message = Message(secrets.token_hex(8), 0, kind, content, self._now(), {userid: View(dict(card))})

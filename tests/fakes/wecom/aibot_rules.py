@@ -3,7 +3,9 @@
 [?] Error codes marked so were chosen here: the page about the long connection lists none.
 """
 
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes.wecom.cards import CardCheck
@@ -14,11 +16,33 @@ NOT_SUBSCRIBED = 846601  # [?]
 BAD_FRAME = 40058  # [?]
 NO_CHAT = 93006  # invalid chatid: what a push to a stranger is taken to answer [?]
 TOO_LATE = 846604  # [?] an answer to no event, to one that was answered, or too late
+TOO_OFTEN = 45009  # [?] over a chat's messages of a minute or an hour; that an update counts, too
 MARKDOWN_BYTES = 20_480
 CHARS = {"title": 26, "desc": 30, "sub_title_text": 112, "value": 26, "keyname": 5, "text": 10}
 PUSHED = {"template_card", "markdown"}
 REPLIED = {"template_card", "stream"}
 WELCOMED = {"template_card", "text"}
+
+
+@dataclass
+class Chats:
+    """What each member gets, answers among it. `on` switches the limits on; `refused` counts what was over them."""
+
+    on: bool = False
+    minute: int = 30
+    hour: int = 1000
+    refused: int = 0
+    _times: dict[str, deque[float]] = field(default_factory=dict)
+
+    def count(self, userid: str, now: float) -> None:
+        """One more. Errors: Refused."""
+        times = self._times.setdefault(userid, deque())
+        while times and times[0] <= now - 3600:
+            times.popleft()
+        if self.on and (len(times) >= self.hour or sum(at > now - 60 for at in times) >= self.minute):
+            self.refused += 1
+            raise Refused(TOO_OFTEN, f"{userid} gets no more for now")
+        times.append(now)
 
 
 def text_of(body: Mapping[str, Any], allowed: set[str], extra: set[str]) -> str:
