@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.adapters.contract_rigs import PLACES
-from tests.adapters.contract_world import World, quick
+from tests.adapters.contract_world import Make, World, quick
 from tests.databases import Databases
 from tests.logs import books, written
 
@@ -41,3 +41,32 @@ def hk(place: Any, kind: str, databases: Databases, caplog: pytest.LogCaptureFix
     assert trouble == []
     said = written(caplog) + kept
     assert [secret for secret in place.secrets() if secret in said] == []
+
+
+@pytest.fixture
+def company(
+    databases: Databases, kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> Iterator[Make]:
+    """`company(Slack(), Wecom(), homes=…)`; what a fake found wrong fails the story."""
+    quick(monkeypatch)
+    caplog.set_level(logging.DEBUG)
+    made: list[World] = []
+
+    def make(*places: Any, **more: Any) -> World:
+        for place in places:
+            place.start()
+        made.append(World(databases.create(kind), *places, **more))
+        return made[-1]
+
+    yield make
+    for world in made:
+        trouble = [line for place in world.places.values() for line in place.trouble()]
+        kept = books(world.app.engine)
+        secrets = [secret for place in world.places.values() for secret in place.secrets()]  # stopped, it forgets them
+        world.end()
+        for place in world.places.values():
+            place.stop()
+        databases.drop(world.settings.database)
+        assert trouble == []
+        said = written(caplog) + kept
+        assert [secret for secret in secrets if secret in said] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -253,3 +253,6 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
         (wecom_robot, "SAVE", 0.3), (wecom_robot, "ANSWER", 0.5),
     ):  # fmt: skip
         monkeypatch.setattr(where, name, value)
+
+
+Make = Callable[..., World]

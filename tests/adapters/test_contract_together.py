@@ -5,7 +5,6 @@ import json
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -20,10 +19,8 @@ from core.errors import ConfigError
 from tests.adapters.contract_rigs import PLACES, Dingtalk, DingtalkText, Local, Slack, SlackHttp
 from tests.adapters.contract_wecom import Wecom, WecomRobot
 from tests.adapters.contract_words import CANARY, DAY
-from tests.adapters.contract_world import World, hurried, on_each_database, quick, until
-from tests.databases import Databases
+from tests.adapters.contract_world import Make, World, hurried, on_each_database, until
 from tests.harness import ONE_STEP
-from tests.logs import books, written
 from tests.rigs import wecom
 from tests.rigs.wecom_browser import ONCE, Browser
 
@@ -32,36 +29,6 @@ HOMES = {
     "zhou": ("local",), "cai": ("local",), "ada": ("local",),
 }  # fmt: skip
 COMMAND = {"slack": "slack", "dingtalk": "钉钉", "wecom": "企业微信"}
-Make = Callable[..., World]
-
-
-@pytest.fixture
-def company(
-    databases: Databases, kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> Iterator[Make]:
-    """`company(Slack(), Wecom(), homes=…)`; what a fake found wrong fails the story."""
-    quick(monkeypatch)
-    caplog.set_level(logging.DEBUG)
-    made: list[World] = []
-
-    def make(*places: Any, **more: Any) -> World:
-        for place in places:
-            place.start()
-        made.append(World(databases.create(kind), *places, **more))
-        return made[-1]
-
-    yield make
-    for world in made:
-        trouble = [line for place in world.places.values() for line in place.trouble()]
-        kept = books(world.app.engine)
-        secrets = [secret for place in world.places.values() for secret in place.secrets()]  # stopped, it forgets them
-        world.end()
-        for place in world.places.values():
-            place.stop()
-        databases.drop(world.settings.database)
-        assert trouble == []
-        said = written(caplog) + kept
-        assert [secret for secret in secrets if secret in said] == []
 
 
 @pytest.fixture

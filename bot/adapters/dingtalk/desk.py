@@ -194,7 +194,10 @@ class Desk:
     async def _put_back(self, tap: Tap, delivery: int | None, reply: Reply) -> render.Variables:
         """The card without its form, and what was said; somebody else's card does not say it."""
         notice = {"notice": reply.message[: render.MAX_NOTICE]}
-        found = await asyncio.to_thread(standing, self._engine, tap.ref, delivery)
+        try:
+            found = await asyncio.to_thread(standing, self._engine, tap.ref, delivery)
+        except Unreachable:  # what was answered holds all the same, and an update brings the card
+            found = None
         if found is not None and found.user != tap.user:
             self._work(self._sender.to(tap.user, "sampleText", {"content": reply.message or self._not_saved()}))
             return {}
