@@ -47,6 +47,7 @@ class Desk:
         self._receive: Receive | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._answered: OrderedDict[str, None] = OrderedDict()  # lines: answered is answered, also with “not saved”
+        self._tapped: OrderedDict[str, None] = OrderedDict()  # messages that are about to change
 
     def open(self, receive: Receive) -> None:
         self._receive = receive
@@ -59,6 +60,10 @@ class Desk:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
 
+    def was_tapped(self, ref: str) -> bool:
+        """Whether somebody waits to see this message change. Said once."""
+        return self._tapped.pop(ref, "") is None
+
     async def handle(self, body: dict[str, Any], began: float, attempt: int) -> BoltResponse:
         heard = hear(body)
         if heard.kind == "broken":
@@ -69,6 +74,8 @@ class Desk:
         if heard.kind == "home":
             self._later(self._office.home.opened(heard.user))
             return BoltResponse(status=200)
+        if heard.back is not None:
+            _remember(self._tapped, heard.at or heard.back.ref)
         asked = self._later(self._ask(heard, began))
         await asyncio.wait({asked}, timeout=began + ANSWER_WITHIN - time.monotonic())
         reply = asked.result() if asked.done() else None
@@ -82,9 +89,7 @@ class Desk:
         if (reply is None or reply.outcome == "not_saved") and attempt < LAST_RETRY:
             return BoltResponse(status=503)  # Slack brings the same event again
         if heard.event_id not in self._answered:
-            self._answered[heard.event_id] = None
-            while len(self._answered) > REMEMBERED:
-                self._answered.popitem(last=False)
+            _remember(self._answered, heard.event_id)
             self._later(self._line_answered(heard, asked))
         return BoltResponse(status=200)
 
@@ -147,14 +152,16 @@ class Desk:
             await self._post(heard.channel, reply, content)
 
     async def _post(self, channel: str, reply: Reply, content: dict[str, Any]) -> None:
-        posted = await self._office.post(channel, content)
+        posted = await self._office.post(channel, content, patiently=True)
         if posted.problem is not None:
             log.warning("slack: an answer was not shown: %s", posted.problem.reason)
         elif reply.delivery_id is not None:
             await self._office.keep_shown(reply.delivery_id, posted)
 
     async def _whisper(self, channel: str, user: str, content: dict[str, Any]) -> None:
-        said = await self._office.api("chat.postEphemeral", channel=channel, user=user, **content, parse="none")
+        said = await self._office.api.patiently(
+            "chat.postEphemeral", channel=channel, user=user, **content, parse="none"
+        )
         if said.problem is not None:
             log.warning("slack: an answer was not shown: %s", said.problem.reason)
 
@@ -219,7 +226,7 @@ class Desk:
     async def _update(self, at: str, reply: Reply, content: dict[str, Any]) -> None:
         """A question that was answered becomes the answer."""
         channel, _, ts = at.partition(":")
-        changed = await self._office.api("chat.update", channel=channel, ts=ts, **content, parse="none")
+        changed = await self._office.api("chat.update", first=True, channel=channel, ts=ts, **content, parse="none")
         if changed.problem is not None:
             await self._post(channel, reply, content)
         elif reply.delivery_id is not None:
@@ -237,6 +244,12 @@ class Desk:
             await self._office.api("views.open", trigger_id=heard.trigger, view=note(text, card.lang, card))
         elif heard.private and heard.respond:
             await self._office.api.respond(heard.respond, _private(notice(text)))
+
+
+def _remember(known: OrderedDict[str, None], name: str) -> None:
+    known[name] = None
+    while len(known) > REMEMBERED:
+        known.popitem(last=False)
 
 
 def _private(content: dict[str, Any]) -> dict[str, Any]:

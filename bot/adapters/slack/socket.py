@@ -76,6 +76,7 @@ class Line:
         if opened.problem is not None:
             problem = opened.error or opened.problem.reason
             say_problem("app", problem)
+            await asyncio.sleep(opened.told_to_wait)
             return problem
         client = _Client(
             self._token, logger=quiet, web_client=self._api.client, auto_reconnect_enabled=False, ping_interval=PING
