@@ -243,6 +243,15 @@ async def test_find_is_not_sure_after_four_hours(wecom: FakeWecom, adapter: Weco
     assert isinstance(await adapter.find(LI, "1", b""), Unknown)
 
 
+async def test_find_is_not_sure_of_what_it_may_have_forgotten(adapter: WecomAdapter, clock: Clock) -> None:
+    """A machine that was off for a holiday: what it once remembered is tidied away."""
+    written = clock()
+    clock.pass_(hours=24 * 8)
+    assert await adapter.find(LI, "1", b"", written) == NotThere()
+    clock.pass_(hours=1)
+    assert isinstance(await adapter.find(LI, "1", b"", written), Unknown)
+
+
 async def test_a_timeout_after_acceptance(wecom: FakeWecom, adapter: WecomAdapter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adapter.client._wechat, "timeout", (1, 0.3))
     wecom.faults.slow("message/send", 1)

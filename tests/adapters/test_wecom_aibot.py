@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
@@ -163,6 +164,8 @@ async def test_what_was_sent_is_found(wecom: FakeAibot, adapter: AibotAdapter, l
     async with started(adapter, listener):
         await greeted(wecom)
         assert await adapter.find(LI, "1", b"") == NotThere()
+        long_ago = adapter.clock() - timedelta(days=9)  # what was remembered then is tidied away
+        assert isinstance(await adapter.find(LI, "1", b"", long_ago), Unknown)
         ref = await sent(adapter, key="1")
         assert await adapter.find(LI, "1", b"") == Sent(ref)
         wecom.faults.drop("aibot_send_msg")
