@@ -46,7 +46,7 @@ class SlackAdapter:
     def __init__(self, settings: SlackSettings, engine: Engine, clock: Callable[[], datetime], lang: str = "zh") -> None:
         self._settings = settings
         self._memory, self._clock = Memory(engine, self.name), clock
-        self.api = Api(settings.bot_token.get_secret_value(), settings.api_url)
+        self.api = Api(settings.bot_token.get_secret_value(), settings.api_url, clock)
         self._pace = Pace(PER_SECOND, BURST)
         self._dms: dict[str, str] = {}
         self.home = Home(self.api, engine, clock)
@@ -77,7 +77,10 @@ class SlackAdapter:
             return Refused("shown where nothing can be changed")
         content = payload(card, ref="" if ref.ref else f"d{ref.delivery_id}", rev=ref.rev)
         metadata = {"event_type": METADATA, "event_payload": {"delivery": ref.delivery_id, "rev": ref.rev}}
-        changed = await self.api("chat.update", channel=channel, ts=ts, **content, metadata=metadata, parse="none")
+        first = self.desk.was_tapped(own)
+        changed = await self.api(
+            "chat.update", first=first, channel=channel, ts=ts, **content, metadata=metadata, parse="none"
+        )
         if changed.problem is not None:
             return changed.problem
         self.home.changed(ref.to.user_id)
@@ -97,7 +100,7 @@ class SlackAdapter:
         for _ in range(PAGES):
             page = await self.api(
                 "conversations.history", channel=channel, oldest=f"{oldest:.6f}", limit=200,
-                include_all_metadata=True, **({"cursor": cursor} if cursor else {}),
+                include_all_metadata=True, **(dict[str, Any](cursor=cursor) if cursor else {}),
             )  # fmt: skip
             if page.problem is not None:
                 return Unknown(page.error or page.problem.reason)
@@ -181,9 +184,10 @@ class SlackAdapter:
             return replace(anew, problem=_unopened(anew))
         return posted if anew == channel else await self.post(anew, content, **more)
 
-    async def post(self, channel: str, content: dict[str, Any], **more: Any) -> Answer:
+    async def post(self, channel: str, content: dict[str, Any], *, patiently: bool = False, **more: Any) -> Answer:
         await self._pace.turn(channel)
-        return await self.api(
+        call = self.api.patiently if patiently else self.api
+        return await call(
             "chat.postMessage", channel=channel, **content, **more,
             mrkdwn=False, parse="none", unfurl_links=False, unfurl_media=False,
         )  # fmt: skip

@@ -137,7 +137,8 @@ class Api:
         return Answer(data, {name.lower(): str(value) for name, value in got.headers.items()})
 
     async def respond(self, url: str, message: dict[str, Any]) -> bool:
-        """To a response_url; whether Slack took it. It can be used five times within half an hour."""
+        """To a response_url; whether Slack took it, or may have: that is not said again otherwise. It can be used five
+        times within half an hour."""
         if self.closed:
             return False
         if not self.ours(url):  # the request named it, and what we say there is somebody's figures
@@ -145,10 +146,11 @@ class Api:
             return False
         try:
             async with self.session.post(url, json=message, proxy=self.client.proxy, allow_redirects=False) as answer:
-                await answer.read()
                 return answer.status == 200
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        except ValueError:
             return False
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return isinstance(_broken(error), Unknown)
 
     def ours(self, url: str) -> bool:
         """Whether an address that came with a request is Slack's: the API's own host, or its `hooks.`"""

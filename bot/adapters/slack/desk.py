@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from slack_bolt import BoltResponse
 
-from bot.adapters.base import Envelope, Receive, Reply
+from bot.adapters.base import Envelope, Receive, Refused, Reply, Retry
 from bot.adapters.slack.client import Answer, Api
 from bot.adapters.slack.forms import Back, again, form, note
 from bot.adapters.slack.heard import Heard, hear
@@ -36,7 +36,7 @@ class Office(Protocol):
     api: Api
     home: Home
 
-    async def dm(self, user_id: str) -> str | Answer: ...
+    async def post_to(self, user_id: str, content: dict[str, Any], **more: Any) -> Answer: ...
     async def post(self, channel: str, content: dict[str, Any], **more: Any) -> Answer: ...
     async def keep_shown(self, delivery_id: int, posted: Answer) -> None: ...
 
@@ -152,7 +152,9 @@ class Desk:
             await self._post(heard.channel, reply, content)
 
     async def _post(self, channel: str, reply: Reply, content: dict[str, Any]) -> None:
-        posted = await self._office.post(channel, content, patiently=True)
+        await self._posted(await self._office.post(channel, content, patiently=True), reply)
+
+    async def _posted(self, posted: Answer, reply: Reply) -> None:
         if posted.problem is not None:
             log.warning("slack: an answer was not shown: %s", posted.problem.reason)
         elif reply.delivery_id is not None:
@@ -234,11 +236,10 @@ class Desk:
 
     async def _opened(self, heard: Heard, reply: Reply, card: Card, content: dict[str, Any]) -> None:
         """A card of its own goes into the direct messages, where it can change; from elsewhere a note says so."""
-        channel = await self._office.dm(heard.user)
-        if isinstance(channel, Answer):
-            log.warning("slack: an answer was not shown: %s", channel.error)
+        posted = await self._office.post_to(heard.user, content, patiently=True)
+        await self._posted(posted, reply)
+        if isinstance(posted.problem, Retry | Refused):
             return
-        await self._post(channel, reply, content)
         text = "已发到与我的私聊，请在“消息”页处理。" if card.lang == "zh" else "It is in your direct messages with me now."
         if not heard.channel:
             await self._office.api("views.open", trigger_id=heard.trigger, view=note(text, card.lang, card))

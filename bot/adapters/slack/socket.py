@@ -53,7 +53,11 @@ class Line:
         """Until it is cancelled. Longer and longer pauses while nothing can be reached."""
         pause, lost = FIRST_PAUSE, False
         while True:
-            problem = await self._connect()
+            try:
+                problem = await self._connect()
+            except Exception:  # whatever it was: nobody would connect any more
+                log.exception("slack: the socket cannot be opened; trying again")
+                problem = "socket"
             if not problem:
                 if lost:
                     log.warning("slack: connected again")
@@ -78,11 +82,16 @@ class Line:
             say_problem("app", problem)
             await asyncio.sleep(opened.told_to_wait)
             return problem
+        url = opened.data.get("url")
+        if not isinstance(url, str) or not url.startswith(("wss://", "ws://")):
+            problem = "apps.connections.open names no address"
+            say_problem("app", problem)
+            return problem
         client = _Client(
             self._token, logger=quiet, web_client=self._api.client, auto_reconnect_enabled=False, ping_interval=PING
         )
         client.proxy = self._api.client.proxy
-        client.wss_uri = opened["url"]
+        client.wss_uri = url
         client.socket_mode_request_listeners.append(self._take)
         self._client = client
         try:
