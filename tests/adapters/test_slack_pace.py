@@ -11,7 +11,7 @@ import pytest
 from bot.adapters.base import Address, DeliveryRef, Reply, Retry, Sent
 from bot.adapters.pace import Pace, Quota
 from bot.adapters.slack import client, home
-from tests.adapters.slack_product import CARD, LI, PAID, TO_LI, WANG, Product, a_product, asking, find
+from tests.adapters.slack_product import CARD, LI, LOG, PAID, TO_LI, WANG, Product, a_product, asking, find, words
 from tests.fakes.slack import FakeSlack, too_many
 from tests.fakes.slack_product import a_loop, a_workspace, until
 
@@ -130,6 +130,27 @@ def test_an_answer_that_slack_asks_to_wait_with_is_shown_after_that(slack: FakeS
     until(lambda: calls(slack, "chat.postMessage") == 2)
     until(lambda: slack.screen(LI)[-1].text == "已登记。")
     assert product.now - before >= timedelta(seconds=30)
+
+
+def test_whispers_come_after_that_too(slack: FakeSlack, product: Product) -> None:
+    slack.fail("chat.postEphemeral", too_many(30))
+    slack.mention(LI, "C0SALES", "余额 华兴")
+    until(lambda: [m.text for m in slack.screen(LI) if m.only_for] == ["已登记。"])
+
+
+def test_a_question_becomes_its_answer_though_other_changes_have_to_wait(slack: FakeSlack, product: Product) -> None:
+    product.adapter._pace = Pace(0)
+    other = product.shown()
+    asked = Reply("done", "", replace(CARD, actions=(replace(LOG, id="reply.pick"),)), delivery_id=3)
+    product.says = [asked, Reply("done", "", replace(CARD, title="余额"))]
+    slack.say(LI, "余额 华")
+    until(lambda: slack.screen(LI)[-1].by_bot)
+    card = slack.screen(LI)[-1]
+    for n in range(60):
+        update(product, f"{other.channel}:{other.ts}", 2 + n)
+    slack.tap(LI, card, find(card.blocks, "reply.pick"), "paid")
+    until(lambda: "余额" in words(slack.screen(LI)[-1].blocks))
+    assert slack.screen(LI)[-1].ts == card.ts
 
 
 def test_a_home_that_slack_asks_to_wait_with_is_drawn_after_that(slack: FakeSlack, product: Product) -> None:

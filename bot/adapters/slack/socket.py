@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from asyncio import sleep
 from typing import Any
 
 from slack_bolt.adapter.socket_mode.async_internals import send_async_response
@@ -80,7 +81,7 @@ class Line:
         if opened.problem is not None:
             problem = opened.error or opened.problem.reason
             say_problem("app", problem)
-            await asyncio.sleep(opened.told_to_wait)
+            await sleep(opened.told_to_wait)
             return problem
         url = opened.data.get("url")
         if not isinstance(url, str) or not url.startswith(("wss://", "ws://")):
