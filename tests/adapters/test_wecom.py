@@ -173,6 +173,16 @@ async def test_nobody_of_that_name(wecom: FakeWecom, adapter: WecomAdapter) -> N
     assert isinstance(await adapter.send(Address("nolicence"), fitted(adapter), "2"), Refused)
 
 
+@pytest.mark.parametrize(("to", "reason"), [("LiSi|nobody", "invaliduser"), ("LiSi|nolicence", "unlicenseduser")])
+async def test_who_did_not_get_it_is_named_in_an_answer_without_an_error(
+    wecom: FakeWecom, adapter: WecomAdapter, to: str, reason: str
+) -> None:
+    """errcode 0 alone is no proof: wechatpy is content with it."""
+    wecom.add_member("nolicence", licensed=False)
+    body = {"touser": to, "msgtype": "text", "agentid": wecom.agent_id, "text": {"content": "x"}}
+    assert await adapter.post("LiSi", render.to_bytes(body)) == Refused(reason)
+
+
 @pytest.mark.parametrize("code", [45009, 45033, -1, 60020, 301002])
 async def test_busy_and_badly_set_up_is_for_later(wecom: FakeWecom, adapter: WecomAdapter, code: int) -> None:
     wecom.faults.errcode("message/send", code)
