@@ -84,7 +84,7 @@ class Office:
         adapter = self.adapter
         match self.messenger:
             case "slack":
-                adapter._pace = Pace(0)
+                adapter._pace, adapter.api.quotas = Pace(0), {}
             case "dingtalk":
                 adapter.client._pace = Pace(0)
             case _:

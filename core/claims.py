@@ -37,7 +37,7 @@ def make(
 ) -> list[Claim]:
     """Records "says paid", one claim a currency where nothing is named, and asks finance to confirm each.
 
-    Errors: claim.future, claim.nothing_open, claim.which_currency.
+    Errors: claim.future, claim.nothing_open, claimed or set_aside (of all that is open), which_currency.
     """
     day = paid_on or work.today
     if day > work.today:
@@ -45,7 +45,7 @@ def make(
     cases = [c for c in cases_of(work, policy, customer_id) if currency in (None, c.currency)]
     owed = [c for c in cases if covers.claimable(c, work.today)]
     if not owed:
-        raise DomainError("claim.nothing_open")
+        raise covers.none_left("claim", cases)
     if amount_minor is not None and len(owed) > 1:
         raise DomainError("claim.which_currency", currencies=", ".join(sorted(c.currency for c in owed)))
     org = load_org(work)

@@ -6,8 +6,10 @@ from datetime import date
 from sqlalchemy import BigInteger, bindparam, func, insert, select, update
 
 from core.dunning.facts import CaseFacts, ReceivableFacts, oldest_first
+from core.errors import DomainError
 from core.models import Cover
 from core.models.base import table_of
+from core.money import Money
 from core.work import Work
 
 V = table_of(Cover)
@@ -40,6 +42,18 @@ def claimable(case: CaseFacts, day: date) -> list[tuple[int, int]]:
     owed = [r for r in oldest_first(case.receivables) if r.chaseable or (r.why_not == "promised" and r.due_on)]
     promised = [r for r in owed if r.promised_minor]
     return [(r.id, r.chaseable_minor + r.promised_minor) for r in promised or _in_question(owed, day)]
+
+
+def none_left(what: str, cases: Iterable[CaseFacts]) -> DomainError:
+    """Why there is nothing to log, `what` a promise or a claim: <what>.nothing_open; claimed(amount), where finance is
+    checking all that is open; set_aside, where it is disputed, paused or the like."""
+    found = [(c.currency, r) for c in cases for r in c.receivables if r.open_minor > 0]
+    if not found:
+        return DomainError(f"{what}.nothing_open")
+    claimed = [(currency, r.claimed_minor) for currency, r in found if r.claimed_minor]
+    if len(claimed) < len(found) or len({currency for currency, _ in claimed}) > 1:
+        return DomainError(f"{what}.set_aside")
+    return DomainError(f"{what}.claimed", amount=Money(sum(minor for _, minor in claimed), claimed[0][0]))
 
 
 def overdue_with_promised(work: Work, case: CaseFacts) -> list[tuple[ReceivableFacts, int]]:

@@ -84,14 +84,15 @@ def make(
 ) -> list[Made]:
     """Records a promise, one a currency where neither amount nor currency is named.
 
-    Errors: promise.past, promise.nothing_open, promise.which_currency, promise.too_much (more than is open).
+    Errors: promise.past, promise.nothing_open, claimed or set_aside (of all that is open), which_currency, too_much (more
+    than is open).
     """
     if due_on < work.today:
         raise DomainError("promise.past", on=due_on)
     cases = [c for c in cases_of(work, policy, customer_id) if currency is None or c.currency == currency]
     owed = [c for c in cases if _promisable(work, c)]
     if not owed:
-        raise DomainError("promise.nothing_open")
+        raise covers.none_left("promise", cases)
     if amount_minor is not None and len(owed) > 1:
         raise DomainError("promise.which_currency", currencies=", ".join(sorted(c.currency for c in owed)))
     if amount_minor is not None and amount_minor > (most := sum(r.open_minor for r in owed[0].receivables)):
@@ -127,7 +128,7 @@ def _make(
     question = sum(r.chaseable_minor for r in covers.in_question(case, work.today))
     amount = question if amount_minor is None else amount_minor
     if amount <= 0:
-        raise DomainError("promise.nothing_open")
+        raise covers.none_left("promise", [case])
     needs, overdue = "", case.overdue_minor(work.today)
     if (due_on - work.today).days > limits.promise_max_days:
         needs = "too_far"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from starlette.routing import BaseRoute
@@ -91,8 +92,8 @@ class Mirror:
         local = self.answers.get(ref.delivery_id) or next(mine for mine, theirs in self.refs.items() if theirs == ref.ref)
         await self.local.update(replace(ref, ref=local), card)
 
-    async def find(self, to: Address, key: str, payload: bytes) -> Sent | NotThere | Unknown:
-        return await self.real.find(to, key, payload)
+    async def find(self, to: Address, key: str, payload: bytes, since: datetime | None = None) -> Sent | NotThere | Unknown:
+        return await self.real.find(to, key, payload, since)
 
     async def start(self, receive: Receive) -> None:
         async def heard(envelope: Envelope) -> Reply:

@@ -76,6 +76,8 @@ def handle(work: Work, person: Person, text: str, *, lang: str, confirmed: bool 
     if not typed.name:
         return account.unknown(ask, typed.text)
     command = COMMANDS.get(typed.name)
+    if typed.name == "handover":
+        return ask.error("command.on_card")
     if command is None:
         return ask.error("command.later", value=typed.name)
     try:

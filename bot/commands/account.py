@@ -99,6 +99,8 @@ _VERBS = {
     "unblacklist": "blacklist.end",
 }  # fmt: skip
 LONGEST_WORD = 8  # of a command, with some to spare
+_LATER = ("promise", "snooze")  # the customer pays later, or the task can wait: only they know which
+_MEANS = {word: _LATER for word in ("延期", "推迟", "宽限", "展期", "缓期", "postpone", "extend", "delay", "later")}
 _ALWAYS = ("todo", "approvals", "whoami", "lang", "link", "notify", "help")
 
 
@@ -130,8 +132,9 @@ def unknown(ask: Ask, text: str) -> CommandReply:
 
     head = text.split()[0].casefold().lstrip("/") if text.split() else ""
     hits = process.extract(head, list(WORDS), scorer=fuzz.ratio, score_cutoff=60, limit=6) if head else []
-    words = [*_heard(head), *(hit[0] for hit in hits)]
-    near = [name for name in dict.fromkeys(WORDS[word] for word in words) if name in allowed(ask.person)][:3]
+    meant = next((names for word, names in _MEANS.items() if head.startswith(word)), ())
+    words = [*_heard(head), *(hit[0] for hit in hits)] if not meant else []
+    near = [name for name in dict.fromkeys([*meant, *(WORDS[word] for word in words)]) if name in allowed(ask.person)][:3]
     reply = _listed(ask, [*near, "help"] if near else ["balance", "todo", "help"], text)
     return CommandReply(
         kind=reply.kind, view=reply.view, json=reply.json, outcome="invalid", code="command.unknown", facts={"value": text}

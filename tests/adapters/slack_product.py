@@ -63,7 +63,8 @@ class Product:
         self.says: list[Reply | Exception] = []
         self.pause = 0.0
         self.pauses: dict[int, float] = {}  # of single ones among `heard`, the first is 1
-        self.adapter: SlackAdapter = build(settings(slack, url, **more), self.engine, lambda: NOW)
+        self.now = NOW
+        self.adapter: SlackAdapter = build(settings(slack, url, **more), self.engine, lambda: self.now)
 
     async def receive(self, envelope: Envelope) -> Reply:
         self.heard.append(envelope)

@@ -189,6 +189,7 @@ def test_too_many_requests_wait_as_long_as_they_were_told(hk: World, place: Any)
         place.too_many(7)
         told = 60.0 if place.id == ROBOT else 7.0  # an errcode on a socket does not say how long
         assert replace(send(hk, CARD, "k1"), reason="") == Retry(told, "")
+        hk.now += timedelta(seconds=told)
     assert hk.shown("li") == []
     assert isinstance(send(hk, CARD, "k1"), Sent) and len(hk.shown("li")) == 1
 

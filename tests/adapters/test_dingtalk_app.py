@@ -388,6 +388,7 @@ def test_doctor_tries_the_template(fake: FakeDingTalk, engine: Engine) -> None:
     fake.fail("/v1.0/card/instances", status=403, code="Forbidden.AccessDenied.AccessTokenPermissionDenied")
     denied = cards_found(fake, engine)
     assert denied.state == "fail" and "Card.Instance.Write" in denied.hint_zh and "PermissionDenied" in denied.message_en
+    assert "Streaming" not in denied.hint_zh + denied.hint_en, "nothing is streamed, so nobody has to allow it"
     fake.fail("/v1.0/card/instances", status=403, code="Forbidden.AccessDenied.ApiCountLimitForOrg")
     assert cards_found(fake, engine).state == "warn"  # that says nothing of the template
     fake.fail("/v1.0/card/instances", status=503, code="ServiceUnavailable")

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from time import sleep
 
 import pytest
 
 from bot.adapters.base import Address, DeliveryRef, NotThere, Refused, Retry, Sent, Unknown
+from bot.adapters.slack import adapter as adapter_module
 from bot.adapters.slack.client import Answer
 from tests.adapters.slack_product import CARD, LI, NOW, TO_LI, Product, a_product, no_secrets, words
 from tests.fakes.slack import FakeSlack, broken, dropped, hangs, refused, too_many
@@ -91,6 +93,40 @@ def test_after_a_lost_answer_the_message_is_found_and_not_sent_again(slack: Fake
     assert find(product, "k2") == NotThere()
     slack.fail("conversations.history", broken())
     assert isinstance(find(product, "k2"), Unknown)
+
+
+def test_what_may_stand_there_for_days_is_looked_for_as_far_back(
+    slack: FakeSlack, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that was off over the weekend. What goes farther back than can be looked through is not sworn to."""
+    product.send(key="k1")
+    monkeypatch.setattr(adapter_module, "LOOK_BACK", 0.0)
+    sleep(0.01)
+    find, week = product.adapter.find, NOW - timedelta(days=7)
+    assert product.loop.run(find(TO_LI, "k1", b"")) == NotThere()
+    assert isinstance(product.loop.run(find(TO_LI, "k1", b"", week)), Sent)
+    assert product.loop.run(find(TO_LI, "k2", b"", week)) == NotThere()
+    assert product.loop.run(find(TO_LI, "k1", b"", NOW + timedelta(days=7))) == NotThere()  # a clock that was put right
+    monkeypatch.setattr(adapter_module, "PAGES", 1)
+    for _ in range(200):
+        slack.call(lambda: slack.at.post(replace(slack.at.messages[0], ts=slack.at.new_ts(), metadata=None)))
+    assert isinstance(product.loop.run(find(TO_LI, "k1", b"", week)), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "result"),
+    [
+        ("conversations.open", '{"ok": true}', Retry(30.0, "conversations.open names no channel")),
+        ("conversations.open", '{"ok": true, "channel": {"id": 7}}', Retry(30.0, "conversations.open names no channel")),
+        ("chat.postMessage", '{"ok": true}', Unknown("posted without a name")),
+    ],
+)
+def test_an_answer_without_what_it_promises_is_a_value(
+    slack: FakeSlack, product: Product, method: str, body: str, result: object
+) -> None:
+    slack.fail(method, broken(200, body, "application/json"))
+    assert product.send() == result
+    assert isinstance(product.send(), Sent)
 
 
 def test_a_call_has_an_end(slack: FakeSlack, product: Product, monkeypatch: pytest.MonkeyPatch) -> None:

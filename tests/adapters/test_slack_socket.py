@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from bot.adapters.base import Retry
 from bot.adapters.slack import socket
+from bot.adapters.slack.client import Answer
 
 
 def test_stopped_in_the_moment_in_which_it_connects(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,6 +42,20 @@ def test_stopped_in_the_moment_in_which_it_connects(monkeypatch: pytest.MonkeyPa
         assert done and keeping.cancelled()
 
     asyncio.run(story())
+
+
+def test_no_socket_is_asked_for_before_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    async def busy(*_: Any, **__: Any) -> Answer:
+        return Answer(problem=Retry(30.0, "ratelimited"), error="ratelimited")
+
+    monkeypatch.setattr(socket, "sleep", sleep)
+    line = socket.Line(busy, "xapp-1", SimpleNamespace(introduce=introduced))  # type: ignore[arg-type]
+    assert asyncio.run(line._connect()) == "ratelimited" and waited == [30.0]
 
 
 async def nothing() -> None:

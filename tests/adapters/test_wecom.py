@@ -173,6 +173,16 @@ async def test_nobody_of_that_name(wecom: FakeWecom, adapter: WecomAdapter) -> N
     assert isinstance(await adapter.send(Address("nolicence"), fitted(adapter), "2"), Refused)
 
 
+@pytest.mark.parametrize(("to", "reason"), [("LiSi|nobody", "invaliduser"), ("LiSi|nolicence", "unlicenseduser")])
+async def test_who_did_not_get_it_is_named_in_an_answer_without_an_error(
+    wecom: FakeWecom, adapter: WecomAdapter, to: str, reason: str
+) -> None:
+    """errcode 0 alone is no proof: wechatpy is content with it."""
+    wecom.add_member("nolicence", licensed=False)
+    body = {"touser": to, "msgtype": "text", "agentid": wecom.agent_id, "text": {"content": "x"}}
+    assert await adapter.post("LiSi", render.to_bytes(body)) == Refused(reason)
+
+
 @pytest.mark.parametrize("code", [45009, 45033, -1, 60020, 301002])
 async def test_busy_and_badly_set_up_is_for_later(wecom: FakeWecom, adapter: WecomAdapter, code: int) -> None:
     wecom.faults.errcode("message/send", code)
@@ -241,6 +251,15 @@ async def test_find_is_not_sure_after_four_hours(wecom: FakeWecom, adapter: Weco
     await adapter.send(LI, fitted(adapter), "1")
     clock.pass_(hours=4)
     assert isinstance(await adapter.find(LI, "1", b""), Unknown)
+
+
+async def test_find_is_not_sure_of_what_it_may_have_forgotten(adapter: WecomAdapter, clock: Clock) -> None:
+    """A machine that was off for a holiday: what it once remembered is tidied away."""
+    written = clock()
+    clock.pass_(hours=24 * 8)
+    assert await adapter.find(LI, "1", b"", written) == NotThere()
+    clock.pass_(hours=1)
+    assert isinstance(await adapter.find(LI, "1", b"", written), Unknown)
 
 
 async def test_a_timeout_after_acceptance(wecom: FakeWecom, adapter: WecomAdapter, monkeypatch: pytest.MonkeyPatch) -> None:

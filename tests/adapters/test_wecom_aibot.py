@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
@@ -14,6 +15,7 @@ from bot.adapters.wecom import frames, keys, line, robot
 from bot.adapters.wecom.adapter import build
 from bot.adapters.wecom.aibot import AibotAdapter
 from bot.card import Card, Field
+from bot.settings import Settings
 from core.errors import ConfigError
 from tests.adapters.aibot_world import CANARY, company, do, greeted, make, sent, settings, started, until
 from tests.adapters.wecom_world import CARD, DONE, LI, Clock, Listener, delivery, fitted, linked
@@ -163,6 +165,8 @@ async def test_what_was_sent_is_found(wecom: FakeAibot, adapter: AibotAdapter, l
     async with started(adapter, listener):
         await greeted(wecom)
         assert await adapter.find(LI, "1", b"") == NotThere()
+        long_ago = adapter.clock() - timedelta(days=9)  # what was remembered then is tidied away
+        assert isinstance(await adapter.find(LI, "1", b"", long_ago), Unknown)
         ref = await sent(adapter, key="1")
         assert await adapter.find(LI, "1", b"") == Sent(ref)
         wecom.faults.drop("aibot_send_msg")
@@ -430,6 +434,7 @@ async def test_thrown_out_it_says_so_and_waits(
 ) -> None:
     async with started(adapter, listener):
         await greeted(wecom)
+        thrown_out = asyncio.get_running_loop().time()
         await do(wecom.kick)
         await until(lambda: not adapter._line.up)
         result = await adapter.send(LI, fitted(adapter), "1")  # type: ignore[arg-type]
@@ -437,7 +442,30 @@ async def test_thrown_out_it_says_so_and_waits(
         await asyncio.sleep(0.2)
         assert wecom.count("aibot_subscribe") == 1, "it does not fight back at once"
         await until(lambda: adapter._line.up)
+        assert asyncio.get_running_loop().time() - thrown_out >= line.KICKED_PAUSE
     assert "another program has connected with this robot" in caplog.text
+
+
+async def test_it_waits_longest_where_another_program_has_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that throw each other out by turns would be heard by nobody; what is only lost is back in seconds."""
+    kept, ends, pauses = line.Line(Settings().wecom, lambda frame: None), [*ENDS], []
+
+    async def once() -> str:
+        return ends.pop(0)
+
+    async def slept(seconds: float) -> None:
+        pauses.append(seconds)
+        if not ends:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(kept, "_once", once)
+    monkeypatch.setattr(line.asyncio, "sleep", slept)  # type: ignore[attr-defined]
+    with pytest.raises(asyncio.CancelledError):
+        await kept._keep()
+    assert pauses == [1.0, 2.0, 4.0, 300.0, 300.0, 60.0, 1.0]
+
+
+ENDS = (*[line.LOST] * 3, line.KICKED, line.KICKED, line.REFUSED, line.LOST)
 
 
 async def test_a_wrong_secret_is_said_and_tried_again(

@@ -13,7 +13,7 @@ from xml.parsers.expat import ExpatError
 import pytest
 from sqlalchemy import Engine, update
 
-from bot.adapters.base import Reply, Sent
+from bot.adapters.base import DeliveryRef, Reply, Sent
 from bot.adapters.called import last_call
 from bot.adapters.wecom import desk as timing
 from bot.adapters.wecom import keys, xml
@@ -327,14 +327,38 @@ def test_names_show_as_typed_in_passive_answers(world: World, name: str) -> None
 
 
 def test_the_code_of_the_sending_is_left_for_the_end(world: World) -> None:
-    from bot.adapters.base import DeliveryRef
-
     shown = world.card()
     world.listener.usual = Reply("stale", "卡片已更新。")
     world.wecom.tap("lisi", shown, shown.key_of("批准"))
     ref = DeliveryRef(LI, shown.card["task_id"], world.id, 2)
     assert isinstance(world.server.run(world.adapter.update(ref, DONE)), Sent)
     assert "已承诺" in world.now().text
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_tap_that_changed_nothing_leaves_its_code_for_the_next_change(
+    world: World, monkeypatch: pytest.MonkeyPatch, waits: bool
+) -> None:
+    """Pressed before the sending was written down: there is no card to draw, in time or after WeCom stopped waiting."""
+    drawn = fitted(world.adapter)
+    sent = world.server.run(world.adapter.send(LI, drawn, "task:1:card:0"))
+    assert isinstance(sent, Sent)
+    shown = world.now()
+    world.listener.usual = Reply("invalid", "没有这张卡片。")
+    if not waits:
+        monkeypatch.setattr(timing, "ANSWER", 0.1)
+        monkeypatch.setattr(timing, "LATE", 0.1)
+        world.listener.usual = lambda e: _slow(0.7, Reply("invalid", "没有这张卡片。"))
+    tap = world.wecom.tap("lisi", shown, shown.key_of("批准"))
+    assert tap.status == (200 if waits else 503)
+    world.settled(lambda: world.now().text == "没有这张卡片。")
+    number = delivery(world.engine, sent.ref, drawn)
+    ref = DeliveryRef(LI, sent.ref, number, 2)
+    fresh = fitted(world.adapter, replace(CARD, title="逾期 8 天"))
+    assert isinstance(world.server.run(world.adapter.update(ref, fresh)), Sent)
+    assert world.wecom.calls_of("message/update_template_card")[0].body["response_code"] == tap.response_code
+    assert isinstance(world.server.run(world.adapter.update(ref, DONE)), Sent)  # with that of the sending
+    world.wecom.wrong.clear()
 
 
 # --- five seconds ---
@@ -360,8 +384,26 @@ def test_what_is_never_saved_is_said(world: World) -> None:
     world.wecom.wrong.clear()
 
 
-async def _slow(seconds: float, reply: Reply) -> Reply:
+def test_what_was_not_saved_after_the_last_try_is_said_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """WeCom asks four times and is gone before the work has ended, in vain."""
+    monkeypatch.setattr(timing, "ANSWER", 0.1)
+    shown = world.card()
+    world.listener.usual = lambda e: _slow(1.0, Reply("not_saved", "没有保存"))
+    assert [t.status for t in world.wecom.tap("lisi", shown, shown.key_of("批准")).tries] == [503] * 4
+    world.settled(lambda: world.now().text == "没有保存，请再按一次")
+    world.listener.usual = lambda e: _slow(1.0, RuntimeError("broken"))
+    assert [t.status for t in world.wecom.say("lisi", "/todo").tries] == [503] * 4
+    world.settled(lambda: world.now().text == "没有保存，请再发一次")
+    assert len(world.listener.heard) == 2
+    world.wecom.wrong.clear()
+
+
+async def _slow(seconds: float, reply: Reply | Exception) -> Reply:
     await asyncio.sleep(seconds)
+    if isinstance(reply, Exception):
+        raise reply
     return reply
 
 

@@ -412,9 +412,21 @@ def test_nonsense_gets_the_short_help(firm: Firm, text: str) -> None:
     assert firm.says(firm.li, text).kind == "reply.help"
 
 
-@pytest.mark.parametrize("text", ["/policy", "/handover 甲公司 @zhang", "移交 甲公司"])
-def test_what_comes_later_says_so(firm: Firm, text: str) -> None:
-    assert firm.says(firm.li, text).code == "command.later"
+def test_what_comes_later_says_so(firm: Firm) -> None:
+    assert firm.says(firm.li, "/policy").code == "command.later"
+
+
+@pytest.mark.parametrize("text", ["/handover 甲公司 @zhang", "移交 甲公司"])
+def test_what_is_done_on_a_card_says_where(firm: Firm, text: str) -> None:
+    reply = firm.says(firm.li, text)
+    assert reply.code == "command.on_card" and "待办" in reply.view.hint
+
+
+@pytest.mark.parametrize("text", ["延期 甲公司 7-20", "延期", "推迟甲公司", "postpone 甲公司 7-20"])
+def test_a_word_that_may_mean_two_things_is_answered_with_both(firm: Firm, text: str) -> None:
+    reply = firm.says(firm.li, text)
+    assert reply.code == "command.unknown"
+    assert [command["name"] for command in reply.json["commands"]] == ["promise", "snooze", "help"]
 
 
 def test_whoami(firm: Firm) -> None:

@@ -63,6 +63,18 @@ def test_a_voided_claim_brings_the_task_back(hk: Harness) -> None:
     ask.tap("claim.confirm", expect="already")
 
 
+def test_what_is_said_to_be_paid_is_neither_promised_nor_said_again(hk: Harness) -> None:
+    """Something is open, but all of it waits for finance; that is what it says."""
+    hk.overdue().tap("task.paid")
+    li = hk.chat("li")
+    for line in ("承诺 甲 7-10", "承诺 甲 7-10 50", "已付 甲"):
+        said = li.say(line)
+        assert said["outcome"] == "invalid" and "¥100.00" in said["card"].title and "财务正在核对" in said["card"].title, said
+    hk.chat("cai").expect_card(kind="claim.review").tap("claim.void")
+    assert li.say("承诺 甲 7-10")["outcome"] == "done"
+    hk.deliver()
+
+
 def test_claims_that_nobody_confirms_expire_and_two_in_a_row_go_to_the_manager(hk: Harness) -> None:
     card = hk.overdue()
     li, wang, cai = hk.chat("li"), hk.chat("wang"), hk.chat("cai")

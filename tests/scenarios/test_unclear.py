@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -48,7 +48,7 @@ class Scripted:
         self.updates.append((ref.rev, card))
         return Sent(ref.ref)
 
-    async def find(self, to: Address, key: str, payload: bytes) -> Sent | NotThere | Unknown:
+    async def find(self, to: Address, key: str, payload: bytes, since: datetime | None = None) -> Sent | NotThere | Unknown:
         return self.finds.pop(0)
 
     async def start(self, receive: Receive) -> None:

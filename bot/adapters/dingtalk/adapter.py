@@ -133,7 +133,7 @@ class DingtalkAdapter:
         # Variables set twice show once, so an update may always be tried again.
         return Retry(5.0, result.reason) if isinstance(result, Unknown) and not isinstance(outcome, Failed) else result
 
-    async def find(self, to: Address, key: str, payload: bytes) -> Sent | NotThere | Unknown:
+    async def find(self, to: Address, key: str, payload: bytes, since: datetime | None = None) -> Sent | NotThere | Unknown:
         """A card of the same name is shown once, however often it is sent. A text message has no name to ask for."""
         return Unknown("DingTalk cannot tell") if self._by_text(to) else NotThere()
 

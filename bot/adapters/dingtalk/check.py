@@ -20,6 +20,10 @@ from core.errors import Unreachable
 NEARLY = 0.8  # of the month's calls
 NO_ROBOT = ("robot", "机器人")  # what an answer names where there is no such robot
 HOSTS = ("api.dingtalk.com", "oapi.dingtalk.com", "wss-open-connection.dingtalk.com")
+# What the app has to be allowed; docs/setup-dingtalk.md asks for these and no others.
+SENDS, MAKES_CARDS, LOOKS_UP = "qyapi_robot_sendmsg", "Card.Instance.Write", "qyapi_get_member"
+READS_TODOS, WRITES_TODOS = "Todo.Todo.Read", "Todo.Todo.Write"
+RIGHTS = (SENDS, MAKES_CARDS, LOOKS_UP, READS_TODOS, WRITES_TODOS)
 SKEW_WARN, SKEW_FAIL = 60, 300  # seconds
 
 
@@ -122,7 +126,7 @@ async def _asked(client: Client, settings: Settings) -> Outcome:
 def _robot(asked: Outcome) -> Finding:
     name = "dingtalk.robot"
     if denied(asked):
-        return _denied(name, asked, "机器人不能发消息", "the robot may not send messages", ("qyapi_robot_sendmsg",))
+        return _denied(name, asked, "机器人不能发消息", "the robot may not send messages", (SENDS,))
     if _untold(asked):
         return _untried(name, asked, "没能试机器人", "the robot could not be tried")
     if isinstance(asked, Failed) and any(word in f"{asked.code} {asked.message}".lower() for word in NO_ROBOT):
@@ -141,7 +145,7 @@ async def _todo(client: Client, creator: str) -> Finding:
     who = await client.call_old("/topapi/user/getbyunionid", {"unionid": creator})
     if denied(who):
         zh, en = "查不到同事的 unionId", "nobody's unionId can be looked up"
-        return _denied(name, who, zh, en, ("qyapi_get_member",))
+        return _denied(name, who, zh, en, (LOOKS_UP,))
     if _untold(who):
         return _untried(name, who, *trouble)
     if isinstance(who, Failed):
@@ -155,7 +159,7 @@ async def _todo(client: Client, creator: str) -> Finding:
     by = f"operatorId={quote(creator, safe='')}"
     read = await client.call("GET", f"{base}/sources/{none}?{by}")
     changed = await client.call("PUT", f"{base}/{none}?{by}", {"done": True})
-    rights = {"Todo.Todo.Read": read, "Todo.Todo.Write": changed}
+    rights = {READS_TODOS: read, WRITES_TODOS: changed}
     for each in rights.values():
         if denied(each):
             missing = tuple(right for right, outcome in rights.items() if denied(outcome))
@@ -214,7 +218,7 @@ def _template(made: Outcome) -> Finding:
             )  # fmt: skip
         case Failed() if denied(made):
             zh, en = "应用没有卡片权限", "the app may not make cards"
-            return _denied(name, made, zh, en, ("Card.Instance.Write", "Card.Streaming.Write"))
+            return _denied(name, made, zh, en, (MAKES_CARDS,))
         case Failed(_, code) if "template" in code.lower():
             return Finding(
                 name, "fail", f"卡片模板不能用：{_why(made)}", f"the card template can't be used: {_why(made)}",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 import aiohttp
@@ -27,6 +27,8 @@ PER_SECOND = 18  # the standard edition allows 20, counted at their end of a jit
 SPARE = 300  # seconds before its end at which a token is no longer used
 WAIT, WAIT_LONG, WAIT_QUOTA = 2.0, 60.0, 3 * 3600.0
 WAIT_ADMIN = 300.0  # for an administrator who allows the app something
+TOKEN = "x-acs-dingtalk-access-token"
+SECRETS = ("access_token", "appsecret", "session")  # in addresses
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 QUOTA = ("Forbidden.AccessDenied.ApiCountLimitForOrg", "90020")
@@ -149,7 +151,7 @@ class Client:
             token = await self._token()
             if not isinstance(token, str):
                 return token
-            headers = {"x-acs-dingtalk-access-token": token}
+            headers = {TOKEN: token}
             outcome = await self._metered(method, self.api + path, body, headers=headers)
             if not (isinstance(outcome, Failed) and outcome.status == 401):
                 return outcome
@@ -256,8 +258,8 @@ class Client:
             async with self._open().request(
                 method, url, data=data, params=query, headers=sent, allow_redirects=False
             ) as answer:
-                text = await answer.text(errors="replace")
-                return self._read(answer.status, answer.headers, text)
+                text = self._hidden(await answer.text(errors="replace"), url, sent, query or {})
+                return _read(answer.status, answer.headers, text)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             return NotReached(type(error).__name__)
         except TimeoutError:
@@ -273,23 +275,32 @@ class Client:
             self._session = aiohttp.ClientSession(timeout=timeout, trust_env=self.proxied, connector=connector)
         return self._session
 
-    def _read(self, status: int, headers: Mapping[str, str], text: str) -> Outcome:
-        try:
-            data = json.loads(text) if text else {}
-        except ValueError:
-            data = None
-        if not isinstance(data, dict):
-            return Failed(status, f"HTTP {status}") if status >= 400 else Lost("the answer is no JSON object")
-        wait = _seconds(headers.get("Retry-After", ""))
-        if status >= 400:
-            return Failed(status, str(data.get("code") or f"HTTP {status}"), self._clean(data.get("message")), wait)
-        if data.get("errcode") not in (None, 0):
-            return Failed(status, str(data["errcode"]), self._clean(data.get("errmsg")), wait)
-        return Done(data, headers.get("Date", ""))
+    def _hidden(self, text: str, url: str, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
+        """An answer without what it was asked with: the texts of errors are written down, and some repeat it. All of it,
+        since what is cut first leaves half of a secret."""
+        asked = dict(parse_qsl(urlsplit(url).query)) | dict(query)
+        for secret in (self.secret, headers.get(TOKEN), *(asked.get(name) for name in SECRETS)):
+            text = text.replace(secret, "***") if secret else text
+        return text
 
-    def _clean(self, message: Any) -> str:
-        text = str(message or "")
-        return (text.replace(self.secret, "***") if self.secret else text)[:200]  # cut first, half of it would stand there
+
+def _read(status: int, headers: Mapping[str, str], text: str) -> Outcome:
+    try:
+        data = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        return Failed(status, f"HTTP {status}") if status >= 400 else Lost("the answer is no JSON object")
+    wait = _seconds(headers.get("Retry-After", ""))
+    if status >= 400:
+        return Failed(status, str(data.get("code") or f"HTTP {status}"), _short(data.get("message")), wait)
+    if data.get("errcode") not in (None, 0):
+        return Failed(status, str(data["errcode"]), _short(data.get("errmsg")), wait)
+    return Done(data, headers.get("Date", ""))
+
+
+def _short(message: Any) -> str:
+    return str(message or "")[:200]
 
 
 def _seconds(text: str) -> float | None:

@@ -77,7 +77,7 @@ class LocalAdapter:
 
         return await self._write(work)
 
-    async def find(self, to: Address, key: str, payload: bytes) -> Sent | NotThere | Unknown:
+    async def find(self, to: Address, key: str, payload: bytes, since: datetime | None = None) -> Sent | NotThere | Unknown:
         def work() -> int | None:
             with reading(self._engine) as session:
                 return store.by_key(session, self.name, to.user_id, key)

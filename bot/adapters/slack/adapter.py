@@ -5,6 +5,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,12 +27,13 @@ from bot.adapters.slack.socket import Line
 from bot.card import Capabilities, Card
 from bot.fit import PROFILES
 from bot.settings import Settings, SlackSettings
-from core.errors import ConfigError
+from core.errors import ConfigError, Unreachable
 
 log = logging.getLogger(__name__)
 
 METADATA = "huikuan"
-LOOK_BACK = 24 * 3600.0
+GONE = "channel_not_found"
+LOOK_BACK = 24 * 3600.0  # at least
 PAGES = 20
 SHOWN, SHOWN_FOR, TIDY = "shown:", timedelta(days=90), timedelta(days=1)
 # Posts to one channel: Slack allows one a second, counted at its end of a jittery line, and tolerates short bursts.
@@ -44,7 +46,7 @@ class SlackAdapter:
     def __init__(self, settings: SlackSettings, engine: Engine, clock: Callable[[], datetime], lang: str = "zh") -> None:
         self._settings = settings
         self._memory, self._clock = Memory(engine, self.name), clock
-        self.api = Api(settings.bot_token.get_secret_value(), settings.api_url)
+        self.api = Api(settings.bot_token.get_secret_value(), settings.api_url, clock)
         self._pace = Pace(PER_SECOND, BURST)
         self._dms: dict[str, str] = {}
         self.home = Home(self.api, engine, clock)
@@ -61,15 +63,12 @@ class SlackAdapter:
         return PROFILES["slack"]
 
     async def send(self, to: Address, card: Card, key: str) -> SendResult:
-        channel = await self.dm(to.user_id)
-        if isinstance(channel, Answer):
-            return _not_sent(channel)
         metadata = {"event_type": METADATA, "event_payload": {"key": digest(key)}}
-        posted = await self.post(channel, payload(card), metadata=metadata)
+        posted = await self.post_to(to.user_id, payload(card), metadata=metadata)
         if posted.problem is not None:
             return posted.problem
         self.home.changed(to.user_id)
-        return Sent(_ref(posted))
+        return Sent(_ref(posted)) if {"channel", "ts"} <= posted.data.keys() else Unknown("posted without a name")
 
     async def update(self, ref: DeliveryRef, card: Card) -> SendResult:
         own = await asyncio.to_thread(self._shown, ref.delivery_id) if not ref.ref else ref.ref
@@ -78,7 +77,10 @@ class SlackAdapter:
             return Refused("shown where nothing can be changed")
         content = payload(card, ref="" if ref.ref else f"d{ref.delivery_id}", rev=ref.rev)
         metadata = {"event_type": METADATA, "event_payload": {"delivery": ref.delivery_id, "rev": ref.rev}}
-        changed = await self.api("chat.update", channel=channel, ts=ts, **content, metadata=metadata, parse="none")
+        first = self.desk.was_tapped(own)
+        changed = await self.api(
+            "chat.update", first=first, channel=channel, ts=ts, **content, metadata=metadata, parse="none"
+        )
         if changed.problem is not None:
             return changed.problem
         self.home.changed(ref.to.user_id)
@@ -86,17 +88,19 @@ class SlackAdapter:
 
     async def upload(self, to: Address, name: str, content: bytes) -> SendResult:
         channel = await self.dm(to.user_id)
-        return _not_sent(channel) if isinstance(channel, Answer) else await upload(self.api, channel, name, content)
+        return _unopened(channel) if isinstance(channel, Answer) else await upload(self.api, channel, name, content)
 
-    async def find(self, to: Address, key: str, payload: bytes) -> Sent | NotThere | Unknown:
+    async def find(self, to: Address, key: str, payload: bytes, since: datetime | None = None) -> Sent | NotThere | Unknown:
+        """As far back as it may stand. Older than a page of history reaches is not sworn to."""
         channel = await self.dm(to.user_id)
         if isinstance(channel, Answer):
             return Unknown(channel.error or "unreachable")
         wanted, cursor = digest(key), ""
+        oldest = time.time() - self._look_back(since)
         for _ in range(PAGES):
             page = await self.api(
-                "conversations.history", channel=channel, oldest=f"{time.time() - LOOK_BACK:.6f}", limit=200,
-                include_all_metadata=True, **({"cursor": cursor} if cursor else {}),
+                "conversations.history", channel=channel, oldest=f"{oldest:.6f}", limit=200,
+                include_all_metadata=True, **(dict[str, Any](cursor=cursor) if cursor else {}),
             )  # fmt: skip
             if page.problem is not None:
                 return Unknown(page.error or page.problem.reason)
@@ -107,6 +111,11 @@ class SlackAdapter:
             if not cursor:
                 return NotThere()
         return Unknown("too many messages to look through")
+
+    def _look_back(self, since: datetime | None) -> float:
+        """Seconds. Slack's clock is not ours, so some more than it can be."""
+        ago = (self._clock() - since).total_seconds() if since is not None else 0.0
+        return LOOK_BACK + max(0.0, ago)
 
     async def start(self, receive: Receive) -> None:
         self.api.closed = self.door.closing = False
@@ -140,7 +149,7 @@ class SlackAdapter:
     # --- what the desk needs, too ---
 
     async def dm(self, user_id: str) -> str | Answer:
-        """The id of somebody's direct messages with us, or why there is none. It never changes."""
+        """The id of somebody's direct messages with us, or why there is none. It is the same for as long as the app is."""
         if user_id in self._dms:
             return self._dms[user_id]
         key = f"dm:{user_id}"
@@ -149,14 +158,36 @@ class SlackAdapter:
             opened = await self.api("conversations.open", users=user_id)
             if not opened.ok:
                 return opened
-            known = {"channel": opened["channel"]["id"]}
+            channel = opened.data.get("channel")
+            if not isinstance(channel, dict) or not isinstance(channel.get("id"), str):
+                return Answer(problem=Retry(DEFAULT_PAUSE, "conversations.open names no channel"))
+            known = {"channel": channel["id"]}
             await asyncio.to_thread(self._memory.put, key, known, self._clock())
         self._dms[user_id] = str(known["channel"])
         return self._dms[user_id]
 
-    async def post(self, channel: str, content: dict[str, Any], **more: Any) -> Answer:
+    async def post_to(self, user_id: str, content: dict[str, Any], **more: Any) -> Answer:
+        """Into somebody's direct messages. An app that was made anew has others than are remembered: opened once more."""
+        try:
+            channel = await self.dm(user_id)
+            if isinstance(channel, Answer):
+                return replace(channel, problem=_unopened(channel))
+            posted = await self.post(channel, content, **more)
+            if posted.error != GONE:
+                return posted
+            self._dms.pop(user_id, None)
+            await asyncio.to_thread(self._memory.take, f"dm:{user_id}")
+            anew = await self.dm(user_id)
+        except Unreachable as error:
+            return Answer(problem=Retry(1.0, str(error)))
+        if isinstance(anew, Answer):
+            return replace(anew, problem=_unopened(anew))
+        return posted if anew == channel else await self.post(anew, content, **more)
+
+    async def post(self, channel: str, content: dict[str, Any], *, patiently: bool = False, **more: Any) -> Answer:
         await self._pace.turn(channel)
-        return await self.api(
+        call = self.api.patiently if patiently else self.api
+        return await call(
             "chat.postMessage", channel=channel, **content, **more,
             mrkdwn=False, parse="none", unfurl_links=False, unfurl_media=False,
         )  # fmt: skip
@@ -192,7 +223,7 @@ def _key_of(message: dict[str, Any]) -> str:
     return str((metadata.get("event_payload") or {}).get("key", "")) if metadata.get("event_type") == METADATA else ""
 
 
-def _not_sent(opened: Answer) -> Retry | Refused:
+def _unopened(opened: Answer) -> Retry | Refused:
     """Before there is a conversation, nothing can have been said in it."""
     if isinstance(opened.problem, Refused | Retry):
         return opened.problem

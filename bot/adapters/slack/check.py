@@ -13,13 +13,16 @@ from sqlalchemy import Engine
 from bot.adapters.called import called_finding
 from bot.adapters.check import Finding
 from bot.adapters.reach import ask, new_word
-from bot.adapters.slack.client import TOKEN_ERRORS, Answer, Api
+from bot.adapters.slack.client import HOOKS, TOKEN_ERRORS, Answer, Api
 from bot.adapters.slack.door import PATH
 from bot.adapters.slack.manifest import SCOPES
 from bot.settings import Settings
 from core.time import utcnow
 
 SKEW = 60.0  # seconds that our clock may be off; at five minutes signatures are refused
+SOCKETS = ("wss-primary.slack.com", "wss-backup.slack.com")  # apps.connections.open names one of them
+UPLOADS = "files.slack.com"  # files.getUploadURLExternal names it
+HOSTS = ("slack.com", HOOKS, UPLOADS, *SOCKETS)
 
 
 async def check(settings: Settings, engine: Engine | None = None) -> list[Finding]:
@@ -57,8 +60,8 @@ def _problem(answer: Answer, name: str, variable: str, kind: str) -> Finding:
         )  # fmt: skip
     return Finding(
         name, "fail", f"连不上 Slack（{why}）", f"Slack cannot be reached ({why})",
-        "检查网络、代理（HTTPS_PROXY）和 HUIKUAN_SLACK_API_URL",
-        "Check network, proxy (HTTPS_PROXY) and HUIKUAN_SLACK_API_URL",
+        f"放行 443 端口：{'、'.join(HOSTS)}；或设置 HTTPS_PROXY，核对 HUIKUAN_SLACK_API_URL",
+        f"Open port 443 to {', '.join(HOSTS)}, or set HTTPS_PROXY; compare HUIKUAN_SLACK_API_URL",
     )  # fmt: skip
 
 
@@ -111,8 +114,8 @@ async def _socket(api: Api, token: str) -> Finding:
         pass
     return Finding(
         "slack.socket", "fail", "令牌有效，但 Socket Mode 连不上", "the token is valid, but Socket Mode does not connect",
-        "防火墙或代理须允许到 wss-primary.slack.com 的 WebSocket 连接",
-        "Firewall and proxy must allow WebSocket connections to wss-primary.slack.com",
+        f"防火墙或代理须允许到 {' 和 '.join(SOCKETS)} 的 WebSocket 连接（443 端口）",
+        f"Firewall and proxy must allow WebSocket connections to {' and '.join(SOCKETS)} (port 443)",
     )  # fmt: skip
 
 

@@ -1,7 +1,10 @@
 """Calls of the Web API: one session of our own, ten seconds each, no retries of the SDK, refusals as values."""
 
 import logging
+from asyncio import sleep
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
@@ -11,12 +14,19 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.adapters.base import Refused, Retry, Unknown
+from bot.adapters.pace import Quota
+from core.time import utcnow
 
 SECONDS = 10.0
 TO_CONNECT = 5.0
 DEFAULT_PAUSE = 30.0
 HOOKS = "hooks.slack.com"  # where answers to commands and taps go
 AFTER_BAD_TOKEN = 300.0
+SLOW_DOWN = "ratelimited"
+# Calls of a method in so many seconds. Tier 3 is 50 a minute, counted at Slack's end of a jittery line
+# (docs.slack.dev/reference/methods/chat.update, docs.slack.dev/apis/web-api/rate-limits).
+QUOTAS = {"chat.update": (48, 62.0)}
+PATIENCE = 3  # calls
 
 # What only somebody who can change the app's settings can put right. Nothing was shown.
 TOKEN_ERRORS = frozenset({
@@ -45,15 +55,25 @@ class Answer:
     def ok(self) -> bool:
         return self.problem is None
 
+    @property
+    def told_to_wait(self) -> float:
+        """Seconds, where that was all of the answer; else 0."""
+        return self.problem.after_seconds if isinstance(self.problem, Retry) and self.error == SLOW_DOWN else 0.0
+
     def __getitem__(self, name: str) -> Any:
         return self.data[name]
 
 
 class Api:
-    """`await api("chat.postMessage", channel=…)`. Never raises for what a network or Slack does."""
+    """`await api("chat.postMessage", channel=…)`. Never raises for what a network or Slack does.
 
-    def __init__(self, token: str, url: str) -> None:
-        self._token, self._url = token, url
+    Once Slack has said how long to wait with a method, no call of it leaves before that is over, whoever makes it: the
+    answer is Slack's once more. `clock`: the one by which calls come again.
+    """
+
+    def __init__(self, token: str, url: str, clock: Callable[[], datetime] = utcnow) -> None:
+        self._token, self._url, self._clock = token, url, clock
+        self.quotas = {method: Quota(clock, most, seconds) for method, (most, seconds) in QUOTAS.items()}
         self._session: aiohttp.ClientSession | None = None
         self._client: AsyncWebClient | None = None
         self.closed = False
@@ -83,13 +103,32 @@ class Api:
         if session is not None:
             await session.close()
 
-    async def __call__(self, method: str, *, token: str = "", **args: Any) -> Answer:
-        """`token`: another one than the bot's."""
+    async def __call__(self, method: str, *, token: str = "", first: bool = False, **args: Any) -> Answer:
+        """`token`: another one than the bot's. `first`: somebody waits for it, so others have to wait for it."""
         if self.closed:
             return Answer(problem=Retry(1.0, "stopped"))
-        other = {"params": {"token": token}} if token else {"json": args}
+        if token:  # only one asks by it, and waits by itself
+            return await self._call(method, {"params": {"token": token}})
+        quota = self.quotas.setdefault(method, Quota(self._clock))
+        if left := quota.left(first=first):
+            return Answer(problem=Retry(left, SLOW_DOWN), error=SLOW_DOWN)
+        answer = await self._call(method, {"json": args})
+        if answer.told_to_wait:
+            quota.shut(answer.told_to_wait)
+        return answer
+
+    async def patiently(self, method: str, **args: Any) -> Answer:
+        """For what nobody brings again: as long as Slack says how long to wait, it does, and tries again."""
+        answer = await self(method, **args)
+        for _ in range(PATIENCE - 1):
+            if answer.told_to_wait:
+                await sleep(answer.told_to_wait)
+                answer = await self(method, **args)
+        return answer
+
+    async def _call(self, method: str, given: dict[str, Any]) -> Answer:
         try:
-            got = await self.client.api_call(method, **other)
+            got = await self.client.api_call(method, **given)
         except SlackApiError as refused:
             return _refused(refused)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, AttributeError) as error:
@@ -98,7 +137,8 @@ class Api:
         return Answer(data, {name.lower(): str(value) for name, value in got.headers.items()})
 
     async def respond(self, url: str, message: dict[str, Any]) -> bool:
-        """To a response_url; whether Slack took it. It can be used five times within half an hour."""
+        """To a response_url; whether Slack took it, or may have: that is not said again otherwise. It can be used five
+        times within half an hour."""
         if self.closed:
             return False
         if not self.ours(url):  # the request named it, and what we say there is somebody's figures
@@ -106,10 +146,11 @@ class Api:
             return False
         try:
             async with self.session.post(url, json=message, proxy=self.client.proxy, allow_redirects=False) as answer:
-                await answer.read()
                 return answer.status == 200
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        except ValueError:
             return False
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return isinstance(_broken(error), Unknown)
 
     def ours(self, url: str) -> bool:
         """Whether an address that came with a request is Slack's: the API's own host, or its `hooks.`"""
@@ -131,12 +172,14 @@ def _refused(refused: SlackApiError) -> Answer:
     data = data if isinstance(data, dict) else {}
     headers = {str(name).lower(): str(value) for name, value in dict(getattr(response, "headers", None) or {}).items()}
     error = str(data.get("error", ""))
+    if status == 429:
+        error = SLOW_DOWN
     return Answer(data, headers, problem_of(status, error, headers), error)
 
 
 def problem_of(status: int, error: str, headers: dict[str, str]) -> Retry | Refused | Unknown:
-    if status == 429 or error == "ratelimited":
-        return Retry(_seconds(headers.get("retry-after", "")), "ratelimited")
+    if status == 429 or error == SLOW_DOWN:
+        return Retry(_seconds(headers.get("retry-after", "")), SLOW_DOWN)
     if error in TOKEN_ERRORS:
         return Retry(AFTER_BAD_TOKEN, error)
     if not error or error in UNCLEAR or status >= 500:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from slack_bolt import BoltResponse
 
-from bot.adapters.base import Envelope, Receive, Reply
+from bot.adapters.base import Envelope, Receive, Refused, Reply, Retry
 from bot.adapters.slack.client import Answer, Api
 from bot.adapters.slack.forms import Back, again, form, note
 from bot.adapters.slack.heard import Heard, hear
@@ -36,7 +36,7 @@ class Office(Protocol):
     api: Api
     home: Home
 
-    async def dm(self, user_id: str) -> str | Answer: ...
+    async def post_to(self, user_id: str, content: dict[str, Any], **more: Any) -> Answer: ...
     async def post(self, channel: str, content: dict[str, Any], **more: Any) -> Answer: ...
     async def keep_shown(self, delivery_id: int, posted: Answer) -> None: ...
 
@@ -47,6 +47,7 @@ class Desk:
         self._receive: Receive | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._answered: OrderedDict[str, None] = OrderedDict()  # lines: answered is answered, also with “not saved”
+        self._tapped: OrderedDict[str, None] = OrderedDict()  # messages that are about to change
 
     def open(self, receive: Receive) -> None:
         self._receive = receive
@@ -59,6 +60,10 @@ class Desk:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
 
+    def was_tapped(self, ref: str) -> bool:
+        """Whether somebody waits to see this message change. Said once."""
+        return self._tapped.pop(ref, "") is None
+
     async def handle(self, body: dict[str, Any], began: float, attempt: int) -> BoltResponse:
         heard = hear(body)
         if heard.kind == "broken":
@@ -69,6 +74,8 @@ class Desk:
         if heard.kind == "home":
             self._later(self._office.home.opened(heard.user))
             return BoltResponse(status=200)
+        if heard.back is not None:
+            _remember(self._tapped, heard.at or heard.back.ref)
         asked = self._later(self._ask(heard, began))
         await asyncio.wait({asked}, timeout=began + ANSWER_WITHIN - time.monotonic())
         reply = asked.result() if asked.done() else None
@@ -82,9 +89,7 @@ class Desk:
         if (reply is None or reply.outcome == "not_saved") and attempt < LAST_RETRY:
             return BoltResponse(status=503)  # Slack brings the same event again
         if heard.event_id not in self._answered:
-            self._answered[heard.event_id] = None
-            while len(self._answered) > REMEMBERED:
-                self._answered.popitem(last=False)
+            _remember(self._answered, heard.event_id)
             self._later(self._line_answered(heard, asked))
         return BoltResponse(status=200)
 
@@ -147,14 +152,18 @@ class Desk:
             await self._post(heard.channel, reply, content)
 
     async def _post(self, channel: str, reply: Reply, content: dict[str, Any]) -> None:
-        posted = await self._office.post(channel, content)
+        await self._posted(await self._office.post(channel, content, patiently=True), reply)
+
+    async def _posted(self, posted: Answer, reply: Reply) -> None:
         if posted.problem is not None:
             log.warning("slack: an answer was not shown: %s", posted.problem.reason)
         elif reply.delivery_id is not None:
             await self._office.keep_shown(reply.delivery_id, posted)
 
     async def _whisper(self, channel: str, user: str, content: dict[str, Any]) -> None:
-        said = await self._office.api("chat.postEphemeral", channel=channel, user=user, **content, parse="none")
+        said = await self._office.api.patiently(
+            "chat.postEphemeral", channel=channel, user=user, **content, parse="none"
+        )
         if said.problem is not None:
             log.warning("slack: an answer was not shown: %s", said.problem.reason)
 
@@ -219,7 +228,7 @@ class Desk:
     async def _update(self, at: str, reply: Reply, content: dict[str, Any]) -> None:
         """A question that was answered becomes the answer."""
         channel, _, ts = at.partition(":")
-        changed = await self._office.api("chat.update", channel=channel, ts=ts, **content, parse="none")
+        changed = await self._office.api("chat.update", first=True, channel=channel, ts=ts, **content, parse="none")
         if changed.problem is not None:
             await self._post(channel, reply, content)
         elif reply.delivery_id is not None:
@@ -227,16 +236,21 @@ class Desk:
 
     async def _opened(self, heard: Heard, reply: Reply, card: Card, content: dict[str, Any]) -> None:
         """A card of its own goes into the direct messages, where it can change; from elsewhere a note says so."""
-        channel = await self._office.dm(heard.user)
-        if isinstance(channel, Answer):
-            log.warning("slack: an answer was not shown: %s", channel.error)
+        posted = await self._office.post_to(heard.user, content, patiently=True)
+        await self._posted(posted, reply)
+        if isinstance(posted.problem, Retry | Refused):
             return
-        await self._post(channel, reply, content)
         text = "已发到与我的私聊，请在“消息”页处理。" if card.lang == "zh" else "It is in your direct messages with me now."
         if not heard.channel:
             await self._office.api("views.open", trigger_id=heard.trigger, view=note(text, card.lang, card))
         elif heard.private and heard.respond:
             await self._office.api.respond(heard.respond, _private(notice(text)))
+
+
+def _remember(known: OrderedDict[str, None], name: str) -> None:
+    known[name] = None
+    while len(known) > REMEMBERED:
+        known.popitem(last=False)
 
 
 def _private(content: dict[str, Any]) -> dict[str, Any]:

@@ -49,12 +49,14 @@ class Door:
     # --- who we are ---
 
     async def introduce(self) -> str:
-        """Asks Slack once who we are; "" or why it does not say."""
+        """Asks Slack who we are, until it has said so; "" or why it does not."""
         if self.me:
             return ""
         found = await self._api("auth.test")
         if found.problem is not None:
             return found.error or found.problem.reason
+        if not all(isinstance(found.data.get(name), str) for name in ("team_id", "user_id")):
+            return "auth.test names no workspace"
         self.me = found.data
         return ""
 

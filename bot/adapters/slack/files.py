@@ -16,7 +16,7 @@ async def upload(api: Api, channel: str, name: str, content: bytes) -> Sent | Re
     asked = await api("files.getUploadURLExternal", filename=name, length=len(content))
     if asked.problem is not None:
         return asked.problem
-    where = str(asked["upload_url"])
+    where, file_id = str(asked.data.get("upload_url", "")), str(asked.data.get("file_id", ""))
     if not (api.ours(where) or urlsplit(where).netloc.endswith(".slack.com")):
         return Refused("the address to upload to is none of Slack's")
     try:
@@ -26,5 +26,5 @@ async def upload(api: Api, channel: str, name: str, content: bytes) -> Sent | Re
                 return Retry(30.0, f"HTTP {answer.status}")
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return Retry(30.0, type(error).__name__)
-    done = await api("files.completeUploadExternal", files=[{"id": asked["file_id"], "title": name}], channel_id=channel)
-    return done.problem or Sent(str(asked["file_id"]))
+    done = await api("files.completeUploadExternal", files=[{"id": file_id, "title": name}], channel_id=channel)
+    return done.problem or Sent(file_id)

@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import json
 import logging
+from asyncio import sleep
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -66,31 +67,31 @@ class Home:
         except Unreachable as error:
             log.warning("slack: a Home was not drawn: %s", error)
 
-    def changed(self, user_id: str) -> None:
+    def changed(self, user_id: str, after: float = 0.0) -> None:
         """Something of this person changed: their list is drawn anew in a moment, once for all changes until then."""
         if self._receive is not None and user_id not in self._waiting and self._known.get(user_id, True):
             self._waiting.add(user_id)
-            task = asyncio.create_task(self._soon(user_id))
+            task = asyncio.create_task(self._soon(user_id, after))
             self._redraws.add(task)
             task.add_done_callback(self._redraws.discard)
 
-    async def _soon(self, user_id: str) -> None:
+    async def _soon(self, user_id: str, after: float) -> None:
         try:
-            if await self._settled(user_id):
+            if await self._settled(user_id, after):
                 await self._publish(user_id)
         except Unreachable as error:
             log.warning("slack: a Home was not drawn: %s", error)
         except Exception:
             log.exception("slack: a Home could not be drawn")
 
-    async def _settled(self, user_id: str) -> bool:
+    async def _settled(self, user_id: str, after: float) -> bool:
         """Whether there is a Home to be drawn, after a moment; what changes from then on is another change."""
         try:
             if user_id not in self._known:
                 known = await asyncio.to_thread(self._memory.get, f"{KEY}{user_id}")
                 self._known[user_id] = known is not None
             if self._known[user_id]:
-                await asyncio.sleep(SETTLES)
+                await sleep(SETTLES + after)
             return self._known[user_id]
         finally:
             self._waiting.discard(user_id)
@@ -131,7 +132,10 @@ class Home:
             return
         drawn = await self._api("views.publish", user_id=user_id, view=view)
         if drawn.problem is not None:
-            log.warning("slack: a Home was not shown: %s", drawn.problem.reason)
+            if drawn.told_to_wait:
+                self.changed(user_id, drawn.told_to_wait)
+            else:
+                log.warning("slack: a Home was not shown: %s", drawn.problem.reason)
             return
         await asyncio.to_thread(self._memory.put, key, now, self._clock())
 

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from asyncio import sleep
 from typing import Any
 
 from slack_bolt.adapter.socket_mode.async_internals import send_async_response
@@ -53,7 +54,11 @@ class Line:
         """Until it is cancelled. Longer and longer pauses while nothing can be reached."""
         pause, lost = FIRST_PAUSE, False
         while True:
-            problem = await self._connect()
+            try:
+                problem = await self._connect()
+            except Exception:  # whatever it was: nobody would connect any more
+                log.exception("slack: the socket cannot be opened; trying again")
+                problem = "socket"
             if not problem:
                 if lost:
                     log.warning("slack: connected again")
@@ -76,12 +81,18 @@ class Line:
         if opened.problem is not None:
             problem = opened.error or opened.problem.reason
             say_problem("app", problem)
+            await sleep(opened.told_to_wait)
+            return problem
+        url = opened.data.get("url")
+        if not isinstance(url, str) or not url.startswith(("wss://", "ws://")):
+            problem = "apps.connections.open names no address"
+            say_problem("app", problem)
             return problem
         client = _Client(
             self._token, logger=quiet, web_client=self._api.client, auto_reconnect_enabled=False, ping_interval=PING
         )
         client.proxy = self._api.client.proxy
-        client.wss_uri = opened["url"]
+        client.wss_uri = url
         client.socket_mode_request_listeners.append(self._take)
         self._client = client
         try:

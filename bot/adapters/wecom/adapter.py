@@ -162,7 +162,7 @@ class WecomAdapter:
         except Unreachable:
             self._ready = {}  # each asks by itself
 
-    async def find(self, to: Address, key: str, payload: bytes) -> Sent | NotThere | Unknown:
+    async def find(self, to: Address, key: str, payload: bytes, since: datetime | None = None) -> Sent | NotThere | Unknown:
         """Within four hours the same bytes cannot show twice, so sending again is safe; later nobody knows."""
         ref = keys.ref_of(self.settings.corp_id, to.user_id, key)
         await self._settled()
@@ -171,7 +171,7 @@ class WecomAdapter:
         except Unreachable as error:
             return Unknown(str(error))
         if found is None:
-            return NotThere()
+            return Unknown("over a week ago") if self._forgotten(since) else NotThere()
         if found.get("sent"):
             return Sent(ref)
         return NotThere() if self._fresh(found) else Unknown("over four hours ago")
@@ -322,6 +322,9 @@ class WecomAdapter:
 
     def _fresh(self, found: dict[str, Any]) -> bool:
         return self.clock() - datetime.fromisoformat(found["at"]) < SAME_BYTES
+
+    def _forgotten(self, since: datetime | None) -> bool:
+        return since is not None and self.clock() - since > REMEMBERED
 
     async def _quietly(self, do: Callable[..., Any], *given: Any) -> Any:
         """What only helps later must not spoil what is done."""

@@ -94,14 +94,15 @@ class AibotAdapter:
         """Only the answer to a tap can change a card here."""
         return Refused("no_update")
 
-    async def find(self, to: Address, key: str, payload: bytes) -> Sent | NotThere | Unknown:
+    async def find(self, to: Address, key: str, payload: bytes, since: datetime | None = None) -> Sent | NotThere | Unknown:
         ref = keys.ref_of(self.settings.bot_id, to.user_id, key)
         try:
             found = await asyncio.to_thread(self.memory.get, f"first:{ref}")
         except Unreachable as error:
             return Unknown(str(error))
         if found is None:
-            return NotThere()
+            forgotten = since is not None and self.clock() - since > REMEMBERED
+            return Unknown("over a week ago") if forgotten else NotThere()
         return Sent(ref) if found.get("sent") else Unknown("no_proof")
 
     async def start(self, receive: Receive) -> None:

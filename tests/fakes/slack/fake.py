@@ -12,7 +12,7 @@ from aiohttp import web
 from tests.fakes.server import FakeServer
 from tests.fakes.slack import chat, others  # noqa: F401  they register their methods
 from tests.fakes.slack.delivery import Answer, Courier, Delivery, Signing
-from tests.fakes.slack.faults import Fault, Pace
+from tests.fakes.slack.faults import TIER_3, Fault, Minute, Pace
 from tests.fakes.slack.page import HandPage
 from tests.fakes.slack.people import People
 from tests.fakes.slack.socket_mode import Sockets
@@ -165,9 +165,15 @@ class FakeSlack(FakeServer):
         self.call(lambda: self.at.revoked.discard(token))
 
     def limit_posts(self, per_second: float | None = 1.0, burst: int = 3) -> None:
-        """429 for what is posted to a channel faster than that; None switches it off."""
+        """429 for what is posted to a channel faster than that, and for more changes than Tier 3 allows; None switches
+        both off."""
         pace = Pace(per_second, burst) if per_second else None
-        self.call(lambda: setattr(self.at, "pace", pace))
+        tiers = {"chat.update": Minute(TIER_3)} if per_second else {}
+
+        def now() -> None:
+            self.at.pace, self.at.tiers = pace, tiers
+
+        self.call(now)
 
     def later(self, seconds: float) -> None:
         """Moves the fake's clock: triggers and response urls grow old."""

@@ -1,7 +1,9 @@
 """What goes wrong between a product and Slack, switched on per method."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
+
+TIER_3 = 50  # calls a minute
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,22 @@ class Faults:
                 queue[:1] = [(fault, times - 1)] if times > 1 else []
                 return fault
         return None
+
+
+class Minute:
+    """So many calls in any minute, which a method's tier says."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._times = most, deque[float]()
+
+    def wait_for(self, now: float) -> float:
+        """0 when the call may go, else the seconds until it may."""
+        while self._times and self._times[0] <= now - 60:
+            self._times.popleft()
+        if len(self._times) >= self._most:
+            return self._times[0] + 60 - now
+        self._times.append(now)
+        return 0.0
 
 
 class Pace:

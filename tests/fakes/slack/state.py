@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.fakes.slack.faults import Faults, Pace
+from tests.fakes.slack.faults import Faults, Minute, Pace
 
 TEAM, APP, BOT_USER, BOT_ID = "T0FAKE", "A0FAKE", "U0BOT", "B0FAKE"
 TEAM_DOMAIN = "fake"
@@ -130,6 +130,7 @@ class Workspace:
         self.scopes = set(SCOPES.split())
         self.faults = Faults()
         self.pace: Pace | None = None
+        self.tiers: dict[str, Minute] = {}  # by method
         self.extra_blocks: frozenset[str] = frozenset()
         self.update_keeps_metadata = False  # [?] whether it does: losing it is what a product must survive
         self.people: dict[str, Person] = {}

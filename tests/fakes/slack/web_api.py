@@ -140,6 +140,8 @@ class WebApi:
         return web.json_response(call.answer, headers=headers)
 
     def _pause(self, call: Call) -> float:
+        if call.method in self._at.tiers:
+            return self._at.tiers[call.method].wait_for(self._at.now())
         if self._at.pace is None or call.method != "chat.postMessage":
             return 0.0
         channel = str(call.args.get("channel"))

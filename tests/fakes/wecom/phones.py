@@ -139,6 +139,8 @@ class Phones:
             raise Refused(40013, "appid is not the corp id")
         if given.get("response_type") != "code" or given.get("scope") not in ("snsapi_base", "snsapi_privateinfo"):
             raise Refused(BAD_LINK, "response_type or scope")
+        if given.get("agentid") not in map(str, self._corp.apps):
+            raise Refused(301002, f"agentid {given.get('agentid')}")
         if parts.fragment != "wechat_redirect":
             raise Refused(BAD_LINK, "no #wechat_redirect at the end")
         if not redirect.startswith(("http://", "https://")):
