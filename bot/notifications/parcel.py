@@ -25,7 +25,7 @@ O, D = table_of(OutboxMessage), table_of(Delivery)  # noqa: E741
 # Rows, not objects of the session: nothing is changed in them, and that takes a fifth of the time.
 _OF_MESSAGE = [
     O.c.id, O.c.key, O.c.op, O.c.kind, O.c.subject, O.c.subject_id, O.c.person_id, O.c.customer_id, O.c.data, O.c.payload,
-    O.c.address, O.c.messenger, O.c.delivery_id, O.c.attempts,
+    O.c.address, O.c.messenger, O.c.delivery_id, O.c.attempts, O.c.created_at,
 ]  # fmt: skip
 BATCH = 150
 LEASE = timedelta(seconds=60)
@@ -61,6 +61,7 @@ class Parcel:
     untraceable: bool = False  # it was looked for, and nobody can tell whether it is there
     files: tuple[str, ...] = ()  # names of documents that go along with it
     result: SendResult | None = None
+    since: datetime | None = None  # of one that may stand there: not before then
     attempts: int = 0  # with this one: who claims a message after this attempt counts one more
     _dumped: dict[str, Any] | None = None
 
@@ -189,7 +190,10 @@ def _parcel(
     elif message.payload is not None:
         # Sent before, with an unclear fate: the same bytes again, so that the messenger can tell.
         card = load(message.payload["card"])
-        return Parcel(message.id or 0, message.key, "send", adapter, to, card, first=False, facts=message.payload["facts"])
+        return Parcel(
+            message.id, message.key, "send", adapter, to, card, first=False, facts=message.payload["facts"],
+            since=message.created_at,
+        )  # fmt: skip
     loaded = load_view(work, about, to.lang, facts=shared)
     if isinstance(loaded, Cancel):
         return loaded.reason

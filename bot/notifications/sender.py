@@ -207,7 +207,7 @@ async def _send(parcel: Parcel) -> SendResult:
         return await parcel.adapter.update(parcel.ref, parcel.card)
     if not parcel.first:
         payload = json.dumps(parcel.dumped, ensure_ascii=False, sort_keys=True).encode()
-        found = await parcel.adapter.find(parcel.to, parcel.key, payload)
+        found = await parcel.adapter.find(parcel.to, parcel.key, payload, parcel.since)
         parcel.untraceable = isinstance(found, Unknown)
         if not isinstance(found, NotThere):
             return found
