@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -125,7 +125,7 @@ class App:
         if envelope.messenger != "local":
             return await self._answer(envelope)
         reply = await asyncio.to_thread(receive, self.door, envelope, self._actor(envelope))
-        await self.deliver(envelope.at, until="local")
+        await self.deliver(envelope.at, until=("local",))
         if reply.delivery_id is not None and reply.card is None:
             reply = await asyncio.to_thread(self._with_card, reply)
         return reply
@@ -169,7 +169,7 @@ class App:
             if not self._answering and not self._asked:
                 break
         self._due = False
-        await self.deliver(self.clock())
+        await self.deliver(self.clock(), until=())
 
     async def _in_place(self, envelope: Envelope, reply: Reply) -> Reply:
         """The card that the tapped message shows from now on, where the answer itself carries it."""
@@ -218,9 +218,9 @@ class App:
             delivery = work.session.get(Delivery, reply.delivery_id)
             return replace(reply, card=load(delivery.card["dump"]) if delivery is not None else None)
 
-    async def deliver(self, now: datetime, *, recover: bool = False, until: str = "") -> Delivered:
+    async def deliver(self, now: datetime, *, recover: bool = False, until: Collection[str] | None = None) -> Delivered:
         """Held orders behind whose verdict something has changed are checked again, whoever changed it; then everything
-        that may go is sent. `until`: a messenger whose messages have left when this returns."""
+        that may go is sent. `until`: messengers whose messages have left when this returns; None: all of them."""
         await asyncio.to_thread(check_orders, self.transactions, now)
         return await deliver(
             self.transactions, self.adapters, self.clock if self._real_time else lambda: now,
@@ -237,12 +237,12 @@ class App:
                 self.transactions, self.receiver, clock=self.clock, real_clock=self._clock, stopping=lambda: self._stopping
             )
 
-    async def tick(self, now: datetime, *, recover: bool = False) -> Delivered:
-        """One beat of the metronome: the engine's cycle, then everything that may go."""
+    async def tick(self, now: datetime, *, recover: bool = False, until: Collection[str] | None = None) -> Delivered:
+        """One beat of the metronome: the engine's cycle, then everything that may go. `until`: as for `deliver`."""
         await asyncio.to_thread(run_cycle, self.transactions, now)
         await asyncio.to_thread(run_credit, self.transactions, now)
         await asyncio.to_thread(write_letters, self.transactions, now, self.settings.letters_dir)
-        return await self.deliver(self.clock() if self._real_time else now, recover=recover)
+        return await self.deliver(self.clock() if self._real_time else now, recover=recover, until=until)
 
     async def advance(self, to: datetime, progress: Callable[[datetime], None]) -> None:
         """Moves the demo's clock through every hour of work in between."""

@@ -64,7 +64,7 @@ class Metronome:
         await self._app.undisturbed(self._beat())
 
     async def _send(self) -> None:
-        await self._app.undisturbed(self._app.deliver(self._app.clock()))
+        await self._app.undisturbed(self._app.deliver(self._app.clock(), until=()))
 
     async def _tell(self) -> None:
         await self._app.undisturbed(self._app.tell())
@@ -75,7 +75,7 @@ class Metronome:
         due = await asyncio.to_thread(self._due, now)
         if due is None:
             return
-        await self._app.tick(now)
+        await self._app.tick(now, until=())
         with self._app.work(now) as work:
             jobs.done(work, *due)
 

@@ -8,7 +8,7 @@ payload of the first attempt is stored and sent again, and a message whose fate 
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -63,14 +63,18 @@ async def deliver(
     documents: Path | None = None,
     stopping: Callable[[], bool] = lambda: False,
     hands: Hands | None = None,
-    until: str = "",
+    until: Collection[str] | None = None,
 ) -> Delivered:
-    """Sends everything that may go, but for messengers that another round is busy with: that one goes on with theirs.
+    """Sends everything that may go. What another round is busy with, that one goes on with.
 
     `recover`: no other process is sending, so rows left in `sending` are orphans. `stopping`: what has begun ends, the rest
-    of what was claimed is given back. `until`: a messenger whose messages have all left when this returns, whichever round
-    sent them.
+    of what was claimed is given back. `until`: messengers whose messages have all left when this returns, whichever round
+    sent them; None: all of them.
     """
+
+    def free() -> bool:
+        return way.hands.busy.isdisjoint(way.adapters if until is None else until)
+
     way = Round(transactions, adapters, clock, stopping, hands or Hands(), documents, Delivered())
     going: set[asyncio.Task[None]] = set()
     try:
@@ -83,9 +87,9 @@ async def deliver(
             going |= {asyncio.create_task(_through(way, mine)) for mine in by_messenger.values()}
             if parcels or cancelled or going:
                 going = await _some(going)
-            elif until in way.hands.busy:
+            elif not free():
                 async with way.hands.free:
-                    await way.hands.free.wait_for(lambda: until not in way.hands.busy)
+                    await way.hands.free.wait_for(free)
             else:
                 break
     finally:
