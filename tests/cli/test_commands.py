@@ -330,3 +330,24 @@ def test_the_calendar_warns_before_it_ends(hk: CommandLine, monkeypatch: pytest.
     assert state(datetime(2026, 12, 1, tzinfo=UTC)) == "warn"
     monkeypatch.setenv("HUIKUAN_CALENDAR_DAYS_WORK", '["2027-02-20"]')
     assert state(datetime(2026, 12, 1, tzinfo=UTC)) == "ok"
+
+
+def test_a_wrong_account_is_taken_away(hk: CommandLine, company: Fill) -> None:
+    company()
+    for user in ("U1", "U2"):  # as an earlier version kept both
+        hk("import", "accounts", hk.file("a.csv", f"person,messenger,user_id\nwang,slack,{user}\n"))
+    _account(hk, "wang", "slack", "U1")
+    error = hk.refused("unlink", "wang", "Slack")
+    assert error["code"] == "account.several" and "U2, U1" in error["message"]
+    assert "slack U1" in hk("unlink", "wang", "slack", "U1").out
+    assert hk("unlink", "wang", "slack", "--json").json == {"person": "wang", "messenger": "slack", "user_id": "U2"}
+    assert hk.refused("unlink", "wang", "slack")["code"] == "account.none_there"
+    assert hk.refused("unlink", "nobody", "slack")["code"] == "person.unknown"
+
+
+def _account(hk: CommandLine, handle: str, messenger: str, user_id: str) -> None:
+    import sqlite3
+
+    with sqlite3.connect(hk.folder / "var/huikuan.db") as db:
+        put = "INSERT INTO account (person_id, messenger, user_id, preferred, text_only) SELECT id, ?, ?, 0, 0 FROM person"
+        db.execute(f"{put} WHERE handle = ?", (messenger, user_id, handle))
