@@ -49,7 +49,7 @@ def send_test(
     ] = "",
     as_json: Json = False,
 ) -> int:
-    from bot.words import sentence
+    from bot.trial import why_not
 
     results = application().send_test(person, messenger)
 
@@ -59,7 +59,7 @@ def send_test(
                 said = t("已发出，请在手机上按“收到了”", "sent; press “Got it” on it")
                 line(f"{found['messenger']}: {said}")
             else:
-                line(f"{found['messenger']}: {sentence('messenger.refused', found, language())[0]}", "red")
+                line(f"{found['messenger']}: {why_not(person, found, language())}", "red")
 
     show({"person": person, "results": results}, as_json, human)
     return DONE if all(found["sent"] for found in results) else FOUND
