@@ -71,6 +71,10 @@ class Side(ABC):
     def refused(self) -> int:
         """How often the limit was broken."""
 
+    @abstractmethod
+    def pass_time(self, seconds: float) -> None:
+        """For the limits; the product's clock is its own."""
+
     def reach(self, url: str) -> None:  # noqa: B027  # a messenger that the product connects to need not know
         """Where the product listens."""
 
@@ -135,6 +139,9 @@ class SlackSide(Side):
 
     def refused(self) -> int:
         return sum((call.answer or {}).get("error") == "ratelimited" for call in self.fake.calls)
+
+    def pass_time(self, seconds: float) -> None:
+        self.fake.later(seconds)
 
     def connected(self) -> bool:
         return bool(self.fake.connections)
@@ -231,6 +238,9 @@ class DingtalkSide(Side):
     def refused(self) -> int:
         return sum(call.status == 403 for call in self.fake.calls())
 
+    def pass_time(self, seconds: float) -> None:
+        self.fake.gate.skipped += seconds
+
     def connected(self) -> bool:
         return bool(self.fake.connections())
 
@@ -294,6 +304,9 @@ class WecomSide(Side):
     def refused(self) -> int:
         over: list[Any] = [call for call in self.fake.calls if call.errcode == 45009]
         return len(self.fake.dropped) + len(over)
+
+    def pass_time(self, seconds: float) -> None:
+        self.fake.pass_time(seconds)
 
     def reach(self, url: str) -> None:
         self.fake.set_callback(url + wecom.PATH)

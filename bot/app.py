@@ -355,6 +355,14 @@ class App:
             person_id = work.session.execute(select(P.c.id).where(P.c.handle == handle)).scalar_one()
             return accounts.issue(work, person_id)
 
+    def take_away(self, handle: str, messenger: str, user_id: str = "") -> str:
+        """Ends an account of that person; its user id. Errors: person.unknown, account.none_there, account.several."""
+        with self.work(self.clock(), actor=f"cli:{getuser()}") as work:
+            person_id = work.session.execute(select(P.c.id).where(P.c.handle == handle)).scalar()
+            if person_id is None:
+                raise DomainError("person.unknown", handle=handle)
+            return accounts.take_away(work, person_id, messenger, user_id)
+
     def send_test(self, handle: str, messenger: str = "") -> list[dict[str, Any]]:
         """Sends a card to press to each account of a person. Nothing is listened to here: `serve` does.
 

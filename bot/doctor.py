@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, and_, exists, func, select
 from sqlalchemy.engine import make_url
 from sqlmodel import Session, SQLModel
 
+from bot.adapters.check import Finding, Unfit
 from bot.settings import MESSENGERS, Settings, to_company, unknown_environment
 from bot.ward import Check, Ward
 from bot.webhook_check import check_webhook
@@ -19,7 +20,6 @@ from bot.words import explain, one_line, reason
 from core.errors import DomainError
 
 if TYPE_CHECKING:
-    from bot.adapters.check import Finding
     from core.dunning.ladder import Ladder
 
 CALENDAR_AHEAD = timedelta(days=45)
@@ -61,16 +61,16 @@ def _messengers(ward: Ward) -> list[Check]:
     engine = make_engine(ward.settings.database if usable else "sqlite://")
     try:
         found = ask(ward.settings, engine)
-    except DomainError as error:
-        said = explain(error, ward.lang)
-        return [Check("messengers", "fail", said["message"], said["hint"])]
     finally:
         engine.dispose()
     findings = [(messenger, finding) for messenger, all_of_it in found.items() for finding in all_of_it]
     return [_found(ward, messenger, finding, usable) for messenger, finding in findings]
 
 
-def _found(ward: Ward, messenger: str, finding: "Finding", usable: bool) -> Check:
+def _found(ward: Ward, messenger: str, finding: Finding | Unfit, usable: bool) -> Check:
+    if isinstance(finding, Unfit):
+        said = explain(finding.error, ward.lang)
+        return Check(f"{messenger}.settings", "fail", said["message"], said["hint"])
     name = f"{messenger}.{finding.name.removeprefix(f'{messenger}.')}"
     if finding.name in COUNTED and not usable:
         return Check(name, "warn", ward.t("没有数据库，这一项还查不了", "not checked: this needs the database"))

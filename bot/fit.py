@@ -62,9 +62,8 @@ def fit(
     card: Card, capabilities: Capabilities, *, today: date, link: Link | None = None
 ) -> tuple[Card, tuple[str, ...]]:
     """The card as `capabilities` can show it. `today` dates the ready answers, `link` makes the last rung."""
-    if capabilities.long_as_text and not card.actions and not card.closed:
-        kept = fit(card, replace(capabilities, long_as_text=False), today=today)
-        return fit(card, PROFILES["text"], today=today) if any(" label" not in one for one in kept[1]) else kept
+    if says_too_much(card, capabilities):
+        return fit(card, PROFILES["text"], today=today)
     lost: list[str] = []
     caps = capabilities
     actions: list[Action] = []
@@ -92,6 +91,13 @@ def fit(
         actions=tuple(actions),
         footer=_cut(card.footer, caps.max_footer, "footer", lost),
     ), tuple(dict.fromkeys(lost))
+
+
+def says_too_much(card: Card, capabilities: Capabilities) -> bool:
+    """Whether it goes out as text. Who draws what was fitted asks the same: see Capabilities.long_as_text."""
+    if not capabilities.long_as_text or card.actions or card.closed:
+        return False
+    return bool(fit(card, replace(capabilities, long_as_text=False), today=date.min)[1])
 
 
 def ask_card(
@@ -122,7 +128,8 @@ def presets(item: Input, today: date, lang: str) -> tuple[Choice, ...]:
         if last == today:
             following = today + timedelta(days=1)
             last = following.replace(day=calendar.monthrange(following.year, following.month)[1])
-        words = ("明天", "3天内", "周五", "月底") if zh else ("tomorrow", "in 3 days", "Friday", "end of month")
+        third = "3天内" if item.name == "date" else "3天后"  # money comes by a day, whoever is asked again is so on it
+        words = ("明天", third, "周五", "月底") if zh else ("tomorrow", "in 3 days", "Friday", "end of month")
         days = list(zip(words, (today + timedelta(days=1), today + timedelta(days=3), friday, last), strict=True))
         if item.name in _NEAR:
             days = [(word, day) for word, day in days if day <= today + timedelta(days=_NEAR[item.name])]

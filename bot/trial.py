@@ -1,5 +1,6 @@
 """`huikuan send-test`: a card to press, to prove that messages arrive and taps come back."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -10,15 +11,22 @@ from bot.adapters.base import Adapter, Sent
 from bot.card import Card, as_lang, card_json, dump
 from bot.fit import fit
 from bot.notifications.readers import addresses_of
-from bot.notifications.templates import render
+from bot.notifications.templates import render, templates
 from bot.notifications.views import TrialView
 from bot.transactions import Transactions
+from bot.words import sentence, together
 from core.errors import DomainError
 from core.models import Delivery, Person
 from core.models.base import table_of
 from core.work import Work
 
 P = table_of(Person)
+# What messengers call it.
+_CODES = {
+    "unknown_user": "nobody", "invaliduser": "nobody", "user_not_found": "nobody", "no such address": "nobody",
+    "DingTalk knows no such person in this company": "nobody", "spaceId is illegal": "nobody",
+    "unlicenseduser": "unlicensed", "not_greeted": "not_greeted",
+}  # fmt: skip
 
 
 async def send(
@@ -46,11 +54,21 @@ async def send(
         results.append(
             {
                 "messenger": adapter.name,
+                "account": to.user_id,
                 "sent": isinstance(result, Sent),
                 "reason": "" if isinstance(result, Sent) else result.reason,
             }
         )
     return results
+
+
+def why_not(handle: str, found: Mapping[str, Any], lang: str) -> str:
+    """Why a card of `send` did not go to one account, and what to do about it."""
+    code, called = _CODES.get(found["reason"], "refused"), as_lang(lang)
+    name = templates().word(found["messenger"], "messenger", called)
+    facts = {**found, "handle": handle, "name": f"{name} " if name.isascii() and called == "zh" else name}
+    facts["reason"] = templates().word(found["reason"], "failure", called)
+    return together(*sentence(f"messenger.{code}", facts, lang), lang)
 
 
 def _record(work: Work, messenger: str, address: str, person_id: int, ref: str, card: Card) -> None:

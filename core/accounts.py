@@ -1,4 +1,4 @@
-"""Accounts: a person's identity in one messenger. Linked by an import, or by the person with a one-time code."""
+"""Accounts: a person's identity in one messenger. Linked by an import, or by the person with a one-time code; taken away."""
 
 import hashlib
 import secrets
@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from core.errors import DomainError
 from core.models import Account, LinkCode, LinkTries, Person
 from core.models.base import table_of
-from core.revive import revive
+from core.revive import moved, revive
 from core.work import Work
 
 A, K, T, P = table_of(Account), table_of(LinkCode), table_of(LinkTries), table_of(Person)
@@ -76,6 +76,25 @@ def _tries(work: Work, messenger: str, user_id: str) -> LinkTries:
             work.session.add(LinkTries(messenger=messenger, user_id=user_id, since=work.now))
         tries = work.session.get_one(LinkTries, key, with_for_update=True)
     return tries
+
+
+def take_away(work: Work, person_id: int, messenger: str, user_id: str = "") -> str:
+    """Ends the account of that person there, and returns its user id: nobody acts from it any more, no card goes
+    there, and open ones come anew elsewhere. `user_id`: which one, where there are several.
+
+    Errors: account.none_there, account.several.
+    """
+    mine = A.c.person_id == person_id, A.c.messenger == messenger
+    found = list(work.session.execute(select(A.c.user_id).where(*mine).order_by(A.c.id)).scalars())
+    chosen = [one for one in found if user_id in ("", one)]
+    if not chosen:
+        raise DomainError("account.none_there", messenger=messenger, value=user_id or "-")
+    if len(chosen) > 1:
+        raise DomainError("account.several", messenger=messenger, names=", ".join(chosen))
+    work.session.execute(delete(A).where(*mine, A.c.user_id == chosen[0]))
+    work.audit("account.removed", "person", person_id, messenger=messenger, user_id=chosen[0])
+    moved(work, person_id, [(messenger, chosen[0])])
+    return str(chosen[0])
 
 
 def prefer(work: Work, person_id: int, messenger: str, handle: str) -> None:

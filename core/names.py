@@ -7,7 +7,7 @@ MESSENGERS: dict[str, tuple[str, ...]] = {
     "wecom": ("企业微信", "企微", "微信", "WeCom", "WeChat Work", "WeChat", "WXWork"),
     "dingtalk": ("钉钉", "DingTalk", "Ding"),
     "slack": ("Slack",),
-    "local": ("本地", "本地聊天", "网页", "local chat"),
+    "local": ("Local", "本地", "本地聊天", "网页", "local chat"),
 }
 # Roles carry rights: only what says exactly one of them is read as it. The first is what zh readers see.
 ROLES: dict[str, tuple[str, ...]] = {
@@ -31,7 +31,7 @@ def messenger(text: str) -> str | None:
 
 def messengers() -> str:
     """All of them, as they may be written."""
-    return ", ".join("/".join((name, *others[:1])) if not others[0].isascii() else name for name, others in MESSENGERS.items())
+    return ", ".join(name if others[0].isascii() else f"{name}/{others[0]}" for name, others in MESSENGERS.items())
 
 
 def role(text: str) -> str:

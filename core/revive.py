@@ -1,20 +1,20 @@
 """What somebody was not sent for lack of an account goes when they have one. What is no longer true by then is cancelled
-as every message is: it is drawn when it leaves."""
+as every message is: it is drawn when it leaves. So goes what stands where they are no longer."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, select, tuple_, update
 from sqlalchemy.engine import Row
 
 from core import chores, outbox
 from core.dunning.load import load_org
 from core.dunning.stored import active
-from core.models import Account, Delivery, OutboxState, Task, TaskState
+from core.models import Account, OutboxState, Task, TaskState
 from core.models.base import among, table_of
 from core.work import Work
 
-O, T, A, D = outbox.O, table_of(Task), table_of(Account), table_of(Delivery)  # noqa: E741
+O, D, T, A = outbox.O, outbox.D, table_of(Task), table_of(Account)  # noqa: E741
 NO_ACCOUNT, NO_MESSENGER = "no_account", "no_messenger"
 SUPERSEDED = "superseded"  # a newer message says it
 
@@ -61,6 +61,38 @@ def revive_reachable(work: Work) -> None:
         query = query.join(A, A.c.person_id == O.c.person_id).where(A.c.messenger.in_(work.company.messengers))
     if people := [person for person in work.session.execute(query).scalars() if person is not None]:
         revive(work, people)
+
+
+def moved(work: Work, person: int, places: Collection[tuple[str, str]]) -> None:
+    """Accounts, (messenger, user id), that are no longer this person's: the cards that stand there are never changed again,
+    and what they ask comes anew where the person is reached now, as does what reached nobody."""
+    there = tuple_(D.c.messenger, D.c.address).in_(sorted(places))
+    standing = work.session.execute(
+        select(D.c.id, O.c.kind, O.c.subject, O.c.subject_id, O.c.customer_id, O.c.task_id, O.c.windowed, O.c.data)
+        .outerjoin_from(D, O, O.c.id == D.c.outbox_id)
+        .where(D.c.person_id == person, D.c.state == "open", there)
+        .order_by(D.c.id)
+    ).all()
+    member = load_org(work).members.get(person)
+    _, policy = active(work)
+    coming = {(row.subject, row.subject_id): row for row in standing if row.kind and not row.kind.startswith("note.")}
+    outbox.enqueue(work, [
+        outbox.row(
+            work, key=f"{row.subject}:{row.subject_id}:anew:{person}:{row.id}", kind=row.kind, subject=row.subject,
+            subject_id=row.subject_id, person_id=person, customer_id=row.customer_id, task_id=row.task_id,
+            windowed=row.windowed, data={key: value for key, value in row.data.items() if key not in ("tried", "refused")},
+            not_before=(outbox.in_work_window if row.windowed else outbox.outside_quiet)(work, policy.windows, member),
+        )
+        for row in coming.values()
+    ])  # fmt: skip
+    if standing:
+        work.session.execute(update(D).where(among(D.c.id, {row.id for row in standing})).values(state="closed"))
+    # What a wrong account was refused is as if there had been none.
+    refused = (O.c.person_id == person, O.c.op == "send", O.c.state == OutboxState.dead)
+    work.session.execute(update(O).where(*refused).values(reason=NO_ACCOUNT, payload=None))
+    there_is = select(A.c.id).where(A.c.person_id == person, A.c.messenger.in_(work.company.messengers)).limit(1)
+    if "local" in work.company.messengers or work.session.scalar(there_is) is not None:
+        revive(work, [person])
 
 
 def _missed(work: Work, person: int) -> Sequence[Row[Any]]:

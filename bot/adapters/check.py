@@ -1,7 +1,15 @@
 """What a messenger's own check finds: each thing it looked at, and what to do about it."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from core.errors import DomainError
+
+
+class Unfit(NamedTuple):
+    """Why a messenger cannot be used as it is set up, whatever it finds."""
+
+    error: DomainError
 
 
 @dataclass(frozen=True)

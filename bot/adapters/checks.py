@@ -5,19 +5,31 @@ from importlib import import_module
 
 from sqlalchemy import Engine
 
-from bot.adapters.check import Finding
+from bot.adapters.check import Finding, Unfit
 from bot.settings import Settings
+from core.errors import DomainError
 
+ASKED_ALL_THE_SAME = ("settings.invalid",)  # the check says so, too, among what else it finds
 PATIENCE = 20.0  # seconds for all checks of one messenger
 
 
-def examine(settings: Settings, engine: Engine) -> dict[str, list[Finding]]:
-    """Messenger -> what it found. Errors: ConfigError where a setting is missing."""
-    return {name: asyncio.run(_one(name, settings, engine)) for name in settings.real_messengers}
+def examine(settings: Settings, engine: Engine) -> dict[str, list[Finding | Unfit]]:
+    """Messenger -> what it found. One that lacks a setting is not asked, the others are."""
+    return {name: _looked_at(name, settings, engine) for name in settings.real_messengers}
+
+
+def _looked_at(name: str, settings: Settings, engine: Engine) -> list[Finding | Unfit]:
+    unfit: list[Finding | Unfit] = []
+    try:
+        import_module(f"bot.adapters.{name}.adapter").build(settings, engine, lambda: None)
+    except DomainError as error:
+        unfit.append(Unfit(error))
+        if error.code not in ASKED_ALL_THE_SAME:
+            return unfit
+    return unfit + asyncio.run(_one(name, settings, engine))
 
 
 async def _one(name: str, settings: Settings, engine: Engine) -> list[Finding]:
-    import_module(f"bot.adapters.{name}.adapter").build(settings, engine, lambda: None)  # says which settings are missing
     check = import_module(f"bot.adapters.{name}.check").check
     try:
         found: list[Finding] = await asyncio.wait_for(check(settings, engine), PATIENCE)

@@ -24,6 +24,24 @@ def link(person: Person, as_json: Json = False) -> None:
     show({"person": person, "code": code}, as_json, human)
 
 
+def unlink(
+    person: Person,
+    messenger: Annotated[str, typer.Argument(metavar="MESSENGER", help=t("平台", "the messenger"))],
+    account: Annotated[
+        str, typer.Argument(metavar="[ACCOUNT]", help=t("平台账号，有几个时写明", "which user id, if there are several"))
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    from core import names
+
+    name = names.messenger(messenger) or messenger  # an older version stored whatever the file said
+    ended = application().take_away(person, name, account)
+    said = t(f"{person} 的账号已去掉：{name} {ended}。未办的卡片会发到其他账号，没有其他账号的由财务经理跟进。",
+             f"Taken away from {person}: {name} {ended}. Open cards come to their other accounts; without one, the finance"
+             " manager is told.")  # fmt: skip
+    show({"person": person, "messenger": name, "user_id": ended}, as_json, lambda: line(said))
+
+
 def send_test(
     person: Person,
     messenger: Annotated[
@@ -31,7 +49,7 @@ def send_test(
     ] = "",
     as_json: Json = False,
 ) -> int:
-    from bot.words import sentence
+    from bot.trial import why_not
 
     results = application().send_test(person, messenger)
 
@@ -41,7 +59,7 @@ def send_test(
                 said = t("已发出，请在手机上按“收到了”", "sent; press “Got it” on it")
                 line(f"{found['messenger']}: {said}")
             else:
-                line(f"{found['messenger']}: {sentence('messenger.refused', found, language())[0]}", "red")
+                line(f"{found['messenger']}: {why_not(person, found, language())}", "red")
 
     show({"person": person, "results": results}, as_json, human)
     return DONE if all(found["sent"] for found in results) else FOUND
@@ -141,6 +159,13 @@ def register(app: typer.Typer) -> None:
         help=t("给一个人发绑定码，用来绑定他的消息账号。", "A one-time code with which a person links an account."),
         epilog=example("huikuan link lina"),
     )(link)
+    app.command(
+        "unlink",
+        help=t(
+            "去掉一个人的消息账号，例如填错的。", "Takes an account away from a person: a wrong one, say."
+        ),
+        epilog=example("huikuan unlink lina dingtalk", "huikuan unlink lina wecom LiNa01"),
+    )(unlink)
     app.command(
         "send-test",
         help=t("给一个人发一张可以按的测试卡片。", "Sends a person a card to press."),

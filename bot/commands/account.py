@@ -98,6 +98,14 @@ _VERBS = {
     "hold": "hold.set", "unhold": "hold.lift", "blacklist": "blacklist.set",
     "unblacklist": "blacklist.end",
 }  # fmt: skip
+_SELLS = frozenset({"rep", "sales_manager"})
+_DECIDES = frozenset({"sales_manager", "sales_director", "finance_manager", "finance_director", "risk", "management"})
+_FIRST: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = (  # on a phone the first ten are seen
+    (_DECIDES, ("approvals", "approve", "reject", "order", "credit")),
+    (FINANCE, ("receipt", "allocate", "credit-note")),
+    (_SELLS, ("promise", "paid", "dispute", "log", "snooze")),
+)
+MANY = 8  # commands; of more, all are named before they are explained
 LONGEST_WORD = 8  # of a command, with some to spare
 _LATER = ("promise", "snooze")  # the customer pays later, or the task can wait: only they know which
 _MEANS = {word: _LATER for word in ("延期", "推迟", "宽限", "展期", "缓期", "postpone", "extend", "delay", "later")}
@@ -117,13 +125,20 @@ def allowed(person: Person) -> list[str]:
     return [name for name in HELP if name not in hidden]
 
 
+def _for_help(person: Person) -> list[str]:
+    """The same, those for their role first."""
+    roles, names = set(person.roles), allowed(person)
+    first = ["todo", "balance", *(name for some, theirs in _FIRST if roles & some for name in theirs)]
+    return [name for name in dict.fromkeys([*first, *names]) if name in names]
+
+
 def help_(ask: Ask) -> CommandReply:
     topic = parse(" ".join(ask.typed.words)).name if ask.typed.words else ""
     if ask.typed.words and not topic:
         return unknown(ask, " ".join(ask.typed.words))
     if topic in HELP and topic not in allowed(ask.person):
         return ask.error("action.not_allowed", "not_allowed", action=(_VERBS | _FINANCE).get(topic, ""))
-    return _listed(ask, [topic] if topic in HELP else allowed(ask.person))
+    return _listed(ask, [topic] if topic in HELP else _for_help(ask.person))
 
 
 def unknown(ask: Ask, text: str) -> CommandReply:
@@ -163,7 +178,9 @@ def _listed(ask: Ask, names: list[str], text: str = "") -> CommandReply:
             for name, line in zip(visible, lines, strict=True)
         ],
     }
-    return CommandReply(kind="reply.help", view=HelpView(today=ask.work.today, commands=lines, unknown=text), json=json)
+    words = tuple(NAMES[name][1] if ask.lang == "zh" else f"/{NAMES[name][0]}" for name in visible)
+    view = HelpView(today=ask.work.today, commands=lines, words=words if len(words) > MANY else (), unknown=text)
+    return CommandReply(kind="reply.help", view=view, json=json)
 
 
 def whoami(ask: Ask) -> CommandReply:

@@ -262,7 +262,10 @@ def _steps(
 ) -> tuple[OrderStep, ...]:
     of = {request.id: request for request in requests}
     found = [
-        OrderStep(at=vote.at.astimezone(zone), what=_said(vote, _voter(of[vote.request_id], vote, people, lang)))
+        OrderStep(
+            at=vote.at.astimezone(zone), what=_said(vote, _voter(of[vote.request_id], vote, people, lang)),
+            comment=vote.reason if vote.approve else "",
+        )
         for vote in votes
     ]
     for request in requests:

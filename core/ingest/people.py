@@ -1,9 +1,10 @@
 """People and their accounts. The whole file is one transaction, so managers may stand below their people."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, delete, select, tuple_
 from sqlmodel import Session
 
 from core import names
@@ -12,8 +13,9 @@ from core.ingest.lookups import People, audit_many, insert_ids, padded, plain, w
 from core.ingest.reasons import Reject
 from core.ledger.marks import mark_asked
 from core.models import Account, Person
+from core.models.base import among
 from core.permissions import ROLES, decides_credit
-from core.revive import revive
+from core.revive import moved, revive
 from core.work import Work
 
 P: Table = Person.__table__  # type: ignore[attr-defined]
@@ -167,6 +169,7 @@ class AccountsLoader:
         known = {(row.messenger, row.user_id): row for row in session.execute(query)}
         fresh: list[dict[str, Any]] = []
         changes: dict[int, dict[str, Any]] = {}
+        gone: dict[int, set[tuple[str, str]]] = defaultdict(set)  # accounts that are no longer a person's
         preferred: dict[int, tuple[str, str]] = {}
         audits: list[tuple[int, int | None, dict[str, Any]]] = []
         persons: list[tuple[Item, int]] = []
@@ -179,6 +182,7 @@ class AccountsLoader:
                 continue
             if row.get("preferred"):
                 preferred[persons[-1][1]] = (row["messenger"], row["user_id"])
+        former = _former(session, persons)
         for item, person in persons:
             row = item.row
             key = (row["messenger"], row["user_id"])
@@ -187,17 +191,29 @@ class AccountsLoader:
             if row["messenger"] not in self.run.company.messengers:
                 report.warn(item.number, "messenger_off", "messenger", row["messenger"])
             was = known.get(key)
+            if was is None or was.person_id != person:
+                # How somebody reads there doesn't change with the account.
+                before = former.pop((person, key[0]), [])
+                for name in ("preferred", "text_only"):
+                    row.setdefault(name, any(getattr(one, name) for one in before))
+                for one in before:
+                    gone[person].add((one.messenger, one.user_id))
+                    report.warn(
+                        item.number, "account_replaced", "user_id", key[1], who=row["person"], messenger=key[0],
+                        kept=one.user_id,
+                    )  # fmt: skip
             if was is None:
                 fresh.append({
-                    "person_id": person, "messenger": key[0], "user_id": key[1],
-                    "preferred": row.get("preferred", False), "text_only": row.get("text_only", False),
+                    "person_id": person, "messenger": key[0], "user_id": key[1], "preferred": row["preferred"],
+                    "text_only": row["text_only"],
                 })  # fmt: skip
                 continue
             new: dict[str, Any] = {}
             if was.person_id != person:
                 kept = session.scalar(select(P.c.handle).where(P.c.id == was.person_id))
-                report.warn(item.number, "account_moved", "person", row["user_id"], kept=kept)
+                report.warn(item.number, "account_moved", "person", row["user_id"], kept=kept, who=row["person"])
                 new["person_id"] = person
+                gone[was.person_id].add(key)
             new |= {
                 name: row[name]
                 for name in ("preferred", "text_only")
@@ -215,8 +231,21 @@ class AccountsLoader:
         audit_many(work, "account.updated", "account", audits)
         write_changes(session, A, changes)
         self._one_preferred(session, preferred)
+        self._take_away(work, gone, {(row["messenger"], row["user_id"]) for row in (item.row for item in items)})
         # Also those that were known: their messenger may be in use only since.
         revive(work, {person for item, person in persons if item.row["messenger"] in self.run.company.messengers})
+
+    def _take_away(self, work: Work, gone: dict[int, set[tuple[str, str]]], stated: set[tuple[str, str]]) -> None:
+        """`stated`: what is somebody's by this file stays."""
+        ended = {place for places in gone.values() for place in places} - stated
+        if ended:
+            query = select(A.c.id, A.c.messenger, A.c.user_id).where(tuple_(A.c.messenger, A.c.user_id).in_(sorted(ended)))
+            rows = work.session.execute(query).all()
+            audits = [(row.id, None, {"account": [row.messenger, row.user_id], "by": "import"}) for row in rows]
+            audit_many(work, "account.removed", "account", audits)
+            work.session.execute(delete(A).where(A.c.id.in_([row.id for row in rows])))
+        for person, places in sorted(gone.items()):
+            moved(work, person, places)
 
     def _one_preferred(self, session: Session, preferred: dict[int, tuple[str, str]]) -> None:
         """A newly preferred account takes the place of the person's former one."""
@@ -227,6 +256,17 @@ class AccountsLoader:
             if (row.messenger, row.user_id) != preferred[row.person_id]
         }
         write_changes(session, A, former)
+
+
+def _former(session: Session, persons: Sequence[tuple[Item, int]]) -> dict[tuple[int, str], list[Any]]:
+    """By person and messenger the accounts that they have there and that the file doesn't give them."""
+    stated = {(person, item.row["messenger"], item.row["user_id"]) for item, person in persons}
+    found: dict[tuple[int, str], list[Any]] = defaultdict(list)
+    query = select(A).where(among(A.c.person_id, {person for _, person in persons})).order_by(A.c.id)
+    for row in session.execute(query):
+        if (row.person_id, row.messenger, row.user_id) not in stated:
+            found[row.person_id, row.messenger].append(row)
+    return found
 
 
 def changed(run: Run, item: Item, row: dict[str, Any], was: Any, names: dict[str, str]) -> dict[str, Any]:

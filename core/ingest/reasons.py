@@ -181,7 +181,13 @@ _ROWS: dict[str, tuple[str, str]] = {
         "the account is kept, but {value!r} is not switched on: it counts once HUIKUAN_MESSENGERS lists it and huikuan is"
         " restarted; there is no need to import it again",
     ),
-    "account_moved": ("账号「{value}」原属 {kept}", "the account {value!r} belonged to {kept}"),
+    "account_moved": (
+        "账号「{value}」原属 {kept}，现改属 {who}", "the account {value!r} belonged to {kept}, and is {who}'s now",
+    ),
+    "account_replaced": (
+        "{who} 的 {messenger} 账号由「{kept}」改为「{value}」：旧账号不再使用，未办的卡片发到新账号",
+        "{who}'s {messenger} account is {value!r} now, no longer {kept!r}: open cards come to the new one",
+    ),
     "unused_columns": ("没有用到的列：{columns}", "columns not used: {columns}"),
 }  # fmt: skip
 

@@ -1,10 +1,17 @@
 """The letter of demand goes along with the card that names it, by Slack's three steps; the card stands without it, too."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from bot.adapters.base import Refused, Sent
+from bot.adapters.slack.client import Answer, Api
+from bot.adapters.slack.files import upload
 from core.models import Task
 from core.models.base import table_of
 from tests.adapters.test_slack_app import Company, hk, rig  # noqa: F401
@@ -44,3 +51,46 @@ def test_the_card_stands_where_the_file_cannot_go(demand: Company, caplog: pytes
     with demand.look() as work:
         events = work.session.execute(select(T.c.events).where(T.c.kind == "collect", T.c.state == "open")).scalars().all()
     assert any(e.get("file") for event in events for e in event)
+
+
+class Told(Api):
+    """A Slack that says where to upload to, and a wire that shows where the bytes go."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__("xoxb-1", "https://slack.com/api/")
+        self.address, self.went = address, []
+
+    async def __call__(self, method: str, **args: Any) -> Answer:
+        return Answer({"upload_url": self.address, "file_id": "F1"})
+
+    client = SimpleNamespace(proxy=None)  # type: ignore[assignment]
+
+    @property
+    def session(self) -> Any:
+        return SimpleNamespace(post=self._post)
+
+    @asynccontextmanager
+    async def _post(self, where: str, **_: Any) -> AsyncIterator[Any]:
+        async def read() -> bytes:
+            return b"OK"
+
+        self.went.append(where)
+        yield SimpleNamespace(status=200, read=read)
+
+
+@pytest.mark.parametrize("address", ["https://files.slack.com/upload/v1/ABC", "https://slack.com/upload/1"])
+async def test_a_letter_goes_where_slack_says(address: str) -> None:
+    api = Told(address)
+    assert await upload(api, "D1", "催款函.html", b"x") == Sent("F1") and api.went == [address]
+
+
+@pytest.mark.parametrize("address", [
+    "https://evil.example/upload", "https://evil.example/files.slack.com", "https://files.slack.com.evil.example/",
+    "https://notslack.com/", "https://evil.example?.slack.com", "https://evil.example#.slack.com", "",
+    "https://evil.example\\.slack.com/", "http://files.slack.com/upload", "https://x@files.slack.com/", "ftp://files.slack.com/",
+    "https://files.slack.com:8443/", "http://169.254.169.254/", "https://[::1", "file:///etc/passwd", ".slack.com",
+])  # fmt: skip
+async def test_a_letter_goes_to_nobody_but_slack(address: str) -> None:
+    """It is a customer's, with what they owe."""
+    api = Told(address)
+    assert isinstance(await upload(api, "D1", "催款函.html", b"x"), Refused) and api.went == []

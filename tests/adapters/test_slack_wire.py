@@ -354,6 +354,23 @@ def test_ids_that_can_be_nobodys_are_a_line_and_do_not_come_again(
     still_works(slack, product)
 
 
+def test_over_http_they_are_answered_like_anything_else(
+    slack: FakeSlack, web: tuple[Product, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    product, _ = web
+    slack.patience(3.0, (0.0,))
+    for kind, payload in broken_ids("U\ud800"):
+        if kind == "slash_commands":  # a form, in which there are none
+            continue
+        caplog.clear()
+        answer = slack.run(slack.courier.push(kind, payload))
+        assert answer.acked and own_lines(caplog) == ["slack: a request was refused: not readable"], (payload, answer)
+    caplog.clear()
+    assert not slack.verify_url("\ud800")
+    assert own_lines(caplog) == ["slack: a request was refused: not readable"]
+    assert product.heard == [] and slack.verify_url()
+
+
 @pytest.mark.parametrize("bad", [7, ["U1"], {"id": "U1"}, True])
 def test_ids_that_are_no_text_are_none(bad: Any) -> None:
     for _, payload in broken_ids("BAD"):
@@ -395,19 +412,23 @@ def test_socket_mode_has_no_routes_and_needs_no_signing_secret(slack: FakeSlack,
 
 
 @pytest.mark.parametrize(
-    ("more", "missing"),
+    ("more", "code", "named"),
     [
-        ({"bot_token": ""}, "HUIKUAN_SLACK_BOT_TOKEN"),
-        ({"bot_token": "xapp-1"}, "HUIKUAN_SLACK_BOT_TOKEN"),
-        ({"app_token": ""}, "HUIKUAN_SLACK_APP_TOKEN"),
-        ({"mode": "http", "signing_secret": ""}, "HUIKUAN_SLACK_SIGNING_SECRET"),
-        ({"api_url": "slack.com"}, "HUIKUAN_SLACK_API_URL"),
+        ({"bot_token": ""}, "not_set", "HUIKUAN_SLACK_BOT_TOKEN"),
+        ({"bot_token": "xapp-1"}, "malformed", "HUIKUAN_SLACK_BOT_TOKEN"),
+        ({"app_token": ""}, "not_set", "HUIKUAN_SLACK_APP_TOKEN"),
+        ({"app_token": "xapp-１"}, "malformed", "HUIKUAN_SLACK_APP_TOKEN"),
+        ({"mode": "http", "signing_secret": ""}, "not_set", "HUIKUAN_SLACK_SIGNING_SECRET"),
+        ({"api_url": "slack.com"}, "malformed", "HUIKUAN_SLACK_API_URL"),
+        ({"bot_token": "x", "app_token": ""}, "not_set_and_malformed", "HUIKUAN_SLACK_BOT_TOKEN"),
     ],
 )
-def test_a_missing_setting_is_named(slack: FakeSlack, more: dict[str, str], missing: str) -> None:
+def test_a_setting_that_is_missing_or_cannot_be_right_is_named(
+    slack: FakeSlack, more: dict[str, str], code: str, named: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         build(settings(slack, **more), None, lambda: NOW)  # type: ignore[arg-type]
-    assert caught.value.code == "messenger.not_set" and missing in str(caught.value.facts["missing"])
+    assert caught.value.code == f"messenger.{code}" and named in str(caught.value.facts)
 
 
 def states(found: list[Finding]) -> dict[str, str]:

@@ -392,11 +392,18 @@ async def test_secrets_stay_out_of_the_logs(
     assert all(token not in said for token in wecom._corp.dead_tokens)
 
 
-@pytest.mark.parametrize("longer", [{"footer": "尾" * 21}, {"fields": (Field("客户", "值" * 31),)}])
+@pytest.mark.parametrize(
+    "longer",
+    [
+        {"footer": "尾" * 21}, {"fields": (Field("客户", "值" * 31),)}, {"fields": (Field("信用额度合计", "1"),)},
+        {"fields": (Field("Receivables", "1"),), "lang": "en"}, {"rows_more": 3},
+    ],
+)  # fmt: skip
 def test_a_notice_that_is_too_much_for_a_card_goes_out_as_text(longer: dict[str, Any]) -> None:
     """bot.fit makes text of it where a card would cut something; then it must not become a card after all."""
-    can = render.capabilities(PROFILES["wecom"], lang="zh", form=False)
-    made, lost = fit(replace(CARD, **{"actions": (), "fields": (), **longer}), can, today=date(2026, 7, 2))
+    card = replace(CARD, **{"actions": (), "fields": (), **longer})
+    can = render.capabilities(PROFILES["wecom"], lang=card.lang, form=False)
+    made, lost = fit(card, can, today=date(2026, 7, 2))
     said = render.payload(made, ref="hk-1", rev=1, user_id="LiSi", agent_id=1)
     assert said["msgtype"] == "text" and not lost
     assert all(part in said["text"]["content"] for part in (made.footer, *(field.value for field in made.fields)))

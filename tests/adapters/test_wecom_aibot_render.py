@@ -36,6 +36,7 @@ def words(body: dict[str, Any]) -> str:
         {"title": "题" * 27}, {"title": "题" * 36}, {"text": "文" * 113}, {"text": "文" * 160}, {"footer": "尾" * 14},
         {"fields": (Field("客户", "值" * 27),)}, {"fields": (Field("客户", "值" * 31),)},
         {"fields": tuple(Field(f"栏{n}", "值") for n in range(7))}, {"rows": (("甲", "1"),)},
+        {"fields": (Field("信用额度合计", "值"),)}, {"fields": (Field("Receivables", "1"),), "lang": "en"},
     ],
 )  # fmt: skip
 def test_a_notice_that_is_too_much_for_a_card_is_all_said_in_words(longer: dict[str, Any]) -> None:
@@ -45,7 +46,7 @@ def test_a_notice_that_is_too_much_for_a_card_is_all_said_in_words(longer: dict[
     assert body["msgtype"] == "markdown" and not lost
     said = words(body)
     assert card.title in said and card.text in said and card.footer in said
-    assert all(field.value in said for field in card.fields)
+    assert all(field.value in said and field.label in said for field in card.fields)
 
 
 def test_a_notice_that_just_fits_is_a_card() -> None:
@@ -74,3 +75,15 @@ def test_words_have_more_room_than_an_apps_text() -> None:
     said = words(frames.message(many, ref="hk-1", rev=1, as_text=True))
     assert "客户89商贸有限公司" in said and "省略" not in said
     assert len(words(frames.message(replace(many, text="文" * 20_000), ref="hk-1", rev=1)).encode()) < 20_480
+
+
+@pytest.mark.parametrize("sign", ["\\", "*_", "文", "a", "- a\n"])
+def test_signs_of_markup_take_no_more_room_than_there_is(sign: str) -> None:
+    """Each becomes three bytes where it was one; what is too long for the messenger is cut, and says so."""
+    whole = sign * (40_000 // len(sign))
+    for body in (frames.text_message(whole, "zh"), frames.text_reply(whole, "zh", "1")):
+        said = str(body[body["msgtype"]]["content"])
+        assert 15_000 < len(said.encode()) <= 20_480 and "省略" in said
+    rated = replace(NOTICE, fields=tuple(Field(f"栏{n}", "\\" * 300) for n in range(11)))
+    said = words(message(rated)[0])
+    assert said.count("＼") == 11 * 300 and len(said.encode()) <= 20_480

@@ -221,7 +221,8 @@ def test_conditions_are_repeated_with_the_order_they_are_about(hk: Company, weco
     held(hk)
     browser = Browser(wecom, "zhou")
     page = browser.enter(link(hk.card("zhou")))
-    sure = browser.save(page, "credit.approve_with", prepay_percent="30")
+    sure = browser.save(page, "credit.approve_with", prepay_percent="30", terms="15", note="*先款* <b>后货</b>，分两批")
+    assert "审批意见" in sure.text and "*先款* <b>后货</b>，分两批" in unescape(sure.text)
     assert "尚未保存" in sure.text and "附条件批准 甲 订单 SO1（¥2,000.00）？" in unescape(sure.text)
     assert request_state(hk) == "pending"
     other = Browser(wecom, "li")

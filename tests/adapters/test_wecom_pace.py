@@ -57,7 +57,7 @@ def robot(aibot: FakeAibot, engine: Engine) -> AibotAdapter:
 async def test_nothing_of_what_one_member_gets_is_dropped(
     wecom: FakeWecom, app: WecomAdapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hours = Hours(monkeypatch, wecom)
+    hours = Hours(monkeypatch, wecom.pass_time)
     for n in range(50):
         await app.say("lisi" if n % 2 else "LiSi", f"第 {n} 条", "zh")
     await app.say("wang", "另一人", "zh")
@@ -70,7 +70,7 @@ async def test_no_call_is_one_too_many_whatever_it_is_for(
     wecom: FakeWecom, app: WecomAdapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of the three counts for itself at WeCom, and all together here."""
-    Hours(monkeypatch, wecom)
+    Hours(monkeypatch, wecom.pass_time)
     wecom.limits.api_minute, wecom.limits.member_minute = 6, 1000
     for call in (lambda: app.post("lisi", b"{}"), lambda: app.show("lisi", "none", {}), lambda: app.signed_in("none")):
         app._calls, app._member = Pace(0.05, 3), Pace(0)
@@ -87,7 +87,7 @@ async def test_no_call_is_one_too_many_whatever_it_is_for(
 async def test_pushes_wait_so_that_none_is_refused(
     aibot: FakeAibot, robot: AibotAdapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hours = Hours(monkeypatch, aibot)
+    hours = Hours(monkeypatch, aibot.pass_time)
     async with started(robot, Listener()):
         await greeted(aibot)
         for n in range(50):
@@ -102,7 +102,7 @@ async def test_answers_come_at_once_and_pushes_wait_for_them(
     listener = Listener()
     async with started(robot, listener):
         await greeted(aibot)
-        hours = Hours(monkeypatch, aibot)
+        hours = Hours(monkeypatch, aibot.pass_time)
         for n in range(25):
             said = await do(aibot.say, "lisi", f"第 {n} 行")
             assert said.text == "已记录。"
@@ -119,7 +119,7 @@ async def test_answers_come_at_once_and_pushes_wait_for_them(
 async def test_an_answer_that_wecom_has_no_room_for_comes_as_a_push_later(
     aibot: FakeAibot, robot: AibotAdapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hours = Hours(monkeypatch, aibot)
+    hours = Hours(monkeypatch, aibot.pass_time)
     async with started(robot, Listener(usual=Reply("done", "已登记。"))):
         for n in range(30):
             await do(aibot.say, "lisi", f"第 {n} 行")

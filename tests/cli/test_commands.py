@@ -259,7 +259,8 @@ def test_the_doctor_says_which_people_cannot_be_reached(
     monkeypatch.setenv("HUIKUAN_MESSENGERS", "slack")
     checks = {c["name"]: c for c in hk("doctor", "--json", code=1).json["checks"]}
     check = checks["accounts"]
-    assert checks["messengers"]["state"] == "fail" and "HUIKUAN_SLACK_BOT_TOKEN" in checks["messengers"]["message"]
+    unfit = checks["slack.settings"]
+    assert unfit["state"] == "fail" and "HUIKUAN_SLACK_BOT_TOKEN" in unfit["message"]
     assert check["state"] == "warn" and "wang" in check["message"] and "li" not in check["message"].split("：")[1]
     hk("import", "accounts", hk.file("a.csv", "person,messenger,user_id\nwang,wecom,W1\n"))
     checks = {c["name"]: c for c in hk("doctor", "--json", code=1).json["checks"]}
@@ -272,7 +273,7 @@ def test_the_doctor_asks_the_messengers_before_there_is_a_database(
 ) -> None:
     monkeypatch.setenv("HUIKUAN_MESSENGERS", "wecom")
     said = hk("doctor", code=1).out
-    assert "✗ messengers" in said and "HUIKUAN_WECOM_SECRET" in said
+    assert "✗ wecom.settings" in said and "HUIKUAN_WECOM_SECRET" in said
     monkeypatch.setenv("HUIKUAN_MESSENGERS", "dingtalk")
     for name in ("CLIENT_ID", "CLIENT_SECRET", "ROBOT_CODE"):
         monkeypatch.setenv(f"HUIKUAN_DINGTALK_{name}", "x")
@@ -281,6 +282,27 @@ def test_the_doctor_asks_the_messengers_before_there_is_a_database(
     assert checks["dingtalk.secret"]["state"] == "fail"
     assert checks["dingtalk.calls"]["state"] == "warn" and "数据库" in checks["dingtalk.calls"]["message"]
     assert not (hk.folder / "var").exists(), "looking makes nothing"
+
+
+def test_one_messenger_that_is_set_wrong_hides_no_other(hk: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that is there is not missing; three faults take one run."""
+    monkeypatch.setenv("HUIKUAN_MESSENGERS", "slack,wecom,dingtalk")
+    monkeypatch.setenv("HUIKUAN_SLACK_BOT_TOKEN", "xapp-the-other-one")
+    monkeypatch.setenv("HUIKUAN_SLACK_APP_TOKEN", "xapp-1")
+    for name, value in {"CORP_ID": "ww1", "AGENT_ID": "1", "SECRET": "s", "TOKEN": "t", "AES_KEY": "too short"}.items():
+        monkeypatch.setenv(f"HUIKUAN_WECOM_{name}", value)
+    for name in ("CLIENT_ID", "CLIENT_SECRET"):
+        monkeypatch.setenv(f"HUIKUAN_DINGTALK_{name}", "x")
+    for name in ("HUIKUAN_DINGTALK_API_URL", "HUIKUAN_WECOM_API_URL"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    checks = {c["name"]: c for c in hk("doctor", "--json", code=1).json["checks"]}
+    slack = checks["slack.settings"]
+    assert "格式不对：HUIKUAN_SLACK_BOT_TOKEN (xoxb-…)" in slack["message"] and "缺少" not in slack["message"]
+    assert {checks[name]["state"] for name in ("wecom.aes_key", "wecom.secret", "dingtalk.secret")} == {"fail"}
+    assert "the-other-one" not in json.dumps(checks)
+    monkeypatch.delenv("HUIKUAN_SLACK_APP_TOKEN")
+    both = {c["name"]: c for c in hk("doctor", "--json", code=1).json["checks"]}["slack.settings"]["message"]
+    assert "缺少设置：HUIKUAN_SLACK_APP_TOKEN" in both and "格式不对：HUIKUAN_SLACK_BOT_TOKEN" in both
 
 
 def test_the_doctor_says_in_a_line_of_its_own_why_it_fails(hk: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,3 +352,24 @@ def test_the_calendar_warns_before_it_ends(hk: CommandLine, monkeypatch: pytest.
     assert state(datetime(2026, 12, 1, tzinfo=UTC)) == "warn"
     monkeypatch.setenv("HUIKUAN_CALENDAR_DAYS_WORK", '["2027-02-20"]')
     assert state(datetime(2026, 12, 1, tzinfo=UTC)) == "ok"
+
+
+def test_a_wrong_account_is_taken_away(hk: CommandLine, company: Fill) -> None:
+    company()
+    for user in ("U1", "U2"):  # as an earlier version kept both
+        hk("import", "accounts", hk.file("a.csv", f"person,messenger,user_id\nwang,slack,{user}\n"))
+    _account(hk, "wang", "slack", "U1")
+    error = hk.refused("unlink", "wang", "Slack")
+    assert error["code"] == "account.several" and "U2, U1" in error["message"]
+    assert "slack U1" in hk("unlink", "wang", "slack", "U1").out
+    assert hk("unlink", "wang", "slack", "--json").json == {"person": "wang", "messenger": "slack", "user_id": "U2"}
+    assert hk.refused("unlink", "wang", "slack")["code"] == "account.none_there"
+    assert hk.refused("unlink", "nobody", "slack")["code"] == "person.unknown"
+
+
+def _account(hk: CommandLine, handle: str, messenger: str, user_id: str) -> None:
+    import sqlite3
+
+    with sqlite3.connect(hk.folder / "var/huikuan.db") as db:
+        put = "INSERT INTO account (person_id, messenger, user_id, preferred, text_only) SELECT id, ?, ?, 0, 0 FROM person"
+        db.execute(f"{put} WHERE handle = ?", (messenger, user_id, handle))

@@ -81,3 +81,16 @@ def test_a_card_that_was_refused_is_an_exit_code_and_its_reason(hk: CommandLine,
     phones["slack"].fake.fail("chat.postMessage", refused("is_archived"))
     [one] = hk("send-test", "zhou", "--json", code=1).json["results"]
     assert (one["messenger"], one["sent"], one["reason"]) == ("slack", False, "is_archived")
+
+
+def test_a_wrong_account_is_named_with_what_to_do_in_the_readers_language(
+    hk: CommandLine, phones: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hk("import", "accounts", hk.file("a.csv", "person,messenger,user_id\nwang,Slack,U0NOBODY\nwang,钉钉,nosuch\n"))
+    said = hk("send-test", "wang", code=1).out
+    assert "slack: 没有发出：Slack 里没有账号 U0NOBODY" in said and "dingtalk: 没有发出：钉钉里没有账号 nosuch" in said
+    assert "huikuan unlink wang dingtalk" in said and "docs/setup-slack.md" in said and "user_not_found" not in said
+    monkeypatch.setenv("HUIKUAN_LANG", "en")
+    assert "Not sent: DingTalk knows no account nosuch" in hk("send-test", "wang", code=1).out
+    results = hk("send-test", "wang", "--json", code=1).json["results"]
+    assert {one["account"] for one in results} == {"U0NOBODY", "nosuch"}

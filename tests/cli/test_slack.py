@@ -3,7 +3,10 @@
 import json
 import re
 
-from bot.adapters.slack.manifest import EVENTS, SCOPES, manifest
+import pytest
+
+from bot.adapters.slack.heard import hear
+from bot.adapters.slack.manifest import SCOPES, manifest
 from tests.cli.conftest import CommandLine
 
 # What each group may hold, and how long texts may be.
@@ -47,12 +50,39 @@ def checked(made: dict) -> None:  # type: ignore[type-arg]
 
 def test_the_manifest_for_socket_mode(hk: CommandLine) -> None:
     made = json.loads(hk("slack", "manifest").out)
+    assert made == manifest()
     checked(made)
     assert [c["command"] for c in made["features"]["slash_commands"]] == ["/balance", "/hk"]
-    assert made["settings"]["event_subscriptions"]["bot_events"] == list(EVENTS)
     assert set(SCOPES) == {"app_mentions:read", "chat:write", "commands", "files:write", "im:history", "im:write"}
     assert made["settings"]["socket_mode_enabled"] and made["settings"]["interactivity"] == {"is_enabled": True}
     assert not made["settings"]["token_rotation_enabled"]
+
+
+# By the name under which a manifest asks for it: what Slack then tells, if the app may read it.
+MESSAGE = {"type": "message", "user": "U1", "text": "<@U0BOT> 待办", "channel": "C1", "tab": "home"}
+WHERE = {"im": "im", "channels": "channel", "groups": "group", "mpim": "mpim", "app_home": "app_home"}
+OTHERS = (
+    "app_home_opened", "app_mention", "app_uninstalled", "assistant_thread_started", "channel_created", "file_shared",
+    "function_executed", "im_created", "link_shared", "member_joined_channel", "pin_added", "reaction_added", "team_join",
+    "tokens_revoked", "user_change",
+)  # fmt: skip
+TOLD = {
+    **{f"message.{name}": {**MESSAGE, "channel_type": kind} for name, kind in WHERE.items()},
+    **{name: {**MESSAGE, "type": name} for name in OTHERS},
+}
+
+
+def understood(event: dict[str, str]) -> bool:
+    return hear({"type": "event_callback", "event_id": "Ev1", "team_id": "T1", "event": event}).kind != "nothing"
+
+
+@pytest.mark.parametrize("address", ["", "https://ar.example.com"])
+def test_the_manifest_asks_for_the_events_that_mean_something_to_us(address: str) -> None:
+    """One too few, and nobody's line arrives; one too many, and an administrator allows more than is read."""
+    asked = manifest(address)["settings"]["event_subscriptions"]["bot_events"]
+    assert sorted(asked) == sorted(name for name, event in TOLD.items() if understood(event))
+    assert sorted(asked) == ["app_home_opened", "app_mention", "message.im"]
+    assert {"app_mentions:read", "im:history"} <= set(SCOPES)  # without which Slack doesn't tell them
 
 
 def test_the_manifest_for_http_names_the_address(hk: CommandLine) -> None:

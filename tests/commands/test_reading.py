@@ -10,6 +10,7 @@ from sqlalchemy import event
 from sqlmodel import Session, func, select
 
 from bot.commands import CommandReply, handle
+from bot.fit import PROFILES, fit
 from bot.notifications.templates import render
 from core.dunning import stored
 from core.models import (
@@ -397,6 +398,27 @@ def test_help_names_what_one_may_do(firm: Firm) -> None:
     assert [line.label for line in firm.says(firm.li, "/help 承诺").view.commands] == ["承诺 客户 日期 [金额] [备注]"]
     admin = firm.add(Person(handle="root", name="管理员", roles=["admin"]))
     assert len(firm.says(admin, "帮助").view.commands) == 7
+
+
+@pytest.mark.parametrize(
+    ("role", "first"),
+    [
+        ("rep", {"余额", "待办", "承诺", "已付", "争议", "记录", "稍后"}), ("finance", {"余额", "待办", "收款", "核销", "红字"}),
+        ("finance_director", {"审批", "批准", "驳回", "订单", "信用", "待办", "余额"}),
+        ("sales_director", {"审批", "批准", "驳回", "订单", "信用", "待办"}),
+    ],
+)
+def test_help_begins_with_what_the_role_does_and_names_all_where_few_lines_fit(
+    firm: Firm, role: str, first: set[str]
+) -> None:
+    reply = firm.says(firm.add(Person(handle="new", name="新人", roles=[role])), "帮助")
+    names = [line.label.split()[0] for line in reply.view.commands]
+    assert first <= set(names[:10]), names
+    card = render(reply.kind, reply.view, "zh")
+    for profile in PROFILES:
+        shown = fit(card, PROFILES[profile], today=reply.view.today)[0]
+        missing = [name for name in names if name not in shown.text and not any(name in row[0] for row in shown.rows)]
+        assert not missing and "帮助" in shown.text, (profile, missing, shown.text)
 
 
 @pytest.mark.parametrize(("text", "near"), [("/ablance 甲公司", "余额 客户"), ("promis 甲", "承诺 客户 日期 [金额] [备注]")])

@@ -187,7 +187,8 @@ def test_messengers_and_roles_by_the_names_that_people_use(importer: Importer) -
     report = importer("accounts", [["person", "messenger", "user_id"], *(["li", name, f"U{name}"] for name in called)])
     assert [a.messenger for a in importer.rows(Account)] == ["wecom"] * 4 + ["dingtalk"] * 2 + ["slack"]
     assert codes(report.rejected) == [(9, "bad_value"), (10, "bad_value")]
-    assert "飞书" in report.rejected[0]["reason"] and "wecom/企业微信, dingtalk/钉钉, slack, local" in report.rejected[0]["reason"]
+    refused = report.rejected[0]["reason"]
+    assert "飞书" in refused and "wecom/企业微信, dingtalk/钉钉, slack, local" in refused
 
 
 def test_whatever_the_product_calls_a_role_or_a_messenger_is_read(importer: Importer) -> None:

@@ -22,9 +22,6 @@ from tests.fakes.wecom.sending import AGAIN, ENVELOPE, MOST_TEXT, limited, no_un
 Payload = dict[str, Any]
 TEMPLATE = Template(template_file())
 
-# “Letters waiting” is a label of 15 letters: bot.fit gives the card up for a text, the adapter still draws it as a card.
-KNOWN = {"keyname: 15 of 5 characters: Letters waiting", "keyname: 16 of 5 characters: Promises waiting"}
-
 
 def slack(payload: Payload) -> None:
     complaints: list[str] = []
@@ -86,7 +83,7 @@ def _narrow(lint: str) -> bool:
     if found is None:
         return False
     latin = all(ord(char) < 256 or char in "…–" for char in found[3])
-    return any(lint.endswith(one) for one in KNOWN) or (latin and int(found[1]) <= 2 * int(found[2]))
+    return latin and int(found[1]) <= 2 * int(found[2])
 
 
 def words(payload: Payload) -> None:

@@ -231,19 +231,25 @@ def _unopened(opened: Answer) -> Retry | Refused:
 
 
 def build(settings: Settings, engine: Engine, clock: Callable[[], datetime]) -> SlackAdapter:
-    """Errors: messenger.not_set, which names every variable that is missing or looks wrong."""
+    """Errors: messenger.not_set, messenger.malformed, messenger.not_set_and_malformed, which name every variable."""
     own = settings.slack
     prefix = "HUIKUAN_SLACK_"
-    missing = []
-    if not own.bot_token.get_secret_value().startswith("xoxb-"):
-        missing.append(f"{prefix}BOT_TOKEN (xoxb-…)")
-    if own.mode == "socket" and not own.app_token.get_secret_value().startswith("xapp-"):
-        missing.append(f"{prefix}APP_TOKEN (xapp-…)")
+    missing, malformed = [], []
+    tokens = {"BOT_TOKEN": (own.bot_token, "xoxb-")}
+    if own.mode == "socket":
+        tokens["APP_TOKEN"] = (own.app_token, "xapp-")
+    for name, (token, begins) in tokens.items():
+        if not (value := token.get_secret_value()):
+            missing.append(f"{prefix}{name} ({begins}…)")
+        elif not value.startswith(begins) or not value.isascii():
+            malformed.append(f"{prefix}{name} ({begins}…)")
     if own.mode == "http" and not own.signing_secret.get_secret_value():
         missing.append(f"{prefix}SIGNING_SECRET")
     url = urlsplit(own.api_url)
     if url.scheme not in ("http", "https") or not url.hostname:
-        missing.append(f"{prefix}API_URL (https://slack.com/api/)")
-    if missing:
-        raise ConfigError("messenger.not_set", messenger="slack", missing=", ".join(missing))
+        malformed.append(f"{prefix}API_URL (https://slack.com/api/)")
+    if missing or malformed:
+        code = "_and_".join(name for name, found in (("not_set", missing), ("malformed", malformed)) if found)
+        facts = {"missing": ", ".join(missing), "malformed": ", ".join(malformed)}
+        raise ConfigError(f"messenger.{code}", messenger="slack", **{name: said for name, said in facts.items() if said})
     return SlackAdapter(own, engine, clock, settings.lang)

@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Route
 from bot.adapters.reach import is_ours
 from bot.adapters.slack.client import TOKEN_ERRORS, Api, quiet
 from bot.adapters.slack.heard import team_of
+from bot.text import is_id
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +155,7 @@ class Door:
         challenge = str((body or {}).get("challenge", ""))
         if not is_ours(challenge):
             self._called()
-        if body is None:
+        if body is None or not is_id(challenge):
             return _refused(400, "not readable")
         if body.get("type") == "url_verification":
             return PlainTextResponse(challenge)

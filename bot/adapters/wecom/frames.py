@@ -9,7 +9,7 @@ from typing import Any
 from bot.adapters.wecom import render
 from bot.adapters.wecom.xml import Event
 from bot.card import Capabilities, Card, short
-from bot.fit import PROFILES
+from bot.fit import PROFILES, says_too_much
 from bot.plain import to_text
 
 PUSH, REPLY = "aibot_send_msg", "aibot_respond_msg"
@@ -19,6 +19,7 @@ TAPS = ("template_card_event", "template_card_menu_event")
 # A robot's card holds less than an app's, and its colours stand under other numbers.
 MAX_TITLE, MAX_DESC, MAX_TEXT, MAX_SOURCE, MAX_VALUE, MAX_OPTION = 26, 30, 112, 13, 26, 10
 STYLES = {3: 4, 4: 3}
+MAX_PARTS = 20_480 // render.MAX_TEXT_BYTES
 # No way is known to take the meaning of a sign away, so signs that Markdown reads are shown in their full width.
 FULL_WIDTH = str.maketrans("*_`[]<>#~|\\&", "＊＿｀［］＜＞＃～｜＼＆")
 _BULLET = re.compile(r"^(\s*)([-+])(?=\s)", re.MULTILINE)
@@ -87,7 +88,7 @@ def capabilities(lang: str) -> Capabilities:
 
 def too_much(made: Card) -> bool:
     """Words take over where a robot's card would cut a notice."""
-    return render.too_much(made, title=MAX_TITLE, text=MAX_TEXT, value=MAX_VALUE, source=MAX_SOURCE)
+    return says_too_much(made, capabilities(made.lang))
 
 
 def message(made: Card, *, ref: str, rev: int, as_text: bool = False, task_id: str = "") -> dict[str, Any]:
@@ -152,6 +153,6 @@ def welcome(said: str) -> dict[str, Any]:
 
 
 def plain(said: str, lang: str) -> str:
-    """Words that Markdown shows as they are."""
-    whole = "\n".join(render.texts(said, lang)).replace("<\u200b", "<")
-    return _BULLET.sub(r"\1·", whole.translate(FULL_WIDTH))
+    """Words that Markdown shows as they are, cut as long as they are then."""
+    wide = _BULLET.sub(r"\1·", said.translate(FULL_WIDTH))
+    return "\n".join(render.texts(wide, lang, most=MAX_PARTS))

@@ -9,7 +9,7 @@ from typing import Any
 from bot.adapters.wecom import keys
 from bot.adapters.wecom.words import word
 from bot.card import Action, Capabilities, Card, Input, short
-from bot.fit import PROFILES
+from bot.fit import PROFILES, says_too_much
 from bot.plain import to_text
 from core.jsontext import encode
 
@@ -152,15 +152,9 @@ def _key(action: Action, ref: str, rev: int) -> str:
 _LINK = re.compile(r"<(?=/?a\b)", re.I)
 
 
-def too_much(
-    card: Card, *, title: int = MAX_TITLE, text: int = MAX_TEXT, value: int = MAX_VALUE, source: int = MAX_SOURCE
-) -> bool:
-    """A card without buttons says more than a notice can: it goes out as text. See Capabilities.long_as_text."""
-    if card.actions or card.closed:
-        return False
-    if card.rows or len(card.fields) > MAX_ROWS or any(len(field.value) > value for field in card.fields):
-        return True
-    return len(card.text) > text or len(card.title) > title or len(card.footer) > source
+def too_much(card: Card) -> bool:
+    """A card without buttons says more than a notice can: it goes out as text."""
+    return says_too_much(card, capabilities(PROFILES["wecom"], lang=card.lang, form=False))
 
 
 def plain(card: Card, form: str = "") -> str:

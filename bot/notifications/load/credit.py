@@ -14,12 +14,15 @@ from bot.notifications.templates import templates
 from bot.notifications.views import CreditView, OrderView, Phrase
 from bot.notifications.views.credit import InsuredLine, in_place_of
 from bot.notifications.views.ratings import letter_of
-from core.credit import requests, seats, votes
+from core.credit import requests, seats
+from core.credit.conditions import merged
 from core.credit.decision import decision
 from core.ledger.marks import NOBODY
-from core.models import CreditRequest, Delivery, Order, OrderState, RequestState
+from core.models import CreditRequest, CreditVote, Delivery, Order, OrderState, RequestState
 from core.models.base import table_of
 from core.money import Money
+
+V = table_of(CreditVote)
 
 
 def request(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
@@ -30,7 +33,7 @@ def request(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
     mine, reader = row.rungs[row.rung], message.person_id
     ended = _ended(facts, row, lang)
     if ended is None and reader not in seats.may_decide(mine):
-        ended = phrase("ended.approved") if _voted_before(row, reader) else _others_decide(facts, mine, lang)
+        ended = _next_level(facts, row, lang) if _voted_before(row, reader) else _others_decide(facts, mine, lang)
     if ended is not None and not message.for_update:
         return Cancel(str(row.state))
     newer = ended is None and _newer(facts, message)
@@ -40,6 +43,7 @@ def request(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
     currency, limit, over = shown["currency"], shown["limit_minor"], shown["over_minor"]
     left = shown.get("available_minor", None if limit is None else limit - shown["used_minor"])  # an older one has none
     promise = max(about.promises, key=lambda p: p.id or 0, default=None)
+    said = _votes(facts, row) if ended is None else []
     view = CreditView(
         today=facts.today,
         customer=about.name,
@@ -75,7 +79,9 @@ def request(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         anew="agreed" in shown,
         refused_by=facts.name(shown.get("rejected", {}).get("by")),
         refused_why=shown.get("rejected", {}).get("reason", ""),
-        conditions=_agreed_so_far(facts, row) if ended is None else None,
+        conditions=_agreed_so_far(row, said) if ended is None else None,
+        agreed_by=tuple(facts.name(vote.person_id) for vote in said if vote.conditions),
+        comments=_comments(facts, said),
         acts_for=tuple(facts.name(person) for person in seats.acts_for(mine, reader)),
         unanswered=tuple(facts.name(person) for person in seats.seats(mine)) if reader in mine.get("above", ()) else (),
         reminders=row.reminders,
@@ -117,6 +123,12 @@ def _others_decide(facts: Facts, rung: seats.Rung, lang: str) -> Phrase:
     return phrase("ended.moved", who=("、" if lang == "zh" else ", ").join(_asked(facts, rung, lang)))
 
 
+def _next_level(facts: Facts, row: CreditRequest, lang: str) -> Phrase:
+    """For whoever was asked on a level that has agreed: nothing is decided yet."""
+    who = ("、" if lang == "zh" else ", ").join(_asked(facts, row.rungs[row.rung], lang))
+    return phrase("ended.next_level", text=f"{row.rung}/{len(row.rungs)}", who=who)
+
+
 def _asked(facts: Facts, rung: seats.Rung, lang: str) -> list[str]:
     """Whose decision it waits for."""
     return [
@@ -125,13 +137,30 @@ def _asked(facts: Facts, rung: seats.Rung, lang: str) -> list[str]:
     ]
 
 
-def _agreed_so_far(facts: Facts, row: CreditRequest) -> Phrase | None:
-    """What those who have said yes already ask for."""
-    mine = row.rungs[row.rung]
-    if not row.rung and mine["need"] == "any" and "agreed" not in row.facts:
-        return None
-    agreed = votes.agreed_so_far(facts.work, row)
+def _votes(facts: Facts, row: CreditRequest) -> list[CreditVote]:
+    """Everybody's word on what is shown now, the first one first."""
+    if not row.rung and row.rungs[0]["need"] == "any":
+        return []  # one word is all that there can be
+    mine = select(CreditVote).where(V.c.request_id == row.id, V.c.request_rev == row.rev)
+    return list(facts.work.session.execute(mine.order_by(V.c.rung, V.c.at, V.c.person_id)).scalars())
+
+
+def _agreed_so_far(row: CreditRequest, said: Iterable[CreditVote]) -> Phrase | None:
+    """What those who have said yes already ask for, and those of an earlier yes that came to nothing."""
+    agreed = merged([row.facts.get("agreed", {}), *(vote.conditions for vote in said if vote.approve)])
     return phrase("credit.conditions", **_said(agreed)) if agreed else None
+
+
+def _comments(facts: Facts, said: Iterable[CreditVote]) -> tuple[Phrase, ...]:
+    return tuple(phrase("credit.comment", who=facts.name(vote.person_id), text=vote.reason) for vote in said if vote.reason)
+
+
+def words_on(facts: Facts, row: CreditRequest) -> tuple[Phrase, ...]:
+    """What was written beside a decision: on every level, with names where several had a say."""
+    said = _votes(facts, row) if row.state in (RequestState.approved, RequestState.rejected) else []
+    if len(said) > 1:
+        return _comments(facts, said)
+    return (phrase("credit.comment", text=row.reason),) if row.reason else ()
 
 
 def _decider(facts: Facts, row: CreditRequest, lang: str) -> str:
@@ -265,7 +294,7 @@ def _told(
         asked=tuple(_asked(facts, rung, lang)),
         until=facts.local(asked.expires_at, message.person_id) if asked is not None and pending else None,
         by=_decider(facts, decided, lang) if decided is not None else "",
-        why=decided.reason if decided is not None else "",
+        why=words_on(facts, decided) if decided is not None else (),
         conditions=_conditions_of(row, decided),
         note=row.note,
         may_ask=may_ask,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import select
 
-from bot.notifications.load.credit import conditions_of
+from bot.notifications.load.credit import conditions_of, words_on
 from bot.notifications.load.facts import About, Cancel, Facts, Loaded, Message, phrase
 from bot.notifications.views import ClosedOrderRow, InvoiceView, Phrase, PrepayRow, PrepayView, ShipmentRow, SignView
 from core import invoicing, unsigned
@@ -100,7 +100,8 @@ def prepay(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> 
     contact = about.contacts.get("finance")
     said = _said(facts, mine)
     alike = len({(by, conditions) for by, _, conditions in said}) == 1
-    by, why, conditions = said[-1] if alike else ("", "", None)
+    by, _, conditions = said[-1] if alike else ("", (), None)
+    why = tuple(dict.fromkeys(word for _, words, _ in said for word in words)) if alike else ()
     view = PrepayView(
         today=facts.today, customer=about.name, short=about.short, code=about.code,
         amounts=_sums((each.missing_minor, each.currency) for each in mine),
@@ -108,7 +109,7 @@ def prepay(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> 
             PrepayRow(
                 order=each.number, amount=Money(each.order_minor, each.currency),
                 missing=Money(each.missing_minor, each.currency), by="" if alike else its[0],
-                conditions=None if alike else its[2],
+                conditions=None if alike else its[2], why=() if alike else its[1],
             )
             for each, its in zip(mine, said, strict=True)
         ),
@@ -120,15 +121,15 @@ def prepay(facts: Facts, message: Message, task: Task, ended: Phrase | None) -> 
     return _loaded(task, view, about)
 
 
-def _said(facts: Facts, waiting: Sequence[prepayment.Awaited]) -> list[tuple[str, str, Phrase | None]]:
+def _said(facts: Facts, waiting: Sequence[prepayment.Awaited]) -> list[tuple[str, tuple[Phrase, ...], Phrase | None]]:
     """Of each order who approved it, their words, and on which conditions; nobody where it only promises a prepayment."""
     agreed = [each.order_id for each in waiting if each.agreed]
     rows = facts.work.session.execute(select(CreditRequest).where(Q.c.order_id.in_(agreed)).order_by(Q.c.id)).scalars()
     latest = {row.order_id: row for row in rows}
     found = [latest.get(each.order_id) for each in waiting]
     return [
-        (facts.name(row.decided_by_id), row.reason, phrase("credit.conditions", **conditions_of(row)))
-        if row is not None else ("", "", None)
+        (facts.name(row.decided_by_id), words_on(facts, row), phrase("credit.conditions", **conditions_of(row)))
+        if row is not None else ("", (), None)
         for row in found
     ]  # fmt: skip
 

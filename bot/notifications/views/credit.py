@@ -82,6 +82,8 @@ class CreditView:
     refused_by: str = ""  # who rejected the order before it was asked about again
     refused_why: str = ""  # their words
     conditions: Phrase | None = None  # "credit.conditions": of those who have said yes already
+    agreed_by: tuple[str, ...] = ()  # who of them asked for conditions
+    comments: tuple[Phrase, ...] = ()  # "credit.comment": what they wrote
     acts_for: tuple[str, ...] = ()  # who is away, so that the reader decides in their place
     unanswered: tuple[str, ...] = ()  # who was asked first and didn't answer: the reader is above them
     reminders: int = 0  # how often those on the rung were reminded
@@ -217,7 +219,7 @@ class OrderView:
     asked: tuple[str, ...] = ()  # order.held: whose decision it waits for
     until: datetime | None = None  # order.held: until when they may decide
     by: str = ""  # order.decided: who; "" when it came about by itself, after a payment say
-    why: str = ""  # order.decided: their words
+    why: tuple[Phrase, ...] = ()  # order.decided: what was written beside it, "credit.comment"
     conditions: Phrase | None = None  # "credit.conditions"
     note: str = ""  # the rep's own words
     may_ask: bool = False  # the reader may ask again
@@ -281,7 +283,8 @@ class OrderView:
                 Phrase(code="credit.over_limit", amount=(yuan(120_000),)), Phrase(code="credit.overdue", n=7),
             ),
             asked=(example_person(lang, 2),), until=datetime(2026, 7, 10, 12, tzinfo=SHANGHAI),
-            by=example_person(lang, 2), why="先收三成再发货" if lang == "zh" else "ship after the prepayment",
+            by=example_person(lang, 2),
+            why=(Phrase(code="credit.comment", text="先收三成再发货" if lang == "zh" else "ship after the prepayment"),),
             conditions=Phrase(code="credit.conditions", n=30, on=date(2026, 7, 31)),
             note="老客户，月底回款后补齐" if lang == "zh" else "old customer, pays at month-end",
         )  # fmt: skip

@@ -105,6 +105,7 @@ class PrepayRow:
     missing: Money  # of the prepayment
     by: str = ""  # who approved it, where that was another one than of the others, or on other conditions
     conditions: Phrase | None = None  # theirs
+    why: tuple[Phrase, ...] = ()  # "credit.comment": what was written beside it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ class PrepayView:
     orders: tuple[PrepayRow, ...]
     agreed: bool = False  # approved on that condition, all of them
     by: str = ""  # who approved all of them
-    why: str = ""  # their words
+    why: tuple[Phrase, ...] = ()  # "credit.comment": what was written beside it
     conditions: Phrase | None = None  # "credit.conditions", the same of all of them
     contact: str = ""  # whom to ask: name, phone
     ended: Phrase | None = None
@@ -133,7 +134,7 @@ class PrepayView:
         return cls(
             today=date(2026, 7, 8), customer=example_name(lang), short=example_short(lang), code="C019",
             amounts=(yuan(60_000),), agreed=True, by=example_person(lang, 2), contact="finance@huaxing.example",
-            why="先收三成再发货" if lang == "zh" else "ship after the prepayment",
+            why=(Phrase(code="credit.comment", text="先收三成再发货" if lang == "zh" else "ship after the prepayment"),),
             conditions=Phrase(code="credit.conditions", n=30),
             orders=(PrepayRow(order="SO-2026-0118", amount=yuan(200_000), missing=yuan(60_000)),),
         )  # fmt: skip

@@ -61,6 +61,7 @@ class OrderStep:
 
     at: datetime
     what: Phrase  # "ended.approved", "ended.request_expired", ...
+    comment: str = ""  # what they wrote beside their yes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,8 @@ class OrderStatusView:
             reasons=(Phrase(code="credit.over_limit", amount=(yuan(120_000),)), Phrase(code="credit.overdue", n=7)),
             asked=(example_person(lang, 2),), until=datetime(2026, 7, 10, 12, tzinfo=SHANGHAI),
             steps=(OrderStep(at=datetime(2026, 7, 8, 11, tzinfo=SHANGHAI),
-                             what=Phrase(code="ended.approved", who=example_person(lang, 1))),),
+                             what=Phrase(code="ended.approved", who=example_person(lang, 1)),
+                             comment="先收三成再发货" if lang == "zh" else "ship after the prepayment"),),
         )  # fmt: skip
 
 

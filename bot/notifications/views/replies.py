@@ -29,6 +29,7 @@ class HelpView:
 
     today: date
     commands: tuple[Line, ...]
+    words: tuple[str, ...] = ()  # each command's own, where there are many: a card may have no room for all lines
     unknown: str = ""  # the text that wasn't understood, if that is why help is shown
 
     @classmethod

@@ -44,6 +44,7 @@ class Gate:
         self.quota: int | None = None
         self.used = 0
         self.rate: int | None = 20  # calls a second of the standard edition
+        self.skipped = 0.0  # seconds that tests let pass for it
         self._recent: deque[float] = deque()
 
     # --- tokens -----------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ class Gate:
             code = "Forbidden.AccessDenied.ApiCountLimitForOrg" if request.path.startswith("/v1.0/") else "90020"
             raise Refused(code, "本月调用次数已用完", status=403, wrong=False)
         self.used += 1
-        moment = time.monotonic()
+        moment = time.monotonic() + self.skipped
         while self._recent and self._recent[0] <= moment - 1:
             self._recent.popleft()
         if self.rate is not None and len(self._recent) >= self.rate:

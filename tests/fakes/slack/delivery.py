@@ -181,8 +181,8 @@ class Courier:
 
     def _form(self, one: Delivery) -> tuple[bytes, str]:
         if one.kind == "events_api":
-            return json.dumps(one.payload, ensure_ascii=False).encode(), "application/json"
-        form = one.payload if one.kind == "slash_commands" else {"payload": json.dumps(one.payload, ensure_ascii=False)}
+            return _json(one.payload).encode(), "application/json"
+        form = one.payload if one.kind == "slash_commands" else {"payload": _json(one.payload)}
         return urlencode(form).encode(), "application/x-www-form-urlencoded"
 
     async def _by_http(self, one: Delivery) -> None:
@@ -217,6 +217,12 @@ class Courier:
             return 0, f"no answer within {self.ack_within:g} s", {}
         except aiohttp.ClientError as error:
             return 0, f"not reachable: {type(error).__name__}", {}
+
+
+def _json(payload: dict[str, Any]) -> str:
+    """Half a surrogate, which UTF-8 has not, can be said in JSON all the same."""
+    said = json.dumps(payload, ensure_ascii=False)
+    return said if said.encode("utf-8", "replace").decode() == said else json.dumps(payload)
 
 
 def _reply(text: str) -> Any:
