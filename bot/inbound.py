@@ -202,9 +202,10 @@ class Desk:
     def _about(self, reply: Reply, delivery: Delivery) -> Reply:
         """A line, or a link above which others have come, doesn't say whom it is about: the answer does."""
         named = questions.named(self.work, delivery, self.lang)
-        if not named or not reply.message:
+        prefix = f"{named}：" if self.lang == "zh" else f"{named}: "
+        if not named or not reply.message or reply.message.startswith(prefix):  # a typed line, answered apart: once
             return reply
-        return replace(reply, message=f"{named}：{reply.message}" if self.lang == "zh" else f"{named}: {reply.message}")
+        return replace(reply, message=f"{prefix}{reply.message}")
 
     # --- buttons ---
 
