@@ -45,7 +45,8 @@ class Filled:
 
 def form(card: Card, actions: Sequence[Action], *, hidden: Mapping[str, str], filled: Filled | None, nonce: str) -> str:
     """The page that asks. `hidden`: what each form sends along."""
-    return _page(card.lang, nonce, "form", card=card, more=more_line(card.rows_more, card.lang), actions=actions, hidden=hidden, filled=filled)
+    more = more_line(card.rows_more, card.lang)
+    return _page(card.lang, nonce, "form", card=card, more=more, actions=actions, hidden=hidden, filled=filled)
 
 
 @dataclass(frozen=True)

@@ -295,7 +295,8 @@ def _gone(context: Context, spec: "Spec") -> Outcome | None:
     if context.subject == "task":
         task = context.work.session.get_one(Task, context.subject_id)
         if task.state != TaskState.open:
-            return Outcome(Result.already, f"task.{task.state}", {"by": _named(context.work, task.closed_by), "at": task.closed_at})
+            by = _named(context.work, task.closed_by)
+            return Outcome(Result.already, f"task.{task.state}", {"by": by, "at": task.closed_at})
     if context.subject == "case" and context.request.action.startswith("task."):
         case = context.work.session.get_one(Case, context.subject_id)
         if case.state == "closed":
