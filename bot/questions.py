@@ -15,7 +15,7 @@ from bot.meant import Hit, whole
 from bot.notifications.load import Cancel, Message
 from bot.notifications.load import load as load_view
 from bot.notifications.parcel import of_delivery
-from bot.notifications.templates import render
+from bot.notifications.templates import render, templates
 from bot.notifications.views import ChoiceView, Line, Option, SureView
 from bot.words import sentence
 from core import actions
@@ -225,5 +225,8 @@ def ending(work: Work, delivery: Delivery, lang: Lang) -> str:
     loaded = load_view(work, of_delivery(delivery), lang)
     if isinstance(loaded, Cancel):
         return ""
-    card = render(loaded.kind, loaded.view, lang)
-    return card.title if card.closed else ""
+    card, ended = render(loaded.kind, loaded.view, lang), getattr(loaded.view, "ended", None)
+    if not card.closed or ended is None:
+        return card.title if card.closed else ""
+    name, said = named(work, delivery, lang), templates().phrase(ended, lang, work.today)
+    return (f"{name}：{said}" if lang == "zh" else f"{name}: {said}") if name else card.title
