@@ -24,8 +24,8 @@ P = table_of(Person)
 # What messengers call it.
 _CODES = {
     "unknown_user": "nobody", "invaliduser": "nobody", "user_not_found": "nobody", "no such address": "nobody",
-    "DingTalk knows no such person in this company": "nobody", "spaceId is illegal": "nobody", "unlicenseduser": "unlicensed",
-    "not_greeted": "not_greeted",
+    "DingTalk knows no such person in this company": "nobody", "spaceId is illegal": "nobody",
+    "unlicenseduser": "unlicensed", "not_greeted": "not_greeted",
 }  # fmt: skip
 
 

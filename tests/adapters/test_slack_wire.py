@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -26,6 +27,7 @@ from bot.adapters.slack.adapter import build
 from bot.adapters.slack.client import Answer, Api
 from bot.settings import Settings
 from core.errors import ConfigError
+from core.time import utcnow
 from tests.adapters.cut_off import cut_off
 from tests.adapters.slack_product import LI, NOW, Product, a_product, find, no_secrets, settings, words
 from tests.fakes.slack import FakeSlack, broken, too_many
@@ -382,8 +384,9 @@ def test_the_check_finds_what_is_wrong(slack: FakeSlack, monkeypatch: pytest.Mon
     slack.restore(slack.bot_token)
     slack.fail("auth.test", broken(502))
     assert checked(slack)[0].message_en.startswith("Slack cannot be reached")
-    monkeypatch.setattr(checking, "SKEW", -1.0)
-    assert states(checked(slack))["slack.clock"] == "fail"
+    for off, state in ((90, "warn"), (400, "fail")):
+        monkeypatch.setattr(checking, "utcnow", lambda off=off: utcnow() + timedelta(seconds=off))
+        assert states(checked(slack))["slack.clock"] == state
 
 
 def test_the_check_of_http(slack: FakeSlack) -> None:
