@@ -244,8 +244,12 @@ def check_letters(ward: Ward) -> Check:
     if "in_review" in held:
         n, m = held.pop("in_review")
         parts.append(ward.t(f"{n} 封信函（{m} 个客户）等财务放行", f"{n} letters to {m} customers wait for their release"))
-        hint = ward.t("财务在聊天里的放行卡片上按“放行”（letters.release）",
-                      "finance presses Release on the card in their chat (letters.release)")  # fmt: skip
+        from bot.card import as_lang
+        from bot.notifications.templates import templates
+
+        button = templates().action("letters.release", as_lang(ward.lang)).label
+        hint = ward.t(f"财务在聊天里的卡片上按“{button}”（letters.release）",
+                      f"finance presses “{button}” on the card in their chat (letters.release)")  # fmt: skip
     released = held.pop("released", None)
     if released:
         n, m = released

@@ -202,9 +202,10 @@ class Desk:
     def _about(self, reply: Reply, delivery: Delivery) -> Reply:
         """A line, or a link above which others have come, doesn't say whom it is about: the answer does."""
         named = questions.named(self.work, delivery, self.lang)
-        if not named or not reply.message:
+        prefix = f"{named}：" if self.lang == "zh" else f"{named}: "
+        if not named or not reply.message or reply.message.startswith(prefix):  # a typed line, answered apart: once
             return reply
-        return replace(reply, message=f"{named}：{reply.message}" if self.lang == "zh" else f"{named}: {reply.message}")
+        return replace(reply, message=f"{prefix}{reply.message}")
 
     # --- buttons ---
 
@@ -225,7 +226,7 @@ class Desk:
         action = clean(self.envelope.action)
         given = {clean(name): clean(str(value)) for name, value in self.envelope.input.items()}
         if action == OPEN_TASK:
-            return self._open(given.get("task", ""))
+            return self._open(given.get("task", ""), delivery)
         if action == OPENS:
             result = given.pop("result", "")
             if not result:
@@ -292,10 +293,10 @@ class Desk:
             self._keep(replace(asked, kind=questions.ASKS), "command", 0, {"asks": delivery.id})
         return Reply("done", "", card, {}, delivery.id, delivery.rev, asks=True)
 
-    def _open(self, item: str) -> Reply:
+    def _open(self, item: str, listed: Delivery | None = None) -> Reply:
         """A line of the digest opens what it is about: its card as an answer, with buttons of its own.
 
-        `item` is a task's id, or another subject such as `case:12`.
+        `item` is a task's id, or another subject such as `case:12`. `listed`: the message that lists it.
         """
         subject, _, number = item.rpartition(":")
         subject = subject or "task"
@@ -318,7 +319,20 @@ class Desk:
         message = Message(
             kind=kind, subject=subject, subject_id=int(number), person_id=self.person.id, customer_id=customer_id, data=data
         )
-        return self._opened(message, data) or self._said(Outcome(Result.already, "card.closed"))
+        return self._opened(message, data) or self._over(message, listed)
+
+    def _over(self, message: Message, listed: Delivery | None) -> Reply:
+        """What a list still has and is over: how it ended, and the list as it is now."""
+        said = questions.ended(self.work, replace(message, for_update=True), self.lang)
+        reply = self._said(Outcome(Result.already, "card.closed"))
+        reply = replace(reply, message=said) if said else reply
+        if listed is None or listed.kind != "reply.todo" or not self.capabilities.has_buttons:
+            return reply
+        answered = commands.handle(self.work, self.person, "/todo", lang=self.lang)
+        card = self._fit(render(answered.kind, answered.view, self.lang))
+        listed.card = {**listed.card, **card_json(card), "dump": dump(card)}
+        listed.rev, listed.updated_at = listed.rev + 1, self.work.now
+        return replace(reply, card=card, delivery_id=listed.id, rev=listed.rev)
 
     def _opened(self, message: Message, data: dict[str, Any]) -> Reply | None:
         """The card as an answer; None where it is over."""

@@ -45,13 +45,13 @@ def to_text(card: Card) -> str:
     lines = [card.title]
     if card.text:
         lines.append(card.text)
-    lines += [f"{f.label}:{f.value}" if zh else f"{f.label}: {f.value}" for f in card.fields]
+    lines += [f"{f.label}：{f.value}" if zh else f"{f.label}: {f.value}" for f in card.fields]
     lines += ["- " + " ".join(cell for cell in row if cell) for row in card.rows]
     if card.rows_more:
         lines.append("- " + more_line(card.rows_more, card.lang))
     listed = codes(card)
     if listed:
-        lines.append("回复序号:" if zh else "Reply with the number:")
+        lines.append("回复序号：" if zh else "Reply with the number:")
         lines += [reply_line(code, action, card.lang) for code, action in listed]
     if card.footer:
         lines.append(card.footer)
@@ -59,15 +59,15 @@ def to_text(card: Card) -> str:
 
 
 def reply_line(code: int, action: Action, lang: str) -> str:
-    """`2 承诺日期,如“2 日期 [金额]”` and, for choices, what can be chosen."""
+    """`2 承诺日期（2 日期 [金额]）` and, for choices, what can be chosen."""
     zh = lang == "zh"
     label = _label(action)
     if action.url:
-        return f"{code} {label}{':' if zh else ': '}{action.url}"
+        return f"{code} {label}{'：' if zh else ': '}{action.url}"
     if not action.inputs:
         return f"{code} {label}"
     usage = _usage(code, action, zh)
-    out = [f"{code} {label}({usage})" if zh else f"{code} {label} ({usage})"]
+    out = [f"{code} {label}（{usage}）" if zh else f"{code} {label} ({usage})"]
     return "\n".join([*out, *("   " + ("  " if zh else ", ").join(each) for each in _choices(action))])
 
 

@@ -15,7 +15,7 @@ from bot.meant import Hit, whole
 from bot.notifications.load import Cancel, Message
 from bot.notifications.load import load as load_view
 from bot.notifications.parcel import of_delivery
-from bot.notifications.templates import render
+from bot.notifications.templates import render, templates
 from bot.notifications.views import ChoiceView, Line, Option, SureView
 from bot.words import sentence
 from core import actions
@@ -71,7 +71,7 @@ def which(
     return render(WHICH, view, lang), {"which": kept}
 
 
-def named(work: Work, delivery: Delivery, lang: Lang) -> str:
+def named(work: Work, delivery: Delivery | Message, lang: Lang) -> str:
     """The customer that a card is about, and the order."""
     customer = work.session.get(Customer, delivery.customer_id) if delivery.customer_id is not None else None
     if customer is None:
@@ -82,7 +82,7 @@ def named(work: Work, delivery: Delivery, lang: Lang) -> str:
     return f"{short} 订单 {order.number}" if lang == "zh" else f"{short}, order {order.number}"
 
 
-def order_of(work: Work, delivery: Delivery) -> Order | None:
+def order_of(work: Work, delivery: Delivery | Message) -> Order | None:
     if delivery.subject == "credit":
         return work.session.get_one(Order, work.session.get_one(CreditRequest, delivery.subject_id).order_id)
     return work.session.get_one(Order, delivery.subject_id) if delivery.subject == "order" else None
@@ -222,8 +222,16 @@ def tap_of(question: Delivery, person_id: int) -> ActionRequest:
 
 def ending(work: Work, delivery: Delivery, lang: Lang) -> str:
     """What a card says that is over: who decided, and what. "" while it isn't."""
-    loaded = load_view(work, of_delivery(delivery), lang)
+    return ended(work, of_delivery(delivery), lang)
+
+
+def ended(work: Work, message: Message, lang: Lang) -> str:
+    """The same of a message that may have no card."""
+    loaded = load_view(work, message, lang)
     if isinstance(loaded, Cancel):
         return ""
-    card = render(loaded.kind, loaded.view, lang)
-    return card.title if card.closed else ""
+    card, how = render(loaded.kind, loaded.view, lang), getattr(loaded.view, "ended", None)
+    if not card.closed or how is None:
+        return card.title if card.closed else ""
+    name, said = named(work, message, lang), templates().phrase(how, lang, work.today)
+    return (f"{name}：{said}" if lang == "zh" else f"{name}: {said}") if name else card.title

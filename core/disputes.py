@@ -16,6 +16,7 @@ from core.errors import DomainError
 from core.ledger.post import allocate, new_credit_notes
 from core.models import CreditNote, Dispute, DisputeState, Receivable, Task, TaskState
 from core.models.base import table_of
+from core.money import Money
 from core.work import Work
 
 B = table_of(Dispute)
@@ -55,7 +56,7 @@ def start(
         question = sum(r.chaseable_minor for r in covers.in_question(case, work.today))
         amount = question if amount_minor is None else amount_minor
         if not 0 < amount <= case.chaseable_minor:
-            raise DomainError("dispute.too_much", amount=amount, open=case.chaseable_minor, currency=case.currency)
+            raise DomainError("dispute.too_much", amount=amount, most=Money(case.chaseable_minor, case.currency))
         owners = holders(org, policy.dispute_owners[reason], case.region)
         dispute = Dispute(
             customer_id=customer_id,
@@ -166,7 +167,7 @@ def settle(work: Work, dispute: Dispute, outcome: str, amount_minor: int | None 
         raise DomainError("dispute.amount_needed")
     accepted = {"accept": disputed, "reject": 0}.get(outcome, amount_minor or 0)
     if accepted > disputed:
-        raise DomainError("dispute.too_much", amount=accepted, open=disputed, currency=dispute.currency)
+        raise DomainError("dispute.too_much", amount=accepted, most=Money(disputed, dispute.currency))
     covers.release(work, "dispute", dispute.id or 0)
     if accepted:
         _credit(work, dispute, parts, accepted)

@@ -5,6 +5,13 @@ from typing import Literal, NamedTuple
 
 from core.errors import DomainError
 
+CLOCK_WARN, CLOCK_FAIL = 60.0, 300.0  # seconds that our clock may be off; at five minutes callbacks are refused
+
+
+def clock_state(off: float) -> Literal["ok", "warn", "fail"]:
+    """How bad it is that our clock is so many seconds off, whichever messenger tells."""
+    return "fail" if off >= CLOCK_FAIL else "warn" if off > CLOCK_WARN else "ok"
+
 
 class Unfit(NamedTuple):
     """Why a messenger cannot be used as it is set up, whatever it finds."""

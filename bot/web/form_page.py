@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from bot.card import Action, Card
+from bot.card import Action, Card, more_line
 
 WORDS = {
     "zh": {
@@ -45,7 +45,8 @@ class Filled:
 
 def form(card: Card, actions: Sequence[Action], *, hidden: Mapping[str, str], filled: Filled | None, nonce: str) -> str:
     """The page that asks. `hidden`: what each form sends along."""
-    return _page(card.lang, nonce, "form", card=card, actions=actions, hidden=hidden, filled=filled)
+    more = more_line(card.rows_more, card.lang)
+    return _page(card.lang, nonce, "form", card=card, more=more, actions=actions, hidden=hidden, filled=filled)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def sure(lang: str, asked: Sure, values: Mapping[str, str], *, hidden: Mapping[s
 
 
 def saved(card: Card, message: str, nonce: str) -> str:
-    return _page(card.lang, nonce, "saved", card=card, message=message)
+    return _page(card.lang, nonce, "saved", card=card, more=more_line(card.rows_more, card.lang), message=message)
 
 
 def note(what: str, lang: str, nonce: str) -> str:

@@ -283,12 +283,20 @@ def _outdated(context: Context, spec: "Spec") -> Outcome | None:
     return Outcome(Result.already, "card.closed") if delivery.state == "closed" else Outcome(Result.stale, "action.stale")
 
 
+def _named(work: Work, actor: str) -> str:
+    """Who did it, as people call them."""
+    handle = actor.rpartition(" as ")[2]
+    P = table_of(Person)
+    return work.session.execute(select(P.c.name).where(P.c.handle == handle)).scalar() or handle
+
+
 def _gone(context: Context, spec: "Spec") -> Outcome | None:
     """The subject has ended meanwhile: the tap changes nothing, and says so."""
     if context.subject == "task":
         task = context.work.session.get_one(Task, context.subject_id)
         if task.state != TaskState.open:
-            return Outcome(Result.already, f"task.{task.state}", {"by": task.closed_by, "at": task.closed_at})
+            by = _named(context.work, task.closed_by)
+            return Outcome(Result.already, f"task.{task.state}", {"by": by, "at": task.closed_at})
     if context.subject == "case" and context.request.action.startswith("task."):
         case = context.work.session.get_one(Case, context.subject_id)
         if case.state == "closed":

@@ -11,7 +11,10 @@ from bot.fit import PROFILES
 from core.models import OutboxMessage
 from core.models.base import table_of
 from tests.databases import Databases
-from tests.harness import Harness
+from tests.harness import ONE_STEP, Harness
+from tests.scenarios.approving import REQUEST, staffed
+from tests.scenarios.ordering import opened, place
+from tests.scenarios.test_approvals_change import TWO_RUNGS
 
 O = table_of(OutboxMessage)  # noqa: E741
 
@@ -54,3 +57,29 @@ def test_no_message_where_no_button_was_drawn(hk: Harness, monkeypatch: pytest.M
     hk.morning("2026-07-02")
     hk.act("wang", "task.promise", "甲", date="2026-07-10")
     assert ("note.closed", "sent") not in said(hk) and ("task.overdue", "sent") in said(hk)
+
+
+def test_it_names_the_order_and_its_amount(hk: Harness) -> None:
+    """A customer may have several that wait."""
+    shop = opened(hk)
+    for number in ("SO1", "SO2"):
+        place(shop, "甲", "2000.00", number)
+    shop.chat("zhou").expect_card("SO2", kind=REQUEST).tap("credit.reject", reason="先收货款")
+    note = shop.chat("zhou").expect_card(kind="note.closed")
+    assert note.json["title"] == "甲 订单 SO2：zhou 已驳回：先收货款" and "甲 订单 SO2（¥2,000.00）的原卡片已结束" in note.text
+
+
+def test_it_says_which_level_has_agreed(hk: Harness) -> None:
+    staffed(hk)
+    hk.policy(ONE_STEP + TWO_RUNGS)
+    place(hk, "甲", "2000.00", "SO1")
+    hk.chat("zhao").expect_card("SO1", kind=REQUEST).tap("credit.approve")
+    note = hk.chat("zhao").expect_card(kind="note.closed")
+    assert note.json["title"] == "甲 订单 SO1：第 1/2 级已批准，转 zhou 审批"
+
+
+def test_it_names_the_amount_of_a_promise(hk: Harness) -> None:
+    hk.overdue().tap("task.promise", date="2026-09-30")
+    hk.at("2026-07-02 10:00")
+    hk.chat("wang").expect_card(kind="promise.approval").tap("promise.approve")
+    assert "甲（¥100.00）的原卡片已结束" in hk.chat("wang").expect_card(kind="note.closed").text

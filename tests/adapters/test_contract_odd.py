@@ -8,8 +8,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from wechatpy.exceptions import WeChatClientException
 
+from bot.adapters.base import Refused
 from bot.adapters.slack import adapter as slack_adapter
+from bot.adapters.slack import socket
+from bot.adapters.wecom import client as wecom_client
 from bot.notifications.parcel import Parcel
 from tests.adapters.contract_rigs import Dingtalk, Slack, SlackHttp
 from tests.adapters.contract_words import WORD
@@ -37,6 +41,31 @@ def test_slack_gives_no_address_once_and_is_asked_again(company: Make, body: str
     hk.tap("li", card.ref)
     until(lambda: hk.promises("甲") == ["open"])
     place.forgive()
+
+
+def test_the_way_to_slack_is_tried_again_whatever_went_wrong(
+    company: Make,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nobody else would connect any more."""
+    place = Slack()
+    hk = company(place)
+    card = hk.first()
+    connect, failed = socket.Line._connect, []
+
+    async def breaks_once(line: socket.Line) -> str:
+        if not failed:
+            failed.append(1)
+            raise LookupError("nobody foresaw this")
+        return await connect(line)
+
+    monkeypatch.setattr(socket.Line, "_connect", breaks_once)
+    place.fake.cut()
+    until(lambda: failed and hk.adapter.connected())
+    hk.tap("li", card.ref)
+    until(lambda: hk.promises("甲") == ["open"])
+    assert "nobody foresaw this" in written(caplog)
 
 
 @pytest.mark.parametrize("place", [Slack, SlackHttp])
@@ -146,6 +175,29 @@ def test_an_error_that_repeats_the_token_is_not_written_down(
     reasons = [reason for _, reason in hk.sent() if "***" in reason]
     assert len(reasons) == 1
     assert token[:10] not in written(caplog) + reasons[0]
+
+
+def test_what_slack_says_instead_of_an_errors_name_is_not_written_down(
+    company: Make,  # noqa: F811
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What the log and the reason must not hold is looked for at each story's end."""
+    place = Slack()
+    hk = company(place)
+    hk.told()
+    place.fake.fail("chat.postMessage", refused(f"the token {place.fake.bot_token} is of another day"))
+    hk.beat("2026-07-02 09:00")
+    assert ("dead", "unnamed_error") in hk.sent()
+    place.fake.fail("chat.postMessage", refused("x" * 70_000))
+    hk.say("li", "/whoami")
+    until(lambda: "an answer was not shown: unnamed_error" in written(caplog))
+
+
+def test_wecoms_words_for_an_error_are_not_kept() -> None:
+    """Its errmsg ends in hints and addresses; the number says it all."""
+    said = WeChatClientException(40058, "invalid access_token=SECRET, hint: [1], from ip: 1.2.3.4")
+    failed = wecom_client._refused(said)
+    assert failed.result == Refused("errcode 40058") and "SECRET" not in repr(failed) + str(failed)
 
 
 # --- signed by Slack, and yet nonsense ---

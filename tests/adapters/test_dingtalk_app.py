@@ -410,6 +410,9 @@ def test_doctor_finds_what_is_wrong(fake: FakeDingTalk, engine: Engine) -> None:
     assert found(fake, engine, monthly_calls=100)["calls"] == "warn"
     assert found(fake, engine, monthly_calls=80)["calls"] == "fail"
     assert found(fake, engine, monthly_calls=0)["calls"] == "ok"
+    for creator, said in (("", False), ("union-1", True)):  # nobody is told to switch off what is off
+        hint = findings(fake, engine, monthly_calls=80, todo_creator=creator)[-1].hint_zh
+        assert ("待办同步" in hint) is said and "升级钉钉版本" in hint
 
 
 def test_a_clock_that_is_off_is_found() -> None:

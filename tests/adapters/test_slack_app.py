@@ -337,3 +337,39 @@ def test_the_list_at_home_lives(hk: Company, rig: Rig) -> None:
     rig.tap("li", opened.ref, "task.promise", {"date": "2026-07-10"})
     until(lambda: "没有待办" in words(rig.fake.home(li).blocks))  # type: ignore[union-attr]
     assert rig.fake.home(rig._users["wang"]) is None
+
+
+def test_the_list_at_home_is_drawn_anew_when_what_is_opened_from_it_is_decided(
+    hk: Company, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(opened(hk), "甲", "2000.00", "SO1")
+    zhou, slack = rig._users["zhou"], hk.app.adapters["slack"].home  # type: ignore[attr-defined]
+    request = hk.card("zhou")
+    rig.fake.open_home(zhou)
+    until(lambda: rig.fake.home(zhou) and "甲" in words(rig.fake.home(zhou).blocks))  # type: ignore[union-attr]
+    with monkeypatch.context() as nobody:
+        nobody.setattr(slack, "changed", lambda *given: None)  # says that it is old
+        rig.tap("zhou", request.ref, "credit.reject", {"reason": "先收货款"})
+        until(lambda: state(hk, "SO1") == "rejected" and "已驳回" in hk.card("zhou").text)
+    view = rig.fake.home(zhou)
+    assert view is not None
+    [button] = [b["accessory"] for b in view.blocks if "accessory" in b]
+    rig.fake.tap(zhou, view, button["action_id"])
+    until(lambda: rig.fake.view(zhou) and "zhou 已驳回：先收货款" in words(rig.fake.view(zhou).blocks))  # type: ignore[union-attr]
+    until(lambda: "没有待办" in words(rig.fake.home(zhou).blocks))  # type: ignore[union-attr]
+
+
+def test_a_list_in_the_messages_is_drawn_anew_when_what_is_opened_from_it_is_decided(hk: Company, rig: Rig) -> None:
+    place(opened(hk), "甲", "2000.00", "SO1")
+    request = hk.card("zhou")
+    rig.say("zhou", "待办")
+    listed = hk.card("zhou")
+    assert "甲" in listed.text and listed.actions == ["task.open"]
+    with hk.look() as work:
+        task = work.session.execute(select(D.c.subject_id).where(D.c.subject == "credit")).scalar()
+    rig.tap("zhou", request.ref, "credit.reject", {"reason": "先收货款"})
+    until(lambda: state(hk, "SO1") == "rejected")
+    rig.tap("zhou", listed.ref, "task.open", {"task": f"credit:{task}"})
+    until(lambda: "没有待办" in next(m for m in rig.shown("zhou") if m.ref == listed.ref).text)
+    zhou = rig._users["zhou"]
+    until(lambda: any("zhou 已驳回：先收货款" in words(m.blocks) for m in rig.fake.screen(zhou) if m.ephemeral))

@@ -147,7 +147,7 @@ async def test_names_show_as_typed(wecom: FakeWecom, adapter: WecomAdapter, name
 async def test_who_reads_in_wechat_gets_text_with_numbers(wecom: FakeWecom, adapter: WecomAdapter) -> None:
     await sent(adapter, to=replace(LI, text_only=True))
     shown = wecom.last("lisi")
-    assert shown.msgtype == "text" and "1 承诺日期(1 日期)" in shown.text
+    assert shown.msgtype == "text" and "1 承诺日期（1 日期）" in shown.text
 
 
 async def test_a_text_says_where_it_can_be_filled_in(wecom: FakeWecom, engine: Engine, clock: Clock) -> None:

@@ -167,7 +167,7 @@ def test_who_reads_in_wechat_answers_by_number(hk: Company, wecom: FakeWecom) ->
     hk.receivable("甲", "100.00", due="2026-07-01", number="I1", issued="2026-06-01")
     hk.morning("2026-07-02")
     card = hk.card()
-    assert card.msgtype == "text" and "2 承诺日期(2 日期" in card.text
+    assert card.msgtype == "text" and "2 承诺日期（2 日期" in card.text
     said = wecom.say("li", "2 7-10")
     assert said.reply is not None and hk.promises("甲") == ["open"]
     assert said.reply.text.startswith("甲："), said.reply.text
@@ -183,7 +183,7 @@ def test_who_reads_in_wechat_is_asked_in_text_and_answers_in_text(hk: Company, w
     hk.customer("甲", "li")
     hk.receivable("甲", "100.00", due="2026-07-01", number="I1", issued="2026-06-01")
     hk.morning("2026-07-02")
-    assert "1 联系不上(1 日期)" in says(hk, "li", "1 5")
+    assert "1 联系不上（1 日期）" in says(hk, "li", "1 5")
     assert "没听懂" not in says(hk, "li", "1 下下周三")  # a day, though too far away
     assert says(hk, "li", "1 7-6").startswith("甲：") and hk.tasks("甲") == [("li", "answered")]
 

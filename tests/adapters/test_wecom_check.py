@@ -174,5 +174,6 @@ async def test_a_wrong_clock(wecom: FakeWecom, monkeypatch: pytest.MonkeyPatch) 
 
     from core.time import utcnow
 
-    monkeypatch.setattr("bot.adapters.wecom.check.utcnow", lambda: utcnow() + timedelta(minutes=4))
-    assert (await found(wecom))["wecom.clock"].state == "fail"
+    for off, state in ((4, "warn"), (6, "fail")):
+        monkeypatch.setattr("bot.adapters.wecom.check.utcnow", lambda off=off: utcnow() + timedelta(minutes=off))
+        assert (await found(wecom))["wecom.clock"].state == state

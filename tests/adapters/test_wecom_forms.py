@@ -75,6 +75,17 @@ def test_the_card_in_the_chat_changes_with_it(hk: Company, wecom: FakeWecom) -> 
     assert "承诺" in hk.card().text
 
 
+def test_the_page_lists_the_invoices(hk: Company, wecom: FakeWecom) -> None:
+    _, page = opened(hk, wecom)
+    assert "<li>I1 · " in page.text and ">保存</button>" in page.text
+
+
+def test_a_decision_s_button_says_which(hk: Company, wecom: FakeWecom) -> None:
+    held(hk)
+    page = Browser(wecom, "zhou").enter(link(hk.card("zhou")))
+    assert ">驳回</button>" in page.text and ">附条件批准</button>" in page.text and ">保存</button>" not in page.text
+
+
 def test_errors_stand_at_their_field_and_what_was_typed_is_kept(hk: Company, wecom: FakeWecom) -> None:
     browser, page = opened(hk, wecom)
     again = browser.save(page, "task.dispute", reason="", amount="abc", note='"><script>alert(1)</script>')

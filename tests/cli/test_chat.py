@@ -91,6 +91,7 @@ def test_the_doctor_counts_the_letters_that_wait_for_their_release(
     company()
     hk("run-once", "--at", "2026-07-02T09:00")
     check = next(c for c in hk("doctor", "--json").json["checks"] if c["name"] == "letters")
+    assert "按“全部放行”" in check["hint"]
     assert check["state"] == "warn" and check["message"] == "1 封信函（1 个客户）等财务放行"
     assert "letters.release" in check["hint"]
     assert "等财务放行" in hk("doctor").out

@@ -78,7 +78,7 @@ def test_what_is_printed_works_when_it_is_pasted(
 def test_a_browser_that_signs_in_is_asked_who_it_is() -> None:
     with FakeWecom(members={"lisi": "李四", "wang": "王<经理"}) as wecom:
         asked = {"appid": wecom.corp_id, "redirect_uri": "http://127.0.0.1:8080/form/x", "response_type": "code",
-                 "scope": "snsapi_base", "state": "s1"}  # fmt: skip
+                 "scope": "snsapi_base", "state": "s1", "agentid": wecom.agent_id}  # fmt: skip
         page = requests.get(f"{wecom.url}{AUTHORIZE}?{urlencode(asked)}", timeout=10).text
         assert "李四" in page and "王&lt;经理" in page
         link = unescape(page.split('href="')[1].split('"')[0])

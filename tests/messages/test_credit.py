@@ -207,8 +207,8 @@ def test_worse_figures_are_pointed_out() -> None:
     [
         (Phrase(code="ended.approved", who="王总"), "王总 已批准", "success"),
         (Phrase(code="ended.approved_with", who="王总", n=30, on=date(2026, 7, 31)),
-         "王总 已附条件批准：预付30%，临时额度至7月31日", "success"),
-        (Phrase(code="ended.rejected", who="王总", text="逾期未清"), "王总 已驳回：逾期未清", "muted"),
+         "王总 已附条件批准", "success"),
+        (Phrase(code="ended.rejected", who="王总", text="逾期未清"), "王总 已驳回", "muted"),
         (Phrase(code="ended.request_expired"), "审批超时，申请已失效", "muted"),
         (Phrase(code="ended.withdrawn", who="小李"), "小李 已撤回申请", "muted"),
         (Phrase(code="ended.obsolete"), "无需再审批", "muted"),
@@ -218,6 +218,20 @@ def test_it_closes_with_how_it_ended(ended: Phrase, title: str, tone: str) -> No
     card = request(ended=ended)
     assert card.title == f"{title} · 订单 SO-2026-0118 · 华兴商贸"
     assert (card.closed, card.actions, card.tone) == (True, (), tone)
+
+
+def test_a_long_reason_leaves_the_order_and_the_customer_in_the_title() -> None:
+    """WeCom has 36 characters for it; what was written stands below, whole."""
+    reason = "逾期未清 **[x](http://e)** #标题，" * 4
+    ended = Phrase(code="ended.rejected", who="赵敏", text=reason)
+    held = replace(OrderView.example("zh"), order="SO-2026-0118", ended=ended)
+    for card in (request(ended=ended), render("order.held", held, "zh"), render("order.decided", held, "zh")):
+        shown = fit(card, PROFILES["wecom"], today=held.today)[0]
+        assert shown.title == "赵敏 已驳回 · 订单 SO-2026-0118 · 华兴商贸"
+        assert f"赵敏 已驳回：{reason.strip()}" in card.text and "逾期未清" in shown.text
+    assert "¥" in render("order.held", held, "zh").text
+    with_conditions = Phrase(code="ended.approved_with", who="王总", n=30, on=date(2026, 7, 31))
+    assert "预付30%，临时额度至7月31日" in request(ended=with_conditions).text
 
 
 @pytest.mark.parametrize("lang", LANGS)

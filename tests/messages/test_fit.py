@@ -118,9 +118,9 @@ def test_friday_is_the_next_one_and_the_month_end_lies_ahead():
 
 def test_the_days_offered_for_another_try_are_those_that_are_accepted():
     item = Input("again_on", "date", True, "x")
-    assert [c.label for c in presets(item, date(2026, 7, 8), "zh")] == ["明天 7月9日", "3天内 7月11日", "周五 7月10日"]
+    assert [c.label for c in presets(item, date(2026, 7, 8), "zh")] == ["明天 7月9日", "3天后 7月11日", "周五 7月10日"]
     days = [c.label for c in presets(item, date(2026, 7, 29), "zh")]
-    assert days == ["明天 7月30日", "3天内 8月1日", "周五 7月31日", "月底 7月31日"]
+    assert days == ["明天 7月30日", "3天后 8月1日", "周五 7月31日", "月底 7月31日"]
     assert [c.label for c in presets(item, date(2026, 7, 10), "en")] == ["tomorrow 11 Jul", "in 3 days 13 Jul"]
     assert "月底 7月31日" in [c.label for c in presets(Input("until", "date", True, "x"), date(2026, 7, 8), "zh")]
 

@@ -130,3 +130,16 @@ def test_a_reason_that_was_asked_for_is_of_that_order_unless_another_is_named(hk
     asks(say(shop, "zhou", line), order, "驳回原因 太高")
     everybody_reads(shop)
     assert (state(shop, "SO1"), state(shop, "SO2")) == ("held", "held")
+
+
+def test_where_an_answer_stands_apart_from_its_card_it_names_the_customer_once(hk: Harness) -> None:
+    hk.overdue(policy=ONE_STEP)
+    line = Envelope("local", "li", "typed", hk.now, text="2 7-6", apart=True)
+    assert receive(hk.app.door, line).message == "甲：已登记承诺：7月6日 付 ¥100.00"
+
+
+def test_whoever_comes_too_late_reads_a_name(hk: Harness) -> None:
+    card = hk.overdue(policy=ONE_STEP)
+    hk.person("li", name="王强")
+    card.tap("task.promise", date="2026-07-06")
+    assert card.tap("task.promise", date="2026-07-07", expect="already")["message"] == "已经登记过结果（王强）"

@@ -88,3 +88,25 @@ def test_what_is_said_to_be_paid_is_not_in_the_sum_of_which_the_share_is_taken(h
     said = hk.act("li", "task.promise", "甲", date="2026-07-09", amount="12000")
     assert card.json["state"] == "closed" and str(said["of"]) == "¥92,345.67"
     assert "逾期金额 ¥92,345.67" in hk.chat("wang").expect_card(kind="promise.approval").text
+
+
+def test_every_card_that_takes_a_promise_shows_the_one_that_stands(hk: Harness) -> None:
+    card = hk.overdue()
+    assert any("含已承诺" in each["label"] for each in asks(card, "task.promise"))
+    paid = hk.pay("甲", "10.00", "I1")
+    hk.chat("li").expect_card(kind="payment.arrived")
+    hk.act("li", "task.paid", "甲")
+    hk.chat("cai").expect_card("¥90.00", kind="claim.review")
+    hk.receivable("甲", "50.00", due="2026-07-01", number="I2")
+    hk.act("li", "task.promise", "甲", date="2026-07-20")
+    hk.morning("2026-07-08")
+    late = hk.chat("li").expect_card("¥90.00", "承诺回款 7月20日 ¥50.00", kind="claim.expired")
+    hk.at("2026-07-08 10:00")
+    hk.reverse(paid)
+    for handle in ("li", "cai"):
+        hk.chat(handle).expect_card("¥10.00", "承诺回款 7月20日 ¥50.00", kind="payment.reversed")
+    assert late.json["state"] == "open"
+
+
+def asks(card: Card, action: str) -> list[dict]:
+    return next(each["ask"]["inputs"] for each in card.json["actions"] if each["id"] == action)

@@ -274,3 +274,23 @@ def test_a_card_drawn_anew_between_question_and_yes_is_stale(hk: Harness) -> Non
         work.session.execute(select(Delivery).where(D.c.id == card.delivery)).scalar_one().rev += 1
     assert link(hk, "wang", question.delivery_id, YES).outcome == "stale" and waits(hk, Promise, "proposed")
     everybody_reads(hk)
+
+
+def test_what_a_list_still_has_is_told_how_it_ended_and_the_list_is_drawn_anew(shop: Harness) -> None:
+    """Whoever opens something from a list of this morning, that was decided since."""
+    card, other = request(shop), request(shop, number="SO2")
+    listed = shop.type("zhou", "待办")
+    assert listed.card is not None and "SO1" in str(listed.card.rows) and "SO2" in str(listed.card.rows)
+    card.tap("credit.reject", reason="先收货款")
+    with shop.look() as work:
+        task = f"credit:{work.session.get_one(Delivery, card.delivery).subject_id}"
+    tap = Envelope(
+        "local", "zhou", uuid4().hex, shop.now, delivery_id=listed.delivery_id, action="task.open", input={"task": task}
+    )
+    said = receive(shop.app.door, tap)
+    assert (said.outcome, said.message) == ("already", "甲 订单 SO1：zhou 已驳回：先收货款")
+    assert said.card is not None and (said.delivery_id, said.rev) == (listed.delivery_id, 2)
+    assert "SO1" not in str(said.card.rows) and "SO2" in str(said.card.rows)
+    assert other.json["state"] == "open"
+    told(shop)
+    everybody_reads(shop)

@@ -10,7 +10,7 @@ from uuid import uuid4
 from sqlalchemy import Engine
 
 from bot.adapters.base import Refused
-from bot.adapters.check import Finding
+from bot.adapters.check import Finding, clock_state
 from bot.adapters.dingtalk.adapter import make_client
 from bot.adapters.dingtalk.client import Client, Done, Failed, Lost, NotReached, Outcome, denied, problem
 from bot.adapters.dingtalk.stream import SUBSCRIPTIONS
@@ -24,7 +24,6 @@ HOSTS = ("api.dingtalk.com", "oapi.dingtalk.com", "wss-open-connection.dingtalk.
 SENDS, MAKES_CARDS, LOOKS_UP = "qyapi_robot_sendmsg", "Card.Instance.Write", "qyapi_get_member"
 READS_TODOS, WRITES_TODOS = "Todo.Todo.Read", "Todo.Todo.Write"
 RIGHTS = (SENDS, MAKES_CARDS, LOOKS_UP, READS_TODOS, WRITES_TODOS)
-SKEW_WARN, SKEW_FAIL = 60, 300  # seconds
 
 
 async def check(settings: Settings, engine: Engine) -> list[Finding]:
@@ -92,11 +91,10 @@ def _clock(date: str, now: datetime) -> Finding:
         skew = abs((now - parsedate_to_datetime(date)).total_seconds())
     except (ValueError, TypeError):
         return Finding(name, "ok", "钉钉没有告诉时间，未核对", "DingTalk told no time; not compared")
-    state = "fail" if skew > SKEW_FAIL else "warn" if skew > SKEW_WARN else "ok"
-    if state == "ok":
+    if (state := clock_state(skew)) == "ok":
         return Finding(name, "ok", "时钟与钉钉一致", "the clock agrees with DingTalk's")
     return Finding(
-        name, "fail" if state == "fail" else "warn", f"时钟与钉钉相差 {skew:.0f} 秒", f"the clock is {skew:.0f} seconds off",
+        name, state, f"时钟与钉钉相差 {skew:.0f} 秒", f"the clock is {skew:.0f} seconds off",
         "让这台机器用 NTP 校时", "let this machine set its clock by NTP",
     )  # fmt: skip
 
@@ -253,8 +251,8 @@ async def _calls(settings: Settings, client: Client) -> Finding:
     zh, en = f"{zh}，共 {most} 次", f"{en} of {most}"
     if used < most * NEARLY:
         return Finding(name, "ok", zh, en)
-    return Finding(
-        name, "fail" if used >= most else "warn", zh, en,
-        "关掉待办同步（HUIKUAN_DINGTALK_TODO_CREATOR）、放宽策略的提醒，或升级钉钉版本",
-        "turn the to-do mirror off (HUIKUAN_DINGTALK_TODO_CREATOR), let the policy remind less, or get a larger edition",
-    )  # fmt: skip
+    zh_hint, en_hint = "放宽策略的提醒，或升级钉钉版本", "let the policy remind less, or get a larger edition"
+    if settings.dingtalk.todo_creator:
+        off = "HUIKUAN_DINGTALK_TODO_CREATOR"
+        zh_hint, en_hint = f"关掉待办同步（{off}）、{zh_hint}", f"turn the to-do mirror off ({off}), {en_hint}"
+    return Finding(name, "fail" if used >= most else "warn", zh, en, zh_hint, en_hint)

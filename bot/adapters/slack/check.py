@@ -11,7 +11,7 @@ from slack_sdk.signature import SignatureVerifier
 from sqlalchemy import Engine
 
 from bot.adapters.called import called_finding
-from bot.adapters.check import Finding
+from bot.adapters.check import Finding, clock_state
 from bot.adapters.reach import ask, new_word
 from bot.adapters.slack.client import HOOKS, TOKEN_ERRORS, Answer, Api
 from bot.adapters.slack.door import PATH
@@ -19,7 +19,6 @@ from bot.adapters.slack.manifest import SCOPES
 from bot.settings import Settings
 from core.time import utcnow
 
-SKEW = 60.0  # seconds that our clock may be off; at five minutes signatures are refused
 SOCKETS = ("wss-primary.slack.com", "wss-backup.slack.com")  # apps.connections.open names one of them
 UPLOADS = "files.slack.com"  # files.getUploadURLExternal names it
 HOSTS = ("slack.com", HOOKS, UPLOADS, *SOCKETS)
@@ -87,10 +86,10 @@ def _clock(me: Answer) -> Finding:
     except ValueError:
         return Finding("slack.clock", "warn", "Slack 没有给出时间", "Slack does not say what time it is")
     off = abs((utcnow() - _aware(theirs)).total_seconds())
-    if off <= SKEW:
+    if (state := clock_state(off)) == "ok":
         return Finding("slack.clock", "ok", "本机时钟准确", "this machine's clock is right")
     return Finding(
-        "slack.clock", "fail", f"本机时钟差 {off:.0f} 秒", f"this machine's clock is {off:.0f} seconds off",
+        "slack.clock", state, f"本机时钟差 {off:.0f} 秒", f"this machine's clock is {off:.0f} seconds off",
         "打开时间同步（NTP）；差 5 分钟以上时，Slack 的请求会全部被拒绝",
         "Switch time synchronisation (NTP) on; with 5 minutes or more every request of Slack is refused",
     )  # fmt: skip

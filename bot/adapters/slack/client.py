@@ -1,6 +1,7 @@
 """Calls of the Web API: one session of our own, ten seconds each, no retries of the SDK, refusals as values."""
 
 import logging
+import re
 from asyncio import sleep
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ SLOW_DOWN = "ratelimited"
 QUOTAS = {"chat.update": (48, 62.0)}
 PATIENCE = 3  # calls
 
+ERROR = re.compile(r"[a-z0-9_]{1,60}")
 # What only somebody who can change the app's settings can put right. Nothing was shown.
 TOKEN_ERRORS = frozenset({
     "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "not_allowed_token_type",
@@ -171,7 +173,9 @@ def _refused(refused: SlackApiError) -> Answer:
     data = getattr(response, "data", None)
     data = data if isinstance(data, dict) else {}
     headers = {str(name).lower(): str(value) for name, value in dict(getattr(response, "headers", None) or {}).items()}
-    error = str(data.get("error", ""))
+    error = str(data.get("error") or "")
+    if error and not ERROR.fullmatch(error):  # whatever else stands there may repeat what was sent
+        error = "unnamed_error"
     if status == 429:
         error = SLOW_DOWN
     return Answer(data, headers, problem_of(status, error, headers), error)

@@ -205,6 +205,11 @@ class Desk:
             return
         content, back = self._content(reply), heard.back
         assert back is not None
+        if back.ref == HOME and reply.outcome != "done":  # the list is older than what it says
+            self._office.home.changed(heard.user)
+        if reply.card is not None and reply.message and back.ref == f"d{reply.delivery_id}":
+            await self._drawn_anew(heard, back, reply, content)
+            return
         if reply.card is not None and not back.action.startswith("reply."):
             await self._opened(heard, reply, reply.card, content)
             return
@@ -224,6 +229,14 @@ class Desk:
         """An answer that only one person sees gives way to what became of it: its buttons would stay for ever."""
         ends = reply.outcome in ("done", "already", "stale")
         return await self._office.api.respond(back.respond, {**_private(content), "replace_original": ends})
+
+    async def _drawn_anew(self, heard: Heard, back: Back, reply: Reply, content: dict[str, Any]) -> None:
+        """A list that something was opened from which is over, and the words for that."""
+        if heard.at:
+            await self._update(heard.at, reply, content)
+        elif back.respond:
+            await self._office.api.respond(back.respond, {**_private(content), "replace_original": True})
+        await self._whisper(heard.channel, heard.user, notice(reply.message))
 
     async def _update(self, at: str, reply: Reply, content: dict[str, Any]) -> None:
         """A question that was answered becomes the answer."""

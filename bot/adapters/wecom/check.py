@@ -11,7 +11,7 @@ import aiohttp
 from sqlalchemy import Engine
 
 from bot.adapters.called import called_finding
-from bot.adapters.check import Finding
+from bot.adapters.check import Finding, clock_state
 from bot.adapters.reach import SECONDS, ask, new_word
 from bot.adapters.wecom.adapter import PATH, right_key
 from bot.adapters.wecom.client import Client, Failed
@@ -19,7 +19,6 @@ from bot.adapters.wecom.wire import Wire
 from bot.settings import Settings
 from core.time import utcnow
 
-SKEW = 60.0  # seconds that our clock may be off; at five minutes callbacks are refused
 SETUP = {
     40013: (
         "企业 ID 不对（40013）", "wrong corp id (40013)",
@@ -235,10 +234,10 @@ async def _clock(api_url: str) -> Finding:
         return Finding(name, "warn", "没能比较时钟", "the clocks could not be compared")
     there = there if there.tzinfo is not None else there.replace(tzinfo=UTC)
     off = abs(_seconds(utcnow(), there))
-    if off <= SKEW:
+    if (state := clock_state(off)) == "ok":
         return Finding(name, "ok", "时钟准确", "the clock is right")
     return Finding(
-        name, "fail", f"本机时钟差 {off:.0f} 秒，差五分钟就收不到回调",
+        name, state, f"本机时钟差 {off:.0f} 秒，差五分钟就收不到回调",
         f"the clock is {off:.0f} s off; at five minutes callbacks fail",
         "打开时间同步（NTP）", "Switch time synchronisation (NTP) on",
     )  # fmt: skip

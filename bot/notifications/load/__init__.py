@@ -95,6 +95,9 @@ def _one_digest(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
     return _digest.digest(facts, message, lang, _load)
 
 
+_OF_AN_AMOUNT = ("credit", "order", "promise", "claim")  # a customer may have several of them
+
+
 def _closed(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
     """One short message where a card can't be changed any more. `data.kind` is the kind of that card."""
     if message.for_update:
@@ -122,6 +125,8 @@ def _closed(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:
         short=getattr(found.view, "short", "") or customer,
         severity=found.severity,
         ended=ended,
+        order=getattr(found.view, "order", ""),
+        amount=getattr(found.view, "amount", None) if message.subject in _OF_AN_AMOUNT else None,
     )
     return Loaded(
         kind="note.closed",

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from bot.notifications.load.events import news
 from bot.notifications.load.facts import Cancel, Facts, Loaded, Message, days_of, overdue_of, phrase
+from bot.notifications.load.promises import standing
 from bot.notifications.views import ClaimView, Phrase
 from core.dunning.state import NOTICES
 from core.models import Audit, Claim, ClaimState, Cover, Receipt, Receivable, Task
@@ -116,6 +117,7 @@ def _loaded(
         overdue=overdue_of(mine, today),
         days=days_of(mine, today),
         in_a_row=in_a_row,
+        **standing(about, [row.currency]),
         answer_by=answer_by,
         late=facts.passed(answer_by),
         owner="" if owner == message.person_id else facts.name(owner),

@@ -18,6 +18,7 @@ from bot.notifications.load.facts import (
     row_of,
     sums,
 )  # fmt: skip
+from bot.notifications.load.promises import standing
 from bot.notifications.views import AllocateView, PaymentView, Phrase
 from core.dunning.facts import ReceivableFacts
 from core.models import (
@@ -133,6 +134,7 @@ def reversed_(facts: Facts, message: Message, task: Task, ended: Phrase | None) 
         overdue=overdue_of(about.receivables, facts.today),
         open=sums((r.open_minor, r.currency) for r in about.receivables),
         days=days_of(about.receivables, facts.today),
+        **standing(about, {r.currency for r in about.receivables}),
         reason=next((r.reason for r in latest if r.reason), ""),
         ended=ended,
     )

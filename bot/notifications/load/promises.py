@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import Any
 
 from sqlalchemy import select
 
 from bot.notifications.load.events import news
-from bot.notifications.load.facts import Cancel, Facts, Loaded, Message, days_of, overdue_of, phrase, sums
+from bot.notifications.load.facts import About, Cancel, Facts, Loaded, Message, days_of, overdue_of, phrase, sums
 from bot.notifications.views import Phrase, PromiseView
 from core import covers, promises
 from core.dunning.facts import ReceivableFacts
@@ -26,6 +27,13 @@ _ENDED = {
     PromiseState.replaced: "ended.replaced",
     PromiseState.rejected: "ended.rejected",
 }
+
+
+def standing(about: About, currencies: Collection[str]) -> dict[str, Any]:
+    """The first promise that runs in these currencies, for a View with `promise_on` and `promise_amount`."""
+    running = [p for p in about.promises if p.currency in currencies]
+    first = min(running, key=lambda p: p.due_on, default=None)
+    return {} if first is None else {"promise_on": first.due_on, "promise_amount": Money(first.amount_minor, first.currency)}
 
 
 def promise(facts: Facts, message: Message, lang: str) -> Loaded | Cancel:

@@ -225,6 +225,8 @@ class NoteView:
     answer_by: datetime | None = None
     late: bool = False  # answer_by has passed
     ended: Phrase | None = None  # note.closed: how the task ended
+    order: str = ""  # note.closed: the number of the order that the card was about
+    amount: Money | None = None  # note.closed: of the order, the promise or the claim
 
     @property
     def tone(self) -> str:

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Self
 
 from bot.notifications.views.base import SHANGHAI, Phrase, example_name, example_person, example_short, yuan
 from core.money import Money
+
+_LONG = frozenset({"ended.approved_with", "ended.rejected", "ended.withdrawn"})  # with what somebody wrote, or asks for
+
+
+def _verdict(ended: Phrase | None) -> Phrase | None:
+    """Who decided and what, short enough that a title has room for the order and the customer."""
+    if ended is None or ended.code not in _LONG:
+        return ended
+    return replace(ended, n=0, text="", on=None)
+
+
+def _reason(ended: Phrase | None) -> str:
+    return ended.text if ended is not None and ended.code in ("ended.rejected", "ended.withdrawn") else ""
+
+
+def _agreed(ended: Phrase | None) -> Phrase | None:
+    """A yes on conditions, with them."""
+    return ended if ended is not None and ended.code == "ended.approved_with" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +148,18 @@ class CreditView:
         return self.available is not None and not self.exceeds
 
     @property
+    def verdict(self) -> Phrase | None:
+        return _verdict(self.ended)
+
+    @property
+    def reason(self) -> str:
+        return _reason(self.ended)
+
+    @property
+    def agreed(self) -> Phrase | None:
+        return _agreed(self.ended)
+
+    @property
     def waives(self) -> Money | None:
         """The order's own prepayment that a plain yes would take back; with conditions it stays."""
         awaited = any(reason.code == "credit.prepayment_awaited" for reason in self.reasons)
@@ -228,6 +258,18 @@ class OrderView:
     @property
     def closed(self) -> bool:
         return self.ended is not None
+
+    @property
+    def verdict(self) -> Phrase | None:
+        return _verdict(self.ended)
+
+    @property
+    def reason(self) -> str:
+        return _reason(self.ended)
+
+    @property
+    def agreed(self) -> Phrase | None:
+        return _agreed(self.ended)
 
     @property
     def waits(self) -> bool:

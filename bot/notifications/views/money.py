@@ -38,6 +38,8 @@ class PaymentView:
     days: int = 0
     aside: tuple[Money, ...] = ()  # payment.arrived: the part of `overdue` that is promised, disputed, claimed, paused
     promise: str = ""  # state of the promise it touches: kept, partly_kept
+    promise_on: date | None = None  # the promise that runs, payment.reversed
+    promise_amount: Money | None = None
     reason: str = ""  # payment.reversed, as given
     ended: Phrase | None = None
 
@@ -59,7 +61,7 @@ class PaymentView:
             today=date(2026, 7, 20), customer=example_name(lang), short=example_short(lang), code="C019",
             amount=(yuan(120_000),), on=date(2026, 7, 20), count=2, numbers=("R-0720-1", "R-0720-2"),
             unapplied=(yuan(5_000),), overdue=(yuan(36_500),), open=(yuan(206_500),), days=14,
-            aside=(yuan(16_500),), promise="kept",
+            aside=(yuan(16_500),), promise="kept", promise_on=date(2026, 7, 31), promise_amount=yuan(20_000),
             reason="退票" if lang == "zh" else "bank return",
         )
 

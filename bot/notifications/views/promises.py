@@ -91,6 +91,8 @@ class ClaimView:
     overdue: tuple[Money, ...] = ()
     days: int = 0
     in_a_row: int = 0  # claim.expired: how many expired one after the other
+    promise_on: date | None = None  # the promise that runs, claim.expired
+    promise_amount: Money | None = None
     note: str = ""
     answer_by: datetime | None = None
     late: bool = False  # answer_by has passed
@@ -112,7 +114,8 @@ class ClaimView:
             today=date(2026, 7, 8), customer=example_name(lang), short=example_short(lang), code="C019",
             amount=yuan(120_000), claimed_by=example_person(lang), claimed_on=date(2026, 7, 7),
             paid_on=date(2026, 7, 6), expires_on=date(2026, 7, 10), numbers=("INV-2026-1001",),
-            overdue=(yuan(120_000),), days=7, in_a_row=2, note="电汇" if lang == "zh" else "wire",
+            overdue=(yuan(120_000),), days=7, in_a_row=2,
+            promise_on=date(2026, 7, 20), promise_amount=yuan(20_000), note="电汇" if lang == "zh" else "wire",
             answer_by=datetime(2026, 7, 10, 18, tzinfo=SHANGHAI), owner=example_person(lang),
             events=(Phrase(code="event.promise_due", on=date(2026, 7, 8), amount=(yuan(8_000),)),),
         )
