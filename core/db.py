@@ -137,29 +137,61 @@ def insert_many(
     if connection.dialect.name == "postgresql":
         quote = connection.dialect.identifier_preparer.quote
         into, names = quote(table.name), ", ".join(map(quote, columns))
-        text = f"INSERT INTO {into} ({names}) SELECT {names} FROM json_populate_recordset(NULL::{into}, %(rows)s)"
-        lines = [dict(zip(columns, row, strict=True)) for row in rows]
-        connection.exec_driver_sql(text + unless, {"rows": encode(lines, methodcaller("isoformat")).decode()})
+        text = f"INSERT INTO {into} ({names}) SELECT {names} FROM {_as_rows(into)}{unless}"
+        connection.exec_driver_sql(text, {"rows": _as_json(columns, rows)})
         return
-    text, places, processors = _prepared(table, tuple(columns), connection.dialect)
-    values: list[Sequence[Any]] = list(zip(*rows, strict=True))
-    ready = []
-    for place, process in zip(places, processors, strict=True):
-        ready.append(values[place] if process is None else _processed(values[place], process))
+    text, in_order, processors = _inserting(table, tuple(columns), connection.dialect)
+    values = dict(zip(columns, zip(*rows, strict=True), strict=True))
+    ready = [_processed(values[name], processors[name]) for name in in_order]
     connection.exec_driver_sql(text + unless, list(zip(*ready, strict=True)))
 
 
+def update_many(session: Session, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """The same for rows that are there: `id` is the first of `columns`, the others are set."""
+    if not rows:
+        return
+    session.flush()
+    connection = session.connection()
+    quote = connection.dialect.identifier_preparer.quote
+    into, names = quote(table.name), list(map(quote, columns))
+    if connection.dialect.name == "postgresql":
+        changes = ", ".join(f"{name} = given.{name}" for name in names[1:])
+        text = f"UPDATE {into} SET {changes} FROM {_as_rows(into)} AS given WHERE {into}.id = given.id"
+        connection.exec_driver_sql(text, {"rows": _as_json(columns, rows)})
+        return
+    changes = ", ".join(f"{name} = ?" for name in names[1:])
+    processors = _processors(table, connection.dialect)
+    ready = [_processed(given, processors[name]) for name, given in zip(columns, zip(*rows, strict=True), strict=True)]
+    text = f"UPDATE {into} SET {changes} WHERE id = ?"
+    connection.exec_driver_sql(text, list(zip(*ready[1:], ready[0], strict=True)))
+
+
+def _as_rows(table: str) -> str:
+    return f"json_populate_recordset(NULL::{table}, %(rows)s)"
+
+
+def _as_json(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    lines = [dict(zip(columns, row, strict=True)) for row in rows]
+    return encode(lines, methodcaller("isoformat")).decode()
+
+
 @lru_cache(maxsize=64)
-def _prepared(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple[str, list[int], list[Any]]:
-    """The statement, and for each of its parameters: its place in a row, what makes it ready."""
+def _inserting(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tuple[str, list[str], dict[str, Any]]:
+    """The statement, the columns in the order of its parameters, and what makes each ready."""
     compiled = insert(table).compile(dialect=dialect, column_keys=list(columns))
-    names = [column.name for column in table.columns if column.name in columns]
-    processors = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
-    return str(compiled), [columns.index(name) for name in names], processors
+    return str(compiled), [column.name for column in table.columns if column.name in columns], _processors(table, dialect)
 
 
-def _processed(values: Sequence[Any], process: Any) -> list[Any]:
+@lru_cache(maxsize=64)
+def _processors(table: Table, dialect: Dialect) -> dict[str, Any]:
+    """By column: what makes a value ready for the driver, or None."""
+    return {column.name: column.type.dialect_impl(dialect).bind_processor(dialect) for column in table.columns}
+
+
+def _processed(values: Sequence[Any], process: Any) -> Sequence[Any]:
     """The same object comes many times in a column: a date, a text, a list of recipients."""
+    if process is None:
+        return values
     known: dict[int, Any] = {}
     return [
         known[key] if (key := id(value)) in known else known.setdefault(key, process(value)) for value in values

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, or_, select, update
+from sqlalchemy import and_, or_, select, update
 
 from bot.adapters.base import CARD, TEXT, Adapter, Address, DeliveryRef, SendResult
 from bot.card import Card, as_lang, dump, load
@@ -16,6 +16,7 @@ from bot.notifications.readers import MAIL, Readers, address_of, address_to, mea
 from bot.notifications.undelivered import drop
 from bot.transactions import Transactions
 from core import garbage
+from core.db import update_many
 from core.dunning import cycle
 from core.models import Delivery, OutboxMessage, OutboxState
 from core.models.base import among, table_of
@@ -33,14 +34,7 @@ HAS_LEFT = "has_left"  # the reason of an update that nobody who may see it woul
 TAKEN_AWAY = "taken_away"  # it may stand in a messenger that is on no more, so here it says 重发
 CROSSED = "crossed"  # of a delivery: two drawings of it were on their way at once, so it is drawn once more
 NEVER_CHANGES = "never_changes"  # the reason of an update that the messenger has no way to show
-_DRAWN = (
-    update(O)
-    .where(O.c.id == bindparam("b_id"))
-    .values(
-        state=OutboxState.sending.value, attempts=O.c.attempts + 1, lease_until=bindparam("b_lease"),
-        payload=bindparam("b_payload"), messenger=bindparam("b_messenger"), touched=False,
-    )
-)  # fmt: skip
+_DRAWN = ("id", "state", "attempts", "lease_until", "payload", "messenger", "touched")
 
 
 @dataclass(slots=True)
@@ -141,14 +135,10 @@ def _take(work: Work, parcels: Sequence[Parcel]) -> None:
     """They are on their way. What is sent for the first time is kept: should its fate be unclear, the same goes again."""
     lease = work.now + LEASE
     first = [parcel for parcel in parcels if parcel.op == "send" and parcel.first]
-    if first:
-        work.session.execute(_DRAWN, [
-            {
-                "b_id": p.id, "b_lease": lease, "b_messenger": p.adapter.name,
-                "b_payload": {"card": p.dumped, "facts": p.facts},
-            }
-            for p in first
-        ])  # fmt: skip
+    update_many(work.session, O, _DRAWN, [
+        (p.id, OutboxState.sending.value, p.attempts, lease, {"card": p.dumped, "facts": p.facts}, p.adapter.name, False)
+        for p in first
+    ])  # fmt: skip
     others = {parcel.id for parcel in parcels} - {parcel.id for parcel in first}
     if others:
         taken = {"state": OutboxState.sending.value, "attempts": O.c.attempts + 1, "lease_until": lease}

@@ -1,5 +1,6 @@
 """Rows by the thousand reach the table as they are, and what the database refuses is SQLAlchemy's complaint."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from core.db import insert_many
+from core.db import insert_many, update_many
 from core.models import Audit, JobSlot, TaskReceivable
 from core.models.base import table_of
 from tests.factories import make_work
@@ -29,8 +30,20 @@ def test_every_value_comes_back(session: Session) -> None:
     assert [tuple(row) for row in session.execute(query)] == rows
 
 
+def test_rows_that_are_there_change_one_by_one(session: Session) -> None:
+    work, audit = make_work(session), table_of(Audit)
+    given: list[Any] = [(work.now, "li", None, "cli", "odd", "", at, None, {}) for at in range(3)]
+    insert_many(session, audit, AUDIT, given)
+    query = select(audit.c.id, audit.c.channel, audit.c.at, audit.c.data).where(audit.c.action == "odd").order_by(audit.c.id)
+    one, two, three = session.execute(query).all()
+    later, odd = work.now + timedelta(days=1), {"甲\t\\": [None, 2**70, "'"]}
+    update_many(session, audit, ("id", "channel", "at", "data"), [(two.id, "x'", later, odd), (three.id, "", later, {})])
+    assert session.execute(query).all() == [one, (two.id, "x'", later, odd), (three.id, "", later, {})]
+
+
 def test_nothing_is_nothing(session: Session) -> None:
     insert_many(session, table_of(Audit), AUDIT, [])
+    update_many(session, table_of(Audit), ("id", "channel"), [])
 
 
 def test_a_refusal_is_an_integrity_error(session: Session) -> None:
