@@ -58,7 +58,9 @@ def link(work: Work, messenger: str, user_id: str, code: str) -> Person:
     work.session.delete(tries)
     if known is not None:  # of somebody who left: the company gave the account, or its name, to another
         work.audit("account.taken_over", "person", known.person_id, messenger=messenger)
-        known.person_id, known.preferred, known.text_only = found.person_id, False, False
+        left, known.person_id = known.person_id, found.person_id
+        known.preferred = known.text_only = False
+        moved(work, left, [(messenger, user_id)])
     else:
         work.session.add(Account(person_id=found.person_id, messenger=messenger, user_id=user_id))
     work.audit("account.linked", "person", found.person_id, messenger=messenger)

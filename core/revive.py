@@ -65,7 +65,10 @@ def revive_reachable(work: Work) -> None:
 
 def moved(work: Work, person: int, places: Collection[tuple[str, str]]) -> None:
     """Accounts, (messenger, user id), that are no longer this person's: the cards that stand there are never changed again,
-    and what they ask comes anew where the person is reached now, as does what reached nobody."""
+    and what they ask comes anew where the person is reached now, as does what reached nobody.
+
+    Whoever has left gets nothing.
+    """
     there = tuple_(D.c.messenger, D.c.address).in_(sorted(places))
     standing = work.session.execute(
         select(D.c.id, O.c.kind, O.c.subject, O.c.subject_id, O.c.customer_id, O.c.task_id, O.c.windowed, O.c.data)
@@ -73,7 +76,11 @@ def moved(work: Work, person: int, places: Collection[tuple[str, str]]) -> None:
         .where(D.c.person_id == person, D.c.state == "open", there)
         .order_by(D.c.id)
     ).all()
+    if standing:
+        work.session.execute(update(D).where(among(D.c.id, {row.id for row in standing})).values(state="closed"))
     member = load_org(work).members.get(person)
+    if member is None or not member.active:
+        return
     _, policy = active(work)
     coming = {(row.subject, row.subject_id): row for row in standing if row.kind and not row.kind.startswith("note.")}
     outbox.enqueue(work, [
@@ -85,8 +92,6 @@ def moved(work: Work, person: int, places: Collection[tuple[str, str]]) -> None:
         )
         for row in coming.values()
     ])  # fmt: skip
-    if standing:
-        work.session.execute(update(D).where(among(D.c.id, {row.id for row in standing})).values(state="closed"))
     # What a wrong account was refused is as if there had been none.
     refused = (O.c.person_id == person, O.c.op == "send", O.c.state == OutboxState.dead)
     work.session.execute(update(O).where(*refused).values(reason=NO_ACCOUNT, payload=None))

@@ -16,6 +16,7 @@ from core.models import Task
 from core.models.base import table_of
 from tests.adapters.test_slack_app import Company, hk, rig  # noqa: F401
 from tests.fakes.slack import refused
+from tests.fakes.slack.faults import Fault
 
 T = table_of(Task)
 
@@ -51,6 +52,15 @@ def test_the_card_stands_where_the_file_cannot_go(demand: Company, caplog: pytes
     with demand.look() as work:
         events = work.session.execute(select(T.c.events).where(T.c.kind == "collect", T.c.state == "open")).scalars().all()
     assert any(e.get("file") for event in events for e in event)
+
+
+@pytest.mark.parametrize("body", ['{"ok": true}', '{"ok": true, "upload_url": "http://["}', '{"ok": true, "upload_url": 7}'])
+def test_the_card_stands_where_slack_names_no_address(demand: Company, caplog: pytest.LogCaptureFixture, body: str) -> None:
+    demand.rig.fake.fail("files.getUploadURLExternal", Fault("answer", 200, body))
+    demand.morning("2026-08-03")
+    assert any("催款函" in shown.text for shown in demand.rig.shown("li"))
+    assert "none of Slack's" in caplog.text
+    assert {row.state for row in demand.outbox()} <= {"sent", "cancelled"}  # and whatever came after it went out, too
 
 
 class Told(Api):

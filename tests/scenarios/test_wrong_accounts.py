@@ -114,3 +114,16 @@ def test_without_another_account_somebody_is_told(hk: Harness) -> None:
     hk.deliver()
     hk.chat("fm").expect_card("li", kind="delivery.failed")
     assert open_cards(hk) == []
+
+
+def test_who_takes_over_the_account_of_somebody_who_left_sees_no_more_of_their_cards(hk: Harness) -> None:
+    hk.chat("lin").expect_card("¥100.00", kind="task.overdue")
+    hk.person("li", active=False)
+    with hk.db() as work:
+        code = accounts.issue(work, hk._person_id(work, "lin") or 0)
+        accounts.link(work, "local", "lin", code)
+    hk.pay("甲", "100.00", "I1")
+    hk.deliver()
+    assert open_cards(hk) == [] and held(hk) == {("lin", "local", "lin", False)}
+    hk.chat("wang").expect_card("到账 ¥100.00", kind="payment.arrived")
+    hk.chat("lin").expect_nothing()
