@@ -69,7 +69,8 @@ def test_what_is_said_to_be_paid_is_neither_promised_nor_said_again(hk: Harness)
     li = hk.chat("li")
     for line in ("承诺 甲 7-10", "承诺 甲 7-10 50", "已付 甲"):
         said = li.say(line)
-        assert said["outcome"] == "invalid" and "¥100.00" in said["card"].title and "财务正在核对" in said["card"].title, said
+        title = said["card"].title
+        assert said["outcome"] == "invalid" and "¥100.00" in title and "财务正在核对" in title, said
     hk.chat("cai").expect_card(kind="claim.review").tap("claim.void")
     assert li.say("承诺 甲 7-10")["outcome"] == "done"
     hk.deliver()
