@@ -50,8 +50,9 @@ def send_test(
     as_json: Json = False,
 ) -> int:
     from bot.trial import why_not
+    from core import names
 
-    results = application().send_test(person, messenger)
+    results = application().send_test(person, names.messenger(messenger) or messenger)
 
     def human() -> None:
         for found in results:

@@ -60,7 +60,7 @@ def test_a_card_goes_to_every_account_and_its_button_says_who_presses(hk: Comman
 
 
 def test_to_one_messenger_only(hk: CommandLine, phones: dict[str, Any]) -> None:
-    assert "slack: 已发出" in hk("send-test", "li", "--messenger", "slack").out
+    assert "slack: 已发出" in hk("send-test", "li", "--messenger", "Slack").out
     assert len(phones["slack"].shown("li")) == 1 and phones["dingtalk"].shown("li") == []
 
 
