@@ -8,8 +8,7 @@ import pytest
 
 from tests.adapters.contract_rigs import PLACES, Dingtalk, Slack
 from tests.adapters.contract_wecom import Wecom
-from tests.adapters.contract_world import World, until
-from tests.adapters.test_contract_together import Make, company  # noqa: F401
+from tests.adapters.contract_world import Make, World, until
 from tests.harness import ONE_STEP
 
 REAL = [name for name in PLACES if name != "local"]
@@ -26,7 +25,7 @@ def chinese(text: str) -> str:
 
 
 @pytest.mark.parametrize("place", CHANGES)
-def test_a_card_is_drawn_anew_in_the_language_of_now(company: Make, place: str) -> None:  # noqa: F811
+def test_a_card_is_drawn_anew_in_the_language_of_now(company: Make, place: str) -> None:
     hk = company(PLACES[place]())
     hk.first()
     hk.person("li", locale="en")
@@ -41,7 +40,7 @@ def test_a_card_is_drawn_anew_in_the_language_of_now(company: Make, place: str) 
 
 
 @pytest.mark.parametrize("place", REAL)
-def test_who_speaks_another_language_now_is_answered_in_it(company: Make, place: str) -> None:  # noqa: F811
+def test_who_speaks_another_language_now_is_answered_in_it(company: Make, place: str) -> None:
     """The card stands in Chinese; its tap works, and what is said then is English."""
     made = PLACES[place]()
     hk = company(made)
@@ -53,7 +52,7 @@ def test_who_speaks_another_language_now_is_answered_in_it(company: Make, place:
 
 
 @pytest.mark.parametrize("place", ["slack", "dingtalk", "wecom"])
-def test_an_unclear_card_in_the_language_of_before_stands_once(company: Make, place: str) -> None:  # noqa: F811
+def test_an_unclear_card_in_the_language_of_before_stands_once(company: Make, place: str) -> None:
     """The very same is sent again, whatever language is spoken by now: else it would stand there twice."""
     made = PLACES[place]()
     hk = company(made)
@@ -89,7 +88,7 @@ def berlin(hk: World, text: str, fold: int = 0) -> None:
     ],
 )
 def test_an_answer_is_due_at_the_same_hour_after_the_clocks_were_changed(
-    company: Make,  # noqa: F811
+    company: Make,
     monkeypatch: pytest.MonkeyPatch,
     place: Any,
     due: str,
@@ -122,7 +121,7 @@ def test_an_answer_is_due_at_the_same_hour_after_the_clocks_were_changed(
 
 
 @pytest.mark.parametrize("place", [Slack, Dingtalk, Wecom])
-def test_the_29th_of_february_is_a_day_like_any_other(company: Make, place: Any) -> None:  # noqa: F811
+def test_the_29th_of_february_is_a_day_like_any_other(company: Make, place: Any) -> None:
     """Promised for it, it is kept on it; one day late is the first of March."""
     made = place()
     hk = company(made)

@@ -17,8 +17,7 @@ from bot.adapters.wecom import client as wecom_client
 from bot.notifications.parcel import Parcel
 from tests.adapters.contract_rigs import Dingtalk, Slack, SlackHttp
 from tests.adapters.contract_words import WORD
-from tests.adapters.contract_world import until
-from tests.adapters.test_contract_together import Make, company  # noqa: F401
+from tests.adapters.contract_world import Make, until
 from tests.fakes.slack import dropped, refused
 from tests.fakes.slack.faults import Fault
 from tests.fakes.slack.state import TEAM
@@ -30,7 +29,7 @@ from tests.logs import written
 @pytest.mark.parametrize(
     "body", ['{"ok": true}', '{"ok": true, "url": 7}', "[]", "null", '"x"', '{"ok": true, "url": "http://["}']
 )
-def test_slack_gives_no_address_once_and_is_asked_again(company: Make, body: str) -> None:  # noqa: F811
+def test_slack_gives_no_address_once_and_is_asked_again(company: Make, body: str) -> None:
     place = Slack()
     hk = company(place)
     card = hk.first()
@@ -44,7 +43,7 @@ def test_slack_gives_no_address_once_and_is_asked_again(company: Make, body: str
 
 
 def test_the_way_to_slack_is_tried_again_whatever_went_wrong(
-    company: Make,  # noqa: F811
+    company: Make,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -70,7 +69,7 @@ def test_the_way_to_slack_is_tried_again_whatever_went_wrong(
 
 @pytest.mark.parametrize("place", [Slack, SlackHttp])
 @pytest.mark.parametrize("body", ['{"ok": true}', '{"ok": true, "team_id": 7, "user_id": "U0"}', "[]"])
-def test_slack_does_not_say_once_who_we_are(company: Make, place: Any, body: str) -> None:  # noqa: F811
+def test_slack_does_not_say_once_who_we_are(company: Make, place: Any, body: str) -> None:
     """An answer without a workspace is none: kept, it would refuse every request until the next start."""
     made = place()
     made.start()
@@ -83,7 +82,7 @@ def test_slack_does_not_say_once_who_we_are(company: Make, place: Any, body: str
     made.forgive()
 
 
-def test_a_slack_app_that_was_made_anew_has_other_conversations(company: Make) -> None:  # noqa: F811
+def test_a_slack_app_that_was_made_anew_has_other_conversations(company: Make) -> None:
     """Another bot user: what was remembered of each person's conversation is another app's."""
     place = Slack()
     hk = company(place)
@@ -98,7 +97,7 @@ def test_a_slack_app_that_was_made_anew_has_other_conversations(company: Make) -
     assert sum(call.method == "conversations.open" for call in place.fake.calls) == 1  # and is known from then on
 
 
-def test_a_conversation_that_stays_closed_is_opened_anew_once(company: Make) -> None:  # noqa: F811
+def test_a_conversation_that_stays_closed_is_opened_anew_once(company: Make) -> None:
     place = Slack()
     hk = company(place)
     hk.told()
@@ -114,7 +113,7 @@ def test_a_conversation_that_stays_closed_is_opened_anew_once(company: Make) -> 
 
 
 @pytest.mark.skipif(not hasattr(Parcel, "since"), reason="the outbox does not tell adapters yet when it was written")
-def test_a_card_of_before_the_weekend_is_found(company: Make, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_card_of_before_the_weekend_is_found(company: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Posted on Friday, the answer lost, the machine off until Monday: it is looked for as far back as it may stand."""
     monkeypatch.setattr(slack_adapter, "LOOK_BACK", 0.2)
     place = Slack()
@@ -131,7 +130,7 @@ def test_a_card_of_before_the_weekend_is_found(company: Make, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("after_taking_it", [True, False])
-def test_words_for_one_person_are_said_once(company: Make, after_taking_it: bool) -> None:  # noqa: F811
+def test_words_for_one_person_are_said_once(company: Make, after_taking_it: bool) -> None:
     """Taken, and the answer got lost: nobody can tell. What is on the card tells the rest."""
     place = Slack()
     hk = company(place)
@@ -145,7 +144,7 @@ def test_words_for_one_person_are_said_once(company: Make, after_taking_it: bool
 
 
 @pytest.mark.parametrize("status", [404, 410, 500])
-def test_words_that_slack_refuses_to_take_are_said_otherwise(company: Make, status: int) -> None:  # noqa: F811
+def test_words_that_slack_refuses_to_take_are_said_otherwise(company: Make, status: int) -> None:
     place = Slack()
     hk = company(place)
     card = hk.first()
@@ -159,7 +158,7 @@ def test_words_that_slack_refuses_to_take_are_said_otherwise(company: Make, stat
 
 @pytest.mark.parametrize("lead", ["", "." * 180])
 def test_an_error_that_repeats_the_token_is_not_written_down(
-    company: Make,  # noqa: F811
+    company: Make,
     caplog: pytest.LogCaptureFixture,
     lead: str,
 ) -> None:
@@ -178,7 +177,7 @@ def test_an_error_that_repeats_the_token_is_not_written_down(
 
 
 def test_what_slack_says_instead_of_an_errors_name_is_not_written_down(
-    company: Make,  # noqa: F811
+    company: Make,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """What the log and the reason must not hold is looked for at each story's end."""
@@ -264,7 +263,7 @@ def typed(user: str) -> list[tuple[bytes, str]]:
 
 
 def test_nonsense_that_slack_signed_is_never_brought_again(
-    company: Make,  # noqa: F811
+    company: Make,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Answered at once, in a line of the log at most; and the next tap works."""
