@@ -7,6 +7,7 @@ import pytest
 
 from tests.harness import Harness
 from tests.logs import errors
+from tests.scenarios.scripted import Scripted, join
 
 
 @pytest.fixture
@@ -20,3 +21,8 @@ def hk(database_url: str, caplog: pytest.LogCaptureFixture, request: pytest.Fixt
     else:
         harness.close()
         assert errors(caplog) == []
+
+
+@pytest.fixture
+def chats(hk: Harness) -> Scripted:
+    return join(hk, Scripted("slack"))

@@ -17,19 +17,9 @@ from core.errors import Unreachable
 from core.models import Account, Delivery
 from core.models.base import table_of
 from tests.harness import Harness
-from tests.scenarios.test_unclear import Scripted, join, minutes, states
+from tests.scenarios.scripted import Scripted, join, minutes, start, states
 
 D = table_of(Delivery)
-
-
-@pytest.fixture
-def chats(hk: Harness) -> Scripted:
-    return join(hk, Scripted("slack"))
-
-
-def start(hk: Harness) -> None:
-    hk.now = hk.now.replace(hour=1)
-    hk.run(hk.app.tick(hk.now, recover=True))
 
 
 def tap(chats: Scripted, hk: Harness, **more: Any) -> Envelope:

@@ -10,19 +10,9 @@ from bot.adapters.base import NotThere, Refused, Retry, SendResult, Unknown
 from core.models import Account, OutboxMessage
 from core.models.base import table_of
 from tests.harness import ONE_STEP, Harness
-from tests.scenarios.test_unclear import Scripted, join, minutes, states
+from tests.scenarios.scripted import Scripted, minutes, start, states
 
 O = table_of(OutboxMessage)  # noqa: E741
-
-
-@pytest.fixture
-def chats(hk: Harness) -> Scripted:
-    return join(hk, Scripted("slack"))
-
-
-def start(hk: Harness) -> None:
-    hk.now = hk.now.replace(hour=1)
-    hk.run(hk.app.tick(hk.now, recover=True))
 
 
 def test_a_messenger_that_is_taken_away_gives_finance_no_task_for_each_old_card(hk: Harness, chats: Scripted) -> None:

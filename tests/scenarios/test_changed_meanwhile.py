@@ -10,7 +10,7 @@ from bot.card import Card
 from core.models import OutboxMessage
 from core.models.base import table_of
 from tests.harness import ONE_STEP, Harness
-from tests.scenarios.test_unclear import Scripted, join
+from tests.scenarios.scripted import Scripted, join
 
 O = table_of(OutboxMessage)  # noqa: E741
 ALERT = ONE_STEP.replace('action = "task"', 'action = "alert"').replace("answer_by = 2\n", "")

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from sqlalchemy import select
 
 from bot.adapters.base import DeliveryRef, SendResult, Sent
@@ -11,7 +10,7 @@ from bot.card import Card
 from core.models import Account, Person
 from core.models.base import table_of
 from tests.harness import Harness
-from tests.scenarios.test_unclear import Scripted, join, minutes
+from tests.scenarios.scripted import Scripted, join, minutes, start
 
 A = table_of(Account)
 
@@ -36,16 +35,6 @@ action = "alert"
 severity = "severe"
 message = "alert.severe"
 """
-
-
-@pytest.fixture
-def chats(hk: Harness) -> Scripted:
-    return join(hk, Scripted("slack"))
-
-
-def start(hk: Harness) -> None:
-    hk.now = hk.now.replace(hour=1)
-    hk.run(hk.app.tick(hk.now, recover=True))
 
 
 def test_an_account_that_is_another_persons_now_is_not_shown_what_changes(hk: Harness, chats: Scripted) -> None:

@@ -2,99 +2,33 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
-from bot.adapters.base import Address, DeliveryRef, Envelope, NotThere, Receive, Refused, Retry, SendResult, Sent, Unknown
-from bot.card import Capabilities, Card
+from bot.adapters.base import Address, Envelope, NotThere, Refused, Retry, SendResult, Sent, Unknown
+from bot.card import Card
 from bot.engine import run_cycle
-from bot.fit import PROFILES
 from core import accounts
-from core.models import Account, OutboxMessage
+from core.models import OutboxMessage
 from core.models.base import table_of
-from tests.harness import ONE_STEP, Harness
+from tests.harness import Harness
+from tests.scenarios.scripted import Scripted, join, minutes, start, states
 
 O = table_of(OutboxMessage)  # noqa: E741
 
 
-class Scripted:
-    """A messenger that answers as it is told; `shown` is what stands on the screen."""
-
-    def __init__(self, name: str, *, in_place: bool = False) -> None:
-        self.name, self.in_place = name, in_place
-        self.shown: list[tuple[str, Card]] = []
-        self.updates: list[tuple[int, Card]] = []
-        self.sends: list[SendResult | None] = []  # None: as it should be
-        self.tried = 0
-        self.never_shows = False  # what it gives no clear answer to
-        self.finds: list[Sent | NotThere | Unknown] = []
-        self.receive: Receive | None = None
-
-    def capabilities(self, to: Address) -> Capabilities:
-        return replace(PROFILES["full"], answers_in_place=self.in_place)
-
-    async def send(self, to: Address, card: Card, key: str) -> SendResult:
-        told = self.sends.pop(0) if self.sends else None
-        self.tried += 1
-        if told is None or (isinstance(told, Unknown) and not self.never_shows):
-            self.shown.append((key, card))
-        return Sent(f"{to.user_id}:{len(self.shown)}") if told is None else told
-
-    async def update(self, ref: DeliveryRef, card: Card) -> SendResult:
-        self.updates.append((ref.rev, card))
-        return Sent(ref.ref)
-
-    async def find(self, to: Address, key: str, payload: bytes, since: datetime | None = None) -> Sent | NotThere | Unknown:
-        return self.finds.pop(0)
-
-    async def start(self, receive: Receive) -> None:
-        self.receive = receive
-
-    async def stop(self) -> None: ...
-
-
-@pytest.fixture
-def chats(hk: Harness) -> Scripted:
-    return join(hk, Scripted("slack"))
-
-
-def join(hk: Harness, made: Scripted, *, first: bool = True) -> Scripted:
-    """Li has an account there; cards go to it first, or last."""
-    others = hk.app.company.messengers
-    hk.begin("2026-07-02 08:00")
-    hk.company(messengers=(made.name, *others) if first else (*others, made.name))
-    hk.policy(ONE_STEP)
-    hk.app.adapters[made.name] = made
-    hk.run(made.start(hk.app.receive))
-    with hk.db() as work:
-        work.session.add(Account(person_id=hk._person_id(work, "li") or 0, messenger=made.name, user_id="U-li"))
-    hk.customer("甲", "li")
-    hk.receivable("甲", "100.00", due="2026-07-01", number="I1")
-    return made
-
-
-def minutes(hk: Harness, count: int) -> None:
-    for _ in range(count):
-        hk.now += timedelta(minutes=1)
-        hk.deliver()
-
-
 def test_a_message_that_is_found_is_not_sent_again(hk: Harness, chats: Scripted) -> None:
     chats.sends, chats.finds = [Unknown("timeout")], [Sent("U-li:1")]
-    hk.now = hk.now.replace(hour=1)
-    hk.run(hk.app.tick(hk.now, recover=True))
+    start(hk)
     minutes(hk, 2)
     assert len(chats.shown) == 1 and chats.finds == []
 
 
 def test_one_that_surely_is_not_there_is_sent_as_it_was(hk: Harness, chats: Scripted) -> None:
     chats.sends, chats.finds = [Unknown("timeout")], [NotThere()]
-    hk.now = hk.now.replace(hour=1)
-    hk.run(hk.app.tick(hk.now, recover=True))
+    start(hk)
     minutes(hk, 2)
     [(key, first), (again, second)] = chats.shown
     assert key == again and first == second  # the messenger can tell by the same bytes that it is one
@@ -102,8 +36,7 @@ def test_one_that_surely_is_not_there_is_sent_as_it_was(hk: Harness, chats: Scri
 
 def test_where_nobody_can_tell_it_is_sent_again_and_says_so(hk: Harness, chats: Scripted) -> None:
     chats.sends, chats.finds = [Unknown("timeout")], [Unknown("cannot look")]
-    hk.now = hk.now.replace(hour=1)
-    hk.run(hk.app.tick(hk.now, recover=True))
+    start(hk)
     minutes(hk, 4)
     [(key, first), (again, second)] = chats.shown
     assert "重发" not in first.footer and "重发" in second.footer
@@ -114,16 +47,14 @@ def test_where_nobody_can_tell_it_is_sent_again_and_says_so(hk: Harness, chats: 
 
 def test_a_messenger_that_refuses_is_passed_over(hk: Harness, chats: Scripted) -> None:
     chats.sends = [Refused("no such user")]
-    hk.now = hk.now.replace(hour=1)
-    hk.run(hk.app.tick(hk.now, recover=True))
+    start(hk)
     assert chats.shown == []
     hk.chat("li").expect_card("¥100.00", kind="task.overdue")
 
 
 def test_one_that_is_down_is_passed_over_after_three_attempts(hk: Harness, chats: Scripted) -> None:
     chats.sends = [Retry(30.0, "down")] * 3
-    hk.now = hk.now.replace(hour=1)
-    hk.run(hk.app.tick(hk.now, recover=True))
+    start(hk)
     hk.chat("li").expect_nothing()
     minutes(hk, 2)
     hk.chat("li").expect_card("¥100.00", kind="task.overdue")
@@ -132,8 +63,7 @@ def test_one_that_is_down_is_passed_over_after_three_attempts(hk: Harness, chats
 
 def test_a_short_failure_changes_nothing(hk: Harness, chats: Scripted) -> None:
     chats.sends = [Retry(30.0, "busy")] * 2
-    hk.now = hk.now.replace(hour=1)
-    hk.run(hk.app.tick(hk.now, recover=True))
+    start(hk)
     minutes(hk, 2)
     assert len(chats.shown) == 1
 
@@ -142,8 +72,7 @@ def test_a_short_failure_changes_nothing(hk: Harness, chats: Scripted) -> None:
 def test_what_may_have_been_shown_never_goes_elsewhere(hk: Harness, chats: Scripted, then: SendResult) -> None:
     """“Sending it again shows one” is not “it is not there”: in another messenger it would be a second card."""
     chats.sends, chats.finds = [Unknown("timeout"), then, then, then], [NotThere()] * 5
-    hk.now = hk.now.replace(hour=1)
-    hk.run(hk.app.tick(hk.now, recover=True))
+    start(hk)
     minutes(hk, 6)
     hk.chat("li").expect_nothing()
     if isinstance(then, Refused):
@@ -192,8 +121,7 @@ def test_after_days_somebody_is_told(hk: Harness, chats: Scripted) -> None:
 def test_who_gives_no_clear_answer_three_times_is_passed_over_and_the_card_says_so(hk: Harness, chats: Scripted) -> None:
     chats.never_shows = True
     chats.sends, chats.finds = [Unknown("http 500")] * 3, [NotThere()] * 3
-    hk.now = hk.now.replace(hour=1)
-    hk.run(hk.app.tick(hk.now, recover=True))
+    start(hk)
     minutes(hk, 3)
     hk.chat("li").expect_card("¥100.00", "重发", kind="task.overdue")
     minutes(hk, 60)
@@ -202,16 +130,14 @@ def test_who_gives_no_clear_answer_three_times_is_passed_over_and_the_card_says_
 
 def test_who_is_told_to_wait_for_hours_is_passed_over_at_once(hk: Harness, chats: Scripted) -> None:
     chats.sends = [Retry(3 * 3600.0, "quota")]
-    hk.now = hk.now.replace(hour=1)
-    hk.run(hk.app.tick(hk.now, recover=True))
+    start(hk)
     minutes(hk, 1)
     hk.chat("li").expect_card("¥100.00", kind="task.overdue")
 
 
 def test_what_may_have_been_shown_is_looked_for_there_whatever_is_preferred_by_then(hk: Harness, chats: Scripted) -> None:
     chats.sends, chats.finds = [Unknown("timeout")], [Unknown("cannot look")]
-    hk.now = hk.now.replace(hour=1)
-    hk.run(hk.app.tick(hk.now, recover=True))
+    start(hk)
     with hk.db() as work:
         accounts.prefer(work, hk._person_id(work, "li") or 0, "local", "li")
     minutes(hk, 4)
@@ -237,8 +163,7 @@ async def pressed(hk: Harness, chats: Scripted, *, shown: bool, until: float | N
 @pytest.mark.parametrize("shown", [True, False])
 def test_the_answer_to_a_tap_carries_the_card_and_no_update_follows_once_it_is_shown(hk: Harness, shown: bool) -> None:
     chats = join(hk, Scripted("dingtalk", in_place=True))
-    hk.now = hk.now.replace(hour=1)
-    hk.run(hk.app.tick(hk.now, recover=True))
+    start(hk)
     reply = hk.run(pressed(hk, chats, shown=shown))
     assert reply.outcome == "done" and reply.card.closed and "已承诺" in reply.card.title and reply.rev == 2
     assert chats.updates == []
@@ -249,8 +174,7 @@ def test_the_answer_to_a_tap_carries_the_card_and_no_update_follows_once_it_is_s
 def test_what_comes_too_late_is_not_saved_and_never_will_be(hk: Harness, chats: Scripted) -> None:
     from time import monotonic
 
-    hk.now = hk.now.replace(hour=1)
-    hk.run(hk.app.tick(hk.now, recover=True))
+    start(hk)
     reply = hk.run(pressed(hk, chats, shown=False, until=monotonic() - 1))
     assert reply.outcome == "not_saved" and "再按一次" in reply.message
     assert hk.promises("甲") == []
@@ -265,11 +189,6 @@ def test_a_line_that_comes_too_late_is_to_be_sent_again_as_nothing_can_be_presse
     line = Envelope(chats.name, "U-li", "too-late", hk.now, text="待办", until=monotonic() - 1)
     assert chats.receive is not None
     assert "再发一次" in hk.run(hk.app.receive(line)).message
-
-
-def states(hk: Harness) -> list[str]:
-    with hk.look() as work:
-        return list(work.session.execute(select(O.c.state).where(O.c.op == "send").order_by(O.c.id)).scalars())
 
 
 def slowly(chats: Scripted, begun: asyncio.Event, go_on: asyncio.Event) -> None:

@@ -13,20 +13,29 @@ from core.money import Money
 _LONG = frozenset({"ended.approved_with", "ended.rejected", "ended.withdrawn"})  # with what somebody wrote, or asks for
 
 
-def _verdict(ended: Phrase | None) -> Phrase | None:
-    """Who decided and what, short enough that a title has room for the order and the customer."""
-    if ended is None or ended.code not in _LONG:
-        return ended
-    return replace(ended, n=0, text="", on=None)
+class _Ends:
+    """What a card says of its end, short enough that a title has room for the order and the customer."""
 
+    __slots__ = ()
+    ended: Phrase | None
 
-def _reason(ended: Phrase | None) -> str:
-    return ended.text if ended is not None and ended.code in ("ended.rejected", "ended.withdrawn") else ""
+    @property
+    def verdict(self) -> Phrase | None:
+        """Who decided and what."""
+        if self.ended is None or self.ended.code not in _LONG:
+            return self.ended
+        return replace(self.ended, n=0, text="", on=None)
 
+    @property
+    def reason(self) -> str:
+        if self.ended is None or self.ended.code not in ("ended.rejected", "ended.withdrawn"):
+            return ""
+        return self.ended.text
 
-def _agreed(ended: Phrase | None) -> Phrase | None:
-    """A yes on conditions, with them."""
-    return ended if ended is not None and ended.code == "ended.approved_with" else None
+    @property
+    def agreed(self) -> Phrase | None:
+        """A yes on conditions, with them."""
+        return self.ended if self.ended is not None and self.ended.code == "ended.approved_with" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +70,7 @@ class PreparedLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreditView:
+class CreditView(_Ends):
     """credit.request: whoever decides sees the order against the customer's limit. Amounts in the limit's currency,
     but for the order's own."""
 
@@ -148,18 +157,6 @@ class CreditView:
         return self.available is not None and not self.exceeds
 
     @property
-    def verdict(self) -> Phrase | None:
-        return _verdict(self.ended)
-
-    @property
-    def reason(self) -> str:
-        return _reason(self.ended)
-
-    @property
-    def agreed(self) -> Phrase | None:
-        return _agreed(self.ended)
-
-    @property
     def waives(self) -> Money | None:
         """The order's own prepayment that a plain yes would take back; with conditions it stays."""
         awaited = any(reason.code == "credit.prepayment_awaited" for reason in self.reasons)
@@ -232,7 +229,7 @@ _TONES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderView:
+class OrderView(_Ends):
     """order.held, to the rep; order.decided, to the rep and to finance."""
 
     today: date
@@ -258,18 +255,6 @@ class OrderView:
     @property
     def closed(self) -> bool:
         return self.ended is not None
-
-    @property
-    def verdict(self) -> Phrase | None:
-        return _verdict(self.ended)
-
-    @property
-    def reason(self) -> str:
-        return _reason(self.ended)
-
-    @property
-    def agreed(self) -> Phrase | None:
-        return _agreed(self.ended)
 
     @property
     def waits(self) -> bool:
